@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""Settings of the host tests: the mechanism in a shared library, driven through ctypes."""
+
+import mech
+from hypothesis import HealthCheck, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+# No deadline: on a shared machine a slow example says nothing about the code.
+# Failing examples are kept in the build folder and tried first the next time.
+settings.register_profile(
+    "mechanism",
+    deadline=None,
+    print_blob=True,
+    database=DirectoryBasedExampleDatabase(mech.BUILD / "hypothesis"),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("mechanism")

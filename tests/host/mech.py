@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Builds files of modules/memory, unchanged, into shared libraries that the host tests load.
+
+Always with the undefined-behaviour sanitiser; with the address sanitiser as well when its
+run-time is in this process already (preloaded by the test command), because it cannot be
+loaded later.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MECHANISM = ROOT / "modules" / "memory"
+FAKES = ROOT / "tests" / "host"
+BUILD = ROOT / "build" / "host"
+
+FLAGS = shlex.split(
+    "-std=gnu11 -O1 -g -Wall -Wextra -Werror -fPIC -shared -fno-omit-frame-pointer "
+    "-fsanitize=undefined -fno-sanitize-recover=all"
+)
+
+COMPILE_SECONDS = 120
+
+
+class BuildError(Exception):
+    """The compiler refused; the text is what it printed."""
+
+
+@functools.cache
+def address_sanitiser() -> bool:
+    """Whether the address sanitiser's run-time is loaded in this process."""
+    return "/libasan." in Path("/proc/self/maps").read_text()
+
+
+def compiler() -> list[str]:
+    """The host compiler: $HOSTCC, else gcc."""
+    return shlex.split(os.environ.get("HOSTCC", "gcc"))
+
+
+def find_source(name: str) -> Path:
+    """A mechanism file by its name, else a fake beside the tests."""
+    for folder in (MECHANISM, FAKES):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{name}: neither in {MECHANISM} nor in {FAKES}")
+
+
+def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
+    """The compiler's command line, but for `-o <library>`."""
+    sanitise = ["-fsanitize=address"] if address_sanitiser() else []
+    includes = [f"-I{MECHANISM}", f"-I{FAKES}"]
+    files = [str(find_source(source)) for source in sources]
+    return [*compiler(), *FLAGS, *sanitise, *includes, *(f"-D{d}" for d in defines), *files]
+
+
+def fingerprint(cmd: Sequence[str], sources: Sequence[str]) -> str:
+    """Changes with the command, the sources and every header they could include."""
+    digest = hashlib.sha256("\0".join(cmd).encode())
+    headers = [*MECHANISM.glob("*.h"), *FAKES.glob("*.h")]
+    for path in sorted([*headers, *map(find_source, sources)]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def library(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> Path:
+    """The path of the library of these sources, compiled now if it is not there yet."""
+    cmd = command(sources, defines)
+    path = BUILD / f"{name}-{fingerprint(cmd, sources)}.so"
+    if not path.exists():
+        BUILD.mkdir(parents=True, exist_ok=True)
+        # Another test process may be building the same: the rename makes the last one win.
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        result = subprocess.run(
+            [*cmd, "-o", str(temporary)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMPILE_SECONDS,
+        )
+        if result.returncode != 0:
+            raise BuildError(f"{shlex.join(cmd)}\n{result.stdout}{result.stderr}")
+        temporary.replace(path)
+    return path
+
+
+def build(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> ctypes.CDLL:
+    """Compiles and loads; `defines` are NAME or NAME=VALUE."""
+    return ctypes.CDLL(str(library(name, sources, defines)))
+
+
+class Memory:
+    """Memory from the C allocator, so that the address sanitiser sees a step over its ends.
+
+    It is filled with junk: nothing may rely on zeroes.
+    """
+
+    JUNK = 0xA5
+
+    def __init__(self, size: int, align: int = 16) -> None:
+        libc = ctypes.CDLL(None)
+        libc.free.argtypes = [ctypes.c_void_p]
+        self._free = libc.free
+        pointer = ctypes.c_void_p()
+        if libc.posix_memalign(
+            ctypes.byref(pointer), ctypes.c_size_t(align), ctypes.c_size_t(size)
+        ):
+            raise MemoryError(f"{size} bytes aligned to {align}")
+        self.size = size
+        self.address: int = pointer.value or 0
+        ctypes.memset(self.address, self.JUNK, size)
+
+    def bytes(self) -> bytes:
+        """A copy of what is there now."""
+        return ctypes.string_at(self.address, self.size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Overwrites part of it."""
+        if offset < 0 or offset + len(data) > self.size:
+            raise IndexError(f"{offset}+{len(data)} of {self.size}")
+        ctypes.memmove(self.address + offset, data, len(data))
+
+    def __del__(self) -> None:
+        if getattr(self, "address", 0):
+            self._free(self.address)
+            self.address = 0
