@@ -115,7 +115,7 @@ class Memory:
         self.address: int = pointer.value or 0
         ctypes.memset(self.address, self.JUNK, size)
 
-    def bytes(self) -> bytes:
+    def data(self) -> bytes:
         """A copy of what is there now."""
         return ctypes.string_at(self.address, self.size)
 
