@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// Looking at a heap without changing it: statistics, the walk, and a check that survives the damage it looks for.
+
+#include "heap_block.h"
+
+// A check under way: what was found, and what was counted to compare with the heap's own counters.
+typedef struct _scan_t {
+    const heap_t *h;
+    heap_damage_t first;
+    unsigned found;
+    uint32_t live_blocks;
+    uint32_t free_blocks;
+    size_t used;
+} scan_t;
+
+static void report(scan_t *s, heap_damage_kind_t kind, uintptr_t address, uintptr_t previous) {
+    if (s->found++ == 0) {
+        s->first = (heap_damage_t) { .kind = kind, .address = address, .previous = previous };
+    }
+}
+
+// An intact header that the walk can step over: a size of 0 belongs to the end mark alone.
+static bool is_walkable(const heap_t *h, uintptr_t b) {
+    return is_intact(h, b) && (b == h->end ? !is_free(b) : granules(b) >= GRANULES_MIN);
+}
+
+// Walks the blocks by address. False when a header is broken: what comes after it is unknown.
+static bool check_blocks(scan_t *s) {
+    const heap_t *h = s->h;
+    uintptr_t previous = 0;
+    bool previous_free = false;
+    for (uintptr_t b = h->first; ; b = block_after(b)) {
+        if (!is_walkable(h, b)) {
+            report(s, HEAP_DAMAGE_HEADER, b, previous);
+            return false;
+        }
+        if (((header(b)->word & WORD_PREV_FREE) != 0) != previous_free || (previous_free && is_free(b))) {
+            report(s, HEAP_DAMAGE_FLAGS, b, previous);
+        }
+        if (b == h->end) {
+            return true;
+        }
+        if (is_free(b)) {
+            s->free_blocks++;
+            if (*footer(b) != granules(b)) {
+                report(s, HEAP_DAMAGE_FOOTER, b, previous);
+            }
+        } else {
+            s->live_blocks++;
+            s->used += usable(b);
+        }
+        previous_free = is_free(b);
+        previous = b;
+    }
+}
+
+// The block before b by address; 0 when b is the first, or is not reached. For reports only: walks from the start.
+static uintptr_t find_previous(const heap_t *h, uintptr_t b) {
+    uintptr_t previous = 0;
+    uintptr_t at = h->first;
+    while (at < b && is_walkable(h, at)) {
+        previous = at;
+        at = block_after(at);
+    }
+    return at == b ? previous : 0;
+}
+
+// Walks one list. When a link leads nowhere its own block is to blame, when the next block does not lead back that
+// one is. Returns the number of blocks; gives up at the first damage, or after `limit` blocks.
+static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
+    const heap_t *h = s->h;
+    uint32_t count = 0;
+    uint32_t from = 0;
+    for (uint32_t link = heads(h)[bin]; link != 0; link = header(linked(h, link))->next) {
+        uintptr_t b = linked(h, link);
+        if (!is_intact_free(h, b) || bin_of(granules(b)) != bin || count == limit) {
+            uintptr_t blamed = from != 0 ? linked(h, from) : 0;
+            report(s, from != 0 ? HEAP_DAMAGE_LINKS : HEAP_DAMAGE_BINS, blamed, find_previous(h, blamed));
+            break;
+        }
+        if (header(b)->prev != from) {
+            report(s, HEAP_DAMAGE_LINKS, b, find_previous(h, b));
+            break;
+        }
+        from = link;
+        count++;
+    }
+    return count;
+}
+
+// Walks every list and compares the bitmaps with their heads.
+static uint32_t check_bins(scan_t *s) {
+    const heap_t *h = s->h;
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < h->rows; row++) {
+        if (((h->row_map >> row & 1) != 0) != (h->bin_map[row] != 0)) {
+            report(s, HEAP_DAMAGE_BINS, 0, 0);
+        }
+        for (uint32_t bin = row * HEAP_BINS; bin < (row + 1) * HEAP_BINS; bin++) {
+            if (bin_is_used(h, bin) != (heads(h)[bin] != 0)) {
+                report(s, HEAP_DAMAGE_BINS, 0, 0);
+            }
+            count += check_list(s, bin, h->free_blocks - count);
+        }
+    }
+    return count;
+}
+
+unsigned heap_check(const heap_t *h, heap_damage_t *first) {
+    scan_t s = { .h = h };
+    bool walked = check_blocks(&s);
+    uint32_t listed = check_bins(&s);
+    if (walked) {
+        if (s.free_blocks != h->free_blocks || s.live_blocks != h->live_blocks || s.used != h->used) {
+            report(&s, HEAP_DAMAGE_COUNTERS, 0, 0);
+        }
+        if (listed != s.free_blocks) {
+            report(&s, HEAP_DAMAGE_BINS, 0, 0);
+        }
+    }
+    if (first != NULL) {
+        *first = s.first;
+    }
+    return s.found;
+}
+
+bool heap_next(const heap_t *h, heap_block_t *cursor) {
+    uintptr_t b = h->first;
+    if (cursor->address != 0) {
+        uintptr_t current = (uintptr_t)cursor->address;
+        if (current == h->end || !is_walkable(h, current)) {
+            return false;
+        }
+        b = block_after(current);
+    }
+    if (b == h->end || !is_walkable(h, b)) {
+        return false;
+    }
+    *cursor = (heap_block_t) { .address = b, .size = usable(b), .used = !is_free(b) };
+    return true;
+}
+
+// The largest usable size in the highest list, at most as many steps as there are free blocks.
+static size_t largest_free(const heap_t *h) {
+    if (h->row_map == 0) {
+        return 0;
+    }
+    uint32_t row = 31 - (uint32_t)__builtin_clz(h->row_map);
+    if (h->bin_map[row] == 0) {
+        return 0;
+    }
+    uint32_t link = heads(h)[row * HEAP_BINS + 31 - (uint32_t)__builtin_clz(h->bin_map[row])];
+    size_t largest = 0;
+    for (uint32_t steps = h->free_blocks; link != 0 && steps != 0; steps--) {
+        uintptr_t b = linked(h, link);
+        if (!is_intact_free(h, b)) {
+            break;
+        }
+        largest = usable(b) > largest ? usable(b) : largest;
+        link = header(b)->next;
+    }
+    return largest;
+}
+
+void heap_stats(const heap_t *h, heap_stats_t *stats) {
+    size_t headers = HEAP_HEADER_SIZE * ((size_t)h->live_blocks + h->free_blocks);
+    size_t free = h->end - h->first - h->used - headers;
+    *stats = (heap_stats_t) {
+        .size = h->size,
+        .used = h->used,
+        .free = free,
+        .overhead = h->size - h->used - free,
+        .live_blocks = h->live_blocks,
+        .free_blocks = h->free_blocks,
+        .largest_free = largest_free(h),
+        .peak_used = h->peak_used,
+    };
+}
+
+const char *heap_error_text(heap_error_kind_t kind) {
+    static const char *const texts[] = {
+        [HEAP_OK] = "no error",
+        [HEAP_FULL] = "no free block is large enough",
+        [HEAP_TOO_LARGE] = "larger than the heap",
+        [HEAP_ZERO_SIZE] = "size is zero",
+        [HEAP_BAD_ALIGNMENT] = "alignment is not a power of two up to 512 KiB",
+        [HEAP_OUTSIDE] = "not inside this heap",
+        [HEAP_NOT_A_BLOCK] = "not the start of a block",
+        [HEAP_DOUBLE_FREE] = "freed already",
+        [HEAP_DAMAGED] = "heap is damaged",
+    };
+    return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown error";
+}
+
+const char *heap_damage_text(heap_damage_kind_t kind) {
+    static const char *const texts[] = {
+        [HEAP_DAMAGE_NONE] = "no damage",
+        [HEAP_DAMAGE_HEADER] = "header was written over",
+        [HEAP_DAMAGE_FLAGS] = "neighbours disagree about which of them is free",
+        [HEAP_DAMAGE_FOOTER] = "end of a free block was written over",
+        [HEAP_DAMAGE_LINKS] = "links of a free block were written over",
+        [HEAP_DAMAGE_BINS] = "lists of free blocks are wrong",
+        [HEAP_DAMAGE_COUNTERS] = "blocks do not add up to the counters",
+    };
+    return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown damage";
+}
