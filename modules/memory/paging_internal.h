@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Shared by the paging_*.c files only.
+//
+// Ranges inside the mechanism are [va, last] with the last byte included: the upper half ends with the
+// address space, and one past its end would be 0.
+
+#ifndef MODULES_MEMORY_PAGING_INTERNAL_H
+#define MODULES_MEMORY_PAGING_INTERNAL_H
+
+#include "paging.h"
+
+// Frames that are not linked as tables: taken before a change, or to be given back after it. Each one's first word
+// holds the address of the next. That word has bits 1:0 clear, so a table walker that still holds a pointer to
+// an unlinked table reads it as an invalid descriptor.
+typedef struct _paging_chain_t {
+    mem_pa_t head;
+    size_t count;
+} paging_chain_t;
+
+static inline uint64_t *paging_table(const paging_t *p, mem_pa_t pa) {
+    return mem_source_va(p->source, pa);
+}
+
+static inline void paging_chain_push(const paging_t *p, paging_chain_t *chain, mem_pa_t pa) {
+    *paging_table(p, pa) = chain->head;
+    chain->head = pa;
+    ++chain->count;
+}
+
+static inline mem_pa_t paging_chain_pop(const paging_t *p, paging_chain_t *chain) {
+    mem_pa_t pa = chain->head;
+    chain->head = *paging_table(p, pa);
+    --chain->count;
+    return pa;
+}
+
+// Takes `count` frames or none (MEM_ENOMEM).
+int paging_chain_fill(const paging_t *p, paging_chain_t *chain, size_t count);
+
+// Gives all frames of the chain back to the source.
+void paging_chain_release(const paging_t *p, paging_chain_t *chain);
+
+// The tables below and including the one at `pa`, which nothing links any more, go to `chain`.
+void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigned level);
+
+// MEM_OK when [va, va + size) is whole pages inside the half.
+int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why);
+
+// Notes where a call failed and passes its result on.
+static inline int paging_fail(paging_error_t *why, int result, mem_va_t va, mem_pa_t pa) {
+    if (why != NULL) {
+        why->va = va;
+        why->pa = pa;
+    }
+    return result;
+}
+
+// The last byte of the entry of `level` that translates va, at most `last`.
+static inline mem_va_t paging_entry_last(mem_va_t va, mem_va_t last, unsigned level) {
+    mem_va_t end = va | (desc_entry_size(level) - 1);
+    return end < last ? end : last;
+}
+
+// True when [va, last], which lies inside one entry of `level`, is that whole entry.
+static inline bool paging_is_whole(mem_va_t va, mem_va_t last, unsigned level) {
+    return last - va == desc_entry_size(level) - 1;
+}
+
+#endif // MODULES_MEMORY_PAGING_INTERNAL_H

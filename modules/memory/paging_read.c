@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// Reading translation tables: single addresses, runs, and the check of all invariants.
+
+#include "paging.h"
+
+#include "paging_internal.h"
+
+static bool in_half(const paging_t *p, mem_va_t va) {
+    return p->upper ? desc_va_is_upper(va) : desc_va_is_lower(va);
+}
+
+// Where the walk of va ends: the level, and its leaf or invalid descriptor.
+static inline unsigned find(const paging_t *p, mem_va_t va, uint64_t *desc) {
+    const uint64_t *table = paging_table(p, p->root);
+    unsigned level = 0;
+    for (;; ++level) {
+        *desc = table[desc_index(va, level)];
+        if (level == 3 || !desc_is_table(*desc, level)) {
+            return level;
+        }
+        table = paging_table(p, desc_table_pa(*desc));
+    }
+}
+
+int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+    if (!in_half(p, va)) {
+        return MEM_ERANGE;
+    }
+    uint64_t desc;
+    unsigned level = find(p, va, &desc);
+    if (!desc_is_leaf(desc, level)) {
+        return MEM_ENOENT;
+    }
+    if (pa != NULL) {
+        *pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
+    }
+    if (attrs != NULL) {
+        *attrs = desc_attrs(desc);
+    }
+    return MEM_OK;
+}
+
+unsigned paging_walk(const paging_t *p, mem_va_t va, paging_step_t steps[DESC_LEVELS]) {
+    if (!in_half(p, va)) {
+        return 0;
+    }
+    mem_pa_t table = p->root;
+    for (unsigned level = 0;; ++level) {
+        unsigned index = desc_index(va, level);
+        uint64_t desc = paging_table(p, table)[index];
+        steps[level] = (paging_step_t) {desc, table, (uint16_t)index, (uint8_t)level};
+        if (!desc_is_table(desc, level)) {
+            return level + 1;
+        }
+        table = desc_table_pa(desc);
+    }
+}
+
+// Moves *va to the first mapped page in [*va, last]; false when there is none.
+static bool skip_unmapped(const paging_t *p, mem_va_t *va, mem_va_t last) {
+    for (;;) {
+        uint64_t desc;
+        unsigned level = find(p, *va, &desc);
+        if (desc_is_leaf(desc, level)) {
+            return true;
+        }
+        mem_va_t step = paging_entry_last(*va, last, level);
+        if (step == last) {
+            return false;
+        }
+        *va = step + 1;
+    }
+}
+
+bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run) {
+    mem_va_t base = paging_base(p);
+    mem_va_t half_last = base + (DESC_HALF_SIZE - 1);
+    mem_va_t last = end == 0 || end - 1 > half_last ? half_last : end - 1;
+    mem_va_t va = from < base ? base : from & ~MEM_PAGE_MASK;
+    if (va > last || !skip_unmapped(p, &va, last)) {
+        return false;
+    }
+    *run = (paging_run_t) {.va = va};
+    (void)paging_translate(p, va, &run->pa, &run->attrs);
+    mem_va_t step;
+    for (;;) {
+        uint64_t desc;
+        unsigned level = find(p, va, &desc);
+        mem_pa_t pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
+        if (!desc_is_leaf(desc, level) || desc_attrs(desc) != run->attrs || pa != run->pa + (va - run->va)) {
+            step = va - 1;
+            break;
+        }
+        step = paging_entry_last(va, last, level);
+        if (step == last) {
+            break;
+        }
+        va = step + 1;
+    }
+    run->size = step - run->va + 1;
+    return true;
+}
+
+void paging_iterate(const paging_t *p, mem_va_t start, mem_va_t end, paging_visit_t visit, void *arg) {
+    paging_run_t run;
+    while (paging_next_run(p, start, end, &run) && visit(arg, &run)) {
+        start = run.va + run.size;
+        if (start == end || start == 0) {
+            return;
+        }
+    }
+}
+
+static bool leaf_is_sound(const paging_t *p, uint64_t desc, unsigned level) {
+    mem_pa_t pa = desc_leaf_pa(desc, level);
+    mem_attrs_t attrs = desc_attrs(desc);
+    return desc_is_leaf(desc, level) && desc == desc_leaf(level, pa, attrs, p->upper) && desc_attrs_ok(attrs)
+        && pa < p->pa_limit && desc_entry_size(level) <= p->pa_limit - pa;
+}
+
+// Counts broken entries at and below a table. `seen` counts tables, and ends the search when there are more than
+// there should be: a table linked twice, or a loop.
+static unsigned check_table(const paging_t *p, mem_pa_t pa, unsigned level, size_t *seen) {
+    if (++*seen > p->tables) {
+        return 1;
+    }
+    const uint64_t *table = paging_table(p, pa);
+    unsigned faults = 0;
+    bool empty = true;
+    for (unsigned i = 0; i < DESC_ENTRIES && *seen <= p->tables; ++i) {
+        uint64_t desc = table[i];
+        empty = empty && desc == 0;
+        if (desc_is_table(desc, level)) {
+            bool sound = desc == desc_table(desc_table_pa(desc)) && desc_table_pa(desc) < p->pa_limit;
+            faults += sound ? check_table(p, desc_table_pa(desc), level + 1, seen) : 1;
+        } else if (desc != 0 && !leaf_is_sound(p, desc, level)) {
+            ++faults;
+        }
+    }
+    return faults + (empty && level != 0);
+}
+
+unsigned paging_check(const paging_t *p) {
+    size_t seen = 0;
+    unsigned faults = check_table(p, p->root, 0, &seen);
+    return faults + (seen != p->tables);
+}
