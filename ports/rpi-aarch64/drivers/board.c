@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// Shared devices of the machine; see board.h.
+
+#include "../aarch64/cpu.h"
+#include "arch_mmu.h"
+#include "board.h"
+#include "psci.h"
+#include "../soc.h"
+#include "watchdog.h"
+
+#define PAR_FAULT           (1)
+#define PAR_ADDRESS_MASK    (0x0000fffffffff000)
+
+mailbox_t board_mailbox;
+gpio_t board_gpio;
+
+// In the image, so in the first GiB on the Pis, with cache lines of its own. Aligned to its size: it
+// lies within one page, so one translation gives its physical address.
+static uint32_t mailbox_buffer[MAILBOX_BUFFER_SIZE / 4]
+__attribute__((aligned(MAILBOX_BUFFER_SIZE)));
+
+static board_model_t model;
+static bool model_known;
+
+static void init_mailbox(void) {
+    uint64_t va = (uintptr_t)mailbox_buffer;
+    uint64_t par = arch_at_s1e1r(va);
+    if (soc->mailbox != 0 && !(par & PAR_FAULT)) {
+        mailbox_init(&board_mailbox, soc_mmio(soc->mailbox), mailbox_buffer,
+            (par & PAR_ADDRESS_MASK) | (va & ~PAR_ADDRESS_MASK & 0xfff));
+    }
+}
+
+void board_init(void) {
+    if (soc->gpio != 0) {
+        board_gpio = (gpio_t) {
+            .base = soc_mmio(soc->gpio),
+            .count = soc->gpio_count,
+            .pulls_2711 = soc->gpio_pulls_2711,
+        };
+    }
+    if (board_mailbox.base == 0) {
+        init_mailbox();
+    }
+}
+
+board_model_t board_model(void) {
+    if (!model_known) {
+        uint32_t revision;
+        model = BOARD_MODEL_UNKNOWN;
+        if (mailbox_board_revision(&board_mailbox, &revision) == MAILBOX_OK
+            && revision & (1u << 23)) {
+            model = (board_model_t)(revision >> 4 & 0xff);
+        }
+        model_known = true;
+    }
+    return model;
+}
+
+static void __attribute__((noreturn)) sleep_for_ever(void) {
+    cpu_irq_save();
+    for (;;) {
+        cpu_wait_for_interrupt();
+    }
+}
+
+void board_reset(void) {
+    if (soc->watchdog != 0) {
+        watchdog_reset(soc_mmio(soc->watchdog));
+    } else {
+        psci_reset();
+    }
+    sleep_for_ever();
+}
+
+void board_off(void) {
+    if (soc->watchdog != 0) {
+        watchdog_halt(soc_mmio(soc->watchdog));
+    } else {
+        psci_off();
+    }
+    sleep_for_ever();
+}
+
+board_reset_cause_t board_reset_cause(void) {
+    if (soc->watchdog == 0) {
+        return BOARD_RESET_UNKNOWN;
+    }
+    uint32_t status = watchdog_status(soc_mmio(soc->watchdog));
+    if (status & WATCHDOG_HAD_POWER_ON) {
+        return BOARD_RESET_POWER_ON;
+    }
+    return status & (WATCHDOG_HAD_WATCHDOG | WATCHDOG_HAD_SOFTWARE)
+        ? BOARD_RESET_SOFTWARE : BOARD_RESET_UNKNOWN;
+}

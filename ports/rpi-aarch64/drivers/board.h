@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The devices of the machine that have no state of their own and are shared: VideoCore's mailbox,
+// GPIO, reset. Also which model of Raspberry Pi this is.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_BOARD_H
+#define PORTS_RPI_AARCH64_DRIVERS_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpio.h"
+#include "mailbox.h"
+
+// Model numbers as in bits 11 to 4 of the board revision code.
+typedef enum _board_model_t {
+    BOARD_MODEL_3B = 0x08,
+    BOARD_MODEL_CM3 = 0x0a,
+    BOARD_MODEL_3B_PLUS = 0x0d,
+    BOARD_MODEL_3A_PLUS = 0x0e,
+    BOARD_MODEL_CM3_PLUS = 0x10,
+    BOARD_MODEL_4B = 0x11,
+    BOARD_MODEL_ZERO_2_W = 0x12,
+    BOARD_MODEL_400 = 0x13,
+    BOARD_MODEL_CM4 = 0x14,
+    BOARD_MODEL_CM4S = 0x15,
+    BOARD_MODEL_UNKNOWN = 0x100,
+} board_model_t;
+
+extern mailbox_t board_mailbox;
+extern gpio_t board_gpio; // base 0: this machine has no such block
+
+// Sets both up from `soc`. Called by uart_init(), which needs them first; harmless again.
+void board_init(void);
+
+// Asks the firmware once and remembers.
+board_model_t board_model(void);
+
+// Resets or switches off the machine. Neither returns: if the hardware does not obey, the core sleeps.
+void board_reset(void) __attribute__((noreturn));
+void board_off(void) __attribute__((noreturn));
+
+typedef enum _board_reset_cause_t {
+    BOARD_RESET_UNKNOWN,
+    BOARD_RESET_POWER_ON,
+    BOARD_RESET_SOFTWARE, // asked for by software, which on these SoCs goes through the watchdog
+} board_reset_cause_t;
+
+// Why the machine started. The firmware's own resets during a start can hide a power-on.
+board_reset_cause_t board_reset_cause(void);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_BOARD_H

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Handler table and dispatch over the two interrupt controllers; see irq.h.
+
+#include "../aarch64/cpu.h"
+#include "bcm2836_intc.h"
+#include "gicv2.h"
+#include "irq.h"
+
+// Interrupts handled in one go. A device that never lets go then still leaves the thread some time.
+#define MAX_PER_DISPATCH (64)
+
+typedef struct _irq_entry_t {
+    irq_handler_t fn;
+    void *arg;
+} irq_entry_t;
+
+static irq_entry_t table[IRQ_COUNT];
+static irq_stats_t stats;
+static volatile bool handled_since_wait;
+
+static soc_intc_t kind;
+static gicv2_t gic;
+static bcm2836_intc_t intc;
+
+void irq_init(const soc_t *soc) {
+    kind = soc->intc;
+    if (kind == SOC_INTC_GICV2) {
+        gicv2_init(&gic, soc_mmio(soc->intc_base), soc_mmio(soc->intc_base2));
+    } else {
+        bcm2836_intc_init(&intc, soc_mmio(soc->intc_base), soc_mmio(soc->intc_base2));
+    }
+}
+
+bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg) {
+    if (irq >= IRQ_COUNT) {
+        return false;
+    }
+    uint64_t state = cpu_irq_save();
+    table[irq].fn = fn;
+    table[irq].arg = arg;
+    cpu_irq_restore(state);
+    return true;
+}
+
+static bool set_enabled(uint32_t irq, bool enabled) {
+    if (irq >= IRQ_COUNT) {
+        return false;
+    }
+    uint64_t state = cpu_irq_save();
+    bool known = kind == SOC_INTC_GICV2
+        ? gicv2_set_enabled(&gic, irq, enabled)
+        : bcm2836_intc_set_enabled(&intc, irq, enabled);
+    cpu_irq_restore(state);
+    return known;
+}
+
+bool irq_enable(uint32_t irq) {
+    return set_enabled(irq, true);
+}
+
+bool irq_disable(uint32_t irq) {
+    return set_enabled(irq, false);
+}
+
+static void handle(uint32_t irq) {
+    const irq_entry_t *entry = irq < IRQ_COUNT ? &table[irq] : 0;
+    if (entry != 0 && entry->fn != 0) {
+        stats.handled++;
+        entry->fn(entry->arg);
+    } else {
+        // Nobody would make it go away, so it must not be asked again.
+        stats.unhandled++;
+        stats.last_unhandled = irq;
+        set_enabled(irq, false);
+    }
+}
+
+// Takes and handles the next pending interrupt; false when there is none.
+static bool dispatch_one(void) {
+    uint32_t irq;
+    if (kind == SOC_INTC_GICV2) {
+        uint32_t acknowledged = gicv2_acknowledge(&gic);
+        irq = gicv2_irq(acknowledged);
+        if (irq == GICV2_NONE) {
+            return false;
+        }
+        handle(irq);
+        gicv2_end(&gic, acknowledged);
+        return true;
+    }
+    irq = bcm2836_intc_pending(&intc);
+    if (irq == BCM2836_INTC_NONE) {
+        return false;
+    }
+    handle(irq);
+    return true;
+}
+
+void irq_dispatch(void) {
+    unsigned count = 0;
+    while (count < MAX_PER_DISPATCH && dispatch_one()) {
+        count++;
+    }
+    stats.spurious += count == 0;
+    handled_since_wait = true;
+}
+
+void irq_wait(void) {
+    uint64_t state = cpu_irq_save();
+    if (!handled_since_wait) {
+        // Masked, so nothing can be handled between the test and the sleep; WFI wakes all the same.
+        cpu_wait_for_interrupt();
+        cpu_irq_restore(state);
+        state = cpu_irq_save();
+    }
+    handled_since_wait = false;
+    cpu_irq_restore(state);
+}
+
+const irq_stats_t *irq_stats(void) {
+    return &stats;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// Interrupts with one face for both interrupt controllers. Numbers are what soc_t holds: GIC
+// interrupt IDs, or bcm2836_intc.h's numbers. Handlers run with IRQ masked, one after the other,
+// and must make the device stop asserting.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_IRQ_H
+#define PORTS_RPI_AARCH64_DRIVERS_IRQ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../soc.h"
+
+#define IRQ_COUNT (256) // interrupt numbers are below this
+
+typedef void (*irq_handler_t)(void *arg);
+
+typedef struct _irq_stats_t {
+    uint32_t handled;
+    uint32_t spurious;  // the controller had nothing when asked
+    uint32_t unhandled; // no handler was set; the interrupt was disabled
+    uint32_t last_unhandled; // the number of the latest of those
+} irq_stats_t;
+
+// Brings the controller to a known state: everything disabled. IRQ stays masked at the CPU.
+void irq_init(const soc_t *soc);
+
+// Sets (fn) or removes (fn 0) the handler. False: no such interrupt.
+bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg);
+
+// False: no such interrupt.
+bool irq_enable(uint32_t irq);
+bool irq_disable(uint32_t irq);
+
+// Handles everything that is pending. Called by the IRQ vector's C code, IRQ masked.
+void irq_dispatch(void);
+
+// Sleeps (WFI) until an interrupt was handled since the last irq_wait(). If one was handled between
+// the caller's look at its condition and this call, returns at once: no wake-up is lost.
+// Call from the thread only, with IRQ unmasked.
+void irq_wait(void);
+
+const irq_stats_t *irq_stats(void);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_IRQ_H

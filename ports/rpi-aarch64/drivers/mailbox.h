@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// VideoCore's mailbox, property channel: what the firmware knows and does for the ARM.
+// One call at a time, from the thread; every wait is bounded.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_MAILBOX_H
+#define PORTS_RPI_AARCH64_DRIVERS_MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Bytes of the buffer: whole cache lines, enough for every tag here.
+#define MAILBOX_BUFFER_SIZE (128)
+#define MAILBOX_BUFFER_ALIGN (64)
+// 32-bit values that one call can carry.
+#define MAILBOX_MAX_VALUES (MAILBOX_BUFFER_SIZE / 4 - 6)
+
+// Clock ids.
+#define MAILBOX_CLOCK_UART  (2)
+#define MAILBOX_CLOCK_ARM   (3)
+#define MAILBOX_CLOCK_CORE  (4)
+
+typedef enum _mailbox_result_t {
+    MAILBOX_OK,
+    MAILBOX_ABSENT,     // this machine has no mailbox
+    MAILBOX_TIMEOUT,    // VideoCore did not take the request or did not answer
+    MAILBOX_REFUSED,    // it answered that the request is bad
+    MAILBOX_UNKNOWN,    // it does not know the tag, or answered less than the tag's values
+} mailbox_result_t;
+
+typedef struct _mailbox_t {
+    uintptr_t base;     // 0: no mailbox
+    uint32_t *buffer;
+    uint32_t bus_address; // of the buffer, as VideoCore sees it
+} mailbox_t;
+
+typedef struct _mailbox_memory_t {
+    uint32_t base;
+    uint32_t size;
+} mailbox_memory_t;
+
+// buffer: MAILBOX_BUFFER_SIZE bytes, aligned to MAILBOX_BUFFER_ALIGN, used for nothing else, with
+// physical address pa below 1 GiB (VideoCore reaches no more). False: the buffer is not like that.
+bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa);
+
+// One tag. values: `sent` words to send, replaced by `expected` words of the answer; room for the
+// larger of the two. Unchanged when the result is not MAILBOX_OK.
+mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
+    size_t expected);
+
+// Hz. Outputs are unchanged when the result is not MAILBOX_OK; so for all below.
+mailbox_result_t mailbox_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
+mailbox_result_t mailbox_clock_limits(mailbox_t *mailbox, uint32_t clock, uint32_t *min,
+    uint32_t *max);
+// *hz: the rate wanted, replaced by what the firmware says it is now.
+mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
+
+mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
+mailbox_result_t mailbox_vc_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
+mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision);
+mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);
+mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial);
+mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]);
+// Thousandths of a degree Celsius.
+mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees);
+
+// Pins of the firmware's GPIO expander, numbered from 0.
+mailbox_result_t mailbox_set_expander(mailbox_t *mailbox, uint32_t pin, bool high);
+mailbox_result_t mailbox_get_expander(mailbox_t *mailbox, uint32_t pin, bool *high);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_MAILBOX_H

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Device register access: aligned 32-bit loads and stores only, which is all that the peripherals
+// of these SoCs take.
+//
+// Each access is ordered against RAM and against accesses to other peripherals: a write comes after
+// every earlier memory access, a read before every later one. The BCM283x bus may return data of
+// two peripherals out of order, so a driver must not have to know which one was used last.
+// With MMIO_FAKE (host tests) the two accessors are functions of tests/host/fake_hardware.c.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_MMIO_H
+#define PORTS_RPI_AARCH64_DRIVERS_MMIO_H
+
+#include <stdint.h>
+
+#ifdef MMIO_FAKE
+
+uint32_t mmio_read(uintptr_t address);
+void mmio_write(uintptr_t address, uint32_t value);
+
+#else
+
+// One plain LDR/STR each, written in assembly: the compiler may otherwise use forms with
+// write-back, which a hypervisor (and QEMU's trap decoding) cannot emulate.
+static inline uint32_t mmio_read(uintptr_t address) {
+    uint32_t value;
+    __asm__ volatile ("ldr %w0, [%1]\n\tdmb oshld" : "=r" (value) : "r" (address) : "memory");
+    return value;
+}
+
+static inline void mmio_write(uintptr_t address, uint32_t value) {
+    __asm__ volatile ("dmb osh\n\tstr %w0, [%1]" : : "r" (value), "r" (address) : "memory");
+}
+
+#endif // MMIO_FAKE
+
+static inline void mmio_set_bits(uintptr_t address, uint32_t bits) {
+    mmio_write(address, mmio_read(address) | bits);
+}
+
+static inline void mmio_clear_bits(uintptr_t address, uint32_t bits) {
+    mmio_write(address, mmio_read(address) & ~bits);
+}
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_MMIO_H

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// PL011 driver; see pl011.h.
+
+#include "mmio.h"
+#include "pl011.h"
+#include "timer.h"
+
+#define DR          (0x00)
+#define FR          (0x18)
+#define IBRD        (0x24)
+#define FBRD        (0x28)
+#define LCRH        (0x2c)
+#define CR          (0x30)
+#define IFLS        (0x34)
+#define IMSC        (0x38)
+#define ICR         (0x44)
+#define DMACR       (0x48)
+
+#define DR_ERROR    (0x700) // framing, parity, break
+#define DR_OVERRUN  (0x800)
+
+#define FR_BUSY     (1u << 3)
+#define FR_RXFE     (1u << 4)
+#define FR_TXFF     (1u << 5)
+
+#define LCRH_8BIT_FIFO  (0x70)
+#define CR_ENABLE       (0x301) // UARTEN, TXE, RXE
+#define IFLS_EIGHTH     (0x00)  // receive interrupt at 1/8: the most time before an overrun
+#define INT_RX          (1u << 4)
+#define INT_RX_TIMEOUT  (1u << 6)
+#define INT_ALL         (0x7ff)
+
+// Longer than a full FIFO (32 bytes) at 9600 baud, the slowest that firmware may have left.
+#define BUSY_US         (50000)
+// Longer than one byte at 9600 baud.
+#define TX_US           (2000)
+// Bytes taken in one go, so that a device that never reports "empty" cannot hold the CPU.
+#define MAX_DRAIN       (1024)
+// Free bytes in the ring before reception starts again, so that it does not stop at every byte.
+#define RESUME_ROOM     (256)
+
+bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *fraction) {
+    if (baud == 0) {
+        return false;
+    }
+    // The divisor clock / (16 * baud) in units of 1/64.
+    uint64_t wanted = (uint64_t)clock * 4;
+    uint64_t divisor = (wanted + baud / 2) / baud;
+    if (divisor < 64 || divisor > 65535 * 64) {
+        return false;
+    }
+    uint64_t made = divisor * baud;
+    uint64_t error = made > wanted ? made - wanted : wanted - made;
+    if (error * 50 > wanted) {
+        return false;
+    }
+    *integer = (uint32_t)(divisor >> 6);
+    *fraction = (uint32_t)(divisor & 63);
+    return true;
+}
+
+static void empty_receiver(const pl011_t *uart) {
+    for (unsigned n = 0; n < MAX_DRAIN && !(mmio_read(uart->base + FR) & FR_RXFE); n++) {
+        (void)mmio_read(uart->base + DR);
+    }
+}
+
+void pl011_disable(pl011_t *uart, uintptr_t base) {
+    *uart = (pl011_t) { .base = base };
+    timer_wait_register(base + FR, FR_BUSY, 0, BUSY_US);
+    mmio_write(base + CR, 0);
+    mmio_write(base + IMSC, 0);
+    mmio_write(base + DMACR, 0);
+    mmio_clear_bits(base + LCRH, LCRH_8BIT_FIFO); // FEN off empties both FIFOs
+    empty_receiver(uart);
+    mmio_write(base + ICR, INT_ALL);
+}
+
+bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud) {
+    uint32_t integer, fraction;
+    if (!pl011_divisor(clock, baud, &integer, &fraction)) {
+        return false;
+    }
+    mmio_write(uart->base + IBRD, integer);
+    mmio_write(uart->base + FBRD, fraction);
+    mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it comes after it
+    mmio_write(uart->base + IFLS, IFLS_EIGHTH);
+    mmio_write(uart->base + CR, CR_ENABLE);
+    return true;
+}
+
+void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg) {
+    uart->ring = ring;
+    uart->hook = hook;
+    uart->hook_arg = arg;
+    uart->rx_stopped = false;
+    // The timeout is for the bytes that never reach the FIFO's level: somebody typing.
+    mmio_write(uart->base + IMSC, INT_RX | INT_RX_TIMEOUT);
+}
+
+static void take_byte(pl011_t *uart, uint32_t data) {
+    // Overrun says that bytes after this one were lost, not that this one is bad.
+    uart->stats.overruns += (data & DR_OVERRUN) != 0;
+    if (data & DR_ERROR) {
+        uart->stats.line_errors++;
+        return;
+    }
+    uart->stats.received++;
+    if (uart->hook == 0 || !uart->hook(uart->hook_arg, (uint8_t)data)) {
+        // There is room: drain() asked before it read the byte.
+        (void)ring_put(uart->ring, (uint8_t)data);
+    }
+}
+
+// Moves bytes from the FIFO to the ring while there are any and there is room.
+// A byte is only read when it can be stored: what stays in the FIFO holds back QEMU's sender, and
+// on hardware shows up as an overrun instead of vanishing.
+static void drain(pl011_t *uart) {
+    for (unsigned n = 0; n < MAX_DRAIN; n++) {
+        if (mmio_read(uart->base + FR) & FR_RXFE) {
+            return;
+        }
+        if (ring_room(uart->ring) == 0) {
+            mmio_write(uart->base + IMSC, 0);
+            uart->rx_stopped = true;
+            uart->stats.ring_full++;
+            return;
+        }
+        take_byte(uart, mmio_read(uart->base + DR));
+    }
+}
+
+void pl011_irq(void *arg) {
+    pl011_t *uart = arg;
+    if (mmio_read(uart->base + FR) & FR_RXFE) {
+        // Asserted without a byte: clear it, or it would come back for ever. Never cleared while
+        // there are bytes: their interrupt would be lost.
+        mmio_write(uart->base + ICR, INT_RX | INT_RX_TIMEOUT);
+        return;
+    }
+    drain(uart);
+}
+
+void pl011_resume_rx(pl011_t *uart) {
+    if (!uart->rx_stopped) {
+        return;
+    }
+    uint32_t size = uart->ring->mask + 1;
+    if (ring_room(uart->ring) < (size < 2 * RESUME_ROOM ? size / 2 : RESUME_ROOM)) {
+        return;
+    }
+    uart->rx_stopped = false;
+    // Drain first: the timeout interrupt of bytes below the FIFO's level may be over.
+    drain(uart);
+    if (!uart->rx_stopped) {
+        mmio_write(uart->base + IMSC, INT_RX | INT_RX_TIMEOUT);
+    }
+}
+
+static bool wait_tx_room(pl011_t *uart) {
+    bool room = timer_wait_register(uart->base + FR, FR_TXFF, 0, uart->tx_stuck ? 0 : TX_US);
+    uart->tx_stuck = !room;
+    return room;
+}
+
+size_t pl011_write(pl011_t *uart, const char *data, size_t size) {
+    size_t sent = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (wait_tx_room(uart)) {
+            mmio_write(uart->base + DR, (uint8_t)data[i]);
+            sent++;
+        } else {
+            uart->stats.tx_dropped++;
+        }
+    }
+    return sent;
+}
+
+void pl011_flush(pl011_t *uart) {
+    timer_wait_register(uart->base + FR, FR_BUSY, 0, BUSY_US);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Arm PL011 UART (DDI 0183), 8n1: transmission polled, reception by interrupt into a ring.
+// The driver makes no assumption about what used the UART before. Pins and clock are the caller's.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_PL011_H
+#define PORTS_RPI_AARCH64_DRIVERS_PL011_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ring.h"
+
+// Called for every good byte received, in interrupt context, before it goes into the ring.
+// True: the byte was used up and is not stored.
+typedef bool (*pl011_hook_t)(void *arg, uint8_t byte);
+
+typedef struct _pl011_stats_t {
+    uint32_t received;      // good bytes, those the hook used up included
+    uint32_t overruns;      // times that the hardware lost bytes because its FIFO was full
+    uint32_t ring_full;     // times that reception stopped because the ring was full
+    uint32_t line_errors;   // bytes dropped for a framing or parity error or a break
+    uint32_t tx_dropped;    // bytes not sent because the FIFO never drained
+} pl011_stats_t;
+
+typedef struct _pl011_t {
+    uintptr_t base;
+    ring_t *ring;
+    pl011_hook_t hook;
+    void *hook_arg;
+    bool rx_stopped;    // the ring was full: receive interrupts are masked
+    bool tx_stuck;      // the last byte timed out: do not wait that long again
+    pl011_stats_t stats;
+} pl011_t;
+
+// Divisors for a baud rate at a UART clock in Hz, rounded to the nearest 1/64.
+// False: the rate cannot be made (divisor below 1 or above 65535) or is more than 2 % off, which
+// 8n1 does not survive.
+bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *fraction);
+
+// Stops whatever the UART is doing: lets the last byte leave (bounded), disables it, masks and
+// clears its interrupts, empties its FIFOs. The UART's clock may be changed afterwards.
+void pl011_disable(pl011_t *uart, uintptr_t base);
+
+// Starts a disabled UART at the baud rate, for polled transmission; nothing is received into a
+// ring yet. False, with the UART left disabled: see pl011_divisor().
+bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud);
+
+// Starts reception into the ring by interrupt. The hook may be 0.
+void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg);
+
+// The interrupt handler; arg is the pl011_t.
+void pl011_irq(void *arg);
+
+// After bytes were taken from the ring: starts reception again if the ring had been full and has
+// room now. IRQ must be masked. Cheap when there is nothing to do.
+void pl011_resume_rx(pl011_t *uart);
+
+// Sends; waits for room in the FIFO, bounded. Returns the number of bytes sent.
+// Works with interrupts masked and needs pl011_t's base only, so crash output can use it.
+size_t pl011_write(pl011_t *uart, const char *data, size_t size);
+
+// Waits until everything has left the wire, bounded.
+void pl011_flush(pl011_t *uart);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_PL011_H

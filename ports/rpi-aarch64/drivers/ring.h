@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// A byte ring with one producer and one consumer on the same core (interrupt handler and thread):
+// no locks. Indices run freely and wrap at 2^32, so all `size` bytes are usable.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_RING_H
+#define PORTS_RPI_AARCH64_DRIVERS_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct _ring_t {
+    uint8_t *data;
+    uint32_t mask;  // size - 1
+    uint32_t head;  // next byte to put: written by the producer only
+    uint32_t tail;  // next byte to get: written by the consumer only
+} ring_t;
+
+// size: a power of two, at most 2^31.
+static inline void ring_init(ring_t *ring, uint8_t *data, uint32_t size) {
+    ring->data = data;
+    ring->mask = size - 1;
+    ring->head = 0;
+    ring->tail = 0;
+}
+
+static inline uint32_t ring_count(const ring_t *ring) {
+    return __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE)
+           - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+}
+
+static inline uint32_t ring_room(const ring_t *ring) {
+    return ring->mask + 1 - ring_count(ring);
+}
+
+// False: full; the byte was not taken.
+static inline bool ring_put(ring_t *ring, uint8_t byte) {
+    if (ring_room(ring) == 0) {
+        return false;
+    }
+    ring->data[ring->head & ring->mask] = byte;
+    __atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
+    return true;
+}
+
+// -1: empty.
+static inline int ring_get(ring_t *ring) {
+    if (ring_count(ring) == 0) {
+        return -1;
+    }
+    uint8_t byte = ring->data[ring->tail & ring->mask];
+    __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
+    return byte;
+}
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_RING_H

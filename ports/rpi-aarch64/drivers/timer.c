@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// Time, bounded waits and the wake-up interrupt; see timer.h.
+
+#include "../aarch64/cpu.h"
+#include "irq.h"
+#include "mmio.h"
+#include "timer.h"
+
+#define US_PER_SECOND (1000000)
+
+uint64_t timer_ticks(void) {
+    return cpu_counter();
+}
+
+uint64_t timer_frequency(void) {
+    // 0 only when nobody programmed CNTFRQ: then time is wrong, but every wait still ends.
+    uint64_t hz = cpu_counter_frequency();
+    return hz != 0 ? hz : 1;
+}
+
+// value * to / from without overflow of the product: whole units and the rest apart.
+static uint64_t scale(uint64_t value, uint64_t to, uint64_t from) {
+    return value / from * to + value % from * to / from;
+}
+
+uint64_t timer_ticks_to_us(uint64_t ticks) {
+    return scale(ticks, US_PER_SECOND, timer_frequency());
+}
+
+uint64_t timer_us_to_ticks(uint64_t us) {
+    return scale(us, timer_frequency(), US_PER_SECOND);
+}
+
+uint64_t timer_us(void) {
+    return timer_ticks_to_us(timer_ticks());
+}
+
+uint64_t timer_ms(void) {
+    return scale(timer_ticks(), 1000, timer_frequency());
+}
+
+uint64_t timer_deadline_us(uint64_t us) {
+    return timer_ticks() + timer_us_to_ticks(us) + 1;
+}
+
+bool timer_expired(uint64_t deadline) {
+    return timer_ticks() >= deadline;
+}
+
+void timer_spin_us(uint32_t us) {
+    uint64_t deadline = timer_deadline_us(us);
+    while (!timer_expired(deadline)) {
+    }
+}
+
+bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint32_t us) {
+    // The common case costs no look at the clock.
+    if ((mmio_read(address) & mask) == value) {
+        return true;
+    }
+    uint64_t deadline = timer_deadline_us(us);
+    do {
+        if ((mmio_read(address) & mask) == value) {
+            return true;
+        }
+    } while (!timer_expired(deadline));
+    // Once more: an interrupt may have taken all the time between the read and the clock.
+    return (mmio_read(address) & mask) == value;
+}
+
+// The condition is level-sensitive: turn it off, or it interrupts for ever.
+static void wake_up(void *arg) {
+    (void)arg;
+    cpu_timer_stop();
+}
+
+void timer_init(uint32_t irq) {
+    cpu_timer_stop();
+    irq_set_handler(irq, wake_up, 0);
+    irq_enable(irq);
+}
+
+void timer_wait_until(uint64_t deadline) {
+    if (timer_expired(deadline)) {
+        return;
+    }
+    // If it fires before irq_wait() sleeps, irq_wait() knows and does not sleep.
+    cpu_timer_set(deadline);
+    irq_wait();
+    cpu_timer_stop();
+}
+
+void timer_wait_ms(int64_t ms) {
+    if (ms < 0) {
+        irq_wait();
+    } else {
+        timer_wait_until(timer_deadline_us((uint64_t)ms * 1000));
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Time from the CPU's generic timer (Arm ARM D11), bounded waits, and the one-shot wake-up.
+// Ticks are counts of CNTPCT_EL0; their rate is CNTFRQ_EL0, which differs from machine to machine.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_TIMER_H
+#define PORTS_RPI_AARCH64_DRIVERS_TIMER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Ticks since the counter started (before the firmware's jump to the image).
+uint64_t timer_ticks(void);
+
+// Ticks per second; never 0.
+uint64_t timer_frequency(void);
+
+// Ticks to and from time, exact over the whole 64-bit range of results (no intermediate overflow).
+// Both round down.
+uint64_t timer_ticks_to_us(uint64_t ticks);
+uint64_t timer_us_to_ticks(uint64_t us);
+
+// Time since the counter started.
+uint64_t timer_us(void);
+uint64_t timer_ms(void);
+
+// The tick count `us` microseconds from now (at least one tick ahead), for timer_expired().
+uint64_t timer_deadline_us(uint64_t us);
+bool timer_expired(uint64_t deadline);
+
+// Spins for at least `us` microseconds. For device timing; people's delays use timer_wait_until().
+void timer_spin_us(uint32_t us);
+
+// Waits until (register & mask) == value, at most `us` microseconds. Returns whether it came true.
+bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint32_t us);
+
+// Takes the timer interrupt (irq.h number). Call after irq_init().
+void timer_init(uint32_t irq);
+
+// Sleeps (WFI) until any interrupt was handled since the last irq_wait(), or the deadline passed.
+// May return early: the caller checks its condition again.
+void timer_wait_until(uint64_t deadline);
+
+// The same with a time in milliseconds; negative: no deadline. For MICROPY_INTERNAL_WFE.
+void timer_wait_ms(int64_t ms);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_TIMER_H

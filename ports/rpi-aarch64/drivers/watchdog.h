@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// Reset, halt and reset cause through the power management block of BCM283x and BCM2711.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_WATCHDOG_H
+#define PORTS_RPI_AARCH64_DRIVERS_WATCHDOG_H
+
+#include <stdint.h>
+
+// Bits of watchdog_status().
+#define WATCHDOG_HAD_POWER_ON   (0x1000)
+#define WATCHDOG_HAD_SOFTWARE   (0x0700) // hard, full, quick
+#define WATCHDOG_HAD_WATCHDOG   (0x0070) // hard, full, quick
+
+// Resets the machine 10/65536 s from now. Returns: the caller waits.
+void watchdog_reset(uintptr_t base);
+
+// The same, but the firmware then stays halted instead of booting.
+void watchdog_halt(uintptr_t base);
+
+// The reset status register: the causes since power-on, as far as the firmware left them.
+uint32_t watchdog_status(uintptr_t base);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_WATCHDOG_H

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The console: PL011 on GPIO14 (TX) and GPIO15 (RX), 115200 baud, 8n1.
+// MicroPython's mp_hal_stdin_* and mp_hal_stdout_* functions are built on it in uart.c.
+
+#ifndef PORTS_RPI_AARCH64_UART_H
+#define PORTS_RPI_AARCH64_UART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drivers/pl011.h"
+
+#define UART_BAUD (115200)
+#define UART_RING_SIZE (65536)
+
+// Takes the UART over from whatever had it, and its pins; sets clock and baud rate; starts reception
+// by interrupt. Needs soc, the device mappings and irq_init(). IRQ may still be masked.
+void uart_init(void);
+
+// Sends text, LF as CR LF, with nothing but polled register access: works with interrupts masked,
+// before uart_init() (it then brings up the UART with its default clock) and in a crash. Bounded.
+void uart_early_puts(const char *text);
+
+// Received bytes: the next one or -1, and how many there are.
+int uart_get(void);
+size_t uart_available(void);
+
+// Sends bytes as they are; returns how many. Bounded: a UART that never sends loses them, counted.
+size_t uart_write(const char *data, size_t size);
+
+// Waits until everything has left the wire, bounded.
+void uart_flush(void);
+
+// Counters since uart_init(). Input was lost if overruns is not 0.
+const pl011_stats_t *uart_stats(void);
+
+// The UART's clock in Hz that the baud rate was computed from.
+uint32_t uart_clock(void);
+
+// Bytes of RAM from address 0 that belong to the ARM, as the firmware says; 0: it does not say.
+uint64_t uart_arm_memory_size(void);
+
+#endif // PORTS_RPI_AARCH64_UART_H
