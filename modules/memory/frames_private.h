@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+// Bit arithmetic, numbering and block index of the frame allocator: shared by frames*.c only.
+//
+// Frames are counted by "frame numbers": block number * 512 + index, without the holes of physical
+// memory. NOT_FOUND is none of them.
+
+#ifndef MODULES_MEMORY_FRAMES_PRIVATE_H
+#define MODULES_MEMORY_FRAMES_PRIVATE_H
+
+#include "frames.h"
+
+#define NOT_FOUND (SIZE_MAX)
+#define ALL_FREE (UINT64_MAX)
+#define WORD_FRAMES (64)
+#define BLOCK_WORDS (8)
+
+// A block's state: bits 0-7 words with a free frame, 8-15 words all free, 16-25 indexes it is in.
+#define STATE_SOME(word) ((uint32_t)1 << (word))
+#define STATE_ALL(word) ((uint32_t)0x100 << (word))
+#define STATE_SOME_MASK ((uint32_t)0xff)
+#define STATE_ALL_MASK ((uint32_t)0xff00)
+#define STATE_INDEX_SHIFT (16)
+#define STATE_INDEX(index) ((uint32_t)1 << (STATE_INDEX_SHIFT + (index)))
+#define STATE_PARTIAL STATE_INDEX(FRAMES_INDEX_PARTIAL)
+#define STATE_ORDERS ((uint32_t)0x1fe << STATE_INDEX_SHIFT)
+#define STATE_FULL STATE_INDEX(FRAMES_INDEX_FULL)
+#define STATE_WHOLE (STATE_SOME_MASK | STATE_ALL_MASK | STATE_FULL)
+
+static inline unsigned lowest_bit(uint64_t word) {
+    return (unsigned)__builtin_ctzll(word);
+}
+
+static inline unsigned highest_bit(uint64_t word) {
+    return 63 - (unsigned)__builtin_clzll(word);
+}
+
+static inline bool is_power_of_two(size_t n) {
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+static inline size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+// `n` ones (1 to 64) from bit `low` up.
+static inline uint64_t ones(unsigned low, unsigned n) {
+    return ALL_FREE >> (64 - n) << low;
+}
+
+// The bits of `word` at which `count` (1 to 64) ones start within the word.
+static inline uint64_t starts_of_runs(uint64_t word, size_t count) {
+    for (size_t have = 1; have < count && word != 0;) {
+        size_t step = smaller(have, count - have);
+        word &= word >> step;
+        have += step;
+    }
+    return word;
+}
+
+// Every 2^order-th bit, order 0 to 5.
+static inline uint64_t every(unsigned order) {
+    static const uint64_t bits[6] = {
+        UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
+        UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
+    };
+    return bits[order];
+}
+
+// Given the starts of aligned free pieces of 2^(order - 1), those of 2^order.
+static inline uint64_t merge_pieces(uint64_t pieces, unsigned order) {
+    return pieces & pieces >> (1u << (order - 1)) & every(order);
+}
+
+// The index bits of orders 1 to 5 for the aligned free pieces of `word` around bit `bit`. No
+// branches: what the neighbours are is anybody's guess, the predictor's too.
+static inline uint32_t orders_around(uint64_t word, unsigned bit) {
+    uint32_t found = 0;
+    found |= (uint32_t)((word >> (bit & ~1u) & 0x3) == 0x3) << 1;
+    found |= (uint32_t)((word >> (bit & ~3u) & 0xf) == 0xf) << 2;
+    found |= (uint32_t)((word >> (bit & ~7u) & 0xff) == 0xff) << 3;
+    found |= (uint32_t)((word >> (bit & ~15u) & 0xffff) == 0xffff) << 4;
+    found |= (uint32_t)((uint32_t)(word >> (bit & ~31u)) == UINT32_MAX) << 5;
+    return found << STATE_INDEX_SHIFT;
+}
+
+// The index bits of orders 1 to 5 for all aligned free pieces of `word`.
+static inline uint32_t orders_of_word(uint64_t word) {
+    uint32_t found = 0;
+    for (unsigned order = 1; order <= 5 && word != 0; order++) {
+        word = merge_pieces(word, order);
+        found |= (uint32_t)(word != 0) << order;
+    }
+    return found << STATE_INDEX_SHIFT;
+}
+
+// Of the words that are all free (bits 0 to 7), those at which an aligned piece of order 6, 7 or 8
+// starts.
+static inline uint32_t pieces_of_words(uint32_t state, unsigned order) {
+    uint32_t all = (state & STATE_ALL_MASK) >> 8;
+    if (order >= 7) {
+        all &= all >> 1 & 0x55;
+    }
+    if (order >= 8) {
+        all &= all >> 2 & 0x11;
+    }
+    return all;
+}
+
+// The index bits of order 6 to 8 and of what lies within words that are all free.
+static inline uint32_t orders_of_block(uint32_t state) {
+    uint32_t found = (state & STATE_ALL_MASK) != 0 ? 0x7e : 0;
+    for (unsigned order = 7; order <= 8; order++) {
+        found |= (uint32_t)(pieces_of_words(state, order) != 0) << order;
+    }
+    return found << STATE_INDEX_SHIFT;
+}
+
+// Enters blocks 64 * group + (bits of `blocks`) into an index, or takes them out.
+static inline void index_change(frames_t *f, unsigned index, size_t group, uint64_t blocks, bool enter) {
+    uint64_t *word = &f->groups[group].index[index];
+    uint64_t *top = &f->top[index][group / 64];
+    uint64_t top_bit = (uint64_t)1 << (group % 64);
+    *word = enter ? *word | blocks : *word & ~blocks;
+    *top = *word != 0 ? *top | top_bit : *top & ~top_bit;
+}
+
+// Writes a block's state and brings the indexes in line with it.
+static inline void state_write(frames_t *f, size_t block, uint32_t state) {
+    uint32_t changed = (f->states[block] ^ state) >> STATE_INDEX_SHIFT;
+    f->states[block] = state;
+    while (changed != 0) {
+        unsigned index = lowest_bit(changed);
+        changed &= changed - 1;
+        index_change(f, index, block / 64, (uint64_t)1 << (block % 64), (state & STATE_INDEX(index)) != 0);
+    }
+}
+
+// The lowest block >= `from` in an index, or NOT_FOUND.
+static inline size_t index_next(const frames_t *f, unsigned index, size_t from) {
+    size_t group = from / 64;
+    if (group >= f->n_groups) {
+        return NOT_FOUND;
+    }
+    uint64_t blocks = f->groups[group].index[index] & ALL_FREE << (from % 64);
+    if (blocks == 0) {
+        // The groups after this one; two shifts, because the bit may be the word's last.
+        size_t word = group / 64;
+        uint64_t groups = f->top[index][word] & ALL_FREE << (group % 64) << 1;
+        while (groups == 0) {
+            if (++word == FRAMES_TOP_WORDS) {
+                return NOT_FOUND;
+            }
+            groups = f->top[index][word];
+        }
+        group = word * 64 + lowest_bit(groups);
+        blocks = f->groups[group].index[index];
+    }
+    return group * 64 + lowest_bit(blocks);
+}
+
+// The frame number of the frame that contains `pa`; false when that is in no extent.
+static inline bool frame_of_pa(const frames_t *f, mem_pa_t pa, size_t *frame) {
+    for (size_t i = 0; i < f->n_extents; i++) {
+        const frames_extent_t *extent = &f->extents[i];
+        if (pa - extent->base < extent->size) {
+            *frame = extent->first_frame + (size_t)((pa - extent->base) >> MEM_PAGE_SHIFT);
+            return true;
+        }
+    }
+    return false;
+}
+
+// The extent of a frame number that frame_of_pa() or a search gave.
+static inline const frames_extent_t *extent_of_frame(const frames_t *f, size_t frame) {
+    const frames_extent_t *extent = &f->extents[f->n_extents - 1];
+    while (frame < extent->first_frame) {
+        extent--;
+    }
+    return extent;
+}
+
+static inline mem_pa_t pa_of_frame(const frames_t *f, size_t frame) {
+    const frames_extent_t *extent = extent_of_frame(f, frame);
+    return extent->base + ((mem_pa_t)(frame - extent->first_frame) << MEM_PAGE_SHIFT);
+}
+
+static inline frames_word_t *word_of_frame(const frames_t *f, size_t frame) {
+    return &f->blocks[frame / FRAMES_PER_BLOCK].word[frame / WORD_FRAMES % BLOCK_WORDS];
+}
+
+// Fills in `why`, if wanted, and returns `code`.
+static inline int frames_fail(frames_error_t *why, int code, frames_error_kind_t kind, mem_pa_t pa, const char *name) {
+    if (why != NULL) {
+        *why = (frames_error_t) { kind, pa, name };
+    }
+    return code;
+}
+
+// frames_init.c
+
+// The lowest frame number whose frame does not end by `limit`: all lower ones do.
+size_t frames_below(const frames_t *f, mem_pa_t limit);
+
+// The state of a block by its words, in the indexes of all orders that it has pieces of.
+uint32_t frames_state_by_words(const frames_block_t *block);
+
+// frames.c
+
+// Makes `count` frames free or not free in words, states and indexes. Counts nothing.
+void frames_put_run(frames_t *f, size_t frame, size_t count, bool free);
+
+// How many frames from `frame` on are all free, or all in use, up to `count`.
+size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free);
+
+// frames_regions.c
+
+// The region that contains `pa`, or NULL.
+const frames_region_t *frames_find_region(const frames_t *f, mem_pa_t pa);
+
+// frames_search.c
+
+// Searches frames [lo, hi) for `count` free ones aligned to `align` frames of physical address.
+// Returns the frame number, the lowest that the order of preference (broken blocks, whole blocks,
+// runs over blocks) gives, or NOT_FOUND, which means that there are none. `lo` is a block's first
+// frame. It changes nothing but the index's idea of what broken blocks hold.
+size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
+
+#endif // MODULES_MEMORY_FRAMES_PRIVATE_H

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// Finding free frames.
+
+#include "frames_private.h"
+
+// The lowest frame of a partly free block at which an aligned piece of 2^order starts.
+static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
+    const frames_word_t *words = f->blocks[block].word;
+    uint32_t state = f->states[block];
+    size_t base = block * FRAMES_PER_BLOCK;
+    if (order >= 6) {
+        uint32_t starts = pieces_of_words(state, order);
+        return starts == 0 ? NOT_FOUND : base + lowest_bit(starts) * WORD_FRAMES;
+    }
+    for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
+        unsigned i = lowest_bit(some);
+        uint64_t pieces = words[i].free;
+        for (unsigned k = 1; k <= order; k++) {
+            pieces = merge_pieces(pieces, k);
+        }
+        if (pieces != 0) {
+            return base + i * WORD_FRAMES + lowest_bit(pieces);
+        }
+    }
+    return NOT_FOUND;
+}
+
+// A block without a piece of this order has none of the higher ones either. Taking frames leaves
+// the index too optimistic on purpose: it is put right here, once for each time it was wrong.
+static void forget_orders(frames_t *f, size_t block, unsigned order) {
+    uint32_t from_order = STATE_ORDERS & ~(STATE_INDEX(order) - 1);
+    state_write(f, block, f->states[block] & ~from_order);
+}
+
+// Whether `count` frames from `frame` on end by `hi`; also false for NOT_FOUND.
+static bool ends_by(size_t frame, size_t count, size_t hi) {
+    return frame < hi && count <= hi - frame;
+}
+
+// The lowest aligned free piece of 2^order (0 to 9) frames, of which `count` must end by `hi`.
+static size_t search_order(frames_t *f, unsigned order, size_t count, size_t lo, size_t hi) {
+    size_t block = lo / FRAMES_PER_BLOCK;
+    while (order < FRAMES_INDEX_FULL) {
+        block = index_next(f, order, block);
+        if (block == NOT_FOUND || block * FRAMES_PER_BLOCK >= hi) {
+            break;
+        }
+        size_t frame = find_in_block(f, block, order);
+        if (ends_by(frame, count, hi)) {
+            return frame;
+        }
+        if (frame != NOT_FOUND) {
+            // Beyond the limit, and with it everything that is higher.
+            break;
+        }
+        forget_orders(f, block, order);
+    }
+    block = index_next(f, FRAMES_INDEX_FULL, lo / FRAMES_PER_BLOCK);
+    if (block == NOT_FOUND || !ends_by(block * FRAMES_PER_BLOCK, count, hi)) {
+        return NOT_FOUND;
+    }
+    return block * FRAMES_PER_BLOCK;
+}
+
+// A search for a run, and where it has got to.
+typedef struct _run_search_t {
+    const frames_t *f;
+    size_t count;
+    size_t align;
+    uint64_t align_bits; // the bits of a word that can be aligned starts, none for align >= 64
+    size_t run;          // free frames right before the place reached
+} run_search_t;
+
+// Frame numbers keep the alignment of physical addresses up to a block; beyond that it depends on
+// where the extent lies.
+static size_t align_frame(const run_search_t *s, size_t frame) {
+    size_t offset = 0;
+    if (s->align > FRAMES_PER_BLOCK) {
+        const frames_extent_t *extent = extent_of_frame(s->f, frame);
+        offset = (size_t)(extent->base >> MEM_PAGE_SHIFT) - extent->first_frame;
+    }
+    return ((frame + offset + s->align - 1) & ~(s->align - 1)) - offset;
+}
+
+// The start of an aligned run of enough frames within the `run` frames before `end`.
+static size_t fit(const run_search_t *s, size_t run, size_t end) {
+    if (run < s->count) {
+        return NOT_FOUND;
+    }
+    size_t start = align_frame(s, end - run);
+    return ends_by(start, s->count, end) ? start : NOT_FOUND;
+}
+
+// Goes on over a word whose first frame is `base`.
+static size_t search_word(run_search_t *s, uint64_t word, size_t base) {
+    if (word == ALL_FREE) {
+        s->run += WORD_FRAMES;
+        return fit(s, s->run, base + WORD_FRAMES);
+    }
+    unsigned head = lowest_bit(~word);
+    size_t start = fit(s, s->run + head, base + head);
+    if (start == NOT_FOUND && s->count < WORD_FRAMES) {
+        uint64_t starts = starts_of_runs(word, s->count) & s->align_bits;
+        if (starts != 0) {
+            start = base + lowest_bit(starts);
+        }
+    }
+    s->run = 63 - highest_bit(~word);
+    return start;
+}
+
+static size_t search_words(run_search_t *s, size_t block) {
+    size_t base = block * FRAMES_PER_BLOCK;
+    for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+        size_t start = search_word(s, s->f->blocks[block].word[i].free, base + i * WORD_FRAMES);
+        if (start != NOT_FOUND) {
+            return start;
+        }
+    }
+    return NOT_FOUND;
+}
+
+// The lowest run there is, by reading every word of the partly free blocks.
+static size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+    run_search_t s = { .f = f, .count = count, .align = align };
+    if (align < WORD_FRAMES) {
+        s.align_bits = every(lowest_bit(align));
+    }
+    for (size_t block = lo / FRAMES_PER_BLOCK; block * FRAMES_PER_BLOCK < hi; block++) {
+        size_t start = NOT_FOUND;
+        uint32_t state = f->states[block];
+        if (state & STATE_FULL) {
+            s.run += FRAMES_PER_BLOCK;
+            start = fit(&s, s.run, (block + 1) * FRAMES_PER_BLOCK);
+        } else if (state & STATE_SOME_MASK) {
+            start = search_words(&s, block);
+        } else {
+            s.run = 0;
+        }
+        if (start != NOT_FOUND) {
+            return ends_by(start, count, hi) ? start : NOT_FOUND;
+        }
+    }
+    return NOT_FOUND;
+}
+
+size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+    size_t piece = count > align ? count : align;
+    unsigned order = piece == 1 ? 0 : highest_bit(piece - 1) + 1;
+    if (order <= FRAMES_BLOCK_SHIFT) {
+        size_t frame = search_order(f, order, count, lo, hi);
+        if (frame != NOT_FOUND) {
+            return frame;
+        }
+        if (count == align && is_power_of_two(count)) {
+            // Such a piece lies in one block, and the index knows them all.
+            return NOT_FOUND;
+        }
+    }
+    return search_run(f, count, align, lo, hi);
+}
+
+// The longest run of ones inside `word`, but no less than `best`.
+static size_t longest_in_word(uint64_t word, size_t best) {
+    while (best < WORD_FRAMES && starts_of_runs(word, best + 1) != 0) {
+        best++;
+    }
+    return best;
+}
+
+// Goes on over a word: the longest run that ends in it, or starts and ends in it.
+static size_t longest_with_word(uint64_t word, size_t *run, size_t best) {
+    if (word == ALL_FREE) {
+        *run += WORD_FRAMES;
+        return best > *run ? best : *run;
+    }
+    size_t joined = *run + lowest_bit(~word);
+    *run = 63 - highest_bit(~word);
+    return longest_in_word(word, best > joined ? best : joined);
+}
+
+size_t frames_largest_run(const frames_t *f, size_t enough) {
+    size_t run = 0;
+    size_t best = 0;
+    for (size_t block = 0; block < f->n_blocks && best < enough; block++) {
+        uint32_t state = f->states[block];
+        if (state & STATE_FULL) {
+            run += FRAMES_PER_BLOCK;
+            best = best > run ? best : run;
+        } else if (state & STATE_SOME_MASK) {
+            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+                best = longest_with_word(f->blocks[block].word[i].free, &run, best);
+            }
+        } else {
+            run = 0;
+        }
+    }
+    return smaller(best, enough);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Figures about the frames, and the check of all invariants.
+
+#include "frames_private.h"
+
+static size_t count_ones(uint64_t word) {
+    // In plain integers: the compiler's builtin would use FP registers or call a library.
+    word -= word >> 1 & every(1);
+    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
+    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (size_t)(word * every(3) >> 56);
+}
+
+// ---- figures ----
+
+// Counts the free pieces of orders 0 to 5 of a word that is not all free.
+static void count_word(uint64_t word, size_t *by_order) {
+    for (unsigned order = 0; order < 5 && word != 0; order++) {
+        uint64_t merged = merge_pieces(word, order + 1);
+        by_order[order] += count_ones(word) - 2 * count_ones(merged);
+        word = merged;
+    }
+    by_order[5] += count_ones(word);
+}
+
+// Counts the free pieces of a partly free block.
+static void count_block(const frames_block_t *block, uint32_t state, size_t *by_order) {
+    for (uint32_t some = state & STATE_SOME_MASK & ~(state >> 8); some != 0; some &= some - 1) {
+        count_word(block->word[lowest_bit(some)].free, by_order);
+    }
+    size_t pieces = count_ones(pieces_of_words(state, 6));
+    for (unsigned order = 6; order <= 8; order++) {
+        size_t merged = order < 8 ? count_ones(pieces_of_words(state, order + 1)) : 0;
+        by_order[order] += pieces - 2 * merged;
+        pieces = merged;
+    }
+}
+
+// Whether a block and the next are both free and together aligned to their size.
+static bool is_pair(const frames_t *f, size_t block) {
+    mem_pa_t pa = pa_of_frame(f, block * FRAMES_PER_BLOCK);
+    return mem_is_aligned(pa, 2 * MEM_BLOCK2M_SIZE) && block + 1 < f->n_blocks
+           && (f->states[block + 1] & STATE_FULL) != 0;
+}
+
+void frames_stats(const frames_t *f, frames_stats_t *s) {
+    *s = (frames_stats_t) {
+        .total = f->total,
+        .free = f->managed - f->used,
+        .used = f->used,
+        .reserved = f->total - f->managed,
+        .peak_used = f->peak_used,
+        .largest_run = frames_largest_run(f, SIZE_MAX),
+    };
+    for (size_t block = 0; block < f->n_blocks; block++) {
+        uint32_t state = f->states[block];
+        if (!(state & STATE_FULL)) {
+            count_block(&f->blocks[block], state, s->free_by_order);
+        } else if (is_pair(f, block)) {
+            s->free_by_order[10]++;
+            block++;
+        } else {
+            s->free_by_order[9]++;
+        }
+    }
+}
+
+// ---- check ----
+
+// A block's state against its words: exact, but that it may be in indexes of orders it has lost.
+static unsigned check_state(const frames_t *f, size_t block) {
+    uint32_t exact = frames_state_by_words(&f->blocks[block]);
+    uint32_t state = f->states[block];
+    uint32_t lost = state & ~exact;
+    bool may_lose = (exact & STATE_PARTIAL) != 0;
+    return ((exact & ~state) != 0) + ((lost & ~(may_lose ? STATE_ORDERS : 0)) != 0);
+}
+
+// The index bitmaps of a block against its state.
+static unsigned check_index(const frames_t *f, size_t block) {
+    const frames_group_t *group = &f->groups[block / 64];
+    unsigned broken = 0;
+    for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
+        bool in = (f->states[block] & STATE_INDEX(index)) != 0;
+        broken += in != (group->index[index] >> (block % 64) & 1);
+    }
+    return broken;
+}
+
+// The words over the index bitmaps, and index bits beyond the last block.
+static unsigned check_tops(const frames_t *f) {
+    unsigned broken = 0;
+    for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
+        for (size_t group = 0; group < FRAMES_TOP_WORDS * 64; group++) {
+            bool in = f->top[index][group / 64] >> (group % 64) & 1;
+            broken += in != (group < f->n_groups && f->groups[group].index[index] != 0);
+        }
+        size_t last = f->n_blocks % 64;
+        if (last != 0) {
+            broken += (f->groups[f->n_groups - 1].index[index] >> last) != 0;
+        }
+    }
+    return broken;
+}
+
+// No free frame that is not managed; the counters.
+static unsigned check_counts(const frames_t *f) {
+    size_t free = 0;
+    size_t managed = 0;
+    unsigned broken = 0;
+    for (size_t frame = 0; frame < f->n_blocks * FRAMES_PER_BLOCK; frame += WORD_FRAMES) {
+        const frames_word_t *word = word_of_frame(f, frame);
+        free += count_ones(word->free);
+        managed += count_ones(word->managed);
+        broken += (word->free & ~word->managed) != 0;
+    }
+    broken += managed != f->managed || f->managed > f->total;
+    broken += free != f->managed - f->used || f->used > f->managed;
+    return broken + (f->peak_used < f->used || f->peak_used > f->total);
+}
+
+// Regions sorted and disjoint; each run of the banks reserved in a region or managed, which with
+// the number of managed frames leaves none managed outside the banks.
+static unsigned check_runs(const frames_t *f) {
+    unsigned broken = 0;
+    size_t managed = 0;
+    frames_run_t run = { 0 };
+    for (size_t i = 0; i < f->n_regions; i++) {
+        const frames_region_t *region = &f->regions[i];
+        broken += region->start >= region->end || region->name == NULL;
+        broken += i > 0 && f->regions[i - 1].end > region->start;
+    }
+    while (frames_next_run(f, run.end, &run)) {
+        size_t frames = (size_t)((run.end - run.start) >> MEM_PAGE_SHIFT);
+        bool in_region = frames_find_region(f, run.start) != NULL;
+        broken += (run.state == FRAMES_STATE_RESERVED) != in_region;
+        broken += run.state == FRAMES_STATE_UNMANAGED;
+        managed += run.state == FRAMES_STATE_RESERVED ? 0 : frames;
+    }
+    return broken + (managed != f->managed);
+}
+
+unsigned frames_check(const frames_t *f) {
+    unsigned broken = check_counts(f) + check_tops(f) + check_runs(f);
+    for (size_t block = 0; block < f->n_blocks; block++) {
+        broken += check_state(f, block) + check_index(f, block);
+    }
+    return broken;
+}
