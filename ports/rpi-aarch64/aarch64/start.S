@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+// From the firmware's jump to C in the upper half. Runs wherever it was loaded, at EL3, EL2 or EL1,
+// with the MMU off: every address is PC-relative and all data accesses are aligned.
+// State at entry: Linux arm64 boot protocol (x0 = device tree or not), or all cores at once at EL3.
+
+#include "asm.h"
+#include "../layout.h"
+
+// MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
+#define PART_CORTEX_A72     0xd08
+// BCM2711's GIC as the ARM sees it (low peripheral mode).
+#define BCM2711_GICD        0xff841000
+#define BCM2711_GICC        0xff842000
+
+// The 64-byte header of an arm64 Image: the firmware and QEMU read text_offset and image_size,
+// which covers .bss so that nobody puts a device tree into it.
+    .section .text.head, "ax"
+    .global _start
+_start:
+    b boot_entry
+    nop
+    .quad 0x80000                   // text_offset
+    .quad _image_size               // image_size, .bss and stacks included
+    .quad 0xa                       // little endian, 4 KiB pages, placed anywhere
+    .quad 0, 0, 0
+    .ascii "ARM\x64"
+    .word 0
+
+boot_entry:
+    msr DAIFSet, #15
+    mrs x9, MPIDR_EL1
+    tst x9, #0xff
+    b.ne boot_park
+    mov x20, x0                     // x20: what the firmware passed
+    mrs x21, CNTPCT_EL0             // x21: time of the first instruction
+    mrs x22, CurrentEL
+    lsr x22, x22, #2                // x22: exception level at entry
+    cmp x22, #3
+    b.eq boot_el3
+    cmp x22, #2
+    b.eq boot_el2
+    b boot_el1
+
+// Another core, entered at once with this one (an ELF at EL3). It waits until the boot core has
+// put the parking loop in place and goes there: nothing may stay parked inside the image.
+boot_park:
+    address x1, boot_park_address
+1:  ldr x2, [x1]
+    cbnz x2, 2f
+    wfe
+    b 1b
+2:  br x2
+
+// EL3: no firmware stub ran, so do its work, then go on at EL2.
+boot_el3:
+    mov x0, #0x5b1                  // SCR_EL3: NS, RW, HCE, SMD, RES1
+    msr SCR_EL3, x0
+    msr CPTR_EL3, xzr
+    mov x0, #0x73                   // ACTLR_EL3: EL2 may write the CPU's own control registers
+    msr ACTLR_EL3, x0
+    mrs x0, S3_1_C15_C2_1           // CPUECTLR_EL1.SMPEN: coherency, needed before caches are on
+    orr x0, x0, #0x40
+    msr S3_1_C15_C2_1, x0
+    mrs x9, MIDR_EL1
+    ubfx x9, x9, #4, #12
+    mov w10, #PART_CORTEX_A72
+    mrs x0, CNTFRQ_EL0
+    cbnz x0, 1f                     // hardware leaves it 0; QEMU presets its own rate
+    ldr w0, =19200000
+    ldr w1, =54000000
+    cmp w9, w10
+    csel w0, w1, w0, eq
+    msr CNTFRQ_EL0, x0
+1:  cmp w9, w10
+    b.ne 3f
+    ldr x1, =BCM2711_GICD           // every interrupt to group 1, which is the non-secure one
+    add x2, x1, #0x80
+    mov w0, #-1
+    mov w3, #8
+2:  str w0, [x2], #4
+    subs w3, w3, #1
+    b.ne 2b
+    mov w0, #3
+    str w0, [x1]
+    ldr x1, =BCM2711_GICC
+    mov w0, #0x1e7
+    str w0, [x1]
+    mov w0, #0xff
+    str w0, [x1, #4]
+3:  adr x0, boot_el2
+    msr ELR_EL3, x0
+    mov x0, #0x3c9                  // EL2h, DAIF masked
+    msr SPSR_EL3, x0
+    isb
+    eret
+
+// EL2: keep a small stub there (el2_vectors) and go on at EL1.
+boot_el2:
+    mov x0, #(1 << 31)              // HCR_EL2.RW: EL1 is AArch64, nothing trapped
+    msr HCR_EL2, x0
+    mrs x0, CNTHCTL_EL2
+    orr x0, x0, #3                  // EL1 may use the physical counter and timer
+    msr CNTHCTL_EL2, x0
+    msr CNTVOFF_EL2, xzr
+    mov x0, #0x33ff                 // CPTR_EL2: FP not trapped
+    msr CPTR_EL2, x0
+    msr HSTR_EL2, xzr
+    msr VTTBR_EL2, xzr
+    mrs x0, MIDR_EL1
+    msr VPIDR_EL2, x0
+    mrs x0, MPIDR_EL1
+    msr VMPIDR_EL2, x0
+    address x0, el2_vectors
+    msr VBAR_EL2, x0
+    adr x0, boot_el1
+    msr ELR_EL2, x0
+    mov x0, #0x3c5                  // EL1h, DAIF masked
+    msr SPSR_EL2, x0
+    isb
+    eret
+
+// EL1: stack and C for the boot tables, then the MMU, then the upper half.
+boot_el1:
+    ldr w0, =0x30d00800             // SCTLR_EL1: RES1 bits, MMU and caches off
+    msr SCTLR_EL1, x0
+    mov x0, #(3 << 20)              // CPACR_EL1.FPEN: before any C may use a q register
+    msr CPACR_EL1, x0
+    address x0, boot_vectors
+    msr VBAR_EL1, x0
+    isb
+
+    address x0, __bss_start
+    address x1, __bss_end
+1:  stp xzr, xzr, [x0], #16
+    cmp x0, x1
+    b.lo 1b
+
+    cmp x22, #3                     // entered at EL3: the other cores wait in boot_park
+    b.ne 2f
+    bl boot_park_install
+2:  address x0, __exception_stack_end
+    mov sp, x0
+    mov x0, x20
+    adr x1, _start
+    bl boot_map_build               // boot_map_t *boot_map_build(dtb, image): tables, registers
+    mov x19, x0
+    ldp x1, x2, [x19, #0]           // mair, tcr
+    ldp x3, x4, [x19, #16]          // ttbr0, ttbr1
+    dsb sy
+    msr MAIR_EL1, x1
+    msr TCR_EL1, x2
+    msr TTBR0_EL1, x3
+    msr TTBR1_EL1, x4
+    isb
+    tlbi vmalle1
+    dsb nsh
+    ic iallu
+    dsb nsh
+    isb
+    ldr w0, =0x30d0180d             // M, C, SA, I
+    ldr x5, =boot_high              // its link address, in the upper half
+    msr SCTLR_EL1, x0
+    isb
+    br x5
+
+boot_high:
+    ldr x6, [x19, #32]              // the level 0 table with nothing in it
+    ldr x0, =LAYOUT_EXCEPTION_STACK_TOP
+    msr SPSel, #1
+    mov sp, x0
+    ldr x0, =LAYOUT_THREAD_STACK_TOP
+    msr SPSel, #0                   // the thread runs EL1t; every exception goes to SP_EL1
+    mov sp, x0
+    ldr x0, =vectors
+    msr VBAR_EL1, x0
+    msr TTBR0_EL1, x6               // the identity map has done its work
+    isb
+    tlbi vmalle1
+    dsb nsh
+    isb
+    msr DAIFClr, #4                 // SError: asynchronous bus errors must be seen
+    mov x0, x20
+    mov x1, x21
+    mov x2, x22
+    mov x29, #0                     // end of the chain of frame records
+    mov x30, #0
+    bl boot_main                    // boot_main(dtb, start_ticks, entry_el) does not return
+    b .
+    .ltorg
+
+// Copies the parking loop into the parking page and publishes its address (MMU off, EL1, core 0,
+// only where no firmware stub is below us). Clobbers x0..x5.
+boot_park_install:
+    mov x0, #PARKING_PAGE
+    address x1, parking_loop
+    address x2, parking_loop_end
+1:  ldr w3, [x1], #4
+    str w3, [x0], #4
+    cmp x1, x2
+    b.lo 1b
+    dsb sy
+    ic iallu
+    dsb sy
+    isb
+    mov x0, #PARKING_PAGE
+    address x1, boot_park_address
+    str x0, [x1]
+    dsb sy
+    sev
+    ret
+
+// What a parked core runs, at the exception level it arrived with, from the parking page, for ever:
+// WFI, not WFE, so that it costs nothing. Position independent, at most one page.
+    .global parking_loop, parking_loop_end
+    .balign 8
+parking_loop:
+    msr DAIFSet, #15
+1:  wfi
+    b 1b
+parking_loop_end:
+
+// Not in .bss: the boot core clears that while the others look here.
+    .section .data.boot_park_address, "aw"
+    .balign 8
+boot_park_address:
+    .quad 0

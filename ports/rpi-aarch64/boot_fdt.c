@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// What the device tree says about memory (Devicetree Specification 3.4, 3.5, 5.3). Cells are parsed
+// generically: firmware of the Pi uses 1 or 2 address cells and 1 or 2 size cells.
+
+#include <stdbool.h>
+#include <string.h>
+
+#include <libfdt.h>
+
+#include "boot.h"
+
+#define ROOT (0) // offset of the root node
+
+// Reads one number of `cells` 32-bit big-endian cells and advances *cursor.
+static uint64_t read_cells(const fdt32_t **cursor, int cells) {
+    uint64_t value = 0;
+    for (int i = 0; i < cells; ++i) {
+        value = value << 32 | fdt32_ld((*cursor)++);
+    }
+    return value;
+}
+
+// Calls visit(start, size, arg) for every entry of the node's "reg".
+static void each_reg(const void *dtb, int node, int parent,
+    void (*visit)(uint64_t start, uint64_t size, void *arg), void *arg) {
+    int address_cells = fdt_address_cells(dtb, parent);
+    int size_cells = fdt_size_cells(dtb, parent);
+    int length;
+    const fdt32_t *cursor = fdt_getprop(dtb, node, "reg", &length);
+    if (cursor == NULL || address_cells < 1 || size_cells < 1) {
+        return;
+    }
+    int entry = (address_cells + size_cells) * (int)sizeof(fdt32_t);
+    for (; length >= entry; length -= entry) {
+        uint64_t start = read_cells(&cursor, address_cells);
+        uint64_t size = read_cells(&cursor, size_cells);
+        visit(start, size, arg);
+    }
+}
+
+// Size 0 stands in device trees on disk, which no firmware has filled in: not a bank.
+static void add_bank(uint64_t start, uint64_t size, void *arg) {
+    boot_info_t *info = arg;
+    if (mem_range_ok(start, size) && info->ram_count < BOOT_MAX_BANKS) {
+        info->ram[info->ram_count++] = (mem_range_t) {start, start + size};
+    }
+}
+
+static void add_reserved(uint64_t start, uint64_t size, void *name) {
+    if (mem_range_ok(start, size)) {
+        boot_reserve(start, start + size, name);
+    }
+}
+
+// Memory nodes are called "memory" or "memory@…", and there may be several.
+static void read_memory(boot_info_t *info) {
+    int node;
+    fdt_for_each_subnode(node, info->dtb, ROOT) {
+        int length;
+        const char *type = fdt_getprop(info->dtb, node, "device_type", &length);
+        const char *name = fdt_get_name(info->dtb, node, NULL);
+        bool by_name = name != NULL && strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@');
+        if (by_name || (type != NULL && strcmp(type, "memory") == 0)) {
+            each_reg(info->dtb, node, ROOT, add_bank, info);
+        }
+    }
+}
+
+// /memreserve/ entries of the blob's header.
+static void read_memreserve_block(const void *dtb) {
+    int count = fdt_num_mem_rsv(dtb);
+    for (int i = 0; i < count; ++i) {
+        uint64_t start, size;
+        if (fdt_get_mem_rsv(dtb, i, &start, &size) == 0) {
+            add_reserved(start, size, (void *)"memreserve");
+        }
+    }
+}
+
+// Children of /reserved-memory that have a place ("reg"); those with a size only are for an
+// operating system to place, and are ignored.
+static void read_reserved_memory(const void *dtb) {
+    int parent = fdt_path_offset(dtb, "/reserved-memory");
+    if (parent < 0) {
+        return;
+    }
+    int node;
+    fdt_for_each_subnode(node, dtb, parent) {
+        const char *name = fdt_get_name(dtb, node, NULL);
+        each_reg(dtb, node, parent, add_reserved, (void *)(name != NULL ? name : "reserved-memory"));
+    }
+}
+
+// The Pi's firmware adds memreserve = <start size> to the root node: VideoCore's share.
+static void read_root_memreserve(const void *dtb) {
+    int length;
+    const fdt32_t *cursor = fdt_getprop(dtb, ROOT, "memreserve", &length);
+    for (; cursor != NULL && length >= 8; length -= 8) {
+        uint64_t start = read_cells(&cursor, 1);
+        uint64_t size = read_cells(&cursor, 1);
+        add_reserved(start, size, (void *)"videocore");
+    }
+}
+
+// A /chosen property of 4 or 8 bytes; 0 when absent.
+static uint64_t chosen_number(const void *dtb, int chosen, const char *name) {
+    int length;
+    const fdt32_t *cursor = fdt_getprop(dtb, chosen, name, &length);
+    return cursor == NULL || (length != 4 && length != 8) ? 0 : read_cells(&cursor, length / 4);
+}
+
+static void read_initrd(const void *dtb) {
+    int chosen = fdt_path_offset(dtb, "/chosen");
+    if (chosen < 0) {
+        return;
+    }
+    uint64_t start = chosen_number(dtb, chosen, "linux,initrd-start");
+    uint64_t end = chosen_number(dtb, chosen, "linux,initrd-end");
+    if (start < end) {
+        boot_reserve(start, end, "initrd");
+    }
+}
+
+static void read_model(boot_info_t *info) {
+    const char *model = fdt_getprop(info->dtb, ROOT, "model", NULL);
+    if (model != NULL && model[0] != '\0') {
+        strncpy(info->model, model, BOOT_MODEL_SIZE - 1);
+    }
+}
+
+static int first_cpu(const void *dtb) {
+    int cpus = fdt_path_offset(dtb, "/cpus");
+    return cpus < 0 ? cpus : fdt_first_subnode(dtb, cpus);
+}
+
+static void count_cores(boot_info_t *info) {
+    int node = first_cpu(info->dtb);
+    unsigned cores = 0;
+    for (; node >= 0; node = fdt_next_subnode(info->dtb, node)) {
+        const char *type = fdt_getprop(info->dtb, node, "device_type", NULL);
+        cores += type != NULL && strcmp(type, "cpu") == 0;
+    }
+    info->cores = cores != 0 ? cores : info->cores;
+}
+
+bool boot_fdt_read(boot_info_t *info) {
+    if (fdt_check_full(info->dtb, info->dtb_size) != 0) {
+        return false;
+    }
+    read_memory(info);
+    if (info->ram_count == 0) {
+        return false;
+    }
+    read_memreserve_block(info->dtb);
+    read_reserved_memory(info->dtb);
+    read_root_memreserve(info->dtb);
+    read_initrd(info->dtb);
+    read_model(info);
+    count_cores(info);
+    return true;
+}
+
+bool boot_fdt_uses_psci(const boot_info_t *info) {
+    int node = info->dtb != NULL ? first_cpu(info->dtb) : -1;
+    for (; node >= 0; node = fdt_next_subnode(info->dtb, node)) {
+        const char *method = fdt_getprop(info->dtb, node, "enable-method", NULL);
+        if (method != NULL && strcmp(method, "psci") == 0) {
+            return true;
+        }
+    }
+    return false;
+}

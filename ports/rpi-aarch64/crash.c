@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The crash report: everything that is known about an exception nobody could handle, on one screen,
+// ended by one line of JSON for tools. It trusts nothing: tables and stacks are read only where
+// AT S1E1R says that they are readable.
+
+#include "py/mpprint.h"
+
+#include "aarch64/exception.h"
+#include "arch_mmu.h"
+#include "boot.h"
+#include "boot_map.h"
+#include "descriptor.h"
+#include "fault.h"
+#include "layout.h"
+#include "soc.h"
+#include "uart.h"
+
+#define BACKTRACE_MAX (16)
+#define SENTENCE_SIZE (160)
+
+extern char __image_start[], __text_end[];
+
+bool crash_resets;
+
+static void print_strn(void *data, const char *str, size_t len) {
+    (void)data;
+    uart_early_write(str, len);
+}
+
+static const mp_print_t crash_print = {NULL, print_strn};
+
+#define PRINT(...) mp_printf(&crash_print, __VA_ARGS__)
+
+static bool readable(uint64_t va) {
+    return (arch_at_s1e1r(va) & 1) == 0;
+}
+
+// Reads the 64-bit word at an aligned address that may be anything.
+static bool peek(uint64_t va, uint64_t *value) {
+    if (!mem_is_aligned(va, 8) || !readable(va)) {
+        return false;
+    }
+    *value = *(const volatile uint64_t *)va;
+    return true;
+}
+
+// Where the table at pa can be read: boot tables are part of the image, the others are in the
+// linear map.
+static uint64_t table_address(uint64_t pa) {
+    uint64_t offset = pa - boot_map.image_pa;
+    if (offset < boot_info.image.end - boot_info.image.start) {
+        return (uintptr_t)__image_start + offset;
+    }
+    return LAYOUT_LINEAR + pa;
+}
+
+static void print_tables(uint64_t va) {
+    if (!desc_va_is_upper(va) && !desc_va_is_lower(va)) {
+        PRINT("  no table translates 0x%lx: it is in neither half\r\n", va);
+        return;
+    }
+    uint64_t ttbr = desc_va_is_upper(va) ? arch_read_ttbr1() : arch_read_ttbr0();
+    uint64_t table = ttbr & DESC_ADDR_MASK;
+    for (unsigned level = 0; level < DESC_LEVELS; ++level) {
+        uint64_t desc;
+        if (!peek(table_address(table) + 8 * desc_index(va, level), &desc)) {
+            PRINT("  level %u: table 0x%lx cannot be read\r\n", level, table);
+            return;
+        }
+        const char *kind = desc_is_table(desc, level) ? "table" : desc_is_leaf(desc, level) ? "leaf" : "invalid";
+        PRINT("  level %u: table 0x%lx [%u] = 0x%016lx %s\r\n", level, table, desc_index(va, level), desc, kind);
+        if (!desc_is_table(desc, level)) {
+            return;
+        }
+        table = desc_table_pa(desc);
+    }
+}
+
+static void print_registers(const exception_frame_t *frame) {
+    for (unsigned i = 0; i < 31; ++i) {
+        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 4 == 3 ? "\r\n" : "  ");
+    }
+    PRINT("sp  %016lx\r\n", frame->sp);
+    PRINT("pc  %016lx  spsr %08lx  esr %08lx  far %016lx\r\n", frame->elr, frame->spsr, frame->esr, frame->far);
+    PRINT("ttbr0 %016lx  ttbr1 %016lx\r\n", arch_read_ttbr0(), arch_read_ttbr1());
+}
+
+// Return addresses by the chain of frame records (AAPCS64 6.4.6), bounded, the exception's PC first.
+static unsigned collect_backtrace(const exception_frame_t *frame, uint64_t *addresses) {
+    unsigned count = 0;
+    addresses[count++] = frame->elr;
+    uint64_t record = frame->x[29];
+    while (count < BACKTRACE_MAX) {
+        uint64_t next, address;
+        if (record == 0 || !peek(record, &next) || !peek(record + 8, &address) || address == 0) {
+            break;
+        }
+        addresses[count++] = address;
+        if (next <= record) {
+            break; // records go up the stack; anything else is damage or the end
+        }
+        record = next;
+    }
+    return count;
+}
+
+static void print_json(const exception_frame_t *frame, const char *why, const char *sentence,
+    const uint64_t *backtrace, unsigned count) {
+    PRINT("CRASH {\"cause\":\"%s\",\"fault\":\"%s\",\"vector\":%u", why, sentence, (unsigned)frame->vector);
+    PRINT(",\"pc\":\"0x%lx\",\"esr\":\"0x%lx\",\"far\":\"0x%lx\"", frame->elr, frame->esr, frame->far);
+    PRINT(",\"spsr\":\"0x%lx\",\"sp\":\"0x%lx\",\"lr\":\"0x%lx\"", frame->spsr, frame->sp, frame->x[30]);
+    PRINT(",\"soc\":\"%s\",\"backtrace\":[", soc->name);
+    for (unsigned i = 0; i < count; ++i) {
+        PRINT("%s\"0x%lx\"", i == 0 ? "" : ",", backtrace[i]);
+    }
+    PRINT("]}\r\n");
+}
+
+static void __attribute__((noreturn)) stop(void) {
+    if (crash_resets) {
+        uart_early_flush();
+        mp_hal_machine_reset();
+    }
+    for (;;) {
+        __asm volatile ("wfi");
+    }
+}
+
+void crash_report(const exception_frame_t *frame, const char *why) {
+    static unsigned depth;
+    if (depth++ != 0) {
+        // The report itself failed. Say so in one line, without touching memory again.
+        PRINT("\r\nCRASH {\"cause\":\"exception in the crash report\",\"pc\":\"0x%lx\",\"far\":\"0x%lx\"}\r\n",
+            frame->elr, frame->far);
+        stop();
+    }
+    char sentence[SENTENCE_SIZE];
+    fault_info_t info;
+    fault_decode(frame->esr, frame->far, &info);
+    fault_sentence(&info, sentence, sizeof(sentence));
+    uint64_t backtrace[BACKTRACE_MAX];
+    unsigned count = collect_backtrace(frame, backtrace);
+
+    PRINT("\r\n*** crash: %s (%s)\r\n%s\r\n", why, exception_vector_name(frame->vector), sentence);
+    print_registers(frame);
+    if (info.far_valid) {
+        PRINT("what the tables say about 0x%lx:\r\n", frame->far);
+        print_tables(frame->far);
+    }
+    PRINT("backtrace:");
+    for (unsigned i = 0; i < count; ++i) {
+        PRINT(" %lx", backtrace[i]);
+    }
+    PRINT("\r\n");
+    print_json(frame, why, sentence, backtrace, count);
+    stop();
+}

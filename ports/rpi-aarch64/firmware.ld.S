@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Where the image's parts lie. Sections with different permissions start on page boundaries, since
+// the kernel map is made page by page: text RX, rodata R, data and bss RW.
+
+#include "layout.h"
+
+OUTPUT_FORMAT("elf64-littleaarch64")
+OUTPUT_ARCH(aarch64)
+ENTRY(_start)
+
+SECTIONS
+{
+    . = LAYOUT_IMAGE + 0x80000;
+    __image_start = .;
+    __text_start = .;
+    .text : {
+        __head_start = .;
+        KEEP(*(.text.head))
+        *(.text.boot*)
+        . = ALIGN(4096);
+        __head_end = .;
+        // Runs from an identity mapping of this page while TTBR1 is being replaced.
+        __trampoline_start = .;
+        KEEP(*(.text.trampoline*))
+        . = ALIGN(4096);
+        __trampoline_end = .;
+        KEEP(*(.text.el2))
+        KEEP(*(.text.vectors))
+        *(.text .text.*)
+    }
+    . = ALIGN(4096);
+    __text_end = .;
+    __rodata_start = .;
+    .rodata : { *(.rodata .rodata.*) *(.got .got.plt) }
+    . = ALIGN(4096);
+    __rodata_end = .;
+    __data_start = .;
+    .data : { *(.data .data.*) *(.tdata .tdata.*) . = ALIGN(16); }
+    . = ALIGN(16);
+    __data_end = .;
+    .bss (NOLOAD) : {
+        . = ALIGN(64);
+        __bss_start = .;
+        *(.tbss .tbss.*)
+        *(.bss .bss.* COMMON)
+        . = ALIGN(64);
+        __bss_end = .;
+    }
+    // Not cleared at start: whoever uses these writes before reading.
+    .noinit (NOLOAD) : {
+        . = ALIGN(4096);
+        *(.noinit.*)
+        . = ALIGN(16);
+        __emergency_stack_start = .;
+        . += 0x2000;
+        __emergency_stack_end = .;
+        . = ALIGN(4096);
+    }
+    __rw_end = .;
+    // The memory behind the stacks. They are used through their windows (layout.h), between
+    // guards, so these pages are not mapped at their link addresses.
+    .stacks (NOLOAD) : {
+        __thread_stack_start = .;
+        . += LAYOUT_THREAD_STACK_SIZE;
+        __thread_stack_end = .;
+        __exception_stack_start = .;
+        . += LAYOUT_EXCEPTION_STACK_SIZE;
+        __exception_stack_end = .;
+    }
+    __image_end = .;
+    _image_size = __image_end - __image_start;
+
+    /DISCARD/ : { *(.comment) *(.note .note.*) *(.eh_frame .eh_frame_hdr) *(.init_array*) *(.ARM.exidx*) }
+}
+
+ASSERT(__trampoline_end - __trampoline_start <= 4096, "the trampoline must fit one page")

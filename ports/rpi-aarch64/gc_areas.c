@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+
+#include "gc_areas.h"
+#include "memory_system.h"
+
+// Frames that stay free for tables and records of later mappings.
+#define HELD_BACK_FRAMES (128)
+
+static size_t area_frames; // in all areas
+
+static space_t *kernel(void) {
+    return memory_system.kernel;
+}
+
+size_t gc_areas_frames(void) {
+    return area_frames;
+}
+
+// Tables for n pages: one level 3 table per 512, and a few above it.
+static size_t tables_for(size_t frames) {
+    return frames / DESC_ENTRIES + 4;
+}
+
+size_t gc_areas_available(void) {
+    if (!memory_system.switched) {
+        return 0;
+    }
+    const frames_t *f = &memory_system.frames;
+    size_t free = f->managed - f->used;
+    size_t kept = HELD_BACK_FRAMES + tables_for(free);
+    return free > kept ? (free - kept) << MEM_PAGE_SHIFT : 0;
+}
+
+// Unmaps [start, end) and frees the frames behind it, run by run: an area consists of the runs that
+// the frame allocator had.
+static void take_back(mem_va_t start, mem_va_t end) {
+    memory_system_t *m = &memory_system;
+    const region_t *region;
+    while (start < end && (region = space_find(kernel(), start)) != NULL) {
+        mem_va_t next = region->last + 1;
+        mem_pa_t pa = region->pa;
+        size_t count = (next - start) >> MEM_PAGE_SHIFT;
+        if (space_unmap(&m->spaces, kernel(), start, next - start, SPACE_FORCE, NULL) != MEM_OK) {
+            return; // cannot be: it is mapped, whole and ours
+        }
+        frames_free(&m->frames, pa, count, NULL);
+        area_frames -= count;
+        start = next;
+    }
+}
+
+// Maps the next run of frames at va; returns its length in bytes, 0 when something ran out.
+static uint64_t add_run(mem_va_t va, size_t max_count) {
+    memory_system_t *m = &memory_system;
+    mem_pa_t pa;
+    size_t count = frames_alloc_some(&m->frames, max_count, &pa);
+    if (count == 0) {
+        return 0;
+    }
+    space_request_t request = {
+        .va = va,
+        .pa = pa,
+        .size = (uint64_t)count << MEM_PAGE_SHIFT,
+        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+        .flags = REGION_LOCKED | SPACE_BLOCKS,
+        .name = "gc",
+    };
+    if (space_map(&m->spaces, kernel(), &request, NULL) != MEM_OK) {
+        frames_free(&m->frames, pa, count, NULL);
+        return 0;
+    }
+    area_frames += count;
+    return request.size;
+}
+
+void *gc_areas_alloc(size_t size) {
+    memory_system_t *m = &memory_system;
+    uint64_t bytes = mem_align_up(size, MEM_PAGE_SIZE);
+    window_t *window = m->switched ? window_named(&m->spaces, "gc") : NULL;
+    mem_va_t start;
+    if (window == NULL || bytes < size
+        || window_alloc(&m->spaces, window, bytes, MEM_BLOCK2M_SIZE, MEM_PAGE_SIZE, &start, NULL) != MEM_OK) {
+        return NULL;
+    }
+    mem_va_t end = start + bytes;
+    for (mem_va_t va = start; va < end;) {
+        uint64_t mapped = add_run(va, (end - va) >> MEM_PAGE_SHIFT);
+        if (mapped == 0) {
+            take_back(start, va);
+            return NULL;
+        }
+        va += mapped;
+    }
+    return (void *)(uintptr_t)start;
+}
+
+void gc_areas_free(void *area) {
+    // An area's end is where its guard begins: regions follow each other without a gap up to there.
+    mem_va_t start = (uintptr_t)area;
+    mem_va_t end = start;
+    for (const region_t *r = space_find(kernel(), start); r != NULL && r->start == end; r = r->next) {
+        end = r->last + 1;
+    }
+    take_back(start, end);
+}

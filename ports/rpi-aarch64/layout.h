@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// The one place for virtual addresses: where everything lives in the upper (TTBR1) half.
+// Included by C, by assembly and by the linker script, so it holds plain #defines only.
+//
+// Two entries of the level 0 table serve the whole kernel (512 GiB each): the first is the linear
+// map of physical memory, the second holds all other windows. Few level 0 entries mean few tables.
+
+#ifndef PORTS_RPI_AARCH64_LAYOUT_H
+#define PORTS_RPI_AARCH64_LAYOUT_H
+
+// Physical address PA of RAM is at LAYOUT_LINEAR + PA (never device memory).
+#define LAYOUT_LINEAR           0xffff000000000000
+#define LAYOUT_LINEAR_SIZE      0x0000008000000000
+
+// The image is linked here and mapped page by page, wherever the firmware loaded it.
+#define LAYOUT_IMAGE            0xffff008000000000
+#define LAYOUT_IMAGE_SIZE       0x0000000040000000
+
+// Stacks, each between guards of LAYOUT_STACK_GUARD bytes of unmapped addresses.
+#define LAYOUT_STACKS           0xffff008040000000
+#define LAYOUT_STACKS_SIZE      0x0000000040000000
+#define LAYOUT_STACK_GUARD      0x10000
+
+// Kernel heap (the first one, 1 MiB) and further heaps, each between guard pages.
+#define LAYOUT_HEAP             0xffff008080000000
+#define LAYOUT_HEAP_SIZE        0x0000000040000000
+
+// The device tree blob as the firmware left it, read-only, during boot.
+#define LAYOUT_DTB              0xffff0080c0000000
+#define LAYOUT_DTB_SIZE         0x0000000040000000
+
+// Views: where Frames are mapped while Python looks at them as a buffer.
+#define LAYOUT_VIEW             0xffff008100000000
+#define LAYOUT_VIEW_SIZE        0x0000001f00000000
+
+// Areas of the garbage-collected heap.
+#define LAYOUT_GC               0xffff00a000000000
+#define LAYOUT_GC_SIZE          0x0000001000000000
+
+// Free for memory.kernel.map().
+#define LAYOUT_FREE             0xffff00b000000000
+#define LAYOUT_FREE_SIZE        0x0000001000000000
+
+// Device memory at physical address PA is at LAYOUT_MMIO + PA.
+#define LAYOUT_MMIO             0xffff00c000000000
+#define LAYOUT_MMIO_SIZE        0x0000002000000000
+
+// Bytes of the thread's stack (SP_EL0, Python runs on it) and of the exception stack (SP_EL1).
+#define LAYOUT_THREAD_STACK_SIZE    0x10000
+#define LAYOUT_EXCEPTION_STACK_SIZE 0x4000
+
+// Top addresses of the two stacks: guard, thread stack, guard, exception stack, guard.
+#define LAYOUT_THREAD_STACK_TOP     (LAYOUT_STACKS + LAYOUT_STACK_GUARD + LAYOUT_THREAD_STACK_SIZE)
+#define LAYOUT_EXCEPTION_STACK_TOP \
+    (LAYOUT_THREAD_STACK_TOP + LAYOUT_STACK_GUARD + LAYOUT_EXCEPTION_STACK_SIZE)
+
+// Physical address of the page in which cores 1 to 3 wait: the last one of the range [0, 0x80000)
+// that belongs to the firmware's stub and is never handed out.
+#define PARKING_PAGE                0x7f000
+
+#endif // PORTS_RPI_AARCH64_LAYOUT_H

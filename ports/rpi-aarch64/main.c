@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// MicroPython's life on this machine: start, frozen boot code, boot.py and main.py, REPL, soft
+// reset, and over again.
+
+#include "py/builtin.h"
+#include "py/cstack.h"
+#include "py/gc.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "shared/readline/readline.h"
+#include "shared/runtime/pyexec.h"
+
+#include "aarch64/exception.h"
+#include "layout.h"
+#include "machine_pin.h"
+#include "main.h"
+#include "memory_binding.h"
+#include "uart.h"
+
+// The collector's first arena. Frozen boot code runs on it; later areas come from the frame
+// allocator. Written before it is read, so it need not be cleared at start.
+#define FIRST_ARENA_SIZE (96 * 1024)
+static char first_arena[FIRST_ARENA_SIZE] __attribute__((section(".noinit.arena"), aligned(64)));
+
+static void start(void) {
+    mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_SIZE);
+    gc_init(first_arena, first_arena + sizeof(first_arena));
+    mp_init();
+    readline_init0();
+    memory_binding_init();
+    // The frozen boot code catches what goes wrong, so that the REPL always comes up.
+    pyexec_frozen_module("_boot.py", false);
+}
+
+// boot.py configures, main.py runs: only if a filesystem is mounted, and main.py not when a tool
+// holds the machine in raw mode.
+static void run_files(void) {
+    int result = pyexec_file_if_exists("boot.py");
+    if (!(result & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
+        pyexec_file_if_exists("main.py");
+    }
+}
+
+static void repl(void) {
+    for (;;) {
+        int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
+        if (result != 0) {
+            return;
+        }
+    }
+}
+
+// sys.atexit's function: called once, its exception printed, never stops the reset.
+static void run_exit_hook(void) {
+    mp_obj_t hook = MP_STATE_VM(sys_exitfunc);
+    if (hook == mp_const_none || hook == MP_OBJ_NULL) {
+        return;
+    }
+    MP_STATE_VM(sys_exitfunc) = mp_const_none;
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        mp_call_function_0(hook);
+        nlr_pop();
+    } else {
+        mp_obj_print_exception(&mp_plat_print, MP_OBJ_FROM_PTR(nlr.ret_val));
+    }
+}
+
+void main_loop(void) {
+    for (;;) {
+        start();
+        run_files();
+        repl();
+        run_exit_hook();
+        mp_printf(&mp_plat_print, "MPY: soft reboot\n");
+        machine_pin_deinit();
+        memory_binding_deinit(); // runs the finalisers, then takes back what is left
+        mp_deinit();
+    }
+}
+
+// An exception with nobody to catch it: a mistake in this port, since the REPL catches everything.
+void nlr_jump_fail(void *val) {
+    mp_printf(&mp_plat_print, "uncaught exception %p\n", val);
+    __asm volatile ("brk #1");
+    __builtin_unreachable();
+}

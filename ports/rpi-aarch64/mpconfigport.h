@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// How MicroPython is configured for this port.
+
+#include <stdint.h>
+#include <alloca.h>
+
+#include "mpconfigboard.h"
+
+#define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_FULL_FEATURES)
+
+// Memory. The collector's heap starts in a small arena in .bss and takes frames from the frame
+// allocator as Python needs them (gc_port.c). Blocks of 64 bytes cost some RAM, of which there is
+// plenty, and make allocation and collection faster.
+#define MICROPY_ENABLE_GC                   (1)
+#define MICROPY_BYTES_PER_GC_BLOCK          (64)
+#define MICROPY_GC_SPLIT_HEAP               (1)
+#define MICROPY_GC_SPLIT_HEAP_AUTO          (1)
+#define MICROPY_ALLOC_GC_STACK_SIZE         (1024)
+#define MICROPY_GC_STACK_ENTRY_TYPE         uint32_t
+#define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF (1)
+#define MICROPY_STACK_CHECK_MARGIN          (4096)
+#define MP_PLAT_ALLOC_HEAP(size)            gc_port_alloc_area(size)
+#define MP_PLAT_FREE_HEAP(area)             gc_port_free_area(area)
+
+// nlraarch64.c does not save d8 to d15, which the ABI makes callee-saved: a double held there would
+// be wrong after a caught exception. picolibc's setjmp saves them.
+#define MICROPY_NLR_SETJMP                  (1)
+
+// Numbers.
+#define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
+#define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)
+typedef intptr_t mp_int_t;
+typedef uintptr_t mp_uint_t;
+typedef intptr_t mp_off_t;
+#define MP_SSIZE_MAX                        (0x7fffffffffffffff)
+#define UINT_FMT                            "%lu"
+#define INT_FMT                             "%ld"
+
+// Speed: see the measurements in docs/.
+#define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE   (1024)
+
+// There is no native code emitter for AArch64 in this release.
+#define MICROPY_PERSISTENT_CODE_LOAD        (1)
+
+// REPL and console.
+#define MICROPY_HELPER_REPL                 (1)
+#define MICROPY_KBD_EXCEPTION               (1)
+#define MICROPY_PY_SYS_STDFILES             (1)
+#define MICROPY_PY_SYS_STDIO_BUFFER         (1)
+#define MICROPY_REPL_STDIN_BUFFER_MAX       (4096)
+
+// Modules.
+#define MICROPY_PY_SYS_PLATFORM             "rpi-aarch64"
+#define MICROPY_PY_SYS_ATEXIT               (1)
+#define MICROPY_PY_OS_INCLUDEFILE           "modos_port.c"
+#define MICROPY_PY_OS_URANDOM               (1)
+#define MICROPY_PY_OS_UNAME                 (1)
+#define MICROPY_PY_OS_SYNC                  (1)
+#define MICROPY_PY_RANDOM_SEED_INIT_FUNC    (mp_hal_random_seed())
+#define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
+#define MICROPY_PY_TIME_TIME_TIME_NS        (1)
+#define MICROPY_PY_TIME_INCLUDEFILE         "modtime_port.c"
+#define MICROPY_PY_MACHINE                  (1)
+#define MICROPY_PY_MACHINE_INCLUDEFILE      "modmachine_port.c"
+#define MICROPY_PY_MACHINE_RESET            (1)
+#define MICROPY_PY_MACHINE_BARE_METAL_FUNCS (1)
+#define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)
+#define MICROPY_PY_MACHINE_FREQ_NUM_ARGS_MAX (1)
+#define MICROPY_PY_MACHINE_MEMX             (0)
+#define MICROPY_PY_MACHINE_PIN_MAKE_NEW     mp_pin_make_new
+#define MICROPY_PY_MACHINE_PULSE            (0)
+#define MICROPY_PY_CRYPTOLIB                (0)
+#define MICROPY_PY_SSL                      (0)
+#define MICROPY_PY_THREAD                   (0)
+
+// Files.
+#define MICROPY_VFS                         (1)
+#define MICROPY_READER_VFS                  (1)
+#define MICROPY_FATFS_ENABLE_LFN            (2)
+#define MICROPY_FATFS_USE_LABEL             (1)
+#define MICROPY_FATFS_RPATH                 (2)
+#define MICROPY_FATFS_LFN_CODE_PAGE         437
+#define MICROPY_FATFS_MAX_SS                (4096)
+
+#define MP_STATE_PORT MP_STATE_VM
+
+// Idle: sleep until an interrupt was handled, at most timeout_ms.
+#define MICROPY_INTERNAL_WFE(timeout_ms) mp_hal_wait_event(timeout_ms)
+
+#include <stdbool.h>
+#include <stddef.h>
+void *gc_port_alloc_area(size_t size);
+void gc_port_free_area(void *area);
+void mp_hal_wait_event(int timeout_ms);
+uint32_t mp_hal_random_seed(void);
+
+static inline uint64_t mp_hal_irq_save(void) {
+    uint64_t daif;
+    __asm volatile ("mrs %0, DAIF\n\tmsr DAIFSet, #2" : "=r" (daif) :: "memory");
+    return daif;
+}
+
+static inline void mp_hal_irq_restore(uint64_t daif) {
+    __asm volatile ("msr DAIF, %0" :: "r" (daif) : "memory");
+}
+
+#define MICROPY_BEGIN_ATOMIC_SECTION()      mp_hal_irq_save()
+#define MICROPY_END_ATOMIC_SECTION(state)   mp_hal_irq_restore(state)

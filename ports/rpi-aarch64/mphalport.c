@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "shared/timeutils/timeutils.h"
+#if MICROPY_VFS_FAT
+#include "lib/oofatfs/ff.h"
+#endif
+
+static uint64_t time_offset_ns;
+
+void mp_hal_wait_event(int timeout_ms) {
+    timer_wait_ms(timeout_ms);
+}
+
+void mp_hal_delay_ms(mp_uint_t ms) {
+    uint64_t deadline = timer_deadline_us((uint64_t)ms * 1000);
+    do {
+        mp_handle_pending(true);
+        timer_wait_until(deadline);
+    } while (!timer_expired(deadline));
+    mp_handle_pending(true);
+}
+
+// Short waits spin, since a sleep may cost more than they last.
+void mp_hal_delay_us(mp_uint_t us) {
+    if (us >= 10000) {
+        mp_hal_delay_ms(us / 1000);
+        us %= 1000;
+    }
+    timer_spin_us((uint32_t)us);
+}
+
+uint64_t mp_hal_time_ns(void) {
+    return time_offset_ns + timer_us() * 1000;
+}
+
+void mp_hal_set_time_ns(uint64_t ns) {
+    time_offset_ns = ns - timer_us() * 1000;
+}
+
+// Not secret: there is no random number generator that every supported machine has. Good enough to
+// give each boot another sequence.
+uint32_t mp_hal_random_seed(void) {
+    uint64_t x = timer_ticks() * 0x9e3779b97f4a7c15;
+    return (uint32_t)(x >> 32) ^ (uint32_t)x;
+}
+
+#if MICROPY_VFS_FAT
+// The time stamp of files, in FAT's format.
+DWORD get_fattime(void) {
+    timeutils_struct_time_t tm;
+    timeutils_seconds_since_epoch_to_struct_time(mp_hal_time_ns() / 1000000000, &tm);
+    return ((DWORD)(tm.tm_year - 1980) << 25) | ((DWORD)tm.tm_mon << 21) | ((DWORD)tm.tm_mday << 16)
+        | ((DWORD)tm.tm_hour << 11) | ((DWORD)tm.tm_min << 5) | ((DWORD)tm.tm_sec / 2);
+}
+#endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The hardware as MicroPython's portable code sees it.
+
+#ifndef PORTS_RPI_AARCH64_MPHALPORT_H
+#define PORTS_RPI_AARCH64_MPHALPORT_H
+
+#include "py/mpconfig.h"
+#include "py/obj.h"
+#include "drivers/timer.h"
+#include "mphal_pin.h"
+
+void mp_hal_set_interrupt_char(int c);
+
+static inline mp_uint_t mp_hal_ticks_ms(void) {
+    return (mp_uint_t)timer_ms();
+}
+
+static inline mp_uint_t mp_hal_ticks_us(void) {
+    return (mp_uint_t)timer_us();
+}
+
+// The counter itself: the finest clock that the CPU has without the performance monitor.
+static inline mp_uint_t mp_hal_ticks_cpu(void) {
+    return (mp_uint_t)timer_ticks();
+}
+
+void mp_hal_delay_us(mp_uint_t us);
+
+static inline void mp_hal_delay_us_fast(mp_uint_t us) {
+    timer_spin_us((uint32_t)us);
+}
+
+// Nanoseconds since the epoch (2000-01-01). There is no clock that survives power-off: time starts
+// at the epoch unless mp_hal_set_time_ns() was called.
+uint64_t mp_hal_time_ns(void);
+void mp_hal_set_time_ns(uint64_t ns);
+
+#endif // PORTS_RPI_AARCH64_MPHALPORT_H

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// Nothing: every name the port uses is found in its sources.

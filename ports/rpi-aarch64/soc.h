@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// What differs between the SoCs, as data: physical addresses of the blocks the port drives.
+// Chosen once at boot; drivers take a base address and know no SoC.
+
+#ifndef PORTS_RPI_AARCH64_SOC_H
+#define PORTS_RPI_AARCH64_SOC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+typedef enum _soc_intc_t {
+    SOC_INTC_BCM2836, // ARM-local controller in front of the legacy BCM2835 controller (BCM2837)
+    SOC_INTC_GICV2,   // GIC-400 (BCM2711) and QEMU's virt machine
+} soc_intc_t;
+
+// A device window [start, end) by physical address, mapped as device memory, never executable.
+typedef struct _soc_window_t {
+    uint64_t start;
+    uint64_t end;
+    const char *name;
+} soc_window_t;
+
+#define SOC_MAX_WINDOWS (4)
+
+// Physical addresses; 0 means that this SoC has no such block.
+typedef struct _soc_t {
+    const char *name;       // "BCM2837", "BCM2711", "QEMU virt"
+    const char *machine;    // default model when no device tree names one
+    soc_intc_t intc;
+    uint64_t intc_base;     // GIC distributor, or ARM-local block
+    uint64_t intc_base2;    // GIC CPU interface, or legacy controller (at peripherals + 0xb000)
+    uint64_t uart;          // PL011
+    uint32_t uart_irq;      // GIC interrupt ID, or legacy interrupt number
+    uint32_t timer_irq;     // generic timer CNTP (non-secure): GIC ID 30, or ARM-local source 1
+    uint32_t uart_clock;    // Hz, used when no mailbox answers
+    uint64_t mailbox;       // VideoCore mailbox (peripherals + 0xb880)
+    uint64_t gpio;
+    uint64_t watchdog;      // PM block (peripherals + 0x100000)
+    uint32_t gpio_count;
+    bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD
+    uint64_t ram_start;     // default RAM when neither device tree nor mailbox tells
+    uint64_t ram_size;
+    uint64_t ram_reserve;   // bytes below the end of the first GiB that are never RAM (MMIO)
+    uint64_t stub_end;      // [ram_start, stub_end) belongs to the firmware's stub; == ram_start: none
+    soc_window_t windows[SOC_MAX_WINDOWS]; // a zero end terminates
+} soc_t;
+
+// The SoC this machine is, by MIDR_EL1's part number; never NULL (set before the MMU is on).
+extern const soc_t *soc;
+
+// Chooses `soc`. Touches no device: MIDR_EL1 decides between the Pis; the virt machine is a build
+// of its own and has a one-entry table.
+void soc_init(void);
+
+// The virtual address of a device register block at physical address pa.
+static inline uintptr_t soc_mmio(uint64_t pa) {
+    return (uintptr_t)(LAYOUT_MMIO + pa);
+}
+
+#endif // PORTS_RPI_AARCH64_SOC_H
