@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Policy of the address space: what is mapped where, with which permissions, and how large the heap is.
+
+`run()` builds the kernel half and the identity view, switches TTBR1 and TTBR0 to them while it runs,
+and prints the boot report. After a soft reset it attaches to what is there.
+"""
+
+import _memory
+from memory import report
+
+PAGE = 4096
+HEAP_SIZE = 1 << 20
+OPEN = 1  # window flag: memory.kernel.map() may use it
+ONCE = 2  # window flag: no address is given out twice before a soft reset
+
+
+def usable_ram():
+    """Yield [start, end) of RAM that is not reserved, as long as possible."""
+    start = end = 0
+    for run_start, run_end, state, _ in _memory.frames_runs():
+        if state == "reserved" or run_start != end:
+            if end > start:
+                yield start, end
+            start = run_end if state == "reserved" else run_start
+        end = run_end
+    if end > start:
+        yield start, end
+
+
+def map_ram(space, base, name):
+    """Map usable RAM at base + PA: kernel text and rodata read-only, all else read and write."""
+    text = rodata_end = 0
+    for section, _, pa, size, prot in _memory.sections():
+        if section == "text":
+            text = pa
+        elif section == "rodata":
+            rodata_end = pa + size
+    for start, end in usable_ram():
+        for lo, hi, prot in (
+            (start, min(end, text), "rw"),
+            (max(start, text), min(end, rodata_end), "r"),
+            (max(start, rodata_end), end, "rw"),
+        ):
+            if lo < hi:
+                space._boot_map(base + lo, lo, hi - lo, prot, "normal", name, False)
+
+
+def map_devices(space, base):
+    """Map the device windows at base + PA."""
+    for start, end, name in _memory.mmio():
+        space._boot_map(base + start, start, end - start, "rw", "device", name, False)
+
+
+def build_kernel(kernel):
+    """The upper half: image, stacks, linear map, devices, and the windows that fill up later."""
+    layout = _memory.layout
+    for name, va, pa, size, prot in _memory.sections():
+        kernel._boot_map(va, pa, size, prot, "normal", name, True)
+    map_ram(kernel, layout["linear"][0], "linear map")
+    map_devices(kernel, layout["mmio"][0])
+    for name, flags in (("heap", 0), ("gc", 0), ("view", ONCE), ("free", OPEN)):
+        base, size = layout[name]
+        _memory.window_add(base, base + size, flags, name)
+
+
+def build_identity(identity):
+    """The lower half by default: memory and devices where their physical addresses are."""
+    map_ram(identity, 0, "RAM")
+    map_devices(identity, 0)
+
+
+def build_heap(kernel):
+    """The 1 MiB kernel heap, between two guard pages."""
+    base = _memory.layout["heap"][0] + PAGE
+    kernel._reserve(base - PAGE, PAGE, "heap guard")
+    kernel._reserve(base + HEAP_SIZE, PAGE, "heap guard")
+    _memory.heap_make_kernel(base, HEAP_SIZE)
+
+
+def run():
+    """Build or attach, then say what came of it."""
+    if _memory.kernel() is None:
+        kernel = _memory.open_kernel()
+        identity = _memory.open_identity()
+        build_kernel(kernel)
+        build_identity(identity)
+        _memory.switch()
+        build_heap(kernel)
+        report.info()
+    else:
+        build_identity(_memory.open_identity())

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What the machine is and how its memory is used: as a dict, and as text."""
+
+import sys
+import _memory
+
+BOARDS = {"BCM2837": "RPI3", "BCM2711": "RPI4", "QEMU virt": "QEMU_VIRT"}
+PAGE = 4096
+
+
+def heap_stats():
+    """Base, size, free and used bytes of the kernel heap; zeros before it exists."""
+    heap = _memory.kernel_heap()
+    if heap is None:
+        return {"base": 0, "size": 0, "free": 0, "used": 0}
+    stats = heap.stats()
+    return {"base": heap.base, "size": heap.size, "free": stats["free"], "used": stats["used"]}
+
+
+def report():
+    """Return the state of the machine; everything in it can be written as JSON.
+
+    Addresses and sizes are in bytes, ranges half-open, `frames` and `owners` count frames of 4 KiB.
+    """
+    info = _memory.boot_info()
+    regs = _memory.regs()
+    frames = _memory.frames_stats()
+    gc_total, gc_free = _memory.gc_info()
+    return {
+        "board": BOARDS[info["soc"]],
+        "model": info["model"],
+        "el": regs["el"],
+        "entry_el": info["entry_el"],
+        "mmu": bool(regs["sctlr"] & 1),
+        "ttbr0": regs["ttbr0"],
+        "ttbr1": regs["ttbr1"],
+        "ram": [list(r) for r in info["ram"]],
+        "ram_from": info["source"],
+        "reserved": [list(r) for r in info["reserved"]],
+        "frames": {k: frames[k] for k in ("total", "free", "used", "reserved")},
+        "owners": _memory.owners(),
+        "heap": heap_stats(),
+        "gc": {"total": gc_total, "free": gc_free},
+        "kernel": {
+            name: [va, va + size, prot]
+            for name, va, _, size, prot in _memory.sections()
+            if name in ("text", "rodata", "data")
+        },
+        "uart": info["uart"],
+        "cores": info["cores"],
+    }
+
+
+def info():
+    """Print the boot report."""
+    r = report()
+    out = sys.stdout.write
+    out("%s (%s), entered at EL%d, %d cores\n" % (r["model"], r["board"], r["entry_el"], r["cores"]))
+    for start, end in r["ram"]:
+        out("RAM      %012x-%012x %6d MiB from %s\n" % (start, end, (end - start) >> 20, r["ram_from"]))
+    for start, end, name in r["reserved"]:
+        out("reserved %012x-%012x %s\n" % (start, end, name))
+    f = r["frames"]
+    out("frames   %d total, %d free, %d used, %d reserved\n" % (f["total"], f["free"], f["used"], f["reserved"]))
+    for name in ("text", "rodata", "data"):
+        start, end, prot = r["kernel"][name]
+        out("kernel   %016x-%016x %s %s\n" % (start, end, prot, name))
+    out("TTBR1    %016x  kernel half\n" % r["ttbr1"])
+    out("TTBR0    %016x  identity view\n" % r["ttbr0"])
+    h = r["heap"]
+    out("heap     %016x-%016x %d of %d bytes free\n" % (h["base"], h["base"] + h["size"], h["free"], h["size"]))
+    out("MMU %s, Python at EL%d; memory.info() prints this again\n" % ("on" if r["mmu"] else "OFF", r["el"]))

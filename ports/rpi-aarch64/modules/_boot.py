@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Runs before boot.py, at power-on and after each soft reset. Whatever fails here is printed and
+# leaves the boot map in place: a REPL comes up all the same.
+
+import sys
+
+try:
+    import memory.boot
+
+    memory.boot.run()
+except Exception as e:
+    print("boot: safe mode, the kernel map could not be made:")
+    sys.print_exception(e)
+
+try:
+    import memory.ramdisk
+
+    memory.ramdisk.remount()
+except Exception as e:
+    print("boot: the ramdisk could not be mounted:")
+    sys.print_exception(e)
