@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// Holds: who owns frames while mappings use them.
+
+#include "space_internal.h"
+
+static void free_hold(spaces_t *s, hold_t *hold) {
+    if (hold->prev != NULL) {
+        hold->prev->next = hold->next;
+    } else {
+        s->holds = hold->next;
+    }
+    if (hold->next != NULL) {
+        hold->next->prev = hold->prev;
+    }
+    s->source.free(s->source.ctx, hold->pa, hold->count);
+    (void)pool_free(&s->hold_pool, hold);
+}
+
+void hold_ref(hold_t *hold) {
+    ++hold->maps;
+}
+
+void hold_unref(spaces_t *s, hold_t *hold) {
+    if (--hold->maps == 0 && hold->orphan) {
+        free_hold(s, hold);
+    }
+}
+
+hold_t *hold_open(spaces_t *s, mem_pa_t pa, size_t count) {
+    hold_t *hold = pool_alloc(&s->hold_pool);
+    if (hold == NULL) {
+        return NULL;
+    }
+    *hold = (hold_t) {.next = s->holds, .pa = pa, .count = count};
+    if (s->holds != NULL) {
+        s->holds->prev = hold;
+    }
+    s->holds = hold;
+    return hold;
+}
+
+// Some region that maps frames of the hold.
+static const region_t *find_map(const spaces_t *s, const hold_t *hold) {
+    for (const space_t *space = s->list; space != NULL; space = space->next) {
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            if (r->hold == hold) {
+                return r;
+            }
+        }
+    }
+    return NULL;
+}
+
+int hold_close(spaces_t *s, hold_t *hold, space_error_t *why) {
+    if (hold->maps == 0) {
+        free_hold(s, hold);
+        return MEM_OK;
+    }
+    const region_t *r = find_map(s, hold);
+    space_fail(why, MEM_EBUSY, SPACE_HELD, MEM_ADDR_NONE, hold->pa, hold->maps, r != NULL ? r->name : NULL);
+    if (why != NULL && r != NULL) {
+        why->other_space = r->space;
+        why->other_va = r->start;
+    }
+    return MEM_EBUSY;
+}
+
+void hold_orphan(spaces_t *s, hold_t *hold) {
+    hold->orphan = true;
+    if (hold->maps == 0) {
+        free_hold(s, hold);
+    }
+}
+
+size_t holds_orphan_all(spaces_t *s) {
+    size_t owned = 0;
+    hold_t *next;
+    for (hold_t *hold = s->holds; hold != NULL; hold = next) {
+        next = hold->next;
+        owned += !hold->orphan;
+        hold_orphan(s, hold);
+    }
+    return owned;
+}

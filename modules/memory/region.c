@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// Regions: the sorted list of what a space has mapped or reserved, by runs of equal nature.
+
+#include "space_internal.h"
+
+static void link_executable(spaces_t *s, region_t *r) {
+    if (!(r->attrs & MEM_PROT_X) || !region_is_judged(r)) {
+        return;
+    }
+    r->x_prev = NULL;
+    r->x_next = s->executable;
+    if (s->executable != NULL) {
+        s->executable->x_prev = r;
+    }
+    s->executable = r;
+}
+
+static void unlink_executable(spaces_t *s, region_t *r) {
+    if (!(r->attrs & MEM_PROT_X) || !region_is_judged(r)) {
+        return;
+    }
+    if (r->x_prev != NULL) {
+        r->x_prev->x_next = r->x_next;
+    } else {
+        s->executable = r->x_next;
+    }
+    if (r->x_next != NULL) {
+        r->x_next->x_prev = r->x_prev;
+    }
+}
+
+static void link_after(space_t *space, region_t *before, region_t *r) {
+    region_t **link = before != NULL ? &before->next : &space->regions;
+    r->prev = before;
+    r->next = *link;
+    *link = r;
+    if (r->next != NULL) {
+        r->next->prev = r;
+    }
+    ++space->region_count;
+}
+
+static void unlink(space_t *space, region_t *r) {
+    if (r->prev != NULL) {
+        r->prev->next = r->next;
+    } else {
+        space->regions = r->next;
+    }
+    if (r->next != NULL) {
+        r->next->prev = r->prev;
+    }
+    if (space->finger == r) {
+        space->finger = r->prev != NULL ? r->prev : r->next; // NULL only when the list is empty
+    }
+    --space->region_count;
+}
+
+// Searches from the region found last: neighbours are asked for next. Does not move the finger.
+static region_t *search(const space_t *space, mem_va_t va) {
+    region_t *r = space->finger != NULL ? space->finger : space->regions;
+    if (r == NULL) {
+        return NULL;
+    }
+    while (r->last < va && r->next != NULL) {
+        r = r->next;
+    }
+    while (r->prev != NULL && r->prev->last >= va) {
+        r = r->prev;
+    }
+    return r->last >= va ? r : NULL;
+}
+
+region_t *region_at_or_after(space_t *space, mem_va_t va) {
+    region_t *r = search(space, va);
+    if (r != NULL) {
+        space->finger = r;
+    }
+    return r;
+}
+
+region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last) {
+    region_t *r = region_at_or_after(space, va);
+    return r != NULL && r->start <= last ? r : NULL;
+}
+
+const region_t *space_region_from(const space_t *space, mem_va_t va) {
+    return search(space, va);
+}
+
+const region_t *space_find(const space_t *space, mem_va_t va) {
+    const region_t *r = search(space, va);
+    return r != NULL && r->start <= va ? r : NULL;
+}
+
+// Whether b continues a in every respect, so that one record can stand for both.
+static bool continues(const region_t *a, const region_t *b) {
+    return a->last + 1 == b->start && a->attrs == b->attrs && a->flags == b->flags && a->name == b->name
+        && a->hold == b->hold && region_is_mapped(a) && a->pa + region_size(a) == b->pa;
+}
+
+void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last) {
+    region_t *r = region_at_or_after(space, va);
+    if (r != NULL && r->prev != NULL) {
+        r = r->prev;
+    }
+    while (r != NULL && r->next != NULL && r->start <= last) {
+        if (continues(r, r->next)) {
+            mem_va_t joined_last = r->next->last;
+            region_remove(s, r->next);
+            r->last = joined_last;
+        } else {
+            r = r->next;
+        }
+    }
+}
+
+void region_insert(spaces_t *s, space_t *space, region_t *r) {
+    region_t *after = region_at_or_after(space, r->start);
+    region_t *before = after != NULL ? after->prev : space->finger;
+    while (after == NULL && before != NULL && before->next != NULL) {
+        before = before->next;
+    }
+    r->space = space;
+    link_after(space, before, r);
+    space->finger = r;
+    if (r->hold != NULL) {
+        hold_ref(r->hold);
+    }
+    link_executable(s, r);
+    region_merge(s, space, r->start, r->last);
+}
+
+void region_remove(spaces_t *s, region_t *r) {
+    unlink_executable(s, r);
+    unlink(r->space, r);
+    if (r->hold != NULL) {
+        hold_unref(s, r->hold);
+    }
+    (void)pool_free(&s->region_pool, r);
+}
+
+void region_cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
+    region_t *r = region_at_or_after(space, va);
+    if (r == NULL || r->start >= va) {
+        return;
+    }
+    region_t *tail = *spare;
+    *spare = NULL;
+    *tail = *r;
+    tail->start = va;
+    tail->pa = region_is_mapped(r) ? region_pa(r, va) : MEM_ADDR_NONE;
+    r->last = va - 1;
+    link_after(space, r, tail);
+    if (tail->hold != NULL) {
+        hold_ref(tail->hold);
+    }
+    link_executable(s, tail);
+}
+
+void region_change(spaces_t *s, region_t *r, mem_attrs_t attrs, uint32_t flags) {
+    unlink_executable(s, r);
+    r->attrs = attrs;
+    r->flags = flags;
+    link_executable(s, r);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// The invariants of all address spaces together.
+
+#include "space_internal.h"
+
+// Whether the tables map the region, all of it and nothing else, or nothing where it is reserved.
+static bool tables_agree(const space_t *space, const region_t *r) {
+    mem_va_t va = r->start;
+    for (;;) {
+        paging_run_t run;
+        bool found = paging_next_run(&space->paging, va, r->last + 1, &run);
+        if (!region_is_mapped(r)) {
+            return !found;
+        }
+        if (!found || run.va != va || run.pa != region_pa(r, va) || run.attrs != r->attrs) {
+            return false;
+        }
+        if (run.va + (run.size - 1) == r->last) {
+            return true;
+        }
+        va = run.va + run.size;
+    }
+}
+
+static uint64_t mapped_pages(const space_t *space) {
+    uint64_t pages = 0;
+    mem_va_t va = paging_base(&space->paging);
+    paging_run_t run;
+    while (paging_next_run(&space->paging, va, 0, &run)) {
+        pages += run.size >> MEM_PAGE_SHIFT;
+        va = run.va + run.size;
+        if (va == 0) {
+            break;
+        }
+    }
+    return pages;
+}
+
+static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
+    unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
+    faults += !tables_agree(space, r);
+    if (!region_is_mapped(r)) {
+        return faults;
+    }
+    mem_attrs_t attrs = r->attrs;
+    faults += wx_check_memory(s, r->start, r->pa, region_size(r), attrs, REGION_BOOT, NULL) != MEM_OK;
+    if (region_is_judged(r)) {
+        faults += wx_check_aliases(s, space, r->start, r->last, r->start, r->pa, region_size(r), attrs, NULL) != MEM_OK;
+    }
+    const hold_t *hold = r->hold;
+    faults += hold != NULL && (r->pa < hold->pa || r->pa + region_size(r) > hold->pa + hold->count * MEM_PAGE_SIZE);
+    return faults;
+}
+
+static unsigned check_space(const spaces_t *s, const space_t *space) {
+    unsigned faults = paging_check(&space->paging);
+    size_t count = 0;
+    uint64_t pages = 0;
+    for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
+        ++count;
+        pages += region_is_mapped(r) ? region_size(r) >> MEM_PAGE_SHIFT : 0;
+        faults += check_region(s, space, r);
+    }
+    uint16_t asid = space->paging.asid;
+    bool asid_ok = space->paging.upper ? asid == 0 : s->asids[asid / 64] >> (asid % 64) & 1;
+    return faults + (count != space->region_count) + (pages != mapped_pages(space)) + !asid_ok;
+}
+
+static unsigned count_maps(const spaces_t *s, const hold_t *hold) {
+    unsigned maps = 0;
+    for (const space_t *space = s->list; space != NULL; space = space->next) {
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            maps += r->hold == hold;
+        }
+    }
+    return maps;
+}
+
+unsigned spaces_check(const spaces_t *s) {
+    unsigned faults = pool_check(&s->space_pool) + pool_check(&s->region_pool) + pool_check(&s->hold_pool);
+    size_t spaces = 0;
+    size_t executable = 0;
+    for (const space_t *space = s->list; space != NULL && spaces <= s->count; space = space->next) {
+        ++spaces;
+        faults += check_space(s, space);
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            executable += region_is_judged(r) && (r->attrs & MEM_PROT_X);
+        }
+    }
+    for (const region_t *r = s->executable; r != NULL && executable != SIZE_MAX; r = r->x_next) {
+        --executable;
+    }
+    for (const hold_t *hold = s->holds; hold != NULL; hold = hold->next) {
+        faults += count_maps(s, hold) != hold->maps || (hold->orphan && hold->maps == 0);
+    }
+    return faults + (spaces != s->count) + (executable != 0);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Shared by the files of the address space layer: space.c space_map.c region.c wx.c hold.c window.c.
+// Ranges are [va, last] with the last byte included (see paging_internal.h).
+
+#ifndef MODULES_MEMORY_SPACE_INTERNAL_H
+#define MODULES_MEMORY_SPACE_INTERNAL_H
+
+#include "space.h"
+
+#define REGION_FLAGS (REGION_BOOT | REGION_LOCKED | REGION_RESERVED)
+
+// Fills in *why (if there is one) and passes the result on.
+static inline int space_fail(space_error_t *why, int result, space_error_kind_t kind, mem_va_t va, mem_pa_t pa,
+    uint64_t value, const char *name) {
+    if (why != NULL) {
+        *why = (space_error_t) {
+            .kind = kind, .va = va, .pa = pa, .value = value, .name = name, .other_space = NULL,
+            .other_va = MEM_ADDR_NONE,
+        };
+    }
+    return result;
+}
+
+// Translates the failure of a paging call at `where`.
+int space_paging_fail(const space_t *space, int result, const paging_error_t *where, space_error_t *why);
+
+// --- region.c ---
+
+static inline uint64_t region_size(const region_t *r) {
+    return r->last - r->start + 1;
+}
+
+// Physical address of va, which is inside the mapped region.
+static inline mem_pa_t region_pa(const region_t *r, mem_va_t va) {
+    return r->pa + (va - r->start);
+}
+
+static inline bool region_is_mapped(const region_t *r) {
+    return !(r->flags & REGION_RESERVED);
+}
+
+// Whether mappings of this region are judged for W^X.
+static inline bool region_is_judged(const region_t *r) {
+    return !(r->flags & (REGION_BOOT | REGION_RESERVED));
+}
+
+// The first region that ends at or after va, or NULL.
+region_t *region_at_or_after(space_t *space, mem_va_t va);
+
+// The region that overlaps [va, last] first, or NULL.
+region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last);
+
+// Links a filled-in record; counts its hold and lists it as executable. May merge it with its neighbours,
+// freeing records: pointers to regions of the space are stale afterwards.
+void region_insert(spaces_t *s, space_t *space, region_t *r);
+
+// Unlinks and frees the record, its claim on the hold included.
+void region_remove(spaces_t *s, region_t *r);
+
+// Cuts regions at va: no region has va in its middle afterwards. Uses up *spare when it has to, and clears it.
+void region_cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare);
+
+// Takes new attributes and flags for a region; region_merge() of the range is to follow.
+void region_change(spaces_t *s, region_t *r, mem_attrs_t attrs, uint32_t flags);
+
+// Joins the regions of [va, last], and the ones next to it, where one continues the other in every respect.
+void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last);
+
+// --- wx.c ---
+
+// Whether [pa, pa + size) may get these attributes: type against RAM, read-only ranges, boot-only types.
+int wx_check_memory(const spaces_t *s, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, uint32_t flags,
+    space_error_t *why);
+
+// Whether a judged mapping with `prot` would make a frame of [pa, pa + size) writable and executable over all spaces.
+// Mappings of `space` inside [skip, skip_last] do not count: they are being changed as well. `va` is for the error.
+int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_va_t va,
+    mem_pa_t pa, uint64_t size, mem_attrs_t prot, space_error_t *why);
+
+// --- hold.c ---
+
+void hold_ref(hold_t *hold);
+void hold_unref(spaces_t *s, hold_t *hold); // an orphan without maps is freed
+
+#endif // MODULES_MEMORY_SPACE_INTERNAL_H

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// What memory may be mapped how: types by RAM and MMIO, read-only ranges, and no frame both writable and executable.
+
+#include "space_internal.h"
+
+static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
+    return a < b + b_size && b < a + a_size;
+}
+
+// How much of [pa, pa + size) from pa on is of one kind; *is_ram says which.
+static uint64_t ram_run(const spaces_t *s, mem_pa_t pa, uint64_t size, bool *is_ram) {
+    mem_pa_t end = pa + size;
+    *is_ram = false;
+    for (size_t i = 0; i < s->n_ram; ++i) {
+        const mem_range_t *ram = &s->ram[i];
+        if (ram->start <= pa && pa < ram->end) {
+            *is_ram = true;
+            return (ram->end < end ? ram->end : end) - pa;
+        }
+        if (pa < ram->start && ram->start < end) {
+            end = ram->start;
+        }
+    }
+    return end - pa;
+}
+
+static int check_type(const spaces_t *s, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs,
+    space_error_t *why) {
+    bool device = (attrs & MEM_TYPE_MASK) == MEM_TYPE_DEVICE;
+    while (size != 0) {
+        bool is_ram;
+        uint64_t run = ram_run(s, pa, size, &is_ram);
+        if (is_ram == device) {
+            return device ? space_fail(why, MEM_EPERM, SPACE_NOT_MMIO, va, pa, size, NULL)
+                : space_fail(why, MEM_ERANGE, SPACE_NOT_RAM, va, pa, size, NULL);
+        }
+        va += run;
+        pa += run;
+        size -= run;
+    }
+    return MEM_OK;
+}
+
+int wx_check_memory(const spaces_t *s, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, uint32_t flags,
+    space_error_t *why) {
+    if ((attrs & MEM_TYPE_MASK) == MEM_TYPE_NONCACHED && !(flags & REGION_BOOT)) {
+        // Frames with a cached alias (the linear map) must not be mapped non-cacheable by hand.
+        return space_fail(why, MEM_EPERM, SPACE_NOT_DMA, va, pa, attrs, NULL);
+    }
+    for (size_t i = 0; attrs & MEM_PROT_W && i < s->n_protected; ++i) {
+        const space_range_t *range = &s->protected_ranges[i];
+        if (overlaps(pa, size, range->start, range->end - range->start)) {
+            mem_pa_t at = pa > range->start ? pa : range->start;
+            return space_fail(why, MEM_EPERM, SPACE_PROTECTED, va + (at - pa), at, size, range->name);
+        }
+    }
+    return check_type(s, va, pa, size, attrs, why);
+}
+
+static int conflict(const region_t *r, mem_va_t va, mem_pa_t pa, uint64_t size, space_error_t *why) {
+    mem_pa_t at = pa > r->pa ? pa : r->pa;
+    space_fail(why, MEM_EPERM, SPACE_WRITE_EXECUTE, va + (at - pa), at, size, r->name);
+    if (why != NULL) {
+        why->other_space = r->space;
+        why->other_va = r->start + (at - r->pa);
+    }
+    return MEM_EPERM;
+}
+
+// Whether r maps some of [pa, pa + size) outside the addresses that are being changed.
+static bool is_alias(const region_t *r, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_pa_t pa,
+    uint64_t size) {
+    if (!region_is_judged(r) || !overlaps(pa, size, r->pa, region_size(r))) {
+        return false;
+    }
+    if (r->space != space || r->last < skip || r->start > skip_last) {
+        return true;
+    }
+    // The parts of r before and after the range being changed.
+    uint64_t head = r->start < skip ? skip - r->start : 0;
+    uint64_t tail = r->last > skip_last ? r->last - skip_last : 0;
+    return (head != 0 && overlaps(pa, size, r->pa, head))
+        || (tail != 0 && overlaps(pa, size, region_pa(r, skip_last + 1), tail));
+}
+
+int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_va_t va,
+    mem_pa_t pa, uint64_t size, mem_attrs_t prot, space_error_t *why) {
+    if (prot & MEM_PROT_W) {
+        // The common case: few regions are executable.
+        for (const region_t *r = s->executable; r != NULL; r = r->x_next) {
+            if (is_alias(r, space, skip, skip_last, pa, size)) {
+                return conflict(r, va, pa, size, why);
+            }
+        }
+    }
+    for (const space_t *other = prot & MEM_PROT_X ? s->list : NULL; other != NULL; other = other->next) {
+        for (const region_t *r = other->regions; r != NULL; r = r->next) {
+            if ((r->attrs & MEM_PROT_W) && is_alias(r, space, skip, skip_last, pa, size)) {
+                return conflict(r, va, pa, size, why);
+            }
+        }
+    }
+    return MEM_OK;
+}
