@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# The public face of the memory system: frozen Python over the native module _memory.
+
+package("memory", base_path="python")
