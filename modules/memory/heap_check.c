@@ -65,24 +65,37 @@ static uintptr_t find_previous(const heap_t *h, uintptr_t b) {
     return at == b ? previous : 0;
 }
 
-// Walks one list. When a link leads nowhere its own block is to blame, when the next block does not lead back that
-// one is. Returns the number of blocks; gives up at the first damage, or after `limit` blocks.
+// True when the block that free block b calls its predecessor calls b its successor.
+static bool has_predecessor(const heap_t *h, uintptr_t b) {
+    uintptr_t before = linked(h, header(b)->prev);
+    return is_intact_free(h, before) && header(before)->next == link_to(h, b);
+}
+
+// What is to blame for a wrong step of a list: a block, or (0) the list's head.
+static void report_step(scan_t *s, uintptr_t blamed) {
+    uintptr_t previous = s->found == 0 ? find_previous(s->h, blamed) : 0;
+    report(s, blamed != 0 ? HEAP_DAMAGE_LINKS : HEAP_DAMAGE_BINS, blamed, previous);
+}
+
+// Walks one list up to the first damage, or `limit` blocks; returns the number of blocks. A block that leads nowhere is
+// to blame for it. One that leads to a block that does not lead back is to blame if that one has another predecessor.
 static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
     const heap_t *h = s->h;
     uint32_t count = 0;
-    uint32_t from = 0;
-    for (uint32_t link = heads(h)[bin]; link != 0; link = header(linked(h, link))->next) {
+    uintptr_t from = 0;
+    uint32_t from_link = 0;
+    for (uint32_t link = heads(h)[bin]; link != 0; link = header(from)->next) {
         uintptr_t b = linked(h, link);
         if (!is_intact_free(h, b) || bin_of(granules(b)) != bin || count == limit) {
-            uintptr_t blamed = from != 0 ? linked(h, from) : 0;
-            report(s, from != 0 ? HEAP_DAMAGE_LINKS : HEAP_DAMAGE_BINS, blamed, find_previous(h, blamed));
+            report_step(s, from);
             break;
         }
-        if (header(b)->prev != from) {
-            report(s, HEAP_DAMAGE_LINKS, b, find_previous(h, b));
+        if (header(b)->prev != from_link) {
+            report_step(s, has_predecessor(h, b) ? from : b);
             break;
         }
-        from = link;
+        from = b;
+        from_link = link;
         count++;
     }
     return count;
@@ -106,6 +119,19 @@ static uint32_t check_bins(scan_t *s) {
     return count;
 }
 
+// Names the first free block that its list does not reach: to blame is the one before it, if that leads elsewhere.
+static void report_unlisted(scan_t *s) {
+    const heap_t *h = s->h;
+    for (uintptr_t b = h->first; b != h->end; b = block_after(b)) {
+        if (is_free(b) && !links_hold(h, b)) {
+            uintptr_t before = linked(h, header(b)->prev);
+            report_step(s, is_intact_free(h, before) && !has_predecessor(h, b) ? before : b);
+            return;
+        }
+    }
+    report_step(s, 0);
+}
+
 unsigned heap_check(const heap_t *h, heap_damage_t *first) {
     scan_t s = { .h = h };
     bool walked = check_blocks(&s);
@@ -115,7 +141,7 @@ unsigned heap_check(const heap_t *h, heap_damage_t *first) {
             report(&s, HEAP_DAMAGE_COUNTERS, 0, 0);
         }
         if (listed != s.free_blocks) {
-            report(&s, HEAP_DAMAGE_BINS, 0, 0);
+            report_unlisted(&s);
         }
     }
     if (first != NULL) {
