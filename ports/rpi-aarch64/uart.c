@@ -30,7 +30,7 @@
 static pl011_t console;
 static ring_t ring;
 static uint8_t ring_data[UART_RING_SIZE];
-static uint32_t clock_hz;
+static uint32_t clock_hz; // 0: not up yet
 
 // Ctrl-C must work while Python computes, so it is looked for as bytes arrive.
 static bool look_for_interrupt(void *arg, uint8_t byte) {
@@ -80,6 +80,7 @@ static void start(uint32_t hz) {
 }
 
 void uart_init(void) {
+    clock_hz = 0;
     board_init();
     pl011_disable(&console, soc_mmio(soc->uart));
     uint32_t hz = set_clock();
@@ -99,15 +100,19 @@ static void start_early(void) {
     start(soc->uart_clock);
 }
 
-void uart_early_puts(const char *text) {
-    if (console.base == 0) {
+void uart_early_write(const char *data, size_t size) {
+    if (clock_hz == 0) {
         start_early();
     }
+    pl011_write(&console, data, size);
+}
+
+void uart_early_puts(const char *text) {
     for (; *text != '\0'; text++) {
         if (*text == '\n') {
-            pl011_write(&console, "\r", 1);
+            uart_early_write("\r", 1);
         }
-        pl011_write(&console, text, 1);
+        uart_early_write(text, 1);
     }
 }
 

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Names of the image that serves Raspberry Pi 3 and 4. RPI3 and RPI4 are built from the same
+// settings, so that their images are the same bytes: nothing here may depend on the board.
+
+#define MICROPY_HW_BOARD_NAME "Raspberry Pi 3/4"
+#define MICROPY_HW_MCU_NAME "BCM2837/BCM2711"
