@@ -125,6 +125,22 @@ def test_a_gap_too_small_for_a_block_moves_the_start_to_the_next_multiple():
     healthy(heap)
 
 
+@pytest.mark.parametrize("align", [16, 256, 4096])
+def test_a_block_that_is_surely_large_enough_is_found_behind_any_number_that_are_not(align):
+    """The search gives up its close fit after a few blocks, but never the request."""
+    heap = Heap(256 << 10)
+    # Free blocks of 66 granules, which share their bin with the 67 that the request takes.
+    holes = [heap.alloc(66 * 16 - HEADER) for _ in range(2 * 20)][::2]
+    worst = 67 * 16 + (align + 16 if align > ALIGN else 0)
+    large, _keep = heap.alloc(worst + worst // 32 + 32), heap.alloc(1)
+    heap.alloc(heap.stats().largest_free)
+    for hole in [large, *holes]:
+        heap.free(hole)
+    block = heap.alloc(67 * 16 - HEADER, align)
+    assert large <= block < large + worst
+    healthy(heap)
+
+
 def test_a_size_of_zero_is_refused(heap):
     block = heap.alloc(10)
     refused(Kind.ZERO_SIZE, heap.alloc, 0)

@@ -110,6 +110,18 @@ def test_an_overflow_of_the_last_block_into_the_end_mark_is_caught():
     assert refusal(Kind.DAMAGED, heap.free, block).address == end
 
 
+def test_an_old_header_put_back_is_found():
+    """Its checksum is right, but it remembers a neighbour that was free."""
+    heap = Heap(4096)
+    block, after = heap.alloc(56), heap.alloc(56)
+    heap.free(block)
+    old = heap.read(after - HEADER, HEADER)
+    assert heap.alloc(56) == block
+    heap.write(after - HEADER, old)
+    assert damage(heap) == (Damage.FLAGS, after, block)
+    assert refusal(Kind.DAMAGED, heap.free, block).address == after
+
+
 def test_an_underflow_of_the_first_block_is_caught():
     heap = Heap(4096)
     block = heap.alloc(100)

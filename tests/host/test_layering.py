@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""House rules that no compiler checks: who may include what, assembly, sizes, licences."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import mech
+import pytest
+
+ROOT = mech.ROOT
+MEMORY = ROOT / "modules" / "memory"
+CPU_CODE = ROOT / "ports" / "rpi-aarch64" / "aarch64"
+SOURCE_FOLDERS = ("boards", "docs", "modules", "ports", "tests", "tools")
+SOURCE_SUFFIXES = {".c", ".h", ".S", ".s", ".ld", ".mk", ".py", ".pyi", ".sh", ".toml"}
+BUILD_FOLDERS = {"build", "__pycache__", "node_modules"}
+
+MECHANISM_INCLUDES = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
+MECHANISM_CALLS = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"}
+FUNCTION_LINES = 60
+FILE_LINES = 600
+
+
+def sources() -> list[Path]:
+    """Every source file of the project, written by us."""
+    found = [ROOT / "Makefile"] if (ROOT / "Makefile").is_file() else []
+    for folder in SOURCE_FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*")):
+            parts = path.relative_to(ROOT).parts
+            hidden = any(p in BUILD_FOLDERS or p.startswith((".", "build-")) for p in parts)
+            named = path.suffix in SOURCE_SUFFIXES or path.name == "Makefile"
+            if path.is_file() and named and not hidden and not path.name.endswith(".egg-info"):
+                found.append(path)
+    return found
+
+
+def c_files(*folders: Path) -> list[Path]:
+    """C sources and headers below some folders."""
+    return [
+        path
+        for path in sources()
+        if path.suffix in {".c", ".h"} and any(path.is_relative_to(folder) for folder in folders)
+    ]
+
+
+def is_binding(path: Path) -> bool:
+    """Bindings are the files that may know MicroPython."""
+    return path.name.startswith(("mod", "bind_"))
+
+
+def mechanism() -> list[Path]:
+    return [path for path in c_files(MEMORY) if not is_binding(path)]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def without_comments(text: str) -> str:
+    """Comments and string contents blanked, lines kept."""
+    pattern = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+    return pattern.sub(lambda m: "\n" * m.group().count("\n") + '""', text)
+
+
+class Function(NamedTuple):
+    """A C function definition and its lines, signature to closing brace."""
+
+    name: str
+    line: int
+    lines: int
+
+
+def functions(text: str) -> Iterator[Function]:
+    """Finds definitions by the layout that the code style prescribes: braces end in column 0."""
+    start, title = 0, ""
+    opened = False
+    for number, line in enumerate(without_comments(text).split("\n"), 1):
+        if not start:
+            if re.match(r"[A-Za-z_]", line) and "(" in line and ";" not in line:
+                match = re.search(r"(\w+)\s*\(", line)
+                start, title = number, match.group(1) if match else ""
+                opened = line.rstrip().endswith("{")
+        elif not opened:
+            opened = line.rstrip().endswith("{")
+            if ";" in line:
+                start = 0
+        elif line.startswith("}"):
+            if line.rstrip() == "}":
+                yield Function(title, start, number - start + 1)
+            start, opened = 0, False
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name)
+
+
+@each(mechanism())
+def test_mechanism_includes_nothing_but_itself_and_four_standard_headers(path):
+    text = path.read_text()
+    for bracket, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.M):
+        if bracket == "<":
+            assert header in MECHANISM_INCLUDES, header
+        else:
+            assert (MEMORY / header).is_file() and not is_binding(Path(header)), header
+
+
+@each([path for path in mechanism() if path.suffix == ".c"])
+def test_mechanism_has_no_state_and_calls_nothing_outside(path, tmp_path):
+    """No writable symbol; what is undefined is the arch seam, string.h, or other mechanism."""
+    obj = tmp_path / "file.o"
+    flags = ["-std=gnu11", "-O1", "-fno-pic", "-fno-stack-protector", f"-I{MEMORY}"]
+    compile_it = [*mech.compiler(), *flags, "-c", str(path), "-o", str(obj)]
+    subprocess.run(compile_it, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    listing = subprocess.run(
+        ["nm", str(obj)], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+    symbols = [line.split()[-2:] for line in listing.splitlines()]
+    assert [symbol for kind, symbol in symbols if kind in "BbDdCGgSs"] == []
+    headers = "\n".join(header.read_text() for header in MEMORY.glob("*.h"))
+    for kind, symbol in symbols:
+        if kind == "U" and symbol not in MECHANISM_CALLS:
+            assert re.search(rf"\b{symbol}\(", headers), symbol
+
+
+@each(c_files(ROOT / "modules", ROOT / "ports", ROOT / "boards"))
+def test_assembly_is_written_in_the_cpu_folder_only(path):
+    if not path.is_relative_to(CPU_CODE):
+        assert not re.search(r"\b(__asm__|__asm|asm)\b", without_comments(path.read_text()))
+
+
+def test_assembly_files_are_in_the_cpu_folder_only():
+    outside = [
+        name(path)
+        for path in sources()
+        if path.suffix in {".S", ".s"}
+        and not path.name.endswith(".ld.S")  # a linker script that is preprocessed
+        and not path.is_relative_to(CPU_CODE)
+        and not path.is_relative_to(ROOT / "tests")
+    ]
+    assert outside == []
+
+
+@each(c_files(MEMORY, ROOT / "ports"))
+def test_functions_are_a_screen_long_at_most(path):
+    long = [f for f in functions(path.read_text()) if f.lines > FUNCTION_LINES]
+    assert long == []
+
+
+@each(c_files(ROOT / "modules", ROOT / "ports", ROOT / "boards"))
+def test_c_files_have_one_subject(path):
+    assert len(path.read_text().splitlines()) <= FILE_LINES
+
+
+@each(sources())
+def test_the_first_line_is_the_licence(path):
+    text = path.read_text()
+    lines = text.splitlines()
+    if not lines or path.name == "pyproject.toml":
+        return
+    first = lines[1] if lines[0].startswith("#!") else lines[0]
+    assert re.fullmatch(r"(//|#|/\*) SPDX-License-Identifier: MIT( \*/)?", first.strip())
+
+
+def test_the_function_finder_finds_functions():
+    """So that a change of layout cannot make the length test pass by finding nothing."""
+    text = "\n".join(
+        [
+            "static int one(void) {",
+            "    return 1; // not the end: }",
+            "}",
+            "int declared(int a);",
+            "static const int table[] = { f(1) };",
+            "void two(int a,",
+            "    int b) {",
+            "    if (a) {",
+            "    }",
+            "}",
+        ]
+    )
+    assert list(functions(text)) == [Function("one", 1, 3), Function("two", 6, 5)]
+    defined = [f.name for f in functions((MEMORY / "heap.c").read_text())]
+    assert {"heap_init", "heap_alloc", "heap_free", "heap_realloc", "carve"} <= set(defined)
+    assert len(defined) == len(set(defined)) >= 25
+
+
+def test_the_scan_sees_the_project():
+    names = {path.name for path in sources()}
+    assert {"heap.c", "heap.h", "mech.py", "mem_types.h"} <= names
+    assert len(mechanism()) >= 8
