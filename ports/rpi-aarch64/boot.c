@@ -130,5 +130,6 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     find_memory();
     park_cores();
     memory_system_init(&boot_info);
+    __asm volatile ("msr DAIFClr, #2" ::: "memory"); // IRQ: from here on the console receives
     main_loop();
 }

@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "boot_map.h"
 #include "descriptor.h"
+#include "drivers/board.h"
 #include "fault.h"
 #include "layout.h"
 #include "soc.h"
@@ -22,9 +23,14 @@ extern char __image_start[], __text_end[];
 
 bool crash_resets;
 
+// The early console takes terminated text only.
 static void print_strn(void *data, const char *str, size_t len) {
     (void)data;
-    uart_early_write(str, len);
+    char text[2] = {0, 0};
+    for (size_t i = 0; i < len; ++i) {
+        text[0] = str[i];
+        uart_early_puts(text);
+    }
 }
 
 static const mp_print_t crash_print = {NULL, print_strn};
@@ -56,7 +62,7 @@ static uint64_t table_address(uint64_t pa) {
 
 static void print_tables(uint64_t va) {
     if (!desc_va_is_upper(va) && !desc_va_is_lower(va)) {
-        PRINT("  no table translates 0x%lx: it is in neither half\r\n", va);
+        PRINT("  no table translates 0x%lx: it is in neither half\n", va);
         return;
     }
     uint64_t ttbr = desc_va_is_upper(va) ? arch_read_ttbr1() : arch_read_ttbr0();
@@ -64,11 +70,11 @@ static void print_tables(uint64_t va) {
     for (unsigned level = 0; level < DESC_LEVELS; ++level) {
         uint64_t desc;
         if (!peek(table_address(table) + 8 * desc_index(va, level), &desc)) {
-            PRINT("  level %u: table 0x%lx cannot be read\r\n", level, table);
+            PRINT("  level %u: table 0x%lx cannot be read\n", level, table);
             return;
         }
         const char *kind = desc_is_table(desc, level) ? "table" : desc_is_leaf(desc, level) ? "leaf" : "invalid";
-        PRINT("  level %u: table 0x%lx [%u] = 0x%016lx %s\r\n", level, table, desc_index(va, level), desc, kind);
+        PRINT("  level %u: table 0x%lx [%u] = 0x%016lx %s\n", level, table, desc_index(va, level), desc, kind);
         if (!desc_is_table(desc, level)) {
             return;
         }
@@ -78,11 +84,11 @@ static void print_tables(uint64_t va) {
 
 static void print_registers(const exception_frame_t *frame) {
     for (unsigned i = 0; i < 31; ++i) {
-        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 4 == 3 ? "\r\n" : "  ");
+        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 4 == 3 ? "\n" : "  ");
     }
-    PRINT("sp  %016lx\r\n", frame->sp);
-    PRINT("pc  %016lx  spsr %08lx  esr %08lx  far %016lx\r\n", frame->elr, frame->spsr, frame->esr, frame->far);
-    PRINT("ttbr0 %016lx  ttbr1 %016lx\r\n", arch_read_ttbr0(), arch_read_ttbr1());
+    PRINT("sp  %016lx\n", frame->sp);
+    PRINT("pc  %016lx  spsr %08lx  esr %08lx  far %016lx\n", frame->elr, frame->spsr, frame->esr, frame->far);
+    PRINT("ttbr0 %016lx  ttbr1 %016lx\n", arch_read_ttbr0(), arch_read_ttbr1());
 }
 
 // Return addresses by the chain of frame records (AAPCS64 6.4.6), bounded, the exception's PC first.
@@ -113,13 +119,13 @@ static void print_json(const exception_frame_t *frame, const char *why, const ch
     for (unsigned i = 0; i < count; ++i) {
         PRINT("%s\"0x%lx\"", i == 0 ? "" : ",", backtrace[i]);
     }
-    PRINT("]}\r\n");
+    PRINT("]}\n");
 }
 
 static void __attribute__((noreturn)) stop(void) {
     if (crash_resets) {
-        uart_early_flush();
-        mp_hal_machine_reset();
+        uart_flush();
+        board_reset();
     }
     for (;;) {
         __asm volatile ("wfi");
@@ -130,7 +136,7 @@ void crash_report(const exception_frame_t *frame, const char *why) {
     static unsigned depth;
     if (depth++ != 0) {
         // The report itself failed. Say so in one line, without touching memory again.
-        PRINT("\r\nCRASH {\"cause\":\"exception in the crash report\",\"pc\":\"0x%lx\",\"far\":\"0x%lx\"}\r\n",
+        PRINT("\nCRASH {\"cause\":\"exception in the crash report\",\"pc\":\"0x%lx\",\"far\":\"0x%lx\"}\n",
             frame->elr, frame->far);
         stop();
     }
@@ -141,17 +147,17 @@ void crash_report(const exception_frame_t *frame, const char *why) {
     uint64_t backtrace[BACKTRACE_MAX];
     unsigned count = collect_backtrace(frame, backtrace);
 
-    PRINT("\r\n*** crash: %s (%s)\r\n%s\r\n", why, exception_vector_name(frame->vector), sentence);
+    PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(frame->vector), sentence);
     print_registers(frame);
     if (info.far_valid) {
-        PRINT("what the tables say about 0x%lx:\r\n", frame->far);
+        PRINT("what the tables say about 0x%lx:\n", frame->far);
         print_tables(frame->far);
     }
     PRINT("backtrace:");
     for (unsigned i = 0; i < count; ++i) {
         PRINT(" %lx", backtrace[i]);
     }
-    PRINT("\r\n");
+    PRINT("\n");
     print_json(frame, why, sentence, backtrace, count);
     stop();
 }

@@ -146,6 +146,7 @@ boot_el1:
     mov x19, x0
     ldp x1, x2, [x19, #0]           // mair, tcr
     ldp x3, x4, [x19, #16]          // ttbr0, ttbr1
+    ldr x6, [x19, #32]              // the level 0 table with nothing in it
     dsb sy
     msr MAIR_EL1, x1
     msr TCR_EL1, x2
@@ -164,7 +165,6 @@ boot_el1:
     br x5
 
 boot_high:
-    ldr x6, [x19, #32]              // the level 0 table with nothing in it
     ldr x0, =LAYOUT_EXCEPTION_STACK_TOP
     msr SPSel, #1
     mov sp, x0

@@ -13,9 +13,9 @@ except Exception as e:
     sys.print_exception(e)
 
 try:
-    import memory.ramdisk
+    import memory._ramdisk
 
-    memory.ramdisk.remount()
+    memory._ramdisk.remount()
 except Exception as e:
     print("boot: the ramdisk could not be mounted:")
     sys.print_exception(e)

@@ -11,7 +11,7 @@
 
 from _memory import AddressSpace, Block, Frames, Heap, call, check, crash_action, regs, sync_code
 from memory import frames
-from memory.report import info, report
+from memory._report import info, report
 
 
 def __getattr__(name):
@@ -26,11 +26,11 @@ def __getattr__(name):
     if name == "heap":
         return _memory.kernel_heap()
     if name == "selftest":
-        from memory.selftest import selftest
+        from memory._selftest import selftest
 
         return selftest
     if name == "ramdisk":
-        from memory.ramdisk import ramdisk
+        from memory._ramdisk import ramdisk
 
         return ramdisk
     raise AttributeError("module 'memory' has no attribute '%s'" % name)

@@ -6,7 +6,7 @@ and prints the boot report. After a soft reset it attaches to what is there.
 """
 
 import _memory
-from memory import report
+from memory import _report
 
 PAGE = 4096
 HEAP_SIZE = 1 << 20
@@ -86,6 +86,6 @@ def run():
         build_identity(identity)
         _memory.switch()
         build_heap(kernel)
-        report.info()
+        _report.info()
     else:
         build_identity(_memory.open_identity())

@@ -11,6 +11,6 @@ from _memory import owners
 
 def show(width=64):
     """Print a picture of RAM: one character for an equal share of a bank's frames."""
-    from memory.show import frames
+    from memory._show import frames
 
     frames(width)
