@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Translation tables of the mechanism on fake frames, and the recorded calls of the architecture seam."""
+"""Translation tables of the mechanism on fake frames, and a record of the architecture seam."""
 
 import ctypes
 import enum
@@ -163,7 +163,7 @@ PAGING_SIGNATURES: dict[str, tuple[type | None, list]] = {
 
 
 class Frames:
-    """A source of `count` frames at physical address `base`; frames handed out are full of junk."""
+    """A source of `count` frames at physical address `base`, full of junk when handed out."""
 
     def __init__(self, library: ctypes.CDLL, count: int = 600, base: int = 0x4000_0000) -> None:
         declare(library, FAKE_SIGNATURES)
