@@ -81,10 +81,7 @@ def object_of(row: Row) -> str:
         return f"&machine_pin_gpio[{number}]"
     expander = "true" if kind == "EXP" else "false"
     low = "true" if sign else "false"
-    return (
-        "&(const machine_pin_obj_t) "
-        f"{{ {{ &machine_pin_type }}, {number}, {expander}, {low} }}"
-    )
+    return f"&(const machine_pin_obj_t) {{ {{ &machine_pin_type }}, {number}, {expander}, {low} }}"
 
 
 def models_of(row: Row) -> str:

@@ -44,14 +44,8 @@ bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *f
         return false;
     }
     // The divisor clock / (16 * baud) in units of 1/64.
-    uint64_t wanted = (uint64_t)clock * 4;
-    uint64_t divisor = (wanted + baud / 2) / baud;
+    uint64_t divisor = ((uint64_t)clock * 4 + baud / 2) / baud;
     if (divisor < 64 || divisor > 65535 * 64) {
-        return false;
-    }
-    uint64_t made = divisor * baud;
-    uint64_t error = made > wanted ? made - wanted : wanted - made;
-    if (error * 50 > wanted) {
         return false;
     }
     *integer = (uint32_t)(divisor >> 6);

@@ -33,9 +33,8 @@ typedef struct _pl011_t {
     pl011_stats_t stats;
 } pl011_t;
 
-// Divisors for a baud rate at a UART clock in Hz, rounded to the nearest 1/64.
-// False: the rate cannot be made (divisor below 1 or above 65535) or is more than 2 % off, which
-// 8n1 does not survive.
+// Divisors for a baud rate at a UART clock in Hz, rounded to the nearest 1/64: less than 1 % off.
+// False: the rate cannot be made (divisor below 1 or above 65535).
 bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *fraction);
 
 // Stops whatever the UART is doing: lets the last byte leave (bounded), disables it, masks and

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""The port's drivers in a host library, on hardware that the test plays."""
+
+import ctypes
+import hashlib
+from collections.abc import Callable
+from ctypes import c_bool, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+
+import mech
+
+DRIVERS = mech.ROOT / "ports" / "rpi-aarch64" / "drivers"
+NAMES = ("bcm2836_intc", "gicv2", "gpio", "irq", "mailbox", "pl011", "timer", "watchdog")
+
+READ = ctypes.CFUNCTYPE(c_uint32, c_uint64)
+WRITE = ctypes.CFUNCTYPE(None, c_uint64, c_uint32)
+CLEAN = ctypes.CFUNCTYPE(None, c_uint64, c_uint64)
+SLEEP = ctypes.CFUNCTYPE(None, c_uint64)
+HANDLER = ctypes.CFUNCTYPE(None, c_void_p)
+HOOK = ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint8)
+
+TIMER_OFF = 2**64 - 1
+
+
+class FakeHardware(ctypes.Structure):
+    _fields_ = [
+        ("read", READ),
+        ("write", WRITE),
+        ("clean", CLEAN),
+        ("sleep", SLEEP),
+        ("hz", c_uint64),
+        ("step", c_uint64),
+        ("ticks", c_uint64),
+        ("accesses", c_uint64),
+        ("masked", c_uint64),
+        ("timer", c_uint64),
+    ]
+
+
+class Ring(ctypes.Structure):
+    _fields_ = [("data", c_void_p), ("mask", c_uint32), ("head", c_uint32), ("tail", c_uint32)]
+
+
+class Pl011Stats(ctypes.Structure):
+    _fields_ = [
+        (name, c_uint32)
+        for name in ("received", "overruns", "ring_full", "line_errors", "tx_dropped")
+    ]
+
+
+class Pl011(ctypes.Structure):
+    _fields_ = [
+        ("base", c_size_t),
+        ("ring", ctypes.POINTER(Ring)),
+        ("hook", c_void_p),
+        ("hook_arg", c_void_p),
+        ("rx_stopped", c_bool),
+        ("tx_stuck", c_bool),
+        ("stats", Pl011Stats),
+    ]
+
+
+class Gpio(ctypes.Structure):
+    _fields_ = [("base", c_size_t), ("count", c_uint32), ("pulls_2711", c_bool)]
+
+
+class Mailbox(ctypes.Structure):
+    _fields_ = [("base", c_size_t), ("buffer", c_void_p), ("bus_address", c_uint32)]
+
+
+class Gicv2(ctypes.Structure):
+    _fields_ = [("distributor", c_size_t), ("interface", c_size_t), ("count", c_uint32)]
+
+
+class Bcm2836Intc(ctypes.Structure):
+    _fields_ = [("local", c_size_t), ("legacy", c_size_t), ("enabled", c_uint32 * 3)]
+
+
+class SocWindow(ctypes.Structure):
+    _fields_ = [("start", c_uint64), ("end", c_uint64), ("name", ctypes.c_char_p)]
+
+
+class Soc(ctypes.Structure):
+    """soc_t of soc.h."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("machine", ctypes.c_char_p),
+        ("intc", c_int),
+        ("intc_base", c_uint64),
+        ("intc_base2", c_uint64),
+        ("uart", c_uint64),
+        ("uart_irq", c_uint32),
+        ("timer_irq", c_uint32),
+        ("uart_clock", c_uint32),
+        ("mailbox", c_uint64),
+        ("gpio", c_uint64),
+        ("watchdog", c_uint64),
+        ("gpio_count", c_uint32),
+        ("gpio_pulls_2711", c_bool),
+        ("ram_start", c_uint64),
+        ("ram_size", c_uint64),
+        ("stub_end", c_uint64),
+        ("windows", SocWindow * 4),
+    ]
+
+
+class IrqStats(ctypes.Structure):
+    _fields_ = [
+        (name, c_uint32) for name in ("handled", "spurious", "unhandled", "last_unhandled")
+    ]
+
+
+SIGNATURES: dict[str, tuple[object, list[object]]] = {
+    "timer_ticks_to_us": (c_uint64, [c_uint64]),
+    "timer_us_to_ticks": (c_uint64, [c_uint64]),
+    "timer_wait_register": (c_bool, [c_size_t, c_uint32, c_uint32, c_uint32]),
+    "timer_wait_until": (None, [c_uint64]),
+    "timer_wait_ms": (None, [ctypes.c_int64]),
+    "timer_init": (None, [c_uint32]),
+    "pl011_divisor": (c_bool, [c_uint32, c_uint32, c_void_p, c_void_p]),
+    "pl011_disable": (None, [c_void_p, c_size_t]),
+    "pl011_enable": (c_bool, [c_void_p, c_uint32, c_uint32]),
+    "pl011_start_rx": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "pl011_irq": (None, [c_void_p]),
+    "pl011_resume_rx": (None, [c_void_p]),
+    "pl011_write": (c_size_t, [c_void_p, ctypes.c_char_p, c_size_t]),
+    "pl011_flush": (None, [c_void_p]),
+    "gpio_set_function": (None, [c_void_p, c_uint32, c_int]),
+    "gpio_function": (c_int, [c_void_p, c_uint32]),
+    "gpio_set_pull": (None, [c_void_p, c_uint32, c_int]),
+    "gpio_write": (None, [c_void_p, c_uint32, c_bool]),
+    "gpio_read": (c_bool, [c_void_p, c_uint32]),
+    "mailbox_init": (c_bool, [c_void_p, c_size_t, c_void_p, c_uint64]),
+    "mailbox_property": (c_int, [c_void_p, c_uint32, c_void_p, c_size_t, c_size_t]),
+    "mailbox_serial": (c_int, [c_void_p, c_void_p]),
+    "mailbox_mac": (c_int, [c_void_p, c_void_p]),
+    "mailbox_clock_rate": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "mailbox_set_expander": (c_int, [c_void_p, c_uint32, c_bool]),
+    "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
+    "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
+    "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),
+    "bcm2836_intc_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
+    "bcm2836_intc_pending": (c_uint32, [c_void_p]),
+    "irq_init": (None, [c_void_p]),
+    "irq_set_handler": (c_bool, [c_uint32, HANDLER, c_void_p]),
+    "irq_enable": (c_bool, [c_uint32]),
+    "irq_disable": (c_bool, [c_uint32]),
+    "irq_dispatch": (None, []),
+    "irq_wait": (None, []),
+    "irq_stats": (ctypes.POINTER(IrqStats), []),
+    "watchdog_reset": (None, [c_size_t]),
+    "watchdog_halt": (None, [c_size_t]),
+    "watchdog_status": (c_uint32, [c_size_t]),
+    "test_ring_init": (None, [c_void_p, c_void_p, c_uint32]),
+    "test_ring_get": (c_int, [c_void_p]),
+    "test_ring_put": (c_int, [c_void_p, c_uint8]),
+    "test_ring_count": (c_uint32, [c_void_p]),
+}
+
+
+def build() -> ctypes.CDLL:
+    """The drivers, unchanged, over fake_hardware.c. Rebuilt when one of their headers changes."""
+    headers = [*sorted(DRIVERS.glob("*.h")), DRIVERS.parent / "soc.h", DRIVERS.parent / "layout.h"]
+    headers.append(DRIVERS.parent / "aarch64" / "cpu.h")
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in headers)).hexdigest()[:16]
+    sources = [f"../../ports/rpi-aarch64/drivers/{name}.c" for name in NAMES]
+    defines = ("MMIO_FAKE", "CPU_FAKE", f"DRIVER_HEADERS={digest!r}")
+    lib = mech.build("drivers", [*sources, "fake_hardware.c"], defines)
+    for name, (result, arguments) in SIGNATURES.items():
+        function = getattr(lib, name)
+        function.restype, function.argtypes = result, arguments
+    return lib
+
+
+class Machine:
+    """Registers that reset to 0, a log of writes, and devices that override single registers."""
+
+    def __init__(self, lib: ctypes.CDLL, hz: int = 54_000_000, step: int = 54) -> None:
+        self.lib = lib
+        self.registers: dict[int, int] = {}
+        self.writes: list[tuple[int, int]] = []
+        self.on_read: dict[int, Callable[[], int]] = {}
+        self.on_write: dict[int, Callable[[int], None]] = {}
+        self.cleaned: list[tuple[int, int]] = []
+        self.sleeps: list[bool] = []
+        self.fake = FakeHardware.in_dll(lib, "fake_hardware")
+        # Kept in the object: ctypes callbacks live as long as somebody refers to them.
+        self.callbacks = READ(self.read), WRITE(self.write), CLEAN(self.clean), SLEEP(self.sleep)
+        self.fake.read, self.fake.write, self.fake.clean, self.fake.sleep = self.callbacks
+        self.fake.hz, self.fake.step, self.fake.ticks = hz, step, 0
+        self.fake.accesses, self.fake.masked, self.fake.timer = 0, 0, TIMER_OFF
+
+    def read(self, address: int) -> int:
+        if address in self.on_read:
+            return self.on_read[address]()
+        return self.registers.get(address, 0)
+
+    def write(self, address: int, value: int) -> None:
+        self.writes.append((address, value))
+        if address in self.on_write:
+            self.on_write[address](value)
+        else:
+            self.registers[address] = value
+
+    def clean(self, va: int, size: int) -> None:
+        self.cleaned.append((va, size))
+
+    def sleep(self, masked: int) -> None:
+        self.sleeps.append(bool(masked))
+
+    def written(self, *addresses: int) -> list[tuple[int, int]]:
+        """The writes to these registers, in order."""
+        return [(address, value) for address, value in self.writes if address in addresses]
+
+    @property
+    def seconds(self) -> float:
+        """Time that passed, by the counter the drivers look at."""
+        return self.fake.ticks / self.fake.hz

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Mailbox property calls against a played VideoCore: right, wrong and missing answers."""
+
+import ctypes
+import functools
+import struct
+from collections.abc import Callable
+
+import hardware
+import mech
+import pytest
+
+BASE = 0x2000
+READ, STATUS0, WRITE, STATUS1 = BASE, BASE + 0x18, BASE + 0x20, BASE + 0x38
+FULL, EMPTY = 1 << 31, 1 << 30
+OK, ABSENT, TIMEOUT, REFUSED, UNKNOWN = range(5)
+PA = 0x123440
+SIZE = 128
+ANSWERED = 1 << 31
+
+lib = functools.cache(hardware.build)
+
+
+class VideoCore:
+    """Answers requests in the buffer by a function from values to answer."""
+
+    def __init__(self) -> None:
+        self.machine = hardware.Machine(lib(), step=5400)
+        self.buffer = mech.Memory(SIZE, align=64)
+        self.mailbox = hardware.Mailbox()
+        self.replies: list[int] = []
+        self.requests: list[tuple[int, list[int]]] = []
+        self.answer: Callable[[list[int]], bytes | None] = lambda values: b""
+        self.code = 0x80000000
+        self.answered = ANSWERED
+        self.machine.on_read |= {STATUS0: self.status, READ: self.read}
+        self.machine.on_write[WRITE] = self.request
+        assert lib().mailbox_init(self.pointer, BASE, self.buffer.address, PA)
+
+    @property
+    def pointer(self) -> object:
+        return ctypes.byref(self.mailbox)
+
+    def status(self) -> int:
+        return 0 if self.replies else EMPTY
+
+    def read(self) -> int:
+        return self.replies.pop(0) if self.replies else 0
+
+    def words(self) -> list[int]:
+        return list(struct.unpack(f"<{SIZE // 4}I", ctypes.string_at(self.buffer.address, SIZE)))
+
+    def request(self, message: int) -> None:
+        assert message == 0xC0000000 | PA | 8
+        assert self.machine.cleaned == [(self.buffer.address, SIZE)], "cleaned before, all of it"
+        words = self.words()
+        size, code, tag, value_bytes, tag_code = words[:5]
+        assert (code, tag_code) == (0, 0)
+        assert size == 4 * (6 + value_bytes // 4)
+        assert words[5 + value_bytes // 4] == 0, "the end tag"
+        values = words[5 : 5 + value_bytes // 4]
+        self.requests.append((tag, values))
+        answer = self.answer(values)
+        if answer is None:
+            return
+        self.buffer.write(4, struct.pack("<I", self.code))
+        self.buffer.write(16, struct.pack("<I", self.answered | len(answer)) + answer)
+        self.replies.append(message)
+
+    def call(self, values: list[int], sent: int, expected: int) -> tuple[int, list[int]]:
+        array = (ctypes.c_uint32 * max(len(values), 1))(*values)
+        result = lib().mailbox_property(self.pointer, 0x30002, array, sent, expected)
+        return result, list(array)[: len(values)]
+
+
+def test_an_answer_is_copied_out_after_the_cache_lines_were_dropped_again() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", values[0], 48_000_000)
+    assert vc.call([2, 7], 1, 2) == (OK, [2, 48_000_000])
+    assert vc.requests == [(0x30002, [2, 0])]
+    assert vc.machine.cleaned == [(vc.buffer.address, SIZE)] * 2
+
+
+@pytest.mark.parametrize("answer", [b"", b"\2\0\0\0", b"\2\0\0\0\1\2\3"])
+def test_an_answer_shorter_than_expected_is_no_answer(answer: bytes) -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: answer
+    assert vc.call([2, 7], 1, 2) == (UNKNOWN, [2, 7])
+
+
+def test_a_tag_that_is_not_marked_as_answered_is_unknown() -> None:
+    vc = VideoCore()
+    vc.answered = 0
+    vc.answer = lambda values: bytes(8)
+    assert vc.call([2, 7], 1, 2) == (UNKNOWN, [2, 7])
+
+
+@pytest.mark.parametrize("code", [0, 0x80000001, 1])
+def test_a_bad_response_code_is_a_refusal(code: int) -> None:
+    vc = VideoCore()
+    vc.code = code
+    vc.answer = lambda values: bytes(8)
+    assert vc.call([2, 7], 1, 2) == (REFUSED, [2, 7])
+
+
+def test_a_stale_answer_is_drained_before_the_request() -> None:
+    vc = VideoCore()
+    vc.replies = [0xC0000008, 0x12345678]
+    vc.answer = lambda values: struct.pack("<II", 2, 3)
+    assert vc.call([2, 7], 1, 2) == (OK, [2, 3])
+
+
+def test_somebody_elses_answer_is_skipped() -> None:
+    vc = VideoCore()
+
+    def answer(values: list[int]) -> bytes:
+        vc.replies.append(0x00000010)
+        return struct.pack("<II", 2, 3)
+
+    vc.answer = answer
+    assert vc.call([2, 7], 1, 2) == (OK, [2, 3])
+
+
+def test_a_videocore_that_never_answers_times_out() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: None
+    assert vc.call([2, 7], 1, 2) == (TIMEOUT, [2, 7])
+    assert 0.5 < vc.machine.seconds < 3
+
+
+def test_a_mailbox_that_stays_full_times_out_without_a_request() -> None:
+    vc = VideoCore()
+    vc.machine.registers[STATUS1] = FULL
+    assert vc.call([2, 7], 1, 2) == (TIMEOUT, [2, 7])
+    assert vc.requests == []
+    assert vc.machine.seconds < 3
+
+
+def test_a_mailbox_full_of_foreign_answers_for_ever_times_out() -> None:
+    vc = VideoCore()
+    vc.machine.on_read |= {STATUS0: lambda: 0, READ: lambda: 0x10}
+    vc.answer = lambda values: None
+    assert vc.call([2, 7], 1, 2) == (TIMEOUT, [2, 7])
+    assert vc.machine.seconds < 3
+
+
+def test_a_machine_without_a_mailbox_says_so_and_touches_nothing() -> None:
+    vc = VideoCore()
+    vc.mailbox.base = 0
+    assert vc.call([2, 7], 1, 2) == (ABSENT, [2, 7])
+    assert vc.machine.fake.accesses == 0
+
+
+def test_more_values_than_the_buffer_holds_are_refused() -> None:
+    vc = VideoCore()
+    assert vc.call([0] * 27, 27, 1)[0] == REFUSED
+    assert vc.requests == []
+    vc.answer = lambda values: bytes(4 * 26)
+    assert vc.call([0] * 26, 26, 26)[0] == OK
+
+
+@pytest.mark.parametrize(
+    ("offset", "pa"), [(4, PA), (0, PA + 16), (0, 0x4000_0000), (0, 0x1_0000_0000)]
+)
+def test_a_buffer_videocore_could_not_use_safely_is_refused(offset: int, pa: int) -> None:
+    vc = VideoCore()
+    address = vc.buffer.address + offset
+    assert not lib().mailbox_init(vc.pointer, BASE, address, pa)
+    assert vc.mailbox.base == 0
+
+
+def test_a_serial_number_is_low_word_first() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", 0x89ABCDEF, 0x10000000)
+    serial = ctypes.c_uint64()
+    assert lib().mailbox_serial(vc.pointer, ctypes.byref(serial)) == OK
+    assert serial.value == 0x10000000_89ABCDEF
+
+
+def test_six_bytes_are_enough_for_a_mac_address() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: bytes.fromhex("525400123457")
+    mac = (ctypes.c_uint8 * 6)()
+    assert lib().mailbox_mac(vc.pointer, mac) == OK
+    assert bytes(mac) == bytes.fromhex("525400123457")
+
+
+def test_an_expander_pin_is_sent_with_its_offset() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", 0, values[1])
+    assert lib().mailbox_set_expander(vc.pointer, 2, True) == OK
+    assert vc.requests == [(0x38041, [130, 1])]
