@@ -5,13 +5,13 @@
 
 // Sets or clears the bits of frames of one block.
 static void put_bits(frames_t *f, size_t frame, size_t count, bool free) {
-    frames_word_t *words = f->blocks[frame / FRAMES_PER_BLOCK].word;
+    uint64_t *words = f->free_map[frame / FRAMES_PER_BLOCK].word;
     size_t at = frame % FRAMES_PER_BLOCK;
     for (size_t left = count; left > 0;) {
         size_t bit = at % WORD_FRAMES;
         size_t n = smaller(left, WORD_FRAMES - bit);
         uint64_t mask = ones((unsigned)bit, (unsigned)n);
-        uint64_t *word = &words[at / WORD_FRAMES].free;
+        uint64_t *word = &words[at / WORD_FRAMES];
         *word = free ? *word | mask : *word & ~mask;
         at += n;
         left -= n;
@@ -20,7 +20,7 @@ static void put_bits(frames_t *f, size_t frame, size_t count, bool free) {
 
 static void put_block(frames_block_t *block, bool free) {
     for (unsigned i = 0; i < BLOCK_WORDS; i++) {
-        block->word[i].free = free ? ALL_FREE : 0;
+        block->word[i] = free ? ALL_FREE : 0;
     }
 }
 
@@ -29,72 +29,80 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free) {
         size_t block = frame / FRAMES_PER_BLOCK;
         size_t n = smaller(count, FRAMES_PER_BLOCK - frame % FRAMES_PER_BLOCK);
         if (n == FRAMES_PER_BLOCK) {
-            put_block(&f->blocks[block], free);
-            state_write(f, block, free ? STATE_WHOLE : 0);
+            put_block(&f->free_map[block], free);
+            state_write(f, block, free ? STATE_WHOLE : f->states[block] & STATE_MANAGED);
         } else {
             put_bits(f, frame, n, free);
-            state_write(f, block, frames_state_by_words(&f->blocks[block]));
+            state_write(f, block, frames_state_by_words(f, block));
         }
         frame += n;
         count -= n;
     }
 }
 
-// Takes frames of one word without looking at the rest of the block. The orders that the
-// block loses stay in the index until a search misses them.
-static void take_in_word(frames_t *f, size_t frame, size_t count) {
+void frames_update_index(frames_t *f, size_t block, uint32_t changed) {
+    uint32_t state = f->states[block] >> STATE_INDEX_SHIFT;
+    for (changed >>= STATE_INDEX_SHIFT; changed != 0; changed &= changed - 1) {
+        unsigned index = lowest_bit(changed);
+        index_change(f, index, block / 64, (uint64_t)1 << (block % 64), state >> index & 1);
+    }
+}
+
+// The state of a broken block whose word `i` has come down to `left`. The orders that it has lost
+// stay until a search misses them.
+static inline uint32_t state_after_take(uint32_t state, size_t i, uint64_t left) {
+    state &= ~STATE_ALL(i);
+    if (left == 0) {
+        state &= ~STATE_SOME(i);
+        state = state & STATE_SOME_MASK ? state : state & STATE_MANAGED;
+    }
+    return state;
+}
+
+// Takes frames of one word without looking at the rest of the block.
+static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
     size_t block = frame / FRAMES_PER_BLOCK;
-    unsigned i = frame / WORD_FRAMES % BLOCK_WORDS;
-    uint64_t *word = &f->blocks[block].word[i].free;
+    uint64_t *word = word_of_frame(f->free_map, frame);
     uint32_t state = f->states[block];
-    *word &= ~ones(frame % WORD_FRAMES, (unsigned)count);
     if (state & STATE_FULL) {
         state ^= STATE_FULL | STATE_PARTIAL | STATE_ORDERS;
     }
-    state &= ~(STATE_ALL(i) | (*word == 0 ? STATE_SOME(i) : 0));
-    state_write(f, block, state & STATE_SOME_MASK ? state : 0);
+    *word &= ~mask;
+    state_write(f, block, state_after_take(state, frame / WORD_FRAMES % BLOCK_WORDS, *word));
 }
 
-// Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the first of them.
-static void give_in_word(frames_t *f, size_t frame, size_t count) {
+// Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the
+// first of them.
+static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     size_t block = frame / FRAMES_PER_BLOCK;
-    unsigned i = frame / WORD_FRAMES % BLOCK_WORDS;
-    uint64_t *word = &f->blocks[block].word[i].free;
-    uint64_t bits = *word | ones(frame % WORD_FRAMES, (unsigned)count);
+    size_t i = frame / WORD_FRAMES % BLOCK_WORDS;
+    uint64_t *word = word_of_frame(f->free_map, frame);
+    uint64_t free = *word | mask;
     uint32_t state = f->states[block] | STATE_SOME(i) | STATE_PARTIAL;
-    *word = bits;
-    state |= orders_around(bits, frame % WORD_FRAMES);
-    if (bits == ALL_FREE) {
+    state |= orders_around(free, frame % WORD_FRAMES);
+    if (free == ALL_FREE) {
         state |= STATE_ALL(i);
         state |= orders_of_block(state);
-        if ((state & STATE_ALL_MASK) == STATE_ALL_MASK) {
-            state = STATE_WHOLE;
-        }
+        state = (state & STATE_ALL_MASK) == STATE_ALL_MASK ? STATE_WHOLE : state;
     }
-    if (state != f->states[block]) {
-        state_write(f, block, state);
-    }
+    *word = free;
+    state_write(f, block, state);
 }
 
-static void take(frames_t *f, size_t frame, size_t count) {
-    if (frame % WORD_FRAMES + count <= WORD_FRAMES) {
-        take_in_word(f, frame, count);
-    } else {
-        frames_put_run(f, frame, count, false);
-    }
+static inline void count_used(frames_t *f, size_t count) {
     f->used += count;
     if (f->used > f->peak_used) {
         f->peak_used = f->used;
     }
 }
 
-static void give(frames_t *f, size_t frame, size_t count) {
-    if (count <= WORD_FRAMES && is_power_of_two(count) && frame % count == 0) {
-        give_in_word(f, frame, count);
+static void take(frames_t *f, size_t frame, size_t count) {
+    if (frame % WORD_FRAMES + count <= WORD_FRAMES) {
+        take_in_word(f, frame, ones(frame % WORD_FRAMES, (unsigned)count));
     } else {
-        frames_put_run(f, frame, count, true);
+        frames_put_run(f, frame, count, false);
     }
-    f->used -= count;
+    count_used(f, count);
 }
 
 size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free) {
@@ -102,10 +110,12 @@ size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool fre
     size_t done = 0;
     count = smaller(count, end - frame);
     while (done < count) {
-        const frames_word_t *word = word_of_frame(f, frame + done);
         unsigned bit = (frame + done) % WORD_FRAMES;
         size_t n = smaller(count - done, WORD_FRAMES - bit);
-        uint64_t wanted = free ? word->free : word->managed & ~word->free;
+        uint64_t wanted = *word_of_frame(f->free_map, frame + done);
+        if (!free) {
+            wanted = ~wanted & *word_of_frame(f->managed_map, frame + done);
+        }
         uint64_t others = ~wanted & ones(bit, (unsigned)n);
         if (others != 0) {
             return done + lowest_bit(others) - bit;
@@ -116,7 +126,7 @@ size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool fre
 }
 
 // Exactly these frames.
-static int alloc_at(frames_t *f, size_t count, const frames_request_t *req) {
+static int alloc_at(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
     size_t frame;
     if (!mem_is_aligned(req->at, MEM_PAGE_SIZE) || !mem_is_aligned(req->at >> MEM_PAGE_SHIFT, req->align)) {
         return MEM_EINVAL;
@@ -130,10 +140,11 @@ static int alloc_at(frames_t *f, size_t count, const frames_request_t *req) {
     }
     size_t free = frames_same_state(f, frame, count, true);
     if (free < count) {
-        mem_pa_t pa = req->at + ((mem_pa_t)free << MEM_PAGE_SHIFT);
-        return frames_state(f, pa, NULL) == FRAMES_STATE_UNMANAGED ? MEM_EFAULT : MEM_EBUSY;
+        mem_pa_t first = req->at + ((mem_pa_t)free << MEM_PAGE_SHIFT);
+        return frames_state(f, first, NULL) == FRAMES_STATE_UNMANAGED ? MEM_EFAULT : MEM_EBUSY;
     }
     take(f, frame, count);
+    *pa = req->at;
     return MEM_OK;
 }
 
@@ -152,33 +163,51 @@ static size_t find(frames_t *f, size_t count, size_t align, size_t hi) {
     return frames_search(f, count, align, 0, hi);
 }
 
-int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
-    size_t hi = f->n_blocks * FRAMES_PER_BLOCK;
-    size_t align = 1;
-    if (count == 0) {
+static int alloc_with(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
+    if (count == 0 || !is_power_of_two(req->align)) {
         return MEM_EINVAL;
     }
-    if (req != NULL) {
-        align = req->align;
-        if (!is_power_of_two(align)) {
-            return MEM_EINVAL;
-        }
-        if (req->at != MEM_ADDR_NONE) {
-            int result = alloc_at(f, count, req);
-            if (result == MEM_OK) {
-                *pa = req->at;
-            }
-            return result;
-        }
-        if (req->below != MEM_ADDR_NONE) {
-            hi = frames_below(f, req->below);
-        }
+    if (req->at != MEM_ADDR_NONE) {
+        return alloc_at(f, count, req, pa);
     }
-    size_t frame = find(f, count, align, hi);
+    size_t hi = f->n_blocks * FRAMES_PER_BLOCK;
+    if (req->below != MEM_ADDR_NONE) {
+        hi = frames_below(f, req->below);
+    }
+    size_t frame = find(f, count, req->align, hi);
     if (frame == NOT_FOUND) {
         return MEM_ENOMEM;
     }
     take(f, frame, count);
+    *pa = pa_of_frame(f, frame);
+    return MEM_OK;
+}
+
+// A request of its own: kept out of frames_alloc() so that this has no stack to set up.
+static __attribute__((noinline)) int alloc_any(frames_t *f, size_t count, mem_pa_t *pa) {
+    frames_request_t any = FRAMES_REQUEST_ANY;
+    return alloc_with(f, count, &any, pa);
+}
+
+int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
+    if (req != NULL) {
+        return alloc_with(f, count, req, pa);
+    }
+    if (count != 1) {
+        return alloc_any(f, count, pa);
+    }
+    // The commonest request by far: one frame, from a broken block above the DMA zone.
+    size_t block = index_next(f, FRAMES_INDEX_PARTIAL, f->dma_blocks);
+    if (block == NOT_FOUND) {
+        return alloc_any(f, count, pa);
+    }
+    uint32_t state = f->states[block];
+    size_t i = lowest_bit(state);
+    uint64_t *word = &f->free_map[block].word[i];
+    size_t frame = block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(*word);
+    *word &= *word - 1;
+    state_write(f, block, state_after_take(state, i, *word));
+    count_used(f, 1);
     *pa = pa_of_frame(f, frame);
     return MEM_OK;
 }
@@ -215,6 +244,24 @@ static int refuse_free(const frames_t *f, mem_pa_t pa, bool first, frames_error_
     }
 }
 
+// Frees an aligned power of two of frames within one word. False when it is not that or some frame
+// is not in use.
+static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
+    if (count > WORD_FRAMES || !is_power_of_two(count) || frame % count != 0) {
+        return false;
+    }
+    uint64_t mask = ones(frame % WORD_FRAMES, (unsigned)count);
+    if (mask & *word_of_frame(f->free_map, frame)) {
+        return false;
+    }
+    if (!(f->states[frame / FRAMES_PER_BLOCK] & STATE_MANAGED) && (mask & ~*word_of_frame(f->managed_map, frame))) {
+        return false;
+    }
+    give_in_word(f, frame, mask);
+    f->used -= count;
+    return true;
+}
+
 int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     size_t frame;
     if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
@@ -223,10 +270,17 @@ int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     if (count == 0) {
         return frames_fail(why, MEM_EINVAL, FRAMES_WRONG_COUNT, pa, NULL);
     }
-    size_t used = frame_of_pa(f, pa, &frame) ? frames_same_state(f, frame, count, false) : 0;
+    size_t used = 0;
+    if (frame_of_pa(f, pa, &frame)) {
+        if (free_in_word(f, frame, count)) {
+            return MEM_OK;
+        }
+        used = frames_same_state(f, frame, count, false);
+    }
     if (used < count) {
         return refuse_free(f, pa + ((mem_pa_t)used << MEM_PAGE_SHIFT), used == 0, why);
     }
-    give(f, frame, count);
+    frames_put_run(f, frame, count, true);
+    f->used -= count;
     return MEM_OK;
 }

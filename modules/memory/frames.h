@@ -100,14 +100,9 @@ typedef struct _frames_run_t {
 
 // The rest is private to frames*.c; it stands here so that a context needs no allocator.
 
-// 64 frames. Free and managed side by side: freeing tests both and touches one cache line.
-typedef struct _frames_word_t {
-    uint64_t free;
-    uint64_t managed; // in a bank and not reserved
-} frames_word_t;
-
+// One bit per frame of a block: a cache line, if the metadata starts at one.
 typedef struct _frames_block_t {
-    frames_word_t word[8];
+    uint64_t word[8];
 } frames_block_t;
 
 // The index bitmaps of 64 blocks.
@@ -124,9 +119,10 @@ typedef struct _frames_extent_t {
 } frames_extent_t;
 
 typedef struct _frames_t {
-    frames_block_t *blocks;
+    frames_block_t *free_map;    // which frames are free
+    frames_block_t *managed_map; // which frames are in a bank and not reserved
     frames_group_t *groups;
-    uint32_t *states; // per block: which words have free frames, which are all free, which indexes it is in
+    uint32_t *states; // per block: what frames_private.h says
     size_t n_blocks, n_groups;
     size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT
     size_t total, managed, used, peak_used;
@@ -142,8 +138,9 @@ typedef struct _frames_t {
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks);
 
 // Sets up an allocator with every whole frame of the banks free. Banks come in any order; those
-// that overlap or touch are merged, empty ones ignored. `metadata` is aligned to 8 bytes and stays
-// the allocator's for its life; it may lie in a bank (reserve or allocate it at its address).
+// that overlap or touch are merged, empty ones ignored. `metadata` is aligned to 8 bytes (64 are
+// better) and stays the allocator's for its life; it may lie in a bank (allocate it
+// at its address then).
 // MEM_EINVAL: a backwards bank, no whole frame, misaligned metadata. MEM_ERANGE: beyond 48 bits of
 // address or too much memory (16 GiB). MEM_ENOMEM: too many banks or too little metadata.
 int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *metadata, size_t size);

@@ -91,7 +91,7 @@ static int plan(frames_t *f, const mem_range_t *banks, size_t n_banks) {
 
 static size_t metadata_size(const frames_t *f) {
     size_t states = (size_t)mem_align_up(f->n_blocks * sizeof(uint32_t), 8);
-    return f->n_blocks * sizeof(frames_block_t) + f->n_groups * sizeof(frames_group_t) + states;
+    return 2 * f->n_blocks * sizeof(frames_block_t) + f->n_groups * sizeof(frames_group_t) + states;
 }
 
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks) {
@@ -118,9 +118,8 @@ static void add_frames(frames_t *f, size_t frame, size_t count) {
     while (count > 0) {
         unsigned bit = frame % WORD_FRAMES;
         size_t n = smaller(count, WORD_FRAMES - bit);
-        frames_word_t *word = word_of_frame(f, frame);
-        word->managed |= ones(bit, (unsigned)n);
-        word->free = word->managed;
+        *word_of_frame(f->managed_map, frame) |= ones(bit, (unsigned)n);
+        *word_of_frame(f->free_map, frame) |= ones(bit, (unsigned)n);
         frame += n;
         count -= n;
     }
@@ -138,17 +137,20 @@ static void add_bank(frames_t *f, const mem_range_t *bank) {
     count -= head;
     size_t block = frame / FRAMES_PER_BLOCK;
     size_t end = block + count / FRAMES_PER_BLOCK;
-    memset(&f->blocks[block], 0xff, (end - block) * sizeof(frames_block_t));
+    memset(&f->free_map[block], 0xff, (end - block) * sizeof(frames_block_t));
+    memset(&f->managed_map[block], 0xff, (end - block) * sizeof(frames_block_t));
     for (; block < end; block++) {
         f->states[block] = STATE_WHOLE;
     }
     add_frames(f, end * FRAMES_PER_BLOCK, count % FRAMES_PER_BLOCK);
 }
 
-uint32_t frames_state_by_words(const frames_block_t *block) {
+uint32_t frames_state_by_words(const frames_t *f, size_t block) {
     uint32_t state = 0;
+    uint64_t managed = ALL_FREE;
     for (unsigned i = 0; i < BLOCK_WORDS; i++) {
-        uint64_t word = block->word[i].free;
+        uint64_t word = f->free_map[block].word[i];
+        managed &= f->managed_map[block].word[i];
         if (word == ALL_FREE) {
             state |= STATE_SOME(i) | STATE_ALL(i);
         } else if (word != 0) {
@@ -158,7 +160,10 @@ uint32_t frames_state_by_words(const frames_block_t *block) {
     if ((state & STATE_ALL_MASK) == STATE_ALL_MASK) {
         return STATE_WHOLE;
     }
-    return state == 0 ? 0 : state | STATE_PARTIAL | orders_of_block(state);
+    if (state != 0) {
+        state |= STATE_PARTIAL | orders_of_block(state);
+    }
+    return managed == ALL_FREE ? state | STATE_MANAGED : state;
 }
 
 // Derives the indexes, and the states of the blocks that add_bank() did not fill.
@@ -167,9 +172,9 @@ static void build_index(frames_t *f) {
         frames_group_t *group = &f->groups[block / 64];
         uint64_t bit = (uint64_t)1 << (block % 64);
         if (f->states[block] == 0) {
-            f->states[block] = frames_state_by_words(&f->blocks[block]);
+            f->states[block] = frames_state_by_words(f, block);
         }
-        uint32_t in = f->states[block] >> STATE_INDEX_SHIFT;
+        uint32_t in = (f->states[block] & STATE_INDEXES) >> STATE_INDEX_SHIFT;
         for (; in != 0; in &= in - 1) {
             group->index[lowest_bit(in)] |= bit;
         }
@@ -194,8 +199,9 @@ int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *met
         return MEM_ENOMEM;
     }
     memset(metadata, 0, metadata_size(f));
-    f->blocks = metadata;
-    f->groups = (frames_group_t *)(f->blocks + f->n_blocks);
+    f->free_map = metadata;
+    f->managed_map = f->free_map + f->n_blocks;
+    f->groups = (frames_group_t *)(f->managed_map + f->n_blocks);
     f->states = (uint32_t *)(f->groups + f->n_groups);
     f->dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
     for (size_t i = 0; i < f->n_banks; i++) {

@@ -14,7 +14,8 @@
 #define WORD_FRAMES (64)
 #define BLOCK_WORDS (8)
 
-// A block's state: bits 0-7 words with a free frame, 8-15 words all free, 16-25 indexes it is in.
+// A block's state: bits 0-7 words with a free frame, 8-15 words all free, 16-25 indexes it is in,
+// 26 all its frames are managed (which spares frees the look at that map).
 #define STATE_SOME(word) ((uint32_t)1 << (word))
 #define STATE_ALL(word) ((uint32_t)0x100 << (word))
 #define STATE_SOME_MASK ((uint32_t)0xff)
@@ -24,7 +25,9 @@
 #define STATE_PARTIAL STATE_INDEX(FRAMES_INDEX_PARTIAL)
 #define STATE_ORDERS ((uint32_t)0x1fe << STATE_INDEX_SHIFT)
 #define STATE_FULL STATE_INDEX(FRAMES_INDEX_FULL)
-#define STATE_WHOLE (STATE_SOME_MASK | STATE_ALL_MASK | STATE_FULL)
+#define STATE_INDEXES ((uint32_t)0x3ff << STATE_INDEX_SHIFT)
+#define STATE_MANAGED ((uint32_t)1 << 26)
+#define STATE_WHOLE (STATE_SOME_MASK | STATE_ALL_MASK | STATE_FULL | STATE_MANAGED)
 
 static inline unsigned lowest_bit(uint64_t word) {
     return (unsigned)__builtin_ctzll(word);
@@ -124,38 +127,38 @@ static inline void index_change(frames_t *f, unsigned index, size_t group, uint6
     *top = *word != 0 ? *top | top_bit : *top & ~top_bit;
 }
 
+// frames.c: enters a block into the indexes `changed` (bits as in a state) or takes it out, as its
+// state says.
+void frames_update_index(frames_t *f, size_t block, uint32_t changed);
+
 // Writes a block's state and brings the indexes in line with it.
 static inline void state_write(frames_t *f, size_t block, uint32_t state) {
-    uint32_t changed = (f->states[block] ^ state) >> STATE_INDEX_SHIFT;
+    uint32_t changed = (f->states[block] ^ state) & STATE_INDEXES;
     f->states[block] = state;
-    while (changed != 0) {
-        unsigned index = lowest_bit(changed);
-        changed &= changed - 1;
-        index_change(f, index, block / 64, (uint64_t)1 << (block % 64), (state & STATE_INDEX(index)) != 0);
+    if (changed == STATE_PARTIAL) {
+        // A block's first free frame, or its last: what single frames do all the time.
+        index_change(f, FRAMES_INDEX_PARTIAL, block / 64, (uint64_t)1 << (block % 64), (state & STATE_PARTIAL) != 0);
+    } else if (changed != 0) {
+        frames_update_index(f, block, changed);
     }
 }
 
-// The lowest block >= `from` in an index, or NOT_FOUND.
+// frames_search.c: the lowest block in an index of the groups >= `from`, or NOT_FOUND.
+size_t frames_next_group(const frames_t *f, unsigned index, size_t from);
+
+// The lowest block >= `from`, which is less than FRAMES_MAX_BLOCKS, in an index, or NOT_FOUND.
 static inline size_t index_next(const frames_t *f, unsigned index, size_t from) {
     size_t group = from / 64;
-    if (group >= f->n_groups) {
-        return NOT_FOUND;
-    }
-    uint64_t blocks = f->groups[group].index[index] & ALL_FREE << (from % 64);
-    if (blocks == 0) {
-        // The groups after this one; two shifts, because the bit may be the word's last.
-        size_t word = group / 64;
-        uint64_t groups = f->top[index][word] & ALL_FREE << (group % 64) << 1;
-        while (groups == 0) {
-            if (++word == FRAMES_TOP_WORDS) {
-                return NOT_FOUND;
-            }
-            groups = f->top[index][word];
+    uint64_t groups = f->top[index][group / 64] & ALL_FREE << (group % 64);
+    if (groups != 0) {
+        size_t found = group / 64 * 64 + lowest_bit(groups);
+        uint64_t blocks = f->groups[found].index[index];
+        blocks &= found == group ? ALL_FREE << (from % 64) : ALL_FREE;
+        if (blocks != 0) {
+            return found * 64 + lowest_bit(blocks);
         }
-        group = word * 64 + lowest_bit(groups);
-        blocks = f->groups[group].index[index];
     }
-    return group * 64 + lowest_bit(blocks);
+    return frames_next_group(f, index, group + 1);
 }
 
 // The frame number of the frame that contains `pa`; false when that is in no extent.
@@ -184,8 +187,9 @@ static inline mem_pa_t pa_of_frame(const frames_t *f, size_t frame) {
     return extent->base + ((mem_pa_t)(frame - extent->first_frame) << MEM_PAGE_SHIFT);
 }
 
-static inline frames_word_t *word_of_frame(const frames_t *f, size_t frame) {
-    return &f->blocks[frame / FRAMES_PER_BLOCK].word[frame / WORD_FRAMES % BLOCK_WORDS];
+// The word of a map that a frame is in.
+static inline uint64_t *word_of_frame(frames_block_t *map, size_t frame) {
+    return &map[frame / FRAMES_PER_BLOCK].word[frame / WORD_FRAMES % BLOCK_WORDS];
 }
 
 // Fills in `why`, if wanted, and returns `code`.
@@ -202,7 +206,7 @@ static inline int frames_fail(frames_error_t *why, int code, frames_error_kind_t
 size_t frames_below(const frames_t *f, mem_pa_t limit);
 
 // The state of a block by its words, in the indexes of all orders that it has pieces of.
-uint32_t frames_state_by_words(const frames_block_t *block);
+uint32_t frames_state_by_words(const frames_t *f, size_t block);
 
 // frames.c
 

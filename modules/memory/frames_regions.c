@@ -21,8 +21,8 @@ frames_state_t frames_state(const frames_t *f, mem_pa_t pa, const char **name) {
     uint64_t managed = 0;
     uint64_t free = 0;
     if (frame_of_pa(f, pa, &frame)) {
-        managed = word_of_frame(f, frame)->managed >> (frame % WORD_FRAMES) & 1;
-        free = word_of_frame(f, frame)->free >> (frame % WORD_FRAMES) & 1;
+        managed = *word_of_frame(f->managed_map, frame) >> (frame % WORD_FRAMES) & 1;
+        free = *word_of_frame(f->free_map, frame) >> (frame % WORD_FRAMES) & 1;
     }
     if (managed) {
         state = free ? FRAMES_STATE_FREE : FRAMES_STATE_USED;
@@ -121,7 +121,8 @@ static void unmanage(frames_t *f, size_t frame, size_t count) {
     while (count > 0) {
         unsigned bit = frame % WORD_FRAMES;
         size_t n = smaller(count, WORD_FRAMES - bit);
-        word_of_frame(f, frame)->managed &= ~ones(bit, (unsigned)n);
+        *word_of_frame(f->managed_map, frame) &= ~ones(bit, (unsigned)n);
+        f->states[frame / FRAMES_PER_BLOCK] &= ~STATE_MANAGED;
         frame += n;
         count -= n;
     }

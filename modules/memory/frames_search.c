@@ -3,9 +3,20 @@
 
 #include "frames_private.h"
 
+size_t frames_next_group(const frames_t *f, unsigned index, size_t from) {
+    for (size_t word = from / 64; word < FRAMES_TOP_WORDS; word++) {
+        uint64_t groups = f->top[index][word] & (word == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE);
+        if (groups != 0) {
+            size_t group = word * 64 + lowest_bit(groups);
+            return group * 64 + lowest_bit(f->groups[group].index[index]);
+        }
+    }
+    return NOT_FOUND;
+}
+
 // The lowest frame of a partly free block at which an aligned piece of 2^order starts.
 static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
-    const frames_word_t *words = f->blocks[block].word;
+    const uint64_t *words = f->free_map[block].word;
     uint32_t state = f->states[block];
     size_t base = block * FRAMES_PER_BLOCK;
     if (order >= 6) {
@@ -14,7 +25,7 @@ static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
     }
     for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
         unsigned i = lowest_bit(some);
-        uint64_t pieces = words[i].free;
+        uint64_t pieces = words[i];
         for (unsigned k = 1; k <= order; k++) {
             pieces = merge_pieces(pieces, k);
         }
@@ -112,7 +123,7 @@ static size_t search_word(run_search_t *s, uint64_t word, size_t base) {
 static size_t search_words(run_search_t *s, size_t block) {
     size_t base = block * FRAMES_PER_BLOCK;
     for (unsigned i = 0; i < BLOCK_WORDS; i++) {
-        size_t start = search_word(s, s->f->blocks[block].word[i].free, base + i * WORD_FRAMES);
+        size_t start = search_word(s, s->f->free_map[block].word[i], base + i * WORD_FRAMES);
         if (start != NOT_FOUND) {
             return start;
         }
@@ -146,15 +157,12 @@ static size_t search_run(const frames_t *f, size_t count, size_t align, size_t l
 
 size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     size_t piece = count > align ? count : align;
-    unsigned order = piece == 1 ? 0 : highest_bit(piece - 1) + 1;
-    if (order <= FRAMES_BLOCK_SHIFT) {
+    if (piece <= FRAMES_PER_BLOCK) {
+        unsigned order = piece == 1 ? 0 : highest_bit(piece - 1) + 1;
         size_t frame = search_order(f, order, count, lo, hi);
-        if (frame != NOT_FOUND) {
-            return frame;
-        }
-        if (count == align && is_power_of_two(count)) {
+        if (frame != NOT_FOUND || (count == align && is_power_of_two(count))) {
             // Such a piece lies in one block, and the index knows them all.
-            return NOT_FOUND;
+            return frame;
         }
     }
     return search_run(f, count, align, lo, hi);
@@ -189,7 +197,7 @@ size_t frames_largest_run(const frames_t *f, size_t enough) {
             best = best > run ? best : run;
         } else if (state & STATE_SOME_MASK) {
             for (unsigned i = 0; i < BLOCK_WORDS; i++) {
-                best = longest_with_word(f->blocks[block].word[i].free, &run, best);
+                best = longest_with_word(f->free_map[block].word[i], &run, best);
             }
         } else {
             run = 0;

@@ -26,7 +26,7 @@ static void count_word(uint64_t word, size_t *by_order) {
 // Counts the free pieces of a partly free block.
 static void count_block(const frames_block_t *block, uint32_t state, size_t *by_order) {
     for (uint32_t some = state & STATE_SOME_MASK & ~(state >> 8); some != 0; some &= some - 1) {
-        count_word(block->word[lowest_bit(some)].free, by_order);
+        count_word(block->word[lowest_bit(some)], by_order);
     }
     size_t pieces = count_ones(pieces_of_words(state, 6));
     for (unsigned order = 6; order <= 8; order++) {
@@ -55,7 +55,7 @@ void frames_stats(const frames_t *f, frames_stats_t *s) {
     for (size_t block = 0; block < f->n_blocks; block++) {
         uint32_t state = f->states[block];
         if (!(state & STATE_FULL)) {
-            count_block(&f->blocks[block], state, s->free_by_order);
+            count_block(&f->free_map[block], state, s->free_by_order);
         } else if (is_pair(f, block)) {
             s->free_by_order[10]++;
             block++;
@@ -69,7 +69,7 @@ void frames_stats(const frames_t *f, frames_stats_t *s) {
 
 // A block's state against its words: exact, but that it may be in indexes of orders it has lost.
 static unsigned check_state(const frames_t *f, size_t block) {
-    uint32_t exact = frames_state_by_words(&f->blocks[block]);
+    uint32_t exact = frames_state_by_words(f, block);
     uint32_t state = f->states[block];
     uint32_t lost = state & ~exact;
     bool may_lose = (exact & STATE_PARTIAL) != 0;
@@ -109,10 +109,11 @@ static unsigned check_counts(const frames_t *f) {
     size_t managed = 0;
     unsigned broken = 0;
     for (size_t frame = 0; frame < f->n_blocks * FRAMES_PER_BLOCK; frame += WORD_FRAMES) {
-        const frames_word_t *word = word_of_frame(f, frame);
-        free += count_ones(word->free);
-        managed += count_ones(word->managed);
-        broken += (word->free & ~word->managed) != 0;
+        uint64_t free_word = *word_of_frame(f->free_map, frame);
+        uint64_t managed_word = *word_of_frame(f->managed_map, frame);
+        free += count_ones(free_word);
+        managed += count_ones(managed_word);
+        broken += (free_word & ~managed_word) != 0;
     }
     broken += managed != f->managed || f->managed > f->total;
     broken += free != f->managed - f->used || f->used > f->managed;
@@ -123,6 +124,7 @@ static unsigned check_counts(const frames_t *f) {
 // the number of managed frames leaves none managed outside the banks.
 static unsigned check_runs(const frames_t *f) {
     unsigned broken = 0;
+    size_t total = 0;
     size_t managed = 0;
     frames_run_t run = { 0 };
     for (size_t i = 0; i < f->n_regions; i++) {
@@ -135,9 +137,10 @@ static unsigned check_runs(const frames_t *f) {
         bool in_region = frames_find_region(f, run.start) != NULL;
         broken += (run.state == FRAMES_STATE_RESERVED) != in_region;
         broken += run.state == FRAMES_STATE_UNMANAGED;
+        total += frames;
         managed += run.state == FRAMES_STATE_RESERVED ? 0 : frames;
     }
-    return broken + (managed != f->managed);
+    return broken + (managed != f->managed) + (total != f->total);
 }
 
 unsigned frames_check(const frames_t *f) {
