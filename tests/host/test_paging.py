@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Translation tables: blocks, splits, refusals, all or nothing, and the order of what hardware sees."""
+"""Translation tables: blocks, splits, refusals, all or nothing, and what hardware sees when."""
 
 import fake
 import pytest
