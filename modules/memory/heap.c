@@ -413,8 +413,9 @@ int heap_free(heap_t *h, void *p, heap_error_t *error) {
     return refuse(error, HEAP_OK, 0, 0);
 }
 
-// Resizes used block b where it is, or by moving its start into the free block before it. 0 when neither will do.
-static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, const surroundings_t *s) {
+// Resizes used block b where it is, or by moving its start into the free block before it. 0 when neither will do, or
+// with *damaged when the list that takes the rest is.
+static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, const surroundings_t *s, bool *damaged) {
     uint32_t total = s->own_granules + s->after_granules;
     uint32_t gap = 0;
     uintptr_t start = b;
@@ -426,7 +427,11 @@ static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, con
         total += s->before_granules;
         gap = gap_for(start, r->align);
     }
-    if ((uint64_t)gap + r->n_granules > total || !may_carve(h, total, gap, r)) {
+    if ((uint64_t)gap + r->n_granules > total) {
+        return 0;
+    }
+    *damaged = !may_carve(h, total, gap, r);
+    if (*damaged) {
         return 0;
     }
     size_t content = usable(b);
@@ -453,11 +458,12 @@ void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
         return NULL;
     }
     surroundings_t s;
-    if (!look_around(h, b, &s)) {
+    bool damaged = !look_around(h, b, &s);
+    uintptr_t resized = damaged ? 0 : resize_in_place(h, b, &r, &s, &damaged);
+    if (damaged) {
         refuse_damaged(h, error, size);
         return NULL;
     }
-    uintptr_t resized = resize_in_place(h, b, &r, &s);
     if (resized == 0) {
         resized = take(h, &r, error, size);
         if (resized == 0) {

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 import pytest
-from heap_lib import HEADER, Damage, Heap, HeapError, Kind, StatsStruct
+from heap_lib import HEADER, SECRET, Damage, Heap, HeapError, Kind, StatsStruct
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -140,6 +140,26 @@ def test_the_heads_written_over_are_caught():
     refusal(Kind.DAMAGED, heap.free, block)
 
 
+def test_a_damaged_list_is_found_before_a_rest_is_put_into_it():
+    """The block at its head says that another is before it."""
+    heap = Heap(8192)
+    free, _a, large, same_size, _b = (heap.alloc(size) for size in (40, 40, 200, 40, 40))
+    heap.free(free)
+    heap.write(free + 4, struct.pack("<I", (large - heap.base) // 16))
+    shrunk = heap.usable(large) - 48
+    for function, *args in ((heap.free, same_size), (heap.realloc, large, shrunk)):
+        assert refusal(Kind.DAMAGED, function, *args).address == free
+
+
+def test_a_footer_that_leads_to_another_free_block_is_found():
+    heap = Heap(8192)
+    far, _a, near, block, _b = (heap.alloc(40) for _ in range(5))
+    heap.free(far)
+    heap.free(near)
+    heap.write(block - HEADER - 4, struct.pack("<I", (block - far) // 16))
+    assert refusal(Kind.DAMAGED, heap.free, block).address == near
+
+
 # ---- every single bit -----------------------------------------------------------------------
 
 
@@ -225,6 +245,45 @@ def test_the_block_before_the_damage_is_named_as_the_suspect():
         heap.write(blocks[i] - HEADER, bytes(HEADER))
         assert damage(heap) == (Damage.HEADER, blocks[i], blocks[i - 1])
         heap.write(blocks[i] - HEADER, before)
+
+
+def test_a_head_that_was_cleared_is_found():
+    heap, _live = mixed_heap(0)
+    used = [w for w in metadata(heap) if w.kind == Damage.BINS and any(heap.read(w.address, 4))]
+    assert used
+    for head in used:
+        before = heap.read(head.address, 4)
+        heap.write(head.address, bytes(4))
+        assert damage(heap) == (Damage.BINS, 0, 0)
+        heap.write(head.address, before)
+
+
+def forge(heap: Heap, block: int, word: int) -> None:
+    """Writes a header with the right checksum: what only a fault of the heap itself could do."""
+    mixed = (word << 32) ^ block ^ SECRET
+    checksum = (mixed * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 32
+    heap.write(block - HEADER, struct.pack("<II", word, checksum))
+
+
+def test_two_free_neighbours_are_found_even_when_they_agree():
+    heap = Heap(8192)
+    blocks = [heap.alloc(40) for _ in range(3)]
+    heap.free(blocks[0])
+    (word,) = struct.unpack("<I", heap.read(blocks[1] - HEADER, 4))
+    forge(heap, blocks[1], word)
+    assert damage(heap)[0] == Damage.NONE
+    forge(heap, blocks[1], word | 1)
+    assert damage(heap) == (Damage.FLAGS, blocks[1], blocks[0])
+
+
+def test_a_header_without_a_size_ends_every_walk():
+    heap = Heap(8192)
+    blocks = [heap.alloc(40) for _ in range(3)]
+    forge(heap, blocks[1], 0)
+    assert damage(heap) == (Damage.HEADER, blocks[1], blocks[0])
+    assert [b.address for b in heap.walk()] == blocks[:1]
+    heap.write(blocks[2] - HEADER, bytes(HEADER))
+    assert refusal(Kind.DAMAGED, heap.free, blocks[2]).address == blocks[1]
 
 
 def test_a_list_bent_into_a_ring_is_found():
