@@ -286,6 +286,16 @@ def test_a_header_without_a_size_ends_every_walk():
     assert refusal(Kind.DAMAGED, heap.free, blocks[2]).address == blocks[1]
 
 
+def test_a_header_with_a_size_beyond_the_heap_is_found_however_right_its_checksum():
+    heap = Heap(8192)
+    blocks = [heap.alloc(40) for _ in range(3)]
+    for n_granules in (8192 // 16, 1 << 20, (1 << 26) - 1):
+        forge(heap, blocks[1], n_granules << 6)
+        assert damage(heap) == (Damage.HEADER, blocks[1], blocks[0])
+        assert refusal(Kind.DAMAGED, heap.free, blocks[1]).address == blocks[1]
+        assert heap.usable(blocks[1]) == 0
+
+
 def test_a_list_bent_into_a_ring_is_found():
     heap = Heap(8192)
     blocks = [heap.alloc(40) for _ in range(6)]
