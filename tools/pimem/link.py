@@ -9,6 +9,7 @@ Speaks MicroPython's raw REPL with raw-paste (whose flow control is the only thi
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +21,7 @@ RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 PROMPT = b">>> "
 BANNER = b"\nMicroPython v"  # the friendly REPL's first line; what precedes it is the boot report
 CRASH_MARK = b"CRASH {"  # begins the last line of a crash report
-REPORT_MARK = b"\r\n*** crash"  # begins its first
+REPORT_MARK = b"*** crash"  # begins its first
 
 SILENCE = 60.0  # seconds without a byte after which a board counts as gone
 REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
@@ -83,10 +84,12 @@ class Link:
         """Opens `url`. `ended` tells why the machine behind it is no more (None: it runs)."""
         self.url = url
         self.silence = silence
+        self._brief = min(silence, REPL_SECONDS)
         self._ended = ended
         self._buffer = bytearray()  # received, not yet taken by a read
         self._recent = bytearray()  # the last bytes received, for crash reports
         self._line = bytearray()  # the line being received
+        self._crash: BoardCrash | None = None  # seen; raised when what came before it is read
         try:
             self._port = serial.serial_for_url(url, baudrate, do_not_open=True)
             # Asserted, these lines reset a board whose RUN pin hangs on one of them.
@@ -138,7 +141,7 @@ class Link:
         `total` seconds altogether.
         """
         limit = self.silence if silence is None else silence
-        end = None if total is None else time.monotonic() + total
+        end = time.monotonic() + (math.inf if total is None else total)
         last = time.monotonic()
         passed = 0  # bytes at the buffer's start that `sink` has had
         while True:
@@ -146,15 +149,18 @@ class Link:
             passed = self._pass_on(sink, passed, at if at >= 0 else self._streamable(pattern))
             if at >= 0:
                 return self._take(at + len(pattern))
-            now = time.monotonic()
             try:
                 if self._poll():
-                    last = now
-                elif now - last > limit or (end is not None and now > end):
-                    raise NoAnswer(self._no_answer(pattern, now - last))
+                    last = time.monotonic()
+                self._check_time(pattern, last, limit, end)
             except BoardError:
-                self._pass_on(sink, passed, self._streamable(pattern))
+                self._pass_on(sink, passed, self._before_report())
                 raise
+
+    def _check_time(self, pattern: bytes, last: float, silence: float, end: float) -> None:
+        now = time.monotonic()
+        if now - last > silence or now > end:
+            raise NoAnswer(self._no_answer(pattern, now - last))
 
     def _pass_on(self, sink: Sink | None, start: int, end: int) -> int:
         if sink and end > start:
@@ -162,19 +168,21 @@ class Link:
         return max(start, end)
 
     def _streamable(self, pattern: bytes) -> int:
-        """How much of the buffer is output for sure: neither part of `pattern` nor of a crash
-        report, which is for stderr."""
-        report = self._buffer.find(REPORT_MARK)
-        if report >= 0:
-            return report
+        """How much of the buffer is output for sure, and not the beginning of `pattern` or of
+        a crash report."""
         held = max(begun(self._buffer, pattern), begun(self._buffer, REPORT_MARK))
-        return len(self._buffer) - held
+        return min(self._before_report(), len(self._buffer) - held)
 
-    def read_exactly(self, count: int, silence: float = REPL_SECONDS) -> bytes:
-        end = time.monotonic() + silence
+    def _before_report(self) -> int:
+        """How much of the buffer stands before a crash report, which is for stderr."""
+        report = self._buffer.find(REPORT_MARK)
+        return len(self._buffer) if report < 0 else report
+
+    def read_exactly(self, count: int) -> bytes:
+        end = time.monotonic() + self._brief
         while len(self._buffer) < count:
             if not self._poll() and time.monotonic() > end:
-                raise NoAnswer(self._no_answer(f"{count} bytes", silence))
+                raise NoAnswer(self._no_answer(f"{count} bytes", self._brief))
         return self._take(count)
 
     def _take(self, count: int) -> bytes:
@@ -184,10 +192,13 @@ class Link:
 
     def _no_answer(self, wanted: object, seconds: float) -> str:
         tail = to_text(bytes(self._recent[-200:]))
-        return f"waited {seconds:.0f} s on {self.url} for {wanted!r}; last it sent {tail!r}"
+        waited = f"{self.url} silent for {seconds:.0f} s while waiting for {wanted!r}"
+        return f"{waited}; it sent last {tail!r}"
 
     def _poll(self) -> bool:
         """Takes in what has come; whether anything did. Raises if the board is in trouble."""
+        if self._crash:
+            raise self._crash
         try:
             data = self._port.read(max(1, self._port.in_waiting))
         except (serial.SerialException, OSError) as exc:
@@ -211,10 +222,11 @@ class Link:
     def _watch(self, data: bytes) -> None:
         """Looks for a line that begins with the crash mark."""
         *lines, rest = (bytes(self._line) + data).split(b"\n")
+        self._line = bytearray(rest)
         for line in lines:
             if line.startswith(CRASH_MARK):
                 self._crashed(line)
-        self._line = bytearray(rest)
+                return
         if self._line.startswith(CRASH_MARK):
             self._finish_crash_line()
 
@@ -234,7 +246,7 @@ class Link:
             report = json.loads(line[len(CRASH_MARK) - 1 :])
         except ValueError:
             report = {}
-        raise BoardCrash(self._why(report), report, self._report_text())
+        self._crash = BoardCrash(self._why(report), report, self._report_text())
 
     @staticmethod
     def _why(report: dict[str, Any]) -> str:
@@ -244,7 +256,7 @@ class Link:
     def _report_text(self) -> str:
         """The crash report, or if none has begun, what the board sent last."""
         start = max(0, self._recent.rfind(REPORT_MARK))
-        return to_text(bytes(self._recent[start:])).lstrip("\n")
+        return to_text(bytes(self._recent[start:]))
 
     def _stopped(self, reason: str) -> None:
         """The line is dead: the machine has ended, or someone pulled the cable."""
@@ -267,16 +279,16 @@ class Link:
         """Interrupts whatever runs and enters the raw REPL."""
         self.write(b"\r" + INTERRUPT + INTERRUPT)
         self.write(b"\r" + RAW_MODE)
-        self.read_until(RAW_PROMPT, silence=REPL_SECONDS)
+        self.read_until(RAW_PROMPT, silence=self._brief)
 
     def leave_raw_repl(self) -> None:
         self.write(FRIENDLY_MODE)
-        self.read_until(PROMPT, silence=REPL_SECONDS)
+        self.read_until(PROMPT, silence=self._brief)
 
     def soft_reset(self, sink: Sink | None = None) -> bytes:
         """In the raw REPL: a soft reset; what was printed until the raw REPL was back."""
         self.write(END)
-        self.read_until(b"soft reboot\r\n", silence=REPL_SECONDS)
+        self.read_until(b"soft reboot\r\n", silence=self._brief)
         return self.read_until(RAW_PROMPT, sink=sink)[: -len(RAW_PROMPT)]
 
     def exec(

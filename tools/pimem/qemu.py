@@ -31,6 +31,10 @@ from pimem.qmp import Qmp, QmpError
 PR_SET_PDEATHSIG = 1
 #: One guest instruction is one nanosecond of guest time: repeatable, and independent of load.
 ICOUNT = ("-icount", "shift=0,sleep=off")
+#: A guest that resets or switches itself off stops the machine, but QEMU stays until close():
+#: when it ends, the kernel throws away what the pty still holds.
+STAY = ("-no-reboot", "-no-shutdown")
+STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
 class QemuError(Exception):
@@ -68,7 +72,7 @@ class Qemu:
         """Starts the board's machine, paused, with its serial line on the pty `self.pty`.
 
         `boot` is what kernel_args() or loader_args() give; by default the board's own image.
-        Without `reboot`, a reset by the guest ends QEMU. `guest_errors` is a file that
+        Without `reboot`, a reset by the guest is the machine's end. `guest_errors` is a file that
         collects what QEMU thinks the guest did wrong.
         """
         self.board = board
@@ -80,7 +84,7 @@ class Qemu:
         self._process = self._start()
         atexit.register(self.close)
         try:
-            self._qmp = Qmp(self._folder / "qmp", self.alive)
+            self._qmp = Qmp(self._folder / "qmp", self.running)
             self.pty = self._find_pty()
         except QmpError as exc:
             said = self.said()
@@ -98,7 +102,7 @@ class Qemu:
         if icount:
             command += ICOUNT
         if not reboot:
-            command.append("-no-reboot")
+            command += STAY
         if self.guest_errors:
             command += ["-d", "guest_errors,unimp", "-D", str(self.guest_errors)]
         return [*command, *extra]
@@ -140,7 +144,8 @@ class Qemu:
     def pause(self) -> None:
         self.qmp.execute("stop")
 
-    def alive(self) -> bool:
+    def running(self) -> bool:
+        """Whether the QEMU process is there, whatever the guest does."""
         return self._process.poll() is None
 
     def said(self) -> str:
@@ -151,11 +156,11 @@ class Qemu:
             return ""
 
     def ended(self) -> str | None:
-        """Why the machine is no more, or None while it runs."""
-        status = self._process.poll()
-        if status is None:
-            return None
-        return f"QEMU ended with status {status} {self.said()}".strip()
+        """Why the guest will never say anything again, or None while it may."""
+        if not self.running():
+            return f"QEMU ended with status {self._process.returncode} {self.said()}".strip()
+        status = self.qmp.execute("query-status")["status"]
+        return f"the guest ended in state '{status}'" if status in STOPPED else None
 
     def read_physical(self, address: int, size: int) -> bytes:
         """Guest memory as the bus sees it, whatever the MMU is set to."""
@@ -175,7 +180,7 @@ class Qemu:
         if self._qmp is not None:
             self._qmp.close()
             self._qmp = None
-        if self.alive():
+        if self.running():
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10)
         shutil.rmtree(self._folder, ignore_errors=True)

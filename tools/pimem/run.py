@@ -44,6 +44,13 @@ class Output:
         self._stream.write(text.replace("\r\n", "\n"))
         self._stream.flush()
 
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.write(self._held + self._decode(b"", True))
+        self._stream.flush()
+
 
 def complain(message: str) -> None:
     print(f"pimem: {message}", file=sys.stderr, flush=True)
@@ -115,7 +122,8 @@ def session(args: Namespace, script: bytes | None) -> None:
         if script is None:
             talk(link, booting=booting)
         else:
-            run_script(link, script, Output(sys.stdout), booting=booting)
+            with Output(sys.stdout) as output:
+                run_script(link, script, output, booting=booting)
 
 
 def main(args: Namespace) -> int:

@@ -11,7 +11,7 @@ import termios
 import tty
 from collections.abc import Iterator
 
-from pimem.link import BoardError, Link
+from pimem.link import Link
 
 LEAVE = b"\x1d"
 HINT = "Ctrl-] leaves"
@@ -42,8 +42,5 @@ def interact(link: Link) -> None:
                 link.write(before)
                 if leave or not typed:
                     return
-        except BoardError:
-            os.write(screen, link.unread())
-            raise
         finally:
             os.write(screen, b"\r\n")

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""A board on a pty that behaves like MicroPython's REPL, and misbehaves on request.
+
+Scripts run in CPython, with two more functions: `crash()` prints a crash report and goes
+silent, `hang()` only goes silent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import select
+import threading
+import traceback
+import tty
+from collections.abc import Callable
+
+BANNER = b'MicroPython v0 on a fake\r\nType "help()" for more information.\r\n'
+PROMPT = b">>> "
+RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+REPORT = b"boot report\r\n  frames 1 of 2\r\n"
+CRASH = (
+    b"\r\n*** crash: exception in the fake\r\nx0 0000000000000001\r\n"
+    b'CRASH {"cause": "test", "far": "0x10"}\r\n'
+)
+WINDOW = 32
+
+
+class Gone(Exception):
+    """The test is over, or the board has been told to fall silent."""
+
+
+class Console(io.TextIOBase):
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send = send
+
+    def write(self, text: str) -> int:
+        self._send(text.encode().replace(b"\n", b"\r\n"))
+        return len(text)
+
+
+class FakeBoard:
+    """`url` is the serial line; `overruns` counts bytes sent without leave in raw-paste."""
+
+    def __init__(self, report: bytes = REPORT) -> None:
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.url = os.ttyname(self._slave)
+        self.overruns = 0
+        self.resets = 0
+        self._report = report
+        self._stop, self._wake = os.pipe()
+        self._booted = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def boot(self) -> None:
+        """Power on: until then the board says nothing."""
+        self._booted.set()
+
+    def close(self) -> None:
+        self._booted.set()
+        os.write(self._wake, b"x")
+        self._thread.join(10)
+        for fd in (self._master, self._slave, self._stop, self._wake):
+            os.close(fd)
+
+    def __enter__(self) -> FakeBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, data: bytes) -> None:
+        if select.select([self._stop], [], [], 0)[0]:
+            raise Gone
+        while data:
+            data = data[os.write(self._master, data) :]
+
+    def _byte(self) -> bytes:
+        ready = select.select([self._master, self._stop], [], [])[0]
+        if self._stop in ready:
+            raise Gone
+        return os.read(self._master, 1)
+
+    def _serve(self) -> None:
+        self._booted.wait()
+        with contextlib.suppress(Gone, OSError):
+            self.send(self._report + BANNER + PROMPT)
+            while True:
+                self._friendly()
+                self._raw()
+
+    def _friendly(self) -> None:
+        """Until Ctrl-A; a line typed here is echoed and not understood."""
+        while (byte := self._byte()) != b"\x01":
+            self.send({b"\r": b"\r\n" + PROMPT, b"\x03": b"\r\n" + PROMPT}.get(byte, byte))
+        self.send(RAW_PROMPT)
+
+    def _raw(self) -> None:
+        """Until Ctrl-B."""
+        line = b""
+        while (byte := self._byte()) != b"\x02":
+            if byte == b"\x01":
+                if line == b"\x05A":
+                    self._raw_paste()
+                else:
+                    self.send(RAW_PROMPT)
+                line = b""
+            elif byte == b"\x04" and not line:
+                self.resets += 1
+                self.send(b"OK\r\nMPY: soft reboot\r\n" + RAW_PROMPT)
+            elif byte not in b"\r\x03":
+                line += byte
+        self.send(b"\r\n" + BANNER + PROMPT)
+
+    def _raw_paste(self) -> None:
+        self.send(b"R\x01" + WINDOW.to_bytes(2, "little"))
+        source, room = b"", WINDOW
+        while (byte := self._byte()) != b"\x04":
+            source += byte
+            room -= 1
+            self.overruns += room < 0
+            # Leave is given only when nothing more is on its way: a host that sends before
+            # it is asked is caught.
+            if room == 0 and not select.select([self._master], [], [], 0.02)[0]:
+                room = WINDOW
+                self.send(b"\x01")
+            if source.endswith(b"!stop!"):  # as a compiler does at the first error
+                self.send(b"\x04")
+                while self._byte() != b"\x04":
+                    pass
+                self.send(b"\x04SyntaxError: stopped\r\n\x04>")
+                return
+        self.send(b"\x04")
+        errors = self._run(source.decode())
+        self.send(b"\x04" + errors.encode().replace(b"\n", b"\r\n") + b"\x04>")
+
+    def _run(self, source: str) -> str:
+        console = Console(self.send)
+        names = {
+            "__name__": "__main__",
+            "print": functools.partial(print, file=console),  # sys.stdout is the tests' own
+            "crash": self._crash,
+            "hang": self._hang,
+        }
+        try:
+            exec(compile(source, "<stdin>", "exec"), names)
+        except Gone:
+            raise
+        except BaseException:
+            return traceback.format_exc()
+        return ""
+
+    def _crash(self) -> None:
+        self.send(CRASH)
+        self._hang()
+
+    def _hang(self) -> None:
+        while True:
+            self._byte()

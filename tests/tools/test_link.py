@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""The serial link against a fake board: raw REPL, flow control, trouble."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from fake_board import WINDOW, FakeBoard
+
+from pimem.link import BoardCrash, Link, NoAnswer, ScriptError, begun
+
+
+@pytest.fixture
+def link(fake: FakeBoard) -> Iterator[Link]:
+    with Link(fake.url, silence=5) as opened:
+        opened.enter_raw_repl()
+        yield opened
+
+
+def test_a_script_returns_what_it_prints(link: Link) -> None:
+    assert link.run("print('one')\nprint(2)") == "one\n2\n"
+
+
+def test_scripts_run_one_after_the_other(link: Link) -> None:
+    assert [link.run(f"print({n})") for n in range(3)] == ["0\n", "1\n", "2\n"]
+
+
+@pytest.mark.parametrize("size", [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, 4 * WINDOW, 1000])
+def test_no_byte_is_sent_without_leave(link: Link, fake: FakeBoard, size: int) -> None:
+    assert link.run("#" * size) == ""
+    assert fake.overruns == 0
+
+
+def test_text_beyond_ascii_goes_both_ways(link: Link) -> None:
+    assert link.run("print('π ≈ 3')") == "π ≈ 3\n"
+
+
+def test_output_arrives_while_the_script_runs(link: Link) -> None:
+    pieces: list[tuple[float, bytes]] = []
+    code = "import time\nprint('first', end='')\ntime.sleep(0.5)\nprint('second')"
+    link.run(code, sink=lambda data: pieces.append((time.monotonic(), data)))
+    assert b"".join(data for _, data in pieces) == b"firstsecond\r\n"
+    assert pieces[0][1] == b"first"
+    assert pieces[-1][0] - pieces[0][0] > 0.25
+
+
+def test_an_exception_comes_back_with_its_traceback_and_the_output_before(link: Link) -> None:
+    with pytest.raises(ScriptError) as caught:
+        link.run("print('before')\n1 / 0")
+    assert str(caught.value) == "ZeroDivisionError: division by zero"
+    assert caught.value.traceback.startswith("Traceback")
+    assert caught.value.output == "before\n"
+    assert link.run("print('after')") == "after\n"
+
+
+def test_a_board_that_refuses_the_rest_of_a_script_says_why(link: Link) -> None:
+    with pytest.raises(ScriptError, match="SyntaxError: stopped"):
+        link.run("!stop!" + "x" * 500)
+    assert link.run("print('after')") == "after\n"
+
+
+def test_a_soft_reset_comes_back_to_the_raw_repl(link: Link, fake: FakeBoard) -> None:
+    link.soft_reset()
+    assert fake.resets == 1
+    assert link.run("print(1)") == "1\n"
+
+
+def test_leaving_the_raw_repl_and_entering_it_again(link: Link) -> None:
+    link.leave_raw_repl()
+    link.enter_raw_repl()
+    assert link.run("print(1)") == "1\n"
+
+
+def test_a_crash_is_reported_at_once_with_its_json_and_its_text(link: Link) -> None:
+    started = time.monotonic()
+    sunk: list[bytes] = []
+    with pytest.raises(BoardCrash, match="the board crashed: test") as caught:
+        link.run("print('before')\ncrash()", sink=sunk.append)
+    assert time.monotonic() - started < 5
+    assert caught.value.report == {"cause": "test", "far": "0x10"}
+    assert caught.value.text.startswith("*** crash: exception in the fake\n")
+    assert b"".join(sunk).startswith(b"before")
+    assert b"crash" not in b"".join(sunk)
+
+
+def test_output_that_looks_like_a_crash_report_is_not_lost(link: Link) -> None:
+    sunk: list[bytes] = []
+    text = "before\n*** crash of the stock market\nCRASHED {no}\n"
+    assert link.run(f"print({text!r}, end='')", sink=sunk.append) == text
+    assert b"".join(sunk) == text.replace("\n", "\r\n").encode()
+
+
+def test_a_crash_line_cut_short_is_still_a_crash(link: Link, fake: FakeBoard) -> None:
+    fake.send(b'\r\nCRASH {"far": "0x')
+    with pytest.raises(BoardCrash) as caught:
+        link.read_until(b"never")
+    assert caught.value.report == {}
+    assert 'CRASH {"far": "0x' in caught.value.text
+
+
+def test_silence_is_no_answer_and_names_what_came_last(link: Link) -> None:
+    with pytest.raises(NoAnswer, match=r"silent for 1 s .* it sent last '.*so far\\n'"):
+        link.run("print('so far')\nhang()", silence=1)
+
+
+def chatter_for(fake: FakeBoard, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        fake.send(b"1\r\n")
+        time.sleep(0.01)
+
+
+def test_endless_output_is_bounded_where_a_total_is_given(link: Link, fake: FakeBoard) -> None:
+    link.leave_raw_repl()
+    chatter = threading.Thread(target=chatter_for, args=(fake, 2.0))
+    chatter.start()
+    started = time.monotonic()
+    with pytest.raises(NoAnswer):
+        link.read_until(b"never", total=0.5)
+    assert time.monotonic() - started < 1.5
+    chatter.join()
+
+
+def test_a_machine_that_has_ended_is_a_crash_with_what_it_printed_last(fake: FakeBoard) -> None:
+    ended: list[str] = []
+    with Link(fake.url, ended=lambda: ended[0] if ended else None) as link:
+        link.read_until(b">>> ")
+        fake.send(b"last words\r\n")
+        link.read_until(b"last")
+        ended.append("someone pulled the plug")
+        with pytest.raises(BoardCrash, match="the machine stopped: someone") as caught:
+            link.read_until(b"never")
+    assert caught.value.text.endswith("last words\n")
+
+
+@pytest.mark.parametrize("url", ["/dev/no-such-port", "no-such-scheme://x"])
+def test_a_port_that_cannot_be_opened_is_named(url: str) -> None:
+    with pytest.raises(NoAnswer, match=f"cannot open {url}"):
+        Link(url)
+
+
+@pytest.mark.parametrize(
+    ("data", "pattern", "count"),
+    [(b"", b">>> ", 0), (b"abc>", b">>> ", 1), (b"abc>>>", b">>> ", 3), (b">>> ", b">>> ", 0)],
+)
+def test_a_pattern_that_may_have_begun_is_held_back(
+    data: bytes, pattern: bytes, count: int
+) -> None:
+    assert begun(data, pattern) == count

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The launcher, with images of a few instructions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pimem import boards
+from pimem.link import BoardCrash, Link
+from pimem.qemu import Qemu, QemuError, kernel_args, loader_args
+from pimem.qmp import QmpError
+
+Tiny = Callable[..., Path]
+BOARDS = ["RPI3", "RPI4", "QEMU_VIRT"]
+
+
+def gone(pid: int, seconds: float = 5) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("icount", [False, True])
+def test_every_board_boots_and_not_a_byte_is_lost(tiny: Tiny, name: str, icount: bool) -> None:
+    text = "".join(f"line {n}\r\n" for n in range(200)) + "end"
+    boot = kernel_args(tiny(name, text))
+    with Qemu(boards.load(name), boot, icount=icount) as machine, Link(machine.pty) as link:
+        machine.resume()
+        assert link.read_until(b"end").decode() == text
+
+
+def test_an_elf_and_a_bare_loader_boot_as_well(tiny: Tiny) -> None:
+    image = tiny("RPI4", "hello")
+    board = boards.load("RPI4")
+    for boot in (kernel_args(image.with_suffix(".elf")), loader_args(image, 0x80000, cpu=0)):
+        with Qemu(board, boot) as machine, Link(machine.pty) as link:
+            machine.resume()
+            link.read_until(b"hello", silence=10)
+
+
+def test_physical_memory_holds_the_image(tiny: Tiny) -> None:
+    image = tiny("RPI3", "hello")
+    with Qemu(boards.load("RPI3"), kernel_args(image)) as machine:
+        size = image.stat().st_size
+        assert machine.read_physical(0x80000, size) == image.read_bytes()
+
+
+def test_the_machine_waits_until_it_is_resumed(tiny: Tiny) -> None:
+    with Qemu(boards.load("RPI4"), kernel_args(tiny("RPI4", "hello"))) as machine:
+        assert machine.qmp.execute("query-status")["status"] == "prelaunch"
+        machine.resume()
+        assert machine.qmp.execute("query-status")["status"] == "running"
+        machine.pause()
+        assert machine.qmp.execute("query-status")["status"] == "paused"
+
+
+def test_guest_errors_are_collected(tiny: Tiny, tmp_path: Path) -> None:
+    log = tmp_path / "errors"
+    boot = kernel_args(tiny("RPI4", "hello"))
+    board = boards.load("RPI4")
+    with Qemu(board, boot, guest_errors=log) as machine, Link(machine.pty) as link:
+        machine.resume()
+        link.read_until(b"hello")
+    assert "disabled UART" in log.read_text()
+
+
+def test_a_reset_ends_the_machine_unless_it_may_reboot(tiny: Tiny) -> None:
+    boot = kernel_args(tiny("QEMU_VIRT", "again ", then="reset"))
+    board = boards.load("QEMU_VIRT")
+    with Qemu(board, boot) as machine, Link(machine.pty, ended=machine.ended) as link:
+        machine.resume()
+        with pytest.raises(BoardCrash, match="the guest ended in state 'shutdown'"):
+            link.read_until(b"again again ")
+        assert link.unread() == b"again "
+    with Qemu(board, boot, reboot=True) as machine, Link(machine.pty) as link:
+        machine.resume()
+        link.read_until(b"again again again ")
+
+
+def test_closing_ends_qemu_and_twice_is_harmless(tiny: Tiny) -> None:
+    machine = Qemu(boards.load("RPI4"), kernel_args(tiny("RPI4", "hello")))
+    pid = machine.pid
+    machine.close()
+    machine.close()
+    assert gone(pid)
+    with pytest.raises(QemuError, match="closed"):
+        machine.resume()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_qemu_does_not_outlive_its_parent(tiny: Tiny, signal_number: int) -> None:
+    code = f"""
+        import time
+        from pimem import boards
+        from pimem.qemu import Qemu, kernel_args
+        machine = Qemu(boards.load("RPI4"), kernel_args({str(tiny("RPI4", "hello"))!r}))
+        print(machine.pid, flush=True)
+        time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.kill(parent.pid, signal_number)
+        assert gone(pid)
+
+
+def test_a_missing_emulator_is_named(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QEMU", "/no/such/qemu")
+    with pytest.raises(QemuError, match="/no/such/qemu"):
+        Qemu(boards.load("RPI4"), kernel_args(tiny("RPI4", "hello")))
+
+
+def test_what_qemu_says_when_it_does_not_start_is_passed_on() -> None:
+    with pytest.raises(QemuError, match="no-such-image"):
+        Qemu(boards.load("RPI4"), kernel_args(Path("no-such-image")))
+
+
+def test_a_refused_monitor_command_is_named(tiny: Tiny) -> None:
+    boot = kernel_args(tiny("RPI4", "hello"))
+    with Qemu(boards.load("RPI4"), boot) as machine, pytest.raises(QmpError, match="no-such"):
+        machine.qmp.execute("no-such-command")

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The smallest machine test: core 0 prints text.bin on the PL011 at UART, then does what
+// THEN_IDLE, THEN_RESET (by PSCI, on QEMU's virt) or THEN_SPIN says. Position-independent.
+
+.global _start
+_start:
+    mrs x0, mpidr_el1
+    and x0, x0, #0xff
+    cbnz x0, idle
+    adr x1, text
+    adr x2, text_end
+    ldr x3, =UART
+print:
+    cmp x1, x2
+    b.eq then
+    ldrb w0, [x1], #1
+    str w0, [x3]
+    b print
+then:
+#if defined(THEN_RESET)
+    ldr w0, =0x84000009
+    hvc #0
+#elif defined(THEN_SPIN)
+    b then
+#endif
+idle:
+    wfi
+    b idle
+    .ltorg
+text:
+    .incbin "text.bin"
+text_end:
