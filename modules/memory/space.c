@@ -116,7 +116,8 @@ int space_close(spaces_t *s, space_t *space, space_error_t *why) {
         return space_fail(why, MEM_EPERM, SPACE_KERNEL, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, space->name);
     }
     if (space == s->active) {
-        return space_fail(why, MEM_EBUSY, SPACE_ACTIVE, MEM_ADDR_NONE, MEM_ADDR_NONE, space->paging.asid, space->name);
+        return space_fail(why, MEM_EBUSY, SPACE_ACTIVE, MEM_ADDR_NONE, MEM_ADDR_NONE, space->paging.asid,
+            space->name);
     }
     uint16_t asid = space->paging.asid;
     paging_destroy(&space->paging);
@@ -176,8 +177,9 @@ static int check_switch(const spaces_t *s, const space_t *kernel, const space_t 
         return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, MEM_ADDR_NONE, how->trampoline_pa, how->trampoline_pa,
             NULL);
     }
-    // The mechanism itself goes on through the linear map.
-    int result = check_kept(kernel, (uint64_t)(uintptr_t)mem_source_va(&s->source, kernel->paging.root), why);
+    // The mechanism itself goes on through the linear map, which is in the kernel half but on a host.
+    mem_va_t root = (uint64_t)(uintptr_t)mem_source_va(&s->source, kernel->paging.root);
+    int result = desc_va_is_upper(root) ? check_kept(kernel, root, why) : MEM_OK;
     for (size_t i = 0; result == MEM_OK && i < how->n_keep; ++i) {
         result = check_kept(kernel, how->keep[i], why);
     }

@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: MIT
+"""Address spaces of the mechanism on fake frames: spaces, holds and windows for tests."""
+
+import ctypes
+import enum
+
+import fake
+import mech
+from fake import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W
+
+BOOT, LOCKED, RESERVED = 1, 2, 4
+FORCE, BLOCKS, PAGES = 16, 32, 64
+OPEN, ONCE = 1, 2
+
+RAM = (0x4000_0000, 0x8000_0000)
+TEXT = (0x4020_0000, 0x4028_0000)
+MMIO = 0xFE00_0000
+
+
+class Why(enum.IntEnum):
+    """space_error_kind_t."""
+
+    NO_ERROR = 0
+    MISALIGNED = 1
+    BAD_SIZE = 2
+    BAD_ATTRS = 3
+    OUT_OF_HALF = 4
+    OUT_OF_PA = 5
+    NOT_RAM = 6
+    NOT_MMIO = 7
+    NOT_DMA = 8
+    NOT_HELD = 9
+    MAPPED = 10
+    UNMAPPED = 11
+    LOCKED = 12
+    NO_WINDOW = 13
+    PROTECTED = 14
+    WRITE_EXECUTE = 15
+    SPLIT = 16
+    NO_TABLES = 17
+    NO_ASID = 18
+    NO_ADDRESS = 19
+    ACTIVE = 20
+    KERNEL = 21
+    HELD = 22
+    TABLE_FULL = 23
+    NOT_KEPT = 24
+
+
+class Request(ctypes.Structure):
+    """space_request_t."""
+
+    _fields_ = [
+        ("va", U64),
+        ("pa", U64),
+        ("size", U64),
+        ("attrs", U32),
+        ("flags", U32),
+        ("name", ctypes.c_char_p),
+        ("hold", PTR),
+    ]
+
+
+class Error(ctypes.Structure):
+    """space_error_t."""
+
+    _fields_ = [
+        ("kind", U32),
+        ("va", U64),
+        ("pa", U64),
+        ("value", U64),
+        ("name", ctypes.c_char_p),
+        ("other_space", PTR),
+        ("other_va", U64),
+    ]
+
+
+class Region(ctypes.Structure):
+    """region_t."""
+
+    _fields_ = [
+        ("next", PTR),
+        ("prev", PTR),
+        ("x_next", PTR),
+        ("x_prev", PTR),
+        ("space", PTR),
+        ("hold", PTR),
+        ("name", ctypes.c_char_p),
+        ("start", U64),
+        ("last", U64),
+        ("pa", U64),
+        ("attrs", U32),
+        ("flags", U32),
+    ]
+
+
+class Hold(ctypes.Structure):
+    """hold_t."""
+
+    _fields_ = [
+        ("next", PTR),
+        ("prev", PTR),
+        ("pa", U64),
+        ("count", SIZE),
+        ("maps", U32),
+        ("orphan", BOOL),
+    ]
+
+
+class SpaceStruct(ctypes.Structure):
+    """space_t."""
+
+    _fields_ = [
+        ("next", PTR),
+        ("prev", PTR),
+        ("paging", fake.PagingStruct),
+        ("regions", PTR),
+        ("finger", PTR),
+        ("region_count", SIZE),
+        ("name", ctypes.c_char_p),
+    ]
+
+
+class Switch(ctypes.Structure):
+    """space_switch_t."""
+
+    _fields_ = [("trampoline_pa", U64), ("keep", PTR), ("n_keep", SIZE)]
+
+
+SIGNATURES: dict[str, tuple[type | None, list]] = {
+    "spaces_size": (SIZE, []),
+    "shim_spaces_record_frames": (SIZE, [PTR]),
+    "spaces_init": (None, [PTR, PTR, U64]),
+    "spaces_add_ram": (INT, [PTR, U64, U64]),
+    "spaces_protect_range": (INT, [PTR, U64, U64, ctypes.c_char_p]),
+    "space_open": (INT, [PTR, BOOL, ctypes.c_char_p, PTR, PTR]),
+    "space_close": (INT, [PTR, PTR, PTR]),
+    "spaces_close_all": (SIZE, [PTR, PTR]),
+    "space_activate": (INT, [PTR, PTR, PTR]),
+    "spaces_switch": (INT, [PTR, PTR, PTR, PTR, PTR]),
+    "spaces_check": (U32, [PTR]),
+    "space_map": (INT, [PTR, PTR, PTR, PTR]),
+    "space_unmap": (INT, [PTR, PTR, U64, U64, U32, PTR]),
+    "space_protect": (INT, [PTR, PTR, U64, U64, U32, U32, PTR]),
+    "space_reserve": (INT, [PTR, PTR, U64, U64, U32, ctypes.c_char_p, PTR]),
+    "space_unreserve": (INT, [PTR, PTR, U64, U32, PTR]),
+    "space_clear": (SIZE, [PTR, PTR, U32]),
+    "space_find": (PTR, [PTR, U64]),
+    "hold_open": (PTR, [PTR, U64, SIZE]),
+    "hold_close": (INT, [PTR, PTR, PTR]),
+    "hold_orphan": (None, [PTR, PTR]),
+    "holds_orphan_all": (SIZE, [PTR]),
+    "window_add": (INT, [PTR, U64, U64, U32, ctypes.c_char_p, PTR, PTR]),
+    "window_alloc": (INT, [PTR, PTR, U64, U64, U64, PTR, PTR]),
+    "window_reset": (INT, [PTR, PTR]),
+    "window_named": (PTR, [PTR, ctypes.c_char_p]),
+    "window_of": (PTR, [PTR, U64]),
+    "paging_compact": (SIZE, [PTR, U64, U64]),
+    "paging_translate": (INT, [PTR, U64, PTR, PTR]),
+    "arch_read_ttbr0": (U64, []),
+    "arch_read_ttbr1": (U64, []),
+}
+
+
+class Spaces:
+    """A spaces_t with RAM, protected kernel text and all frames inside RAM."""
+
+    def __init__(self, frames: int = 200) -> None:
+        sources = [*fake.SPACE_SOURCES, "space_shim.c"]
+        self.library = mech.build("space", sources, ["MEM_ARCH_RECORD"])
+        fake.declare(self.library, SIGNATURES)
+        self.frames = fake.Frames(self.library, frames, 0x6000_0000)
+        self.memory = mech.Memory(self.library.spaces_size())
+        self.s = self.memory.address
+        self.error = Error()
+        self.names: dict[str, bytes] = {}
+        self.library.spaces_init(self.s, ctypes.addressof(self.frames.source), 1 << 40)
+        assert self.library.spaces_add_ram(self.s, *RAM) == 0
+        assert self.library.spaces_protect_range(self.s, *TEXT, self.name("kernel text")) == 0
+
+    def name(self, text: str | None) -> bytes | None:
+        """One bytes object a name: the mechanism keeps and compares the pointer."""
+        return None if text is None else self.names.setdefault(text, text.encode())
+
+    def because(self) -> int:
+        self.error = Error()
+        return ctypes.addressof(self.error)
+
+    @property
+    def why(self) -> Why:
+        """What the last failed call met."""
+        return Why(self.error.kind)
+
+    def open(self, name: str | None = None, upper: bool = False) -> "Space":
+        pointer = PTR()
+        result = self.library.space_open(
+            self.s, upper, self.name(name), ctypes.byref(pointer), self.because()
+        )
+        if result != 0:
+            raise MemoryError(result, self.why)
+        return Space(self, pointer.value or 0)
+
+    def hold(self, count: int = 1) -> int:
+        """A hold on frames of its own."""
+        hold = self.library.hold_open(self.s, self.frames.take(count), count)
+        assert hold
+        return hold
+
+    def close_hold(self, hold: int) -> int:
+        return self.library.hold_close(self.s, hold, self.because())
+
+    def orphan(self, hold: int) -> None:
+        self.library.hold_orphan(self.s, hold)
+
+    def window(self, start: int, end: int, flags: int, name: str) -> int:
+        """The window's address, or the error."""
+        pointer = PTR()
+        result = self.library.window_add(
+            self.s, start, end, flags, self.name(name), ctypes.byref(pointer), self.because()
+        )
+        return result or pointer.value or 0
+
+    def place(self, window: int, size: int, align: int = 0, guard: int = 0) -> int:
+        """window_alloc: the address, or the error."""
+        va = U64()
+        result = self.library.window_alloc(
+            self.s, window, size, align, guard, ctypes.byref(va), self.because()
+        )
+        return result or va.value
+
+    def check(self) -> int:
+        return self.library.spaces_check(self.s)
+
+    def record_frames(self) -> int:
+        """Frames taken by the pools of records."""
+        return self.library.shim_spaces_record_frames(self.s)
+
+    def switch(self, kernel: "Space", identity: "Space", trampoline: int, keep: list[int]) -> int:
+        array = (U64 * len(keep))(*keep)
+        how = Switch(trampoline, ctypes.addressof(array), len(keep))
+        return self.library.spaces_switch(
+            self.s, kernel.p, identity.p, ctypes.addressof(how), self.because()
+        )
+
+
+def hold_of(hold: int) -> Hold:
+    """The state behind a hold."""
+    return Hold.from_address(hold)
+
+
+class Space:
+    """Methods are the space_* functions; results are theirs, details in spaces.error."""
+
+    def __init__(self, spaces: Spaces, pointer: int) -> None:
+        self.spaces = spaces
+        self.library = spaces.library
+        self.p = pointer
+        self.base = fake.UPPER if self.state.paging.upper else 0
+
+    @property
+    def state(self) -> SpaceStruct:
+        return SpaceStruct.from_address(self.p)
+
+    def map(
+        self,
+        va: int,
+        pa: int | None,
+        size: int = PAGE,
+        attrs: int = R | W,
+        flags: int = 0,
+        name: str | None = None,
+        hold: int | None = None,
+    ) -> int:
+        if pa is None:
+            assert hold is not None
+            pa = hold_of(hold).pa
+        request = Request(va, pa, size, attrs, flags, self.spaces.name(name), hold)
+        return self.library.space_map(
+            self.spaces.s, self.p, ctypes.addressof(request), self.spaces.because()
+        )
+
+    def unmap(self, va: int, size: int = PAGE, flags: int = 0) -> int:
+        why = self.spaces.because()
+        return self.library.space_unmap(self.spaces.s, self.p, va, size, flags, why)
+
+    def protect(self, va: int, size: int, prot: int, flags: int = 0) -> int:
+        why = self.spaces.because()
+        return self.library.space_protect(self.spaces.s, self.p, va, size, prot, flags, why)
+
+    def reserve(self, va: int, size: int, flags: int = 0, name: str | None = None) -> int:
+        text, why = self.spaces.name(name), self.spaces.because()
+        return self.library.space_reserve(self.spaces.s, self.p, va, size, flags, text, why)
+
+    def unreserve(self, va: int, flags: int = 0) -> int:
+        why = self.spaces.because()
+        return self.library.space_unreserve(self.spaces.s, self.p, va, flags, why)
+
+    def clear(self, keep: int) -> int:
+        return self.library.space_clear(self.spaces.s, self.p, keep)
+
+    def activate(self) -> int:
+        return self.library.space_activate(self.spaces.s, self.p, self.spaces.because())
+
+    def close(self) -> int:
+        return self.library.space_close(self.spaces.s, self.p, self.spaces.because())
+
+    def compact(self) -> int:
+        paging = self.p + SpaceStruct.paging.offset
+        return self.library.paging_compact(paging, self.base, 1 << 48)
+
+    def translate(self, va: int) -> tuple[int, int] | int:
+        pa, attrs = U64(), U32()
+        result = self.library.paging_translate(
+            self.p + SpaceStruct.paging.offset, va, ctypes.byref(pa), ctypes.byref(attrs)
+        )
+        return (pa.value, attrs.value) if result == 0 else result
+
+    def regions(self) -> list[Region]:
+        found = []
+        at = self.state.regions
+        while at:
+            found.append(Region.from_address(at))
+            at = found[-1].next
+        return found
+
+    def layout(self) -> list[tuple[int, int, int, int]]:
+        """(start, size, pa, attrs) of every region; pa is NONE when reserved."""
+        return [
+            (r.start, r.last - r.start + 1, NONE if r.flags & RESERVED else r.pa, r.attrs)
+            for r in self.regions()
+        ]
