@@ -14,6 +14,7 @@
 #include "drivers/pl011.h"
 #include "drivers/ring.h"
 #include "soc.h"
+#include "boot.h"
 #include "uart.h"
 
 #define PIN_TX              (14)
@@ -165,6 +166,9 @@ uintptr_t mp_hal_stdio_poll(uintptr_t poll_flags) {
 }
 
 int mp_hal_stdin_rx_chr(void) {
+    if (boot_info.prompt_ticks == 0) {
+        boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
+    }
     for (;;) {
         int byte = uart_get();
         if (byte >= 0) {
