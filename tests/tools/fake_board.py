@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A board on a pty that behaves like MicroPython's REPL, and misbehaves on request.
 
-Scripts run in CPython, with two more functions: `crash()` prints a crash report and goes
-silent, `hang()` only goes silent.
+Scripts run in CPython, with three more functions: `crash()` prints a crash report and goes
+silent, `hang()` only goes silent, `wait()` waits until the test sets `go`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class FakeBoard:
         self.url = os.ttyname(self._slave)
         self.overruns = 0
         self.resets = 0
+        self.go = threading.Event()
         self._report = report
         self._stop, self._wake = os.pipe()
         self._booted = threading.Event()
@@ -145,6 +146,7 @@ class FakeBoard:
             "print": functools.partial(print, file=console),  # sys.stdout is the tests' own
             "crash": self._crash,
             "hang": self._hang,
+            "wait": functools.partial(self.go.wait, 10),
         }
         try:
             exec(compile(source, "<stdin>", "exec"), names)

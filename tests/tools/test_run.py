@@ -58,9 +58,7 @@ def test_an_uncaught_exception_is_1_with_its_traceback_on_stderr(
 
 
 def test_a_crash_is_3_with_the_report_on_stderr(pimem: Pimem, fake: FakeBoard) -> None:
-    started = time.monotonic()
     done = pimem("run", "--port", fake.url, stdin="print('before')\ncrash()\n")
-    assert time.monotonic() - started < 10  # starting Python included
     assert (done.returncode, done.stdout) == (3, "before\n\n")
     assert "*** crash: exception in the fake\nx0 " in done.stderr
     assert 'CRASH {"cause": "test", "far": "0x10"}\n' in done.stderr
