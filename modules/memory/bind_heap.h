@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Python's heaps: _memory.Heap, _memory.Block and the kernel heap.
+
+#ifndef MODULES_MEMORY_BIND_HEAP_H
+#define MODULES_MEMORY_BIND_HEAP_H
+
+#include "py/obj.h"
+
+#include "memory_system.h"
+
+// For the module's table of names.
+extern const mp_obj_type_t bind_heap_type;               // Heap(size)
+extern const mp_obj_type_t bind_block_type;              // Block, made by Heap.alloc() only
+MP_DECLARE_CONST_FUN_OBJ_0(bind_heap_kernel_obj);         // kernel_heap() -> Heap or None
+MP_DECLARE_CONST_FUN_OBJ_2(bind_heap_make_kernel_obj);    // heap_make_kernel(va, size): for boot, once
+
+// The methods that make and change blocks (bind_block.c).
+MP_DECLARE_CONST_FUN_OBJ_KW(bind_block_alloc_obj);        // Heap.alloc(size, align=16) -> Block
+MP_DECLARE_CONST_FUN_OBJ_3(bind_block_realloc_obj);       // Heap.realloc(block, size) -> the same Block
+
+// The heap behind a Heap object. ValueError for a closed one.
+memory_heap_t *bind_heap_get(mp_obj_t heap);
+
+// Appends what heap_check() finds wrong to a list, as text.
+void bind_heap_check(const memory_heap_t *heap, mp_obj_t list);
+
+// A heap whose owner is gone gives its memory back with the last block: called when one was freed.
+void bind_heap_release(memory_heap_t *heap);
+
+// Soft reset, after the finalisers: closes every heap but the kernel heap, and frees that one's blocks. Returns how
+// many blocks were still live.
+size_t bind_heap_reset(void);
+
+#endif // MODULES_MEMORY_BIND_HEAP_H

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// What the machine is, as boot and the processor say: facts for the report and for the policy of the kernel map.
+
+#ifndef MODULES_MEMORY_BIND_MACHINE_H
+#define MODULES_MEMORY_BIND_MACHINE_H
+
+#include "py/obj.h"
+
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_boot_info_obj);         // boot_info() -> dict
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_boot_ticks_obj);        // boot_ticks() -> (start, prompt or now)
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_sections_obj);          // sections() -> [(name, va, pa, size, prot)]
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_mmio_obj);              // mmio() -> [(start, end, name)]
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_regs_obj);              // regs() -> dict of registers as read
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_gc_info_obj);           // gc_info() -> (total, free) bytes of mapped areas
+MP_DECLARE_CONST_FUN_OBJ_VAR(bind_machine_call_obj);            // call(va, *up to 8 ints) -> x0
+MP_DECLARE_CONST_FUN_OBJ_2(bind_machine_sync_code_obj);         // sync_code(va, size)
+MP_DECLARE_CONST_FUN_OBJ_1(bind_machine_crash_action_obj);      // crash_action('halt' or 'reset')
+
+// layout: {window: (base, size)} of the kernel half, made anew at each look.
+mp_obj_t bind_machine_layout(void);
+
+#endif // MODULES_MEMORY_BIND_MACHINE_H
