@@ -19,7 +19,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_frames_reserve), MP_ROM_PTR(&bind_frames_reserve_obj) },
     { MP_ROM_QSTR(MP_QSTR_frames_stats), MP_ROM_PTR(&bind_frames_stats_obj) },
     { MP_ROM_QSTR(MP_QSTR_frames_runs), MP_ROM_PTR(&bind_frames_runs_obj) },
-    { MP_ROM_QSTR(MP_QSTR_frame_state), MP_ROM_PTR(&bind_frames_state_obj) },
+    { MP_ROM_QSTR(MP_QSTR_frames_state), MP_ROM_PTR(&bind_frames_state_obj) },
     { MP_ROM_QSTR(MP_QSTR_owners), MP_ROM_PTR(&bind_owners_obj) },
     { MP_ROM_QSTR(MP_QSTR_take_all), MP_ROM_PTR(&bind_owners_take_all_obj) },
     { MP_ROM_QSTR(MP_QSTR_check), MP_ROM_PTR(&bind_owners_check_obj) },
