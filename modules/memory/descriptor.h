@@ -140,14 +140,12 @@ static inline uint64_t desc_leaf(unsigned level, mem_pa_t pa, mem_attrs_t attrs,
     return pa | desc_leaf_bits(attrs, upper) | (level == 3 ? DESC_PAGE : DESC_BLOCK);
 }
 
-// Attributes of a leaf: the inverse of desc_leaf_bits().
+// Attributes of a leaf: the inverse of desc_leaf_bits(). Without branches, translations and runs do it for every leaf.
 static inline mem_attrs_t desc_attrs(uint64_t desc) {
-    bool user = desc & DESC_AP_EL0;
-    mem_attrs_t attrs = MEM_PROT_R | (mem_attrs_t)((desc >> DESC_ATTRINDX_SHIFT) & 7) << MEM_TYPE_SHIFT;
-    attrs |= desc & DESC_AP_RO ? 0 : MEM_PROT_W;
-    attrs |= user ? MEM_PROT_U : 0;
-    attrs |= desc & (user ? DESC_UXN : DESC_PXN) ? 0 : MEM_PROT_X;
-    return attrs;
+    unsigned user = (unsigned)(desc >> 6) & 1;
+    return MEM_PROT_R | ((unsigned)(~desc >> 7) & 1) << 1 // AP[2]
+        | ((unsigned)(~desc >> (53 + user)) & 1) << 2     // PXN, or UXN of what EL0 may access
+        | user << 3 | ((unsigned)(desc >> DESC_ATTRINDX_SHIFT) & 7) << MEM_TYPE_SHIFT;
 }
 
 // Operand of TLBI VAE1IS and VAAE1IS: VA[55:12] in bits 43:0, ASID in bits 63:48. The address must be masked:
