@@ -91,7 +91,6 @@ def connect(args: Namespace) -> Iterator[Link]:
 def boot(link: Link, output: Output) -> None:
     """Reads a booting board's report, up to the first prompt."""
     link.read_until(BANNER, total=BOOT_SECONDS, sink=output)
-    output(b"\n")  # the one that the banner's pattern begins with
     link.read_until(PROMPT, total=BOOT_SECONDS)
 
 
