@@ -6,7 +6,7 @@
 #include "heap_block.h"
 
 // Free blocks looked at for a close fit before the first bin is taken in which every block fits.
-#define FIND_STEPS (8)
+#define FIND_STEPS (4)
 
 // ---- lists ---------------------------------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
         return true;
     }
     uintptr_t head = linked(h, heads(h)[bin]);
-    return is_intact_free(h, head) && header(head)->prev == 0;
+    return is_linkable(h, head) && header(head)->prev == 0;
 }
 
 // ---- blocks --------------------------------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ static inline uintptr_t free_block_before(const heap_t *h, uintptr_t b) {
         return 0;
     }
     uintptr_t before = b - bytes(n_granules);
-    return is_intact_free(h, before) && granules(before) == n_granules ? before : 0;
+    return is_intact(h, before) && is_free(before) && granules(before) == n_granules ? before : 0;
 }
 
 // A used block with its free neighbours: what a free or a realloc may touch.
@@ -211,13 +211,13 @@ static inline uint32_t sure_bin(const request_t *r) {
     return bin_of(n + ((uint32_t)1 << (log2 - 5)) - 1);
 }
 
-// Looks for the request in one list, at most *steps blocks of it. A block that is not free and intact ends the
-// search: *damaged becomes true.
+// Looks for the request in one list, at most *steps blocks of it. A link that leads nowhere ends the search: *damaged
+// becomes true. The block found is still to be verified.
 static uintptr_t search_bin(const heap_t *h, uint32_t bin, const request_t *r, unsigned *steps, bool *damaged) {
     uint32_t link = heads(h)[bin];
     do {
         uintptr_t b = linked(h, link);
-        if (!is_intact_free(h, b)) {
+        if (!is_linkable(h, b)) {
             *damaged = true;
             return 0;
         }
@@ -325,7 +325,7 @@ static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
 static uintptr_t used_block(const heap_t *h, const void *p, heap_error_t *error) {
     uintptr_t b = (uintptr_t)p;
     heap_error_kind_t kind = HEAP_OUTSIDE;
-    if (is_intact(h, b) && b != h->end) {
+    if (mem_is_aligned(b, HEAP_ALIGN) && is_intact(h, b) && b != h->end) {
         if (!is_free(b)) {
             return b;
         }
@@ -378,7 +378,7 @@ static uintptr_t take(heap_t *h, const request_t *r, heap_error_t *error, uint64
     }
     uint32_t total = granules(b);
     uint32_t gap = gap_for(b, r->align);
-    if (!links_hold(h, b) || !is_intact(h, block_after(b)) || !may_carve(h, total, gap, r)) {
+    if (!is_intact(h, b) || !links_hold(h, b) || !is_intact(h, block_after(b)) || !may_carve(h, total, gap, r)) {
         refuse_damaged(h, error, value);
         return 0;
     }
@@ -482,7 +482,8 @@ void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
 
 size_t heap_usable_size(const heap_t *h, const void *p) {
     uintptr_t b = (uintptr_t)p;
-    return is_intact(h, b) && b != h->end && !is_free(b) ? usable(b) : 0;
+    bool live = mem_is_aligned(b, HEAP_ALIGN) && is_intact(h, b) && b != h->end && !is_free(b);
+    return live && bytes(granules(b)) <= h->end - b ? usable(b) : 0;
 }
 
 bool heap_contains(const heap_t *h, const void *p) {

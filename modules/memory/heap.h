@@ -105,8 +105,8 @@ int heap_init(heap_t *h, void *base, size_t size, uint32_t secret);
 // A block of at least `size` usable bytes whose address is a multiple of `align` (0 = HEAP_ALIGN; smaller values are
 // raised to it). The content is undefined. NULL on failure, with the reason in *error. `error` may be NULL everywhere.
 // HEAP_FULL, HEAP_TOO_LARGE, HEAP_ZERO_SIZE, HEAP_BAD_ALIGNMENT, HEAP_DAMAGED.
-// Constant time: up to 8 free blocks are looked at for a close fit, then a list is taken in which every block fits.
-// So with more than 8 unfit ones a request can be refused though a block within 1/32 of it (more, with a large
+// Constant time: up to 4 free blocks are looked at for a close fit, then a list is taken in which every block fits.
+// So with more than 4 unfit ones a request can be refused though a block within 1/32 of it (more, with a large
 // alignment) would have served.
 void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error);
 

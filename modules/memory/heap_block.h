@@ -87,16 +87,20 @@ static inline uint32_t checksum(const heap_t *h, uintptr_t b, uint32_t word) {
     return (uint32_t)((mixed * 0x9e3779b97f4a7c15u) >> 32);
 }
 
-// True when a header of this heap stands before b. Reads nothing outside [first, end].
-static inline bool is_intact(const heap_t *h, uintptr_t b) {
-    if (b - h->first > h->end - h->first || (b & (HEAP_ALIGN - 1)) != 0) {
-        return false;
-    }
-    return header(b)->sum == checksum(h, b, header(b)->word) && bytes(granules(b)) <= h->end - b;
+// True when b may be the address of a block: a header there can be read. b is aligned.
+static inline bool is_inside(const heap_t *h, uintptr_t b) {
+    return b - h->first <= h->end - h->first;
 }
 
-static inline bool is_intact_free(const heap_t *h, uintptr_t b) {
-    return is_intact(h, b) && is_free(b);
+// True when a header of this heap stands before the aligned address b. Reads nothing outside the region. The size in an
+// intact header is not trusted with an access: what lies behind the block is verified in its turn.
+static inline bool is_intact(const heap_t *h, uintptr_t b) {
+    return is_inside(h, b) && header(b)->sum == checksum(h, b, header(b)->word);
+}
+
+// True when b can be linked to: enough to follow or change its links, its header is verified when it is used.
+static inline bool is_linkable(const heap_t *h, uintptr_t b) {
+    return is_inside(h, b) && is_free(b);
 }
 
 // The bin for blocks of a size: below 32 granules one bin for each size, above 32 bins for each power of two.
@@ -116,7 +120,7 @@ static inline bool bin_is_used(const heap_t *h, uint32_t bin) {
 static inline bool links_hold(const heap_t *h, uintptr_t b) {
     uint32_t self = link_to(h, b);
     uintptr_t next = linked(h, header(b)->next);
-    if (header(b)->next != 0 && !(is_intact_free(h, next) && header(next)->prev == self)) {
+    if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
         return false;
     }
     if (header(b)->prev == 0) {
@@ -124,7 +128,7 @@ static inline bool links_hold(const heap_t *h, uintptr_t b) {
         return bin_is_used(h, bin) && heads(h)[bin] == self;
     }
     uintptr_t prev = linked(h, header(b)->prev);
-    return is_intact_free(h, prev) && header(prev)->next == self;
+    return is_linkable(h, prev) && header(prev)->next == self;
 }
 
 #endif // MODULES_MEMORY_HEAP_BLOCK_H

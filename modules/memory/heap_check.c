@@ -19,9 +19,16 @@ static void report(scan_t *s, heap_damage_kind_t kind, uintptr_t address, uintpt
     }
 }
 
-// An intact header that the walk can step over: a size of 0 belongs to the end mark alone.
+// An intact header that the walk can step over, and footer and links read: a size of 0 belongs to the end mark alone.
 static bool is_walkable(const heap_t *h, uintptr_t b) {
-    return is_intact(h, b) && (b == h->end ? !is_free(b) : granules(b) >= GRANULES_MIN);
+    if (!is_intact(h, b) || bytes(granules(b)) > h->end - b) {
+        return false;
+    }
+    return b == h->end ? !is_free(b) : granules(b) >= GRANULES_MIN;
+}
+
+static bool is_intact_free(const heap_t *h, uintptr_t b) {
+    return is_walkable(h, b) && is_free(b);
 }
 
 // Walks the blocks by address. False when a header is broken: what comes after it is unknown.
@@ -154,7 +161,7 @@ bool heap_next(const heap_t *h, heap_block_t *cursor) {
     uintptr_t b = h->first;
     if (cursor->address != 0) {
         uintptr_t current = (uintptr_t)cursor->address;
-        if (current == h->end || !is_walkable(h, current)) {
+        if (current == h->end || !mem_is_aligned(current, HEAP_ALIGN) || !is_walkable(h, current)) {
             return false;
         }
         b = block_after(current);
