@@ -56,6 +56,7 @@ def check_frames():
 def check_space():
     """A fresh frame at a new address of a new TTBR0 space, written by one mapping and read by another."""
     with _memory.frames_alloc() as frame:
+        pa = frame.pa
         space = _memory.AddressSpace()
         space.map(VA, frame)
         space.map(VA + 2 * MIB, frame, prot="r")
@@ -64,9 +65,9 @@ def check_space():
             mem64[VA] = PATTERN
             got = mem64[VA + 2 * MIB]
         expect("what the second mapping reads", hex(PATTERN), hex(got))
-        expect("physical address of the second mapping", frame.pa, space.translate(VA + 2 * MIB))
+        expect("physical address of the second mapping", pa, space.translate(VA + 2 * MIB))
         space.close()
-    return "frame 0x%x mapped at 0x%x and 0x%x, written there and read here" % (frame.pa, VA, VA + 2 * MIB)
+    return "frame 0x%x mapped at 0x%x and 0x%x, written there and read here" % (pa, VA, VA + 2 * MIB)
 
 
 def check_block():
