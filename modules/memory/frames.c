@@ -89,11 +89,12 @@ static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     state_write(f, block, state);
 }
 
-static inline void count_used(frames_t *f, size_t count) {
-    f->used += count;
+// The peak is noted when use goes down: frames_stats() knows of a higher one by `used` itself.
+static inline void count_freed(frames_t *f, size_t count) {
     if (f->used > f->peak_used) {
         f->peak_used = f->used;
     }
+    f->used -= count;
 }
 
 static void take(frames_t *f, size_t frame, size_t count) {
@@ -102,7 +103,7 @@ static void take(frames_t *f, size_t frame, size_t count) {
     } else {
         frames_put_run(f, frame, count, false);
     }
-    count_used(f, count);
+    f->used += count;
 }
 
 size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free) {
@@ -207,7 +208,7 @@ int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_
     size_t frame = block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(*word);
     *word &= *word - 1;
     state_write(f, block, state_after_take(state, i, *word));
-    count_used(f, 1);
+    f->used++;
     *pa = pa_of_frame(f, frame);
     return MEM_OK;
 }
@@ -247,7 +248,7 @@ static int refuse_free(const frames_t *f, mem_pa_t pa, bool first, frames_error_
 // Frees an aligned power of two of frames within one word. False when it is not that or some frame
 // is not in use.
 static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
-    if (count > WORD_FRAMES || !is_power_of_two(count) || frame % count != 0) {
+    if (count > WORD_FRAMES || !is_power_of_two(count) || (frame & (count - 1)) != 0) {
         return false;
     }
     uint64_t mask = ones(frame % WORD_FRAMES, (unsigned)count);
@@ -258,7 +259,7 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
         return false;
     }
     give_in_word(f, frame, mask);
-    f->used -= count;
+    count_freed(f, count);
     return true;
 }
 
@@ -281,6 +282,6 @@ int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
         return refuse_free(f, pa + ((mem_pa_t)used << MEM_PAGE_SHIFT), used == 0, why);
     }
     frames_put_run(f, frame, count, true);
-    f->used -= count;
+    count_freed(f, count);
     return MEM_OK;
 }

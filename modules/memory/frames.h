@@ -125,7 +125,8 @@ typedef struct _frames_t {
     uint32_t *states; // per block: what frames_private.h says
     size_t n_blocks, n_groups;
     size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT
-    size_t total, managed, used, peak_used;
+    size_t total, managed, used;
+    size_t peak_used; // before the last free
     uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS]; // which groups have a bit in that index
     size_t n_extents, n_banks, n_regions;
     frames_extent_t extents[FRAMES_MAX_BANKS];

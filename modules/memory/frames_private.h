@@ -74,6 +74,15 @@ static inline uint64_t merge_pieces(uint64_t pieces, unsigned order) {
     return pieces & pieces >> (1u << (order - 1)) & every(order);
 }
 
+// Where aligned free pieces of 2^order start in `word`, order 0 to 5. The runs of one half, a
+// quarter ... of the piece need no mask until the last step.
+static inline uint64_t pieces_of_word(uint64_t word, unsigned order) {
+    for (unsigned k = 0; k < order; k++) {
+        word &= word >> (1u << k);
+    }
+    return word & every(order);
+}
+
 // The index bits of orders 1 to 5 for the aligned free pieces of `word` around bit `bit`. No
 // branches: what the neighbours are is anybody's guess, the predictor's too.
 static inline uint32_t orders_around(uint64_t word, unsigned bit) {

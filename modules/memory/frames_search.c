@@ -24,11 +24,8 @@ static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
         return starts == 0 ? NOT_FOUND : base + lowest_bit(starts) * WORD_FRAMES;
     }
     for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
-        unsigned i = lowest_bit(some);
-        uint64_t pieces = words[i];
-        for (unsigned k = 1; k <= order; k++) {
-            pieces = merge_pieces(pieces, k);
-        }
+        size_t i = lowest_bit(some);
+        uint64_t pieces = pieces_of_word(words[i], order);
         if (pieces != 0) {
             return base + i * WORD_FRAMES + lowest_bit(pieces);
         }
@@ -131,8 +128,9 @@ static size_t search_words(run_search_t *s, size_t block) {
     return NOT_FOUND;
 }
 
-// The lowest run there is, by reading every word of the partly free blocks.
-static size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+// The lowest run there is, by reading every word of the partly free blocks. Rare and long: not
+// inlined, so that the common requests do not pay for its registers.
+static __attribute__((noinline)) size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     run_search_t s = { .f = f, .count = count, .align = align };
     if (align < WORD_FRAMES) {
         s.align_bits = every(lowest_bit(align));

