@@ -71,7 +71,7 @@ class HeapModel(RuleBasedStateMachine):
         secret=st.integers(0, (1 << 32) - 1),
     )
     def start(self, size: int, secret: int) -> None:
-        # At a multiple of every alignment asked for, so that an example does the same in every run.
+        # At a multiple of every alignment asked for: an example does the same in every run.
         self.heap = Heap(size, secret, 4096)
         self.live: dict[int, Live] = {}
         self.pristine = list(self.heap.walk())
