@@ -71,14 +71,15 @@ def test_the_machine_waits_until_it_is_resumed(tiny: Tiny) -> None:
         assert machine.qmp.execute("query-status")["status"] == "paused"
 
 
-def test_guest_errors_are_collected(tiny: Tiny, tmp_path: Path) -> None:
-    log = tmp_path / "errors"
+def test_guest_errors_and_output_are_collected(tiny: Tiny, tmp_path: Path) -> None:
+    errors, log = tmp_path / "errors", tmp_path / "log"
     boot = kernel_args(tiny("RPI4", "hello"))
     board = boards.load("RPI4")
-    with Qemu(board, boot, guest_errors=log) as machine, Link(machine.pty) as link:
+    with Qemu(board, boot, guest_errors=errors, log=log) as machine, Link(machine.pty) as link:
         machine.resume()
         link.read_until(b"hello")
-    assert "disabled UART" in log.read_text()
+    assert "disabled UART" in errors.read_text()
+    assert log.read_text() == "hello"
 
 
 def test_a_reset_ends_the_machine_unless_it_may_reboot(tiny: Tiny) -> None:

@@ -8,13 +8,22 @@ standard library is there.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 from pimem import __version__, boards
 
+COMMANDS = {
+    "setup": "bootstrap",
+    "run": "run",
+    "repl": "run",
+    "conformance": "conformance",
+}
 EXIT_CODES = """\
-exit codes of run and repl:
+exit codes:
   0    done
   1    the script ended with an uncaught exception (its traceback is on stderr)
   2    usage, or something is missing on this machine
@@ -24,10 +33,14 @@ exit codes of run and repl:
 """
 
 
-def add_board_options(command: argparse.ArgumentParser) -> None:
+def add_board(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--board", default=boards.DEFAULT, choices=boards.names(), help="default: %(default)s"
     )
+
+
+def add_run_options(command: argparse.ArgumentParser) -> None:
+    add_board(command)
     command.add_argument("--port", metavar="URL", help="a real board: any pyserial device or URL")
     command.add_argument("--kernel", metavar="IMG", help="another image than the board's own")
     command.add_argument(
@@ -42,6 +55,19 @@ def add_board_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_conformance_options(command: argparse.ArgumentParser) -> None:
+    add_board(command)
+    command.add_argument(
+        "--source", type=Path, required=True, metavar="DIR", help="MicroPython's source"
+    )
+    command.add_argument("--dirs", nargs="+", metavar="DIR", help="directories of its tests")
+    command.add_argument(
+        "--check-skips",
+        action="store_true",
+        help="run only what is on the skip list, and fail if one of it passes",
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="pimem",
@@ -52,31 +78,26 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("setup", help="fetch and install what building and running need")
-    run = commands.add_parser(
-        "run",
-        help="boot and run a script, or a REPL on a terminal",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    run = commands.add_parser("run", help="boot and run a script, or a REPL on a terminal")
     run.add_argument("script", nargs="?", help="a file, or - for stdin (read to its end first)")
     run.set_defaults(interactive=False)
-    add_board_options(run)
+    add_run_options(run)
     repl = commands.add_parser("repl", help="boot and talk to the REPL from this terminal")
     repl.set_defaults(interactive=True, script=None)
-    add_board_options(repl)
+    add_run_options(repl)
+    conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
+    add_conformance_options(conformance)
     return top
+
+
+def command_main(name: str) -> Callable[[argparse.Namespace], int]:
+    return importlib.import_module(f"pimem.{COMMANDS[name]}").main
 
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    if args.command == "setup":
-        from pimem import bootstrap
-
-        return bootstrap.main()
-    from pimem import run
-
     try:
-        return run.main(args)
+        return command_main(args.command)(args)
     except BrokenPipeError:  # whoever read stdout has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

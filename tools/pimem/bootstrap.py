@@ -391,7 +391,7 @@ def wait_for(lock: IO[str]) -> None:
     raise SetupError(f"another set-up of this tree has not ended for {LOCK_SECONDS} s")
 
 
-def main() -> int:
+def main(_: object = None) -> int:
     """Runs every step; 0, or 2 with the reason on stderr."""
     try:
         with alone():

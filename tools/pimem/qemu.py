@@ -67,20 +67,25 @@ class Qemu:
         icount: bool = False,
         reboot: bool = False,
         guest_errors: Path | None = None,
+        log: Path | None = None,
         extra: Sequence[str] = (),
     ) -> None:
         """Starts the board's machine, paused, with its serial line on the pty `self.pty`.
 
         `boot` is what kernel_args() or loader_args() give; by default the board's own image.
         Without `reboot`, a reset by the guest is the machine's end. `guest_errors` is a file that
-        collects what QEMU thinks the guest did wrong.
+        collects what QEMU thinks the guest did wrong, `log` one that gets a copy of all that
+        the guest prints.
         """
         self.board = board
         self._folder = Path(tempfile.mkdtemp(prefix="pimem-qemu-"))
         self._said = self._folder / "stderr"
         self._qmp: Qmp | None = None
-        self.guest_errors = guest_errors
-        self.command = self._command(boot, icount, reboot, extra)
+        serial = f"pty,id=serial0,logfile={log}" if log else "pty,id=serial0"
+        self.command = self._command(boot, serial, icount, reboot)
+        if guest_errors:
+            self.command += ["-d", "guest_errors,unimp", "-D", str(guest_errors)]
+        self.command += extra
         self._process = self._start()
         atexit.register(self.close)
         try:
@@ -92,20 +97,18 @@ class Qemu:
             raise QemuError(f"{exc}\n{said}".strip()) from exc
 
     def _command(
-        self, boot: Sequence[str] | None, icount: bool, reboot: bool, extra: Sequence[str]
+        self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool
     ) -> list[str]:
         command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
         command += ["-display", "none", "-monitor", "none", "-S"]
-        command += ["-chardev", "pty,id=serial0", "-serial", "chardev:serial0"]
+        command += ["-chardev", serial, "-serial", "chardev:serial0"]
         command += ["-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off"]
         command += kernel_args(self.board.kernel) if boot is None else boot
         if icount:
             command += ICOUNT
         if not reboot:
             command += STAY
-        if self.guest_errors:
-            command += ["-d", "guest_errors,unimp", "-D", str(self.guest_errors)]
-        return [*command, *extra]
+        return command
 
     def _start(self) -> subprocess.Popen[bytes]:
         try:

@@ -88,8 +88,8 @@ def connect(args: Namespace) -> Iterator[Link]:
         yield link
 
 
-def boot(link: Link, output: Output) -> None:
-    """Reads a booting board's report, up to the first prompt."""
+def finish_boot(link: Link, output: Output | None = None) -> None:
+    """Waits for a booting board's first prompt; `output` gets its boot report."""
     link.read_until(BANNER, total=BOOT_SECONDS, sink=output)
     link.read_until(PROMPT, total=BOOT_SECONDS)
 
@@ -97,7 +97,7 @@ def boot(link: Link, output: Output) -> None:
 def run_script(link: Link, script: bytes, output: Output, *, booting: bool) -> None:
     """Boot report, then the script; a board that runs already is soft-reset instead."""
     if booting:
-        boot(link, output)
+        finish_boot(link, output)
         if not script.strip():
             return
         link.enter_raw_repl()

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""MicroPython's own test suite on a board: upstream's run-tests.py over the serial line.
+
+One emulated machine serves the whole run, under -icount, so that results do not depend on how
+busy the host is. Known failures are in tests/micropython/skip.txt, a reason each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pimem import BUILD, ROOT, boards
+from pimem.link import CRASH_MARK, BoardCrash, BoardError, Link, to_text
+from pimem.qemu import Qemu, QemuError, kernel_args
+from pimem.run import CRASHED, FAILED, OK, SILENT, USAGE, complain, finish_boot
+
+SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
+DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
+RUN_SECONDS = 1500
+#: A board that is gone fails every test that is left, ten seconds each: stop before.
+MOST_FAILURES_IN_A_ROW = 10
+VERDICT = re.compile(r"^(pass|skip|FAIL)\s+(\S+)")
+
+
+class SuiteError(Exception):
+    """The suite cannot be run as asked; the text says why."""
+
+
+def read_skips(path: Path, tests: Path) -> dict[str, str]:
+    """The skip list: test -> reason. Each test must exist, and have one line and a reason."""
+    skips: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        test, _, reason = line.partition(" ")
+        if not reason.strip():
+            raise SuiteError(f"{path.name}:{number}: {test} has no reason")
+        if test in skips or not (tests / test).is_file():
+            problem = "twice" if test in skips else "not a test of this MicroPython"
+            raise SuiteError(f"{path.name}:{number}: {test}: {problem}")
+        skips[test] = reason.strip()
+    return skips
+
+
+def choose(
+    skips: dict[str, str], dirs: list[str], tests: Path, check_skips: bool
+) -> list[list[str]]:
+    """The arguments that choose the tests, for each run of run-tests.py.
+
+    A skipped test may end the whole run, so that each is checked in a run of its own.
+    """
+    for name in dirs:
+        if not (tests / name).is_dir():
+            raise SuiteError(f"no directory {name} in {tests}")
+    listed = [test for test in skips if test.split("/")[0] in dirs]
+    if check_skips:
+        return [[test] for test in listed]
+    excluded = [f"--exclude=^{re.escape(test)}$" for test in listed]
+    return [[*excluded, "--test-dirs", *dirs]]
+
+
+class Suite:
+    """Runs of run-tests.py against one machine, and what became of them."""
+
+    def __init__(self, tests: Path, results: Path, log: Path) -> None:
+        self.tests = tests
+        self.results = results
+        self.log = log
+        self.verdicts: dict[str, str] = {}
+        self.problem = ""
+
+    def run(self, pty: str, chosen: list[str]) -> None:
+        command = [sys.executable, "run-tests.py", "--test-instance", f"port:{pty}"]
+        command += ["--result-dir", str(self.results), *chosen]
+        env = dict(os.environ, MICROPY_CPYTHON3=sys.executable, PYTHONUNBUFFERED="1")
+        with subprocess.Popen(
+            command,
+            cwd=self.tests,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as child:
+            timer = threading.Timer(RUN_SECONDS, self._out_of_time, [child])
+            timer.start()
+            try:
+                self._follow(child)
+            finally:
+                timer.cancel()
+                child.kill()
+        explained = child.returncode == 0 or self.of("FAIL")
+        if not self.problem and not explained:
+            self.problem = f"run-tests.py gave up with status {child.returncode}"
+
+    def _out_of_time(self, child: subprocess.Popen[str]) -> None:
+        self.problem = f"not done after {RUN_SECONDS} s"
+        child.kill()
+
+    def _follow(self, child: subprocess.Popen[str]) -> None:
+        in_a_row = 0
+        for line in child.stdout or ():
+            print(line, end="", flush=True)
+            found = VERDICT.match(line)
+            if not found:
+                continue
+            verdict, test = found.groups()
+            self.verdicts[test] = verdict
+            in_a_row = in_a_row + 1 if verdict == "FAIL" else 0
+            if in_a_row and self.crash_report():
+                self.problem = f"the board crashed in {test}"
+            elif in_a_row == MOST_FAILURES_IN_A_ROW:
+                self.problem = f"{in_a_row} failures in a row: the board is gone"
+            if self.problem:
+                return
+        child.wait(10)
+
+    def crash_report(self) -> str:
+        """What the board printed when it crashed, '' if it did not."""
+        printed = self.log.read_bytes()
+        at = printed.find(b"\n" + CRASH_MARK)
+        return to_text(printed[max(0, at - 4000) :]) if at >= 0 else ""
+
+    def failures(self) -> Iterator[str]:
+        """For each failed test: its name, and the difference between expected and got."""
+        for test in self.of("FAIL"):
+            stem = self.results / test.replace("/", "_")
+            diff = ["diff", "-u", f"{stem}.exp", f"{stem}.out"]
+            done = subprocess.run(diff, capture_output=True, text=True, errors="replace")
+            yield f"--- {test}\n{done.stdout[:2000]}"
+
+    def of(self, verdict: str) -> list[str]:
+        return [test for test, got in self.verdicts.items() if got == verdict]
+
+
+def boot(machine: Qemu) -> None:
+    """Lets the machine boot and leaves it at its prompt, its line free for run-tests.py."""
+    with Link(machine.pty, ended=machine.ended) as link:
+        machine.resume()
+        finish_boot(link)
+
+
+def run_suite(args: Namespace) -> tuple[Suite, dict[str, str]]:
+    board = boards.load(args.board)
+    tests = args.source.resolve() / "tests"
+    skips = read_skips(SKIP_FILE, tests)
+    chosen = choose(skips, args.dirs or list(DIRS), tests, args.check_skips)
+    results = BUILD / "conformance" / board.name
+    results.mkdir(parents=True, exist_ok=True)
+    log = results / "serial.log"
+    log.unlink(missing_ok=True)
+    suite = Suite(tests, results, log)
+    with Qemu(board, kernel_args(board.kernel), icount=True, log=log) as machine:
+        boot(machine)
+        for selection in chosen:
+            suite.run(machine.pty, selection)
+    return suite, skips
+
+
+def summary(suite: Suite, skips: dict[str, str]) -> str:
+    count = Counter(suite.verdicts.values())
+    parts = [f"{count['pass']} passed", f"{count['FAIL']} failed"]
+    parts.append(f"{count['skip']} skipped by the tests themselves")
+    return f"{', '.join(parts)}; {len(skips)} on the skip list"
+
+
+def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
+    """Prints what came out; the exit code."""
+    print(summary(suite, skips))
+    if check_skips:
+        for test in suite.of("pass"):
+            print(f"passes now, take it off the skip list: {test}")
+        return FAILED if suite.of("pass") else OK
+    if suite.crash_report():
+        print(suite.crash_report(), file=sys.stderr)
+    if suite.problem:
+        complain(suite.problem)
+        return CRASHED if suite.crash_report() else FAILED
+    for text in suite.failures():
+        print(text)
+    if not suite.of("pass"):
+        complain("no test passed")
+    return OK if suite.of("pass") and not suite.of("FAIL") else FAILED
+
+
+def main(args: Namespace) -> int:
+    try:
+        suite, skips = run_suite(args)
+    except (SuiteError, QemuError, OSError) as exc:
+        complain(str(exc))
+        return USAGE
+    except BoardError as exc:
+        complain(str(exc))
+        return CRASHED if isinstance(exc, BoardCrash) else SILENT
+    return judge(suite, skips, args.check_skips)
