@@ -6,7 +6,6 @@
 
 // ARM-local, core 0.
 #define LOCAL_ROUTING           (0x0c)
-#define LOCAL_PMU_CLEAR         (0x14)
 #define LOCAL_TIMER_CONTROL     (0x40)
 #define LOCAL_MAILBOX_CONTROL   (0x50)
 #define LOCAL_IRQ_SOURCE        (0x60)
@@ -33,7 +32,6 @@ void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy) 
         intc->enabled[n] = 0;
     }
     mmio_write(local + LOCAL_ROUTING, 0);
-    mmio_write(local + LOCAL_PMU_CLEAR, 0xffffffff);
     mmio_write(local + LOCAL_TIMER_CONTROL, 0);
     mmio_write(local + LOCAL_MAILBOX_CONTROL, 0);
 }
