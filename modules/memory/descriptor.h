@@ -140,7 +140,7 @@ static inline uint64_t desc_leaf(unsigned level, mem_pa_t pa, mem_attrs_t attrs,
     return pa | desc_leaf_bits(attrs, upper) | (level == 3 ? DESC_PAGE : DESC_BLOCK);
 }
 
-// Attributes of a leaf: the inverse of desc_leaf_bits(). Without branches, translations and runs do it for every leaf.
+// Attributes of a leaf: the inverse of desc_leaf_bits(). Branch-free: it is done for every leaf read.
 static inline mem_attrs_t desc_attrs(uint64_t desc) {
     unsigned user = (unsigned)(desc >> 6) & 1;
     return MEM_PROT_R | ((unsigned)(~desc >> 7) & 1) << 1 // AP[2]

@@ -353,6 +353,17 @@ def test_only_frames_of_the_hold_are_mapped_through_it(spaces, space):
     spaces.orphan(hold)
 
 
+def test_neighbours_of_different_owners_stay_apart(spaces, space):
+    spaces.hold()  # the slab of the records comes before the frames in question
+    first, second = spaces.hold(), spaces.hold()
+    assert hold_of(second).pa == hold_of(first).pa + PAGE
+    space.map(0, None, hold=first)
+    space.map(PAGE, None, hold=second)
+    space.map(2 * PAGE, hold_of(second).pa + PAGE)
+    assert len(space.layout()) == 3
+    assert hold_of(first).maps == hold_of(second).maps == 1
+
+
 def test_soft_reset_finds_what_still_has_an_owner(spaces, space, kernel):
     mapped, loose, orphan = spaces.hold(), spaces.hold(2), spaces.hold()
     space.map(0, None, hold=mapped)
