@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "run",
     "repl": "run",
     "conformance": "conformance",
+    "bench": "bench",
 }
 EXIT_CODES = """\
 exit codes:
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     add_run_options(repl)
     conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
     add_conformance_options(conformance)
+    commands.add_parser("bench", help="count instructions and bytes")
     return top
 
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The runner of MicroPython's suite, on made-up suites."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pimem import BUILD, conformance
+from pimem.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> Path:
+    """A tests folder of MicroPython with two directories."""
+    for name in ("basics/one.py", "basics/two.py", "float/pi.py"):
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    return tmp_path / "tests"
+
+
+def suite_of(tests: Path, script: str) -> Suite:
+    """Runs a made-up run-tests.py to its end."""
+    (tests / "run-tests.py").write_text(script)
+    results = tests.parent / "results"
+    results.mkdir()
+    (results / "serial.log").write_text("MicroPython v0\r\n")
+    suite = Suite(tests, results, results / "serial.log")
+    suite.run("/dev/null", [])
+    return suite
+
+
+def skip_file(tests: Path, text: str) -> Path:
+    path = tests.parent / "skip.txt"
+    path.write_text(text)
+    return path
+
+
+def test_a_skip_list_gives_a_reason_for_each_test(tests: Path) -> None:
+    path = skip_file(tests, "# a comment\n\nfloat/pi.py  is not 4\n")
+    assert read_skips(path, tests) == {"float/pi.py": "is not 4"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("float/pi.py\n", "skip.txt:1: float/pi.py has no reason"),
+        ("# x\nfloat/e.py gone\n", "skip.txt:2: float/e.py: not a test"),
+        ("float/pi.py a\nfloat/pi.py b\n", "skip.txt:2: float/pi.py: twice"),
+    ],
+)
+def test_a_bad_line_of_the_skip_list_is_named(tests: Path, text: str, message: str) -> None:
+    with pytest.raises(SuiteError, match=message):
+        read_skips(skip_file(tests, text), tests)
+
+
+def test_the_projects_own_skip_list_is_sound() -> None:
+    source = BUILD / "deps" / "micropython" / "tests"
+    if not source.is_dir():
+        pytest.skip("MicroPython's source is not in build/deps: MICROPYTHON_DIR is in use")
+    assert read_skips(conformance.SKIP_FILE, source)
+
+
+def test_skipped_tests_are_excluded_exactly_and_checked_one_by_one(tests: Path) -> None:
+    skips = {"basics/one.py": "why", "float/pi.py": "why"}
+    (chosen,) = choose(skips, ["basics"], tests, check_skips=False)
+    assert chosen == [r"--exclude=^basics/one\.py$", "--test-dirs", "basics"]
+    chosen_to_check = choose(skips, ["basics", "float"], tests, check_skips=True)
+    assert chosen_to_check == [["basics/one.py"], ["float/pi.py"]]
+
+
+def test_an_unknown_directory_is_named(tests: Path) -> None:
+    with pytest.raises(SuiteError, match="no directory bascis"):
+        choose({}, ["bascis"], tests, check_skips=False)
+
+
+def test_a_suite_that_passes_is_good(tests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = suite_of(tests, "print('pass  basics/one.py ')\nprint('skip  basics/two.py')")
+    assert judge(suite, {}, False) == OK
+    assert "1 passed, 0 failed, 1 skipped by the tests themselves" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "print('pass  basics/one.py ')\nprint('FAIL  basics/two.py ')\nraise SystemExit(1)",
+        "print('skip  basics/one.py')",
+        "print('pass  basics/one.py ')\nraise SystemExit(1)",
+        "raise SystemExit('no board')",
+    ],
+    ids=["a failure", "nothing passed", "gave up half-way", "gave up at once"],
+)
+def test_a_suite_that_does_not_wholly_pass_fails(tests: Path, script: str) -> None:
+    assert judge(suite_of(tests, script), {}, False) == FAILED
+
+
+def test_a_board_that_is_gone_ends_the_run(tests: Path) -> None:
+    script = "import time\nfor n in range(10**6):\n  print(f'FAIL  basics/{n}.py ')"
+    suite = suite_of(tests, script)
+    assert len(suite.of("FAIL")) == conformance.MOST_FAILURES_IN_A_ROW
+    assert "in a row" in suite.problem
+
+
+def test_a_crash_ends_the_run_and_shows_the_report(
+    tests: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = """if True:
+        with open("../results/serial.log", "a") as log:
+            log.write('*** crash: x\\r\\nCRASH {"far": "0x1"}\\r\\n')
+        print("FAIL  basics/one.py ")
+        print("FAIL  basics/two.py ")
+    """
+    suite = suite_of(tests, script)
+    assert suite.problem == "the board crashed in basics/one.py"
+    assert judge(suite, {}, False) == conformance.CRASHED
+    assert 'CRASH {"far": "0x1"}' in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_end_is_ended(tests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conformance, "RUN_SECONDS", 1)
+    suite = suite_of(tests, "import time\ntime.sleep(60)")
+    assert suite.problem == "not done after 1 s"
+
+
+def test_a_skipped_test_that_passes_now_fails_the_check(tests: Path) -> None:
+    passing = suite_of(tests, "print('pass  basics/one.py ')")
+    assert judge(passing, {"basics/one.py": "why"}, True) == FAILED
+
+
+def test_skipped_tests_that_still_fail_are_as_they_should_be(tests: Path) -> None:
+    failing = suite_of(tests, "print('FAIL  basics/one.py ')\nraise SystemExit(1)")
+    assert judge(failing, {"basics/one.py": "why"}, True) == OK

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""The front door, as far as it opens without building anything."""
+
+from __future__ import annotations
+
+import subprocess
+
+from pimem import ROOT, boards
+
+
+def make(*args: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", *args]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_help_names_every_board_and_target() -> None:
+    done = make("help")
+    assert done.returncode == 0
+    for word in [*boards.names(), "run", "repl", "test", "test-micropython", "bench", "clean"]:
+        assert word in done.stdout
+
+
+def test_an_unknown_board_is_refused_with_the_list_of_those_there_are() -> None:
+    done = make("run", "BOARD=ZX81")
+    assert done.returncode == 2
+    assert "No board 'ZX81': BOARD is one of QEMU_VIRT RPI3 RPI4" in done.stderr
+
+
+def test_boards_of_one_image_share_its_build() -> None:
+    done = make("--eval=show: ; @echo $(IMAGES)", "show")
+    assert done.stdout.split() == sorted({boards.load(name).image for name in boards.names()})
+
+
+def test_nothing_but_results_goes_to_stdout() -> None:
+    done = make("setup")
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: what can be counted exactly, never timed.
+
+Under -icount an instruction is a nanosecond and the counter ticks at CNTFRQ, so that the
+machine's own counter, read at the first prompt, tells how many instructions booting took.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+
+from pimem import boards
+from pimem.boards import Board
+from pimem.gdb import PC, Gdb, GdbError
+from pimem.qemu import Qemu, QemuError, kernel_args
+from pimem.run import FAILED, OK, USAGE, complain
+
+#: The REPL asks for its first key just after it has printed its first prompt.
+PROMPT_SYMBOL = "mp_hal_stdin_rx_chr"
+IMAGE_SYMBOL = "__image_start"
+READ_COUNTER = 0xD53BE020  # mrs x0, cntpct_el0; the register is in the low five bits
+READ_FREQUENCY = 0xD53BE000  # mrs x0, cntfrq_el0
+REGISTER_BITS = 0x1F
+INSTRUCTIONS_PER_SECOND = 10**9
+
+BOOT_LIMIT = 1_500_000
+IMAGE_LIMIT = 716_800
+
+
+class BenchError(Exception):
+    """A figure cannot be taken; the text says why."""
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    prefix = os.environ.get("CROSS_COMPILE") or "aarch64-linux-gnu-"
+    done = subprocess.run([f"{prefix}nm", str(elf)], capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise BenchError(f"{prefix}nm {elf}: {done.stderr.strip()}")
+    rows = (line.split() for line in done.stdout.splitlines())
+    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3}
+
+
+def find_instruction(image: bytes, opcode: int) -> tuple[int, int]:
+    """Where the image has `opcode` with any register: the offset, and which register."""
+    for at in range(0, len(image) - 3, 4):
+        word = int.from_bytes(image[at : at + 4], "little")
+        if word & ~REGISTER_BITS == opcode:
+            return at, word & REGISTER_BITS
+    raise BenchError(f"the image has no instruction {opcode:#x}")
+
+
+def read_system_register(gdb: Gdb, board: Board, base: int, opcode: int) -> int:
+    """Has the stopped core execute an instruction of the image that reads the register."""
+    offset, register = find_instruction(board.kernel.read_bytes(), opcode)
+    before = gdb.register(PC), gdb.register(register)
+    gdb.set_register(PC, base + offset)
+    gdb.step()
+    value = gdb.register(register)
+    gdb.set_register(PC, before[0])
+    gdb.set_register(register, before[1])
+    return value
+
+
+def boot_instructions(board: Board) -> int:
+    """Instructions from reset to the first prompt, those of all cores."""
+    known = symbols(board.elf)
+    missing = [name for name in (PROMPT_SYMBOL, IMAGE_SYMBOL) if name not in known]
+    if missing:
+        raise BenchError(f"{board.elf} does not define {', '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
+        boot = kernel_args(board.kernel)
+        with Qemu(board, boot, icount=True, extra=extra), Gdb(stub) as gdb:
+            gdb.run_to(known[PROMPT_SYMBOL])
+            ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
+            rate = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+    return ticks * INSTRUCTIONS_PER_SECOND // rate
+
+
+def row(what: str, value: int, limit: int) -> bool:
+    """Prints one figure beside its bar; whether it holds."""
+    verdict = "ok" if value <= limit else "OVER"
+    print(f"{what:44} {value:>12,}  (bar {limit:,}) {verdict}", flush=True)
+    return value <= limit
+
+
+def measure() -> bool:
+    good = True
+    images: dict[str, Path] = {}
+    for name in boards.names():
+        board = boards.load(name)
+        images[board.image] = board.kernel
+        count = boot_instructions(board)
+        good &= row(f"{name}: instructions to the first prompt", count, BOOT_LIMIT)
+    for name, kernel in images.items():
+        data = kernel.read_bytes()
+        good &= row(f"{name}: bytes of kernel8.img", len(data), IMAGE_LIMIT)
+        print(f"{name}: sha256 {hashlib.sha256(data).hexdigest()}")
+    return good
+
+
+def main(_: Namespace) -> int:
+    try:
+        return OK if measure() else FAILED
+    except (BenchError, GdbError, QemuError, OSError) as exc:
+        complain(str(exc))
+        return USAGE
+    finally:
+        sys.stdout.flush()
