@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""A booted board for tests: an emulated one, or the real one on a serial line.
+
+Every machine of the emulator and target tests is made by boot() or attach(). Images come from
+build/<image>/, or from $PIMEM_BUILD/<image>/; nothing else is shared between tests, so they may
+run in several processes at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pimem import BUILD, boards
+from pimem.boards import Board
+from pimem.link import BANNER, PROMPT, BoardCrash, BoardError, Link, NoAnswer, to_text
+from pimem.qemu import Qemu, kernel_args
+
+BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
+PIS = ("RPI3", "RPI4")
+BOOT_SECONDS = 60.0
+FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
+
+
+def image_folder(board: Board) -> Path:
+    return Path(os.environ.get("PIMEM_BUILD", BUILD)) / board.image
+
+
+def kernel(board: Board) -> Path:
+    """The raw image of a board; its absence is an error, never a reason to skip."""
+    path = image_folder(board) / "kernel8.img"
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}: `make images` builds it")
+    return path
+
+
+def elf(board: Board) -> Path:
+    return kernel(board).with_name("firmware.elf")
+
+
+@dataclass
+class Machine:
+    """One board that has booted, its link in the raw REPL."""
+
+    board: Board
+    link: Link
+    report: str = ""  # what it printed before the banner
+    qemu: Qemu | None = None  # None: a real board
+    lost: bool = False  # it crashed, or does not answer
+
+    @property
+    def name(self) -> str:
+        return self.board.name
+
+    def exec(self, code: str, timeout: float | None = None) -> str:
+        """Runs a script and returns its output; its traceback is raised as ScriptError."""
+        try:
+            return self.link.run(code, silence=timeout)
+        except (BoardCrash, NoAnswer):
+            self.lost = True
+            raise
+
+    def eval(self, expression: str, setup: str = "", timeout: float | None = None) -> Any:
+        """The value of an expression, sent as JSON (tuples arrive as lists)."""
+        code = f"{setup}\nimport json\nprint('\\x1e' + json.dumps({expression}))\n"
+        return json.loads(self.exec(code, timeout).rpartition("\x1e")[2])
+
+    def free_frames(self) -> int:
+        return int(self.exec(FREE))
+
+    def soft_reset(self) -> str:
+        """Ctrl-D; what was printed until the raw REPL was back."""
+        return to_text(self.link.soft_reset())
+
+    def emulated(self) -> Qemu:
+        if self.qemu is None:
+            raise RuntimeError(f"{self.name} is a real board")
+        return self.qemu
+
+    def close(self) -> None:
+        self.link.close()
+        if self.qemu is not None:
+            self.qemu.close()
+
+
+def start(
+    name: str,
+    args: Sequence[str] | None = None,
+    *,
+    icount: bool = False,
+    board: Board | None = None,
+    extra: Sequence[str] = (),
+    guest_errors: Path | None = None,
+) -> Machine:
+    """An emulated board with power on; nothing has been read from it yet."""
+    board = board or boards.load(name)
+    qemu = Qemu(
+        board,
+        kernel_args(kernel(board)) if args is None else args,
+        icount=icount,
+        extra=extra,
+        guest_errors=guest_errors,
+    )
+    try:
+        link = Link(qemu.pty, ended=qemu.ended)
+        qemu.resume()
+    except BaseException:
+        qemu.close()
+        raise
+    return Machine(board, link, qemu=qemu)
+
+
+def wait_for_prompt(machine: Machine) -> None:
+    """Reads the boot report into `machine.report`, up to the first prompt."""
+    text = machine.link.read_until(BANNER, total=BOOT_SECONDS)
+    machine.report = to_text(text[: -len(BANNER)] + b"\n")
+    machine.link.read_until(PROMPT, total=BOOT_SECONDS)
+
+
+def boot(name: str, args: Sequence[str] | None = None, **options: Any) -> Machine:
+    """Like start(), then waits for the prompt and enters the raw REPL."""
+    machine = start(name, args, **options)
+    try:
+        wait_for_prompt(machine)
+        machine.link.enter_raw_repl()
+    except BoardError as exc:
+        errors = machine.emulated().said()
+        machine.close()
+        text = getattr(exc, "text", "")
+        raise RuntimeError(f"{name} did not boot: {exc}\n{errors}\n{text}") from exc
+    except BaseException:
+        machine.close()
+        raise
+    return machine
+
+
+def attach(name: str, port: str) -> Machine:
+    """The real board at the other end of a serial line."""
+    link = Link(port)
+    link.enter_raw_repl()
+    link.soft_reset()
+    return Machine(boards.load(name), link)
+
+
+@contextlib.contextmanager
+def booted(name: str, args: Sequence[str] | None = None, **options: Any) -> Iterator[Machine]:
+    machine = boot(name, args, **options)
+    try:
+        yield machine
+    finally:
+        machine.close()

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the target tests: the same scripts on every emulated board, or on a real one.
+
+pytest tests/target                               RPI3, RPI4 and QEMU_VIRT in QEMU
+pytest tests/target --board RPI4                  one of them
+pytest tests/target --board RPI4 --port /dev/...  a real one
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import rig
+from pimem.link import BoardError
+
+
+class Keeper:
+    """Keeps one board running for many tests, and starts it again after a crash."""
+
+    def __init__(self, name: str, port: str | None) -> None:
+        self.name = name
+        self.port = port
+        self.machine: rig.Machine | None = None
+        self.free = 0  # frames, after a soft reset with nothing done
+
+    def get(self) -> rig.Machine:
+        if self.machine is None:
+            if self.port:
+                self.machine = rig.attach(self.name, self.port)
+            else:
+                self.machine = rig.boot(self.name)
+            self.machine.soft_reset()
+            self.free = self.machine.free_frames()
+        return self.machine
+
+    def settle(self) -> None:
+        """After a test: everything it took must come back with a soft reset."""
+        if self.machine is None:
+            return
+        if self.machine.lost:
+            self.drop()
+            return
+        try:
+            self.machine.link.enter_raw_repl()
+            printed = self.machine.soft_reset()
+            free = self.machine.free_frames()
+        except BoardError:
+            self.drop()
+            raise
+        if free != self.free:
+            self.drop()
+            pytest.fail(f"{self.free} frames were free before the test, {free} are after it")
+        assert "leaked" not in printed, printed
+
+    def drop(self) -> None:
+        if self.machine is not None:
+            self.machine.close()
+            self.machine = None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "keeper" in metafunc.fixturenames:
+        only = metafunc.config.getoption("--board")
+        names = [only] if only else list(rig.BOARDS)
+        metafunc.parametrize("keeper", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
+    keeper = Keeper(request.param, request.config.getoption("--port"))
+    yield keeper
+    keeper.drop()
+
+
+@pytest.fixture
+def board(keeper: Keeper, request: pytest.FixtureRequest) -> Iterator[rig.Machine]:
+    """A board in the raw REPL that has just been reset."""
+    if keeper.port and request.node.get_closest_marker("emulator"):
+        pytest.skip(f"needs the emulator, and this is a real board on {keeper.port}")
+    yield keeper.get()
+    keeper.settle()
+
+
+@pytest.fixture
+def fresh(keeper: Keeper) -> Iterator[rig.Machine]:
+    """An emulated board of its own that has just booted, for tests that break it."""
+    if keeper.port:
+        pytest.skip(f"needs an emulated board of its own, and this is one on {keeper.port}")
+    with rig.booted(keeper.name) as machine:
+        yield machine
+
+
+@pytest.fixture
+def counted(keeper: Keeper) -> Iterator[rig.Machine]:
+    """The same, with a clock that counts instructions: 16 a tick of CNTVCT."""
+    if keeper.port:
+        pytest.skip(f"counts instructions in the emulator, and this is a board on {keeper.port}")
+    with rig.booted(keeper.name, icount=True) as machine:
+        yield machine
