@@ -87,27 +87,27 @@ MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_boot_ticks_obj, boot_ticks);
 
 // --- where things are ---
 
-static void add_section(mp_obj_t list, qstr name, uint64_t va, const char *link, uint64_t size, qstr prot) {
+static void add_section(mp_obj_t list, const char *name, uint64_t va, const char *link, uint64_t size, qstr prot) {
     mp_obj_t items[] = {
-        MP_OBJ_NEW_QSTR(name), bind_new_u64(va), bind_new_u64(boot_image_pa(link)), bind_new_u64(size),
+        bind_new_text(name), bind_new_u64(va), bind_new_u64(boot_image_pa(link)), bind_new_u64(size),
         MP_OBJ_NEW_QSTR(prot),
     };
     mp_obj_list_append(list, mp_obj_new_tuple(MP_ARRAY_SIZE(items), items));
 }
 
-static void add_image_section(mp_obj_t list, qstr name, const char *start, const char *end, qstr prot) {
+static void add_image_section(mp_obj_t list, const char *name, const char *start, const char *end, qstr prot) {
     add_section(list, name, (uintptr_t)start, start, end - start, prot);
 }
 
 // The image in address order. Stacks are used in windows of their own, not where they were linked.
 static mp_obj_t sections(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
-    add_image_section(list, MP_QSTR_text, __text_start, __text_end, MP_QSTR_rx);
-    add_image_section(list, MP_QSTR_rodata, __rodata_start, __rodata_end, MP_QSTR_r);
-    add_image_section(list, MP_QSTR_data, __data_start, __rw_end, MP_QSTR_rw);
-    add_section(list, MP_QSTR_thread_space_stack, LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE,
+    add_image_section(list, "text", __text_start, __text_end, MP_QSTR_rx);
+    add_image_section(list, "rodata", __rodata_start, __rodata_end, MP_QSTR_r);
+    add_image_section(list, "data", __data_start, __rw_end, MP_QSTR_rw);
+    add_section(list, "thread stack", LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE,
         __thread_stack_start, LAYOUT_THREAD_STACK_SIZE, MP_QSTR_rw);
-    add_section(list, MP_QSTR_exception_space_stack, LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE,
+    add_section(list, "exception stack", LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE,
         __exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE, MP_QSTR_rw);
     return list;
 }
