@@ -131,7 +131,7 @@ class Step(NamedTuple):
 
     level: int
     table: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides the method, there too
     descriptor: int
     kind: Literal["invalid", "table", "block", "page"]
     pa: int | None  # of the next table, block or page
