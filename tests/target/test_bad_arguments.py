@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bad arguments: each call is refused by an exception that names the value, and changes nothing."""
+"""Bad arguments: an exception names the value, nothing changes, and the REPL goes on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import space_lib
-from pimem.link import BoardCrash
 from rig import Machine
 from space_lib import EBUSY, EEXIST, EFAULT, ENOMEM, EPERM, ERANGE, ask
+
+from pimem.link import BoardCrash
 
 nothing_left = space_lib.nothing_left
 
@@ -91,7 +92,7 @@ HEAPS = [
     ("ramdisk('big')", "TypeError", "str"),
 ]
 
-# `space` maps `f` (4 frames) at VA, readable and writable; `x` 'rx' at VA + 2 MiB and 'r' at VA + 8 MiB.
+# `space` maps `f` (4 frames) 'rw' at VA; `x` 'rx' at VA + 2 MiB and 'r' at VA + 8 MiB.
 SPACES = [
     ("space.map(VA + 1, f)", "ValueError", ODD),
     ("space.map(-4096, f)", "ValueError", "-4096"),
