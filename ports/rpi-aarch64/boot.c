@@ -5,6 +5,7 @@
 
 #include <libfdt.h>
 
+#include "aarch64/cpu.h"
 #include "aarch64/exception.h"
 #include "arch_mmu.h"
 #include "boot.h"
@@ -110,11 +111,11 @@ static void park_cores(void) {
         page[i] = code[i];
     }
     volatile uint64_t *slots = (volatile uint64_t *)soc_mmio(SPIN_TABLE_SLOTS);
-    __asm volatile ("dsb sy" ::: "memory");
+    cpu_send_event(); // its barrier: the loop is there before anybody is sent to it
     for (unsigned core = 1; core < PI_CORES; ++core) {
         slots[core] = PARKING_PAGE;
     }
-    __asm volatile ("dsb sy\n\tsev" ::: "memory");
+    cpu_send_event();
 }
 
 // Called by start.S: x0 as the firmware passed it, the counter at the first instruction, the
@@ -130,6 +131,6 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     find_memory();
     park_cores();
     memory_system_init(&boot_info);
-    __asm volatile ("msr DAIFClr, #2" ::: "memory"); // IRQ: from here on the console receives
+    cpu_irq_enable(); // from here on the console receives
     main_loop();
 }

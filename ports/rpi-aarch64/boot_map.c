@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "aarch64/cpu.h"
 #include "boot_map.h"
 #include "descriptor.h"
 #include "layout.h"
@@ -33,8 +34,8 @@ static unsigned boot_tables_used;
 
 static uint64_t *new_table(void) {
     // Running out is a mistake in BOOT_TABLES: stop where a debugger can see it.
-    while (boot_tables_used == BOOT_TABLES) {
-        __asm volatile ("wfi");
+    if (boot_tables_used == BOOT_TABLES) {
+        cpu_stop();
     }
     return boot_tables[boot_tables_used++]; // .bss: cleared already
 }
@@ -118,17 +119,6 @@ static void map_dtb(uint64_t *root) {
     map(root, LAYOUT_DTB, start, end - start, RAM_RO);
 }
 
-// What was written with caches off must not be hidden by lines that a previous stage left in them.
-static void invalidate_caches(uint64_t start, uint64_t end) {
-    uint64_t ctr;
-    __asm volatile ("mrs %0, CTR_EL0" : "=r" (ctr));
-    uint64_t line = (uint64_t)4 << ((ctr >> 16) & 15);
-    for (uint64_t pa = mem_align_down(start, line); pa < end; pa += line) {
-        __asm volatile ("dc ivac, %0" :: "r" (pa) : "memory");
-    }
-    __asm volatile ("dsb sy" ::: "memory");
-}
-
 boot_map_t *boot_map_build(uint64_t x0, uint64_t image_pa) {
     soc_init();
     uint64_t image_end = (uintptr_t)__image_end;
@@ -153,14 +143,13 @@ boot_map_t *boot_map_build(uint64_t x0, uint64_t image_pa) {
     uint64_t *lower = new_table();
     map(lower, (uintptr_t)__head_start, (uintptr_t)__head_start, __head_end - __head_start, RAM_RX);
 
-    uint64_t mmfr0;
-    __asm volatile ("mrs %0, ID_AA64MMFR0_EL1" : "=r" (mmfr0));
     boot_map.mair = DESC_MAIR_VALUE;
-    boot_map.tcr = desc_tcr_value(mmfr0 & 15);
+    boot_map.tcr = desc_tcr_value(cpu_pa_range());
     boot_map.ttbr0 = (uintptr_t)lower;
     boot_map.ttbr1 = (uintptr_t)upper;
     boot_map.empty_root = (uintptr_t)new_table();
-    invalidate_caches((uintptr_t)__data_start, image_end);
+    // What was written here must not be hidden by lines that a previous stage left in the caches.
+    cpu_invalidate_cache((uintptr_t)__data_start, image_end);
     return &boot_map;
 }
 
@@ -171,7 +160,7 @@ static void put(const char *s) {
     for (; *s != '\0'; ++s) {
         *data = (uint8_t)*s;
         for (unsigned i = 0; i < 10000; ++i) {
-            __asm volatile ("yield");
+            cpu_pause();
         }
     }
 }
@@ -193,7 +182,5 @@ void boot_exception(uint64_t esr, uint64_t elr, uint64_t far) {
     put("\",\"far\":\"0x");
     put_hex(far);
     put("\"}\r\n");
-    for (;;) {
-        __asm volatile ("wfi");
-    }
+    cpu_stop();
 }

@@ -5,6 +5,7 @@
 
 #include "py/mpprint.h"
 
+#include "aarch64/cpu.h"
 #include "aarch64/exception.h"
 #include "arch_mmu.h"
 #include "boot.h"
@@ -127,9 +128,7 @@ static void __attribute__((noreturn)) stop(void) {
         uart_flush();
         board_reset();
     }
-    for (;;) {
-        __asm volatile ("wfi");
-    }
+    cpu_stop();
 }
 
 void crash_report(const exception_frame_t *frame, const char *why) {

@@ -10,7 +10,7 @@
 #include "shared/readline/readline.h"
 #include "shared/runtime/pyexec.h"
 
-#include "aarch64/exception.h"
+#include "aarch64/cpu.h"
 #include "layout.h"
 #include "machine_pin.h"
 #include "main.h"
@@ -82,6 +82,5 @@ void main_loop(void) {
 // An exception with nobody to catch it: a mistake in this port, since the REPL catches everything.
 void nlr_jump_fail(void *val) {
     mp_printf(&mp_plat_print, "uncaught exception %p\n", val);
-    __asm volatile ("brk #1");
-    __builtin_unreachable();
+    cpu_breakpoint();
 }

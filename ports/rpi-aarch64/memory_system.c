@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "aarch64/cpu.h"
 #include "arch_mmu.h"
 #include "boot_map.h"
 #include "descriptor.h"
@@ -100,9 +101,7 @@ static int take_boot_frames(const boot_info_t *info) {
 static void init_spaces(const boot_info_t *info) {
     memory_system_t *m = &memory_system;
     mem_source_t source = {m, source_alloc, source_free, LAYOUT_LINEAR};
-    uint64_t mmfr0;
-    __asm volatile ("mrs %0, ID_AA64MMFR0_EL1" : "=r" (mmfr0));
-    spaces_init(&m->spaces, &source, desc_pa_limit(mmfr0 & 15));
+    spaces_init(&m->spaces, &source, desc_pa_limit(cpu_pa_range()));
     pool_init(&m->heap_pool, &m->spaces.source, sizeof(memory_heap_t));
     for (size_t i = 0; i < m->frames.n_banks; ++i) {
         spaces_add_ram(&m->spaces, m->frames.banks[i].start, m->frames.banks[i].end);

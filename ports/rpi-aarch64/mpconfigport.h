@@ -94,15 +94,6 @@ void gc_port_free_area(void *area);
 void mp_hal_wait_event(int timeout_ms);
 uint32_t mp_hal_random_seed(void);
 
-static inline uint64_t mp_hal_irq_save(void) {
-    uint64_t daif;
-    __asm volatile ("mrs %0, DAIF\n\tmsr DAIFSet, #2" : "=r" (daif) :: "memory");
-    return daif;
-}
-
-static inline void mp_hal_irq_restore(uint64_t daif) {
-    __asm volatile ("msr DAIF, %0" :: "r" (daif) : "memory");
-}
-
-#define MICROPY_BEGIN_ATOMIC_SECTION()      mp_hal_irq_save()
-#define MICROPY_END_ATOMIC_SECTION(state)   mp_hal_irq_restore(state)
+#include "aarch64/cpu.h"
+#define MICROPY_BEGIN_ATOMIC_SECTION()      cpu_irq_save()
+#define MICROPY_END_ATOMIC_SECTION(state)   cpu_irq_restore(state)

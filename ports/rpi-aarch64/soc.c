@@ -2,6 +2,7 @@
 // The table of SoCs. Sources of the addresses: the SoCs' device trees in Linux and Broadcom's
 // peripheral documents, in the low-peripheral mode that the firmware uses by default.
 
+#include "aarch64/cpu.h"
 #include "drivers/bcm2836_intc.h"
 #include "soc.h"
 
@@ -55,6 +56,7 @@ static const soc_t table[] = {
         .gpio_count = 54,
         .gpio_pulls_2711 = false,
         .ram_start = 0,
+        .ram_reserve = 0x01000000, // the peripherals
         .ram_size = 0x1c000000, // the smallest board's: Zero 2 W, 512 MiB less VideoCore's 64
         .stub_end = 0x80000,
         .windows = {
@@ -88,14 +90,9 @@ static const soc_t table[] = {
     },
 };
 
-static uint32_t midr_part(void) {
-    uint64_t midr;
-    __asm__ ("mrs %0, MIDR_EL1" : "=r" (midr));
-    return (uint32_t)(midr >> 4) & 0xfff;
-}
-
 void soc_init(void) {
-    soc = midr_part() == MIDR_PART_CORTEX_A72 ? &table[1] : &table[0];
+    uint32_t part = (uint32_t)(cpu_midr() >> 4) & 0xfff;
+    soc = part == MIDR_PART_CORTEX_A72 ? &table[1] : &table[0];
 }
 
 #endif // BOARD_QEMU_VIRT

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The few CPU instructions that C code outside this folder needs: interrupt mask, wait for
-// interrupt, barriers and the generic timer's registers. With CPU_FAKE (host tests) they are
-// ordinary functions of tests/host/fake_hardware.c.
+// The few CPU instructions that C code outside this folder needs: interrupt mask, waiting,
+// barriers, identification, device access and the generic timer's registers. With CPU_FAKE (host
+// tests) those that drivers use are ordinary functions of tests/host/fake_hardware.c.
 
 #ifndef PORTS_RPI_AARCH64_AARCH64_CPU_H
 #define PORTS_RPI_AARCH64_AARCH64_CPU_H
@@ -63,6 +63,67 @@ static inline void cpu_timer_set(uint64_t deadline) {
 
 static inline void cpu_timer_stop(void) {
     __asm__ volatile ("msr CNTP_CTL_EL0, xzr\n\tisb" : : : "memory");
+}
+
+// MIDR_EL1: which processor this is.
+static inline uint64_t cpu_midr(void) {
+    uint64_t midr;
+    __asm__ ("mrs %0, MIDR_EL1" : "=r" (midr));
+    return midr;
+}
+
+// ID_AA64MMFR0_EL1.PARange: the physical address size, as desc_tcr_value() takes it.
+static inline unsigned cpu_pa_range(void) {
+    uint64_t mmfr0;
+    __asm__ ("mrs %0, ID_AA64MMFR0_EL1" : "=r" (mmfr0));
+    return mmfr0 & 15;
+}
+
+// Everything before is complete and visible to all observers, then the event that ends WFE is sent.
+static inline void cpu_send_event(void) {
+    __asm__ volatile ("dsb sy\n\tsev" : : : "memory");
+}
+
+// Stops this core. Interrupts still pending or arriving are not handled when they are masked.
+static inline void __attribute__((noreturn)) cpu_stop(void) {
+    for (;;) {
+        __asm__ volatile ("wfi");
+    }
+}
+
+// About one cycle or more, of no other use.
+static inline void cpu_pause(void) {
+    __asm__ volatile ("yield");
+}
+
+// A breakpoint exception, which ends as a crash report.
+static inline void __attribute__((noreturn)) cpu_breakpoint(void) {
+    __asm__ volatile ("brk #1");
+    __builtin_unreachable();
+}
+
+// Drops the data cache lines of [start, end) without writing them back, down to memory. Only for
+// memory that was written with the caches off, where an older line would hide it.
+static inline void cpu_invalidate_cache(uint64_t start, uint64_t end) {
+    uint64_t ctr;
+    __asm__ ("mrs %0, CTR_EL0" : "=r" (ctr));
+    uint64_t line = (uint64_t)4 << ((ctr >> 16) & 15); // CTR_EL0.DminLine: log2 of words
+    for (uint64_t address = start & ~(line - 1); address < end; address += line) {
+        __asm__ volatile ("dc ivac, %0" : : "r" (address) : "memory");
+    }
+    __asm__ volatile ("dsb sy" : : : "memory");
+}
+
+// One plain LDR/STR each: the compiler may otherwise use forms with write-back, which a hypervisor
+// (and QEMU's trap decoding) cannot emulate. Ordering is described in drivers/mmio.h.
+static inline uint32_t cpu_device_read(uintptr_t address) {
+    uint32_t value;
+    __asm__ volatile ("ldr %w0, [%1]\n\tdmb oshld" : "=r" (value) : "r" (address) : "memory");
+    return value;
+}
+
+static inline void cpu_device_write(uintptr_t address, uint32_t value) {
+    __asm__ volatile ("dmb osh\n\tstr %w0, [%1]" : : "r" (value), "r" (address) : "memory");
 }
 
 #endif // CPU_FAKE

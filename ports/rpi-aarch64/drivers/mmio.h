@@ -19,16 +19,14 @@ void mmio_write(uintptr_t address, uint32_t value);
 
 #else
 
-// One plain LDR/STR each, written in assembly: the compiler may otherwise use forms with
-// write-back, which a hypervisor (and QEMU's trap decoding) cannot emulate.
+#include "../aarch64/cpu.h"
+
 static inline uint32_t mmio_read(uintptr_t address) {
-    uint32_t value;
-    __asm__ volatile ("ldr %w0, [%1]\n\tdmb oshld" : "=r" (value) : "r" (address) : "memory");
-    return value;
+    return cpu_device_read(address);
 }
 
 static inline void mmio_write(uintptr_t address, uint32_t value) {
-    __asm__ volatile ("dmb osh\n\tstr %w0, [%1]" : : "r" (value), "r" (address) : "memory");
+    cpu_device_write(address, value);
 }
 
 #endif // MMIO_FAKE
