@@ -73,7 +73,7 @@ void main_loop(void) {
         repl();
         run_exit_hook();
         mp_printf(&mp_plat_print, "MPY: soft reboot\n");
-        machine_pin_deinit();
+        machine_deinit();
         memory_binding_deinit(); // runs the finalisers, then takes back what is left
         mp_deinit();
     }

@@ -34,7 +34,6 @@ enum {
 static bool soft_reset;
 
 // Called at soft reset, before MicroPython is torn down.
-void machine_deinit(void);
 void machine_deinit(void) {
     soft_reset = true;
     machine_pin_deinit();

@@ -35,4 +35,7 @@ static inline void mp_hal_delay_us_fast(mp_uint_t us) {
 uint64_t mp_hal_time_ns(void);
 void mp_hal_set_time_ns(uint64_t ns);
 
+// Puts pins back and notes the soft reset for machine.reset_cause() (modmachine_port.c).
+void machine_deinit(void);
+
 #endif // PORTS_RPI_AARCH64_MPHALPORT_H
