@@ -31,6 +31,8 @@ PYTEST := .venv/bin/python -m pytest
 # The host libraries under test are built with the address sanitiser, whose run-time has to be
 # in the process from its start.
 SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0
+# As many jobs as cores, unless make was told a number.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
@@ -59,7 +61,7 @@ setup:
 
 # image-RPI, image-QEMU_VIRT
 image-%: setup
-	@$(MAKE) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(CURDIR)/build/$* \
+	@$(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(CURDIR)/build/$* \
 		MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
 		CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS) </dev/null >&2
 
