@@ -102,7 +102,7 @@ static void find_memory(void) {
 // parking page: QEMU's polling loop costs a host core each, and ours is known to be inert.
 static void park_cores(void) {
     extern char parking_loop[], parking_loop_end[];
-    if (soc->stub_end == soc->ram_start || boot_info.entry_el == 3 || boot_fdt_uses_psci(&boot_info)) {
+    if (soc->stub_end == soc->ram_start || boot_info.entry_el == 3 || boot_info.uses_psci) {
         return;
     }
     volatile uint32_t *page = (volatile uint32_t *)soc_mmio(PARKING_PAGE);

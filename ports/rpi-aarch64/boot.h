@@ -37,6 +37,7 @@ typedef struct _boot_info_t {
     uint64_t prompt_ticks;      // and when the REPL first waited for input; 0 before
     unsigned entry_el;
     unsigned cores;             // cores the machine has; only one runs
+    bool uses_psci;             // they are started by firmware calls, not by the spin table
 } boot_info_t;
 
 extern boot_info_t boot_info;
@@ -46,12 +47,8 @@ extern boot_info_t boot_info;
 // to BOOT_NAME_SIZE - 1 bytes.
 void boot_reserve(uint64_t start, uint64_t end, const char *name);
 
-// Reads RAM banks, reservations, model and core count from the device tree at info->dtb.
-// Returns false, with nothing changed, when the blob has no usable memory node.
+// Reads RAM banks, reservations, model and cores from the device tree at info->dtb, whose header
+// has been checked. Returns false when it has no usable memory node.
 bool boot_fdt_read(boot_info_t *info);
-
-// True when the device tree starts the other cores through firmware calls (PSCI), so that the
-// words of the spin table must not be touched.
-bool boot_fdt_uses_psci(const boot_info_t *info);
 
 #endif // PORTS_RPI_AARCH64_BOOT_H

@@ -53,17 +53,12 @@ static void add_reserved(uint64_t start, uint64_t size, void *name) {
 }
 
 // Memory nodes are called "memory" or "memory@…", and there may be several.
-static void read_memory(boot_info_t *info) {
-    int node;
-    fdt_for_each_subnode(node, info->dtb, ROOT) {
-        int length;
-        const char *type = fdt_getprop(info->dtb, node, "device_type", &length);
-        const char *name = fdt_get_name(info->dtb, node, NULL);
-        bool by_name = name != NULL && strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@');
-        if (by_name || (type != NULL && strcmp(type, "memory") == 0)) {
-            each_reg(info->dtb, node, ROOT, add_bank, info);
-        }
+static bool is_memory(const void *dtb, int node, const char *name) {
+    if (strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@')) {
+        return true;
     }
+    const char *type = fdt_getprop(dtb, node, "device_type", NULL);
+    return type != NULL && strcmp(type, "memory") == 0;
 }
 
 // /memreserve/ entries of the blob's header.
@@ -79,11 +74,7 @@ static void read_memreserve_block(const void *dtb) {
 
 // Children of /reserved-memory that have a place ("reg"); those with a size only are for an
 // operating system to place, and are ignored.
-static void read_reserved_memory(const void *dtb) {
-    int parent = fdt_path_offset(dtb, "/reserved-memory");
-    if (parent < 0) {
-        return;
-    }
+static void read_reserved_memory(const void *dtb, int parent) {
     int node;
     fdt_for_each_subnode(node, dtb, parent) {
         const char *name = fdt_get_name(dtb, node, NULL);
@@ -109,11 +100,7 @@ static uint64_t chosen_number(const void *dtb, int chosen, const char *name) {
     return cursor == NULL || (length != 4 && length != 8) ? 0 : read_cells(&cursor, length / 4);
 }
 
-static void read_initrd(const void *dtb) {
-    int chosen = fdt_path_offset(dtb, "/chosen");
-    if (chosen < 0) {
-        return;
-    }
+static void read_initrd(const void *dtb, int chosen) {
     uint64_t start = chosen_number(dtb, chosen, "linux,initrd-start");
     uint64_t end = chosen_number(dtb, chosen, "linux,initrd-end");
     if (start < end) {
@@ -128,45 +115,41 @@ static void read_model(boot_info_t *info) {
     }
 }
 
-static int first_cpu(const void *dtb) {
-    int cpus = fdt_path_offset(dtb, "/cpus");
-    return cpus < 0 ? cpus : fdt_first_subnode(dtb, cpus);
-}
-
-static void count_cores(boot_info_t *info) {
-    int node = first_cpu(info->dtb);
+// Cores, and whether they are started by firmware calls.
+static void read_cpus(boot_info_t *info, int cpus) {
     unsigned cores = 0;
-    for (; node >= 0; node = fdt_next_subnode(info->dtb, node)) {
+    int node;
+    fdt_for_each_subnode(node, info->dtb, cpus) {
         const char *type = fdt_getprop(info->dtb, node, "device_type", NULL);
+        const char *method = fdt_getprop(info->dtb, node, "enable-method", NULL);
         cores += type != NULL && strcmp(type, "cpu") == 0;
+        info->uses_psci |= method != NULL && strcmp(method, "psci") == 0;
     }
     info->cores = cores != 0 ? cores : info->cores;
 }
 
+// One pass over the root's children, since finding a node means reading all before it. libfdt
+// checks the bounds of every access, so a damaged blob gives wrong values at worst.
 bool boot_fdt_read(boot_info_t *info) {
-    if (fdt_check_full(info->dtb, info->dtb_size) != 0) {
-        return false;
-    }
-    read_memory(info);
-    if (info->ram_count == 0) {
-        return false;
-    }
-    read_memreserve_block(info->dtb);
-    read_reserved_memory(info->dtb);
-    read_root_memreserve(info->dtb);
-    read_initrd(info->dtb);
-    read_model(info);
-    count_cores(info);
-    return true;
-}
-
-bool boot_fdt_uses_psci(const boot_info_t *info) {
-    int node = info->dtb != NULL ? first_cpu(info->dtb) : -1;
-    for (; node >= 0; node = fdt_next_subnode(info->dtb, node)) {
-        const char *method = fdt_getprop(info->dtb, node, "enable-method", NULL);
-        if (method != NULL && strcmp(method, "psci") == 0) {
-            return true;
+    const void *dtb = info->dtb;
+    int node;
+    fdt_for_each_subnode(node, dtb, ROOT) {
+        const char *name = fdt_get_name(dtb, node, NULL);
+        if (name == NULL) {
+            return false;
+        }
+        if (is_memory(dtb, node, name)) {
+            each_reg(dtb, node, ROOT, add_bank, info);
+        } else if (strcmp(name, "reserved-memory") == 0) {
+            read_reserved_memory(dtb, node);
+        } else if (strcmp(name, "chosen") == 0) {
+            read_initrd(dtb, node);
+        } else if (strcmp(name, "cpus") == 0) {
+            read_cpus(info, node);
         }
     }
-    return false;
+    read_memreserve_block(dtb);
+    read_root_memreserve(dtb);
+    read_model(info);
+    return info->ram_count != 0;
 }
