@@ -6,6 +6,7 @@
 #include "py/mphal.h"
 
 #include "aarch64/exception.h"
+#include "aarch64/sysreg.h"
 #include "arch_mmu.h"
 #include "bind_common.h"
 #include "bind_machine.h"
@@ -143,25 +144,21 @@ mp_obj_t bind_machine_layout(void) {
 
 // --- the processor ---
 
-#define READ(reg) ({ uint64_t value_; __asm volatile ("mrs %0, " #reg : "=r" (value_)); value_; })
-
 static mp_obj_t regs(void) {
-    uint64_t sp;
-    __asm volatile ("mov %0, sp" : "=r" (sp));
     mp_obj_t dict = mp_obj_new_dict(13);
-    bind_store_u64(dict, MP_QSTR_el, READ(CurrentEL) >> 2 & 3);
-    bind_store_u64(dict, MP_QSTR_ttbr0, READ(TTBR0_EL1));
-    bind_store_u64(dict, MP_QSTR_ttbr1, READ(TTBR1_EL1));
-    bind_store_u64(dict, MP_QSTR_tcr, READ(TCR_EL1));
-    bind_store_u64(dict, MP_QSTR_mair, READ(MAIR_EL1));
-    bind_store_u64(dict, MP_QSTR_sctlr, READ(SCTLR_EL1));
-    bind_store_u64(dict, MP_QSTR_vbar, READ(VBAR_EL1));
-    bind_store_u64(dict, MP_QSTR_midr, READ(MIDR_EL1));
-    bind_store_u64(dict, MP_QSTR_mpidr, READ(MPIDR_EL1));
-    bind_store_u64(dict, MP_QSTR_cntfrq, READ(CNTFRQ_EL0));
-    bind_store_u64(dict, MP_QSTR_daif, READ(DAIF));
-    bind_store_u64(dict, MP_QSTR_spsel, READ(SPSel));
-    bind_store_u64(dict, MP_QSTR_sp, sp);
+    bind_store_u64(dict, MP_QSTR_el, SYSREG_READ(CurrentEL) >> 2 & 3);
+    bind_store_u64(dict, MP_QSTR_ttbr0, SYSREG_READ(TTBR0_EL1));
+    bind_store_u64(dict, MP_QSTR_ttbr1, SYSREG_READ(TTBR1_EL1));
+    bind_store_u64(dict, MP_QSTR_tcr, SYSREG_READ(TCR_EL1));
+    bind_store_u64(dict, MP_QSTR_mair, SYSREG_READ(MAIR_EL1));
+    bind_store_u64(dict, MP_QSTR_sctlr, SYSREG_READ(SCTLR_EL1));
+    bind_store_u64(dict, MP_QSTR_vbar, SYSREG_READ(VBAR_EL1));
+    bind_store_u64(dict, MP_QSTR_midr, SYSREG_READ(MIDR_EL1));
+    bind_store_u64(dict, MP_QSTR_mpidr, SYSREG_READ(MPIDR_EL1));
+    bind_store_u64(dict, MP_QSTR_cntfrq, SYSREG_READ(CNTFRQ_EL0));
+    bind_store_u64(dict, MP_QSTR_daif, SYSREG_READ(DAIF));
+    bind_store_u64(dict, MP_QSTR_spsel, SYSREG_READ(SPSel));
+    bind_store_u64(dict, MP_QSTR_sp, sysreg_sp());
     return dict;
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_regs_obj, regs);
