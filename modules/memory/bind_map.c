@@ -59,11 +59,11 @@ static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request)
 static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_memory, ARG_size, ARG_prot, ARG_memtype };
     static const mp_arg_t allowed[] = {
-        {MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-        {MP_QSTR_frames_or_pa, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-        {MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-        {MP_QSTR_prot, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_rw)}},
-        {MP_QSTR_memtype, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_normal)}},
+        { MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_frames_or_pa, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_prot, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_rw)} },
+        { MP_QSTR_memtype, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_normal)} },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
@@ -119,8 +119,8 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj, 4, 4, protect);
 static mp_obj_t compact(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_size };
     static const mp_arg_t allowed[] = {
-        {MP_QSTR_va, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
-        {MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE}},
+        { MP_QSTR_va, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);

@@ -212,22 +212,22 @@ static mp_obj_t show(mp_obj_t self) {
 static MP_DEFINE_CONST_FUN_OBJ_1(show_obj, show);
 
 static const mp_rom_map_elem_t locals_table[] = {
-    {MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj)},
-    {MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&enter_obj)},
-    {MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&leave_obj)},
-    {MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&activate_obj)},
-    {MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&close_obj)},
-    {MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&bind_map_compact_obj)},
-    {MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&bind_map_map_obj)},
-    {MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&bind_walk_mappings_obj)},
-    {MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj)},
-    {MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj)},
-    {MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&show_obj)},
-    {MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj)},
-    {MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj)},
-    {MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&bind_walk_walk_obj)},
-    {MP_ROM_QSTR(MP_QSTR__boot_map), MP_ROM_PTR(&bind_map_boot_map_obj)},
-    {MP_ROM_QSTR(MP_QSTR__reserve), MP_ROM_PTR(&bind_map_reserve_obj)},
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&leave_obj) },
+    { MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&activate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&close_obj) },
+    { MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&bind_map_compact_obj) },
+    { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&bind_map_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&bind_walk_mappings_obj) },
+    { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj) },
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&show_obj) },
+    { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj) },
+    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&bind_walk_walk_obj) },
+    { MP_ROM_QSTR(MP_QSTR__boot_map), MP_ROM_PTR(&bind_map_boot_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR__reserve), MP_ROM_PTR(&bind_map_reserve_obj) },
 };
 static MP_DEFINE_CONST_DICT(locals, locals_table);
 
