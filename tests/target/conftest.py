@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 import rig
+
 from pimem.link import BoardError
 
 

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from pimem.link import ScriptError
 from rig import Machine
+
+from pimem.link import ScriptError
 
 RUN = "import memory\nmemory.selftest()"
 
