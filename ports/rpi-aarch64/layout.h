@@ -21,7 +21,7 @@
 #define LAYOUT_STACKS_SIZE      0x0000000040000000
 #define LAYOUT_STACK_GUARD      0x10000
 
-// Kernel heap (the first one, 1 MiB) and further heaps, each between guard pages.
+// The kernel heap (1 MiB), between guard pages.
 #define LAYOUT_HEAP             0xffff008080000000
 #define LAYOUT_HEAP_SIZE        0x0000000040000000
 
@@ -29,7 +29,8 @@
 #define LAYOUT_DTB              0xffff0080c0000000
 #define LAYOUT_DTB_SIZE         0x0000000040000000
 
-// Views: where Frames are mapped while Python looks at them as a buffer.
+// Views: where Frames are mapped while Python looks at them as a buffer, and further heaps. No
+// address is used twice before a soft reset, so a stale pointer faults.
 #define LAYOUT_VIEW             0xffff008100000000
 #define LAYOUT_VIEW_SIZE        0x0000001f00000000
 

@@ -28,6 +28,7 @@
 
 // Numbers.
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
+#define MPZ_DIG_SIZE                        (32) // every kernel address is a long integer
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)
 typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;
