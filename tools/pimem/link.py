@@ -19,7 +19,7 @@ import serial
 INTERRUPT, RAW_MODE, FRIENDLY_MODE, END = b"\x03", b"\x01", b"\x02", b"\x04"
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 PROMPT = b">>> "
-BANNER = b"MicroPython v"  # the friendly REPL's first line; what precedes it is the boot report
+BANNER = b"MicroPython "  # the friendly REPL's first line; what precedes it is the boot report
 CRASH_MARK = b"CRASH {"  # begins the last line of a crash report
 REPORT_MARK = b"*** crash"  # begins its first
 
