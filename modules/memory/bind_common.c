@@ -3,8 +3,10 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "py/builtin.h"
 #include "py/mperrno.h"
 #include "py/objint.h"
+#include "py/objtuple.h"
 
 #include "bind_common.h"
 
@@ -166,4 +168,10 @@ void bind_store(mp_obj_t dict, qstr key, mp_obj_t value) {
 
 void bind_store_u64(mp_obj_t dict, qstr key, uint64_t value) {
     bind_store(dict, key, bind_new_u64(value));
+}
+
+mp_obj_t bind_show(qstr picture, mp_obj_t what) {
+    mp_obj_t from = MP_OBJ_NEW_QSTR(picture);
+    mp_obj_t module = mp_import_name(qstr_from_str("memory._show"), mp_obj_new_tuple(1, &from), MP_OBJ_NEW_SMALL_INT(0));
+    return mp_call_function_1(mp_load_attr(module, picture), what);
 }

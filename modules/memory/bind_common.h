@@ -56,4 +56,7 @@ void bind_raise_closed(const char *type, uint64_t address) __attribute__((noretu
 // OSError(EPERM) before the kernel map is in use: until then memory beyond the boot window cannot be reached.
 void bind_need_kernel(void);
 
+// Pictures are policy: calls memory._show.<picture>(what), which frozen Python provides.
+mp_obj_t bind_show(qstr picture, mp_obj_t what);
+
 #endif // MODULES_MEMORY_BIND_COMMON_H

@@ -276,7 +276,13 @@ static mp_obj_t heap_exit(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(heap_exit_obj, 4, 4, heap_exit);
 
+static mp_obj_t heap_show(mp_obj_t self) {
+    return bind_show(MP_QSTR_heap, self);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(heap_show_obj, heap_show);
+
 static const mp_rom_map_elem_t heap_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&heap_show_obj) },
     { MP_ROM_QSTR(MP_QSTR_alloc), MP_ROM_PTR(&bind_block_alloc_obj) },
     { MP_ROM_QSTR(MP_QSTR_realloc), MP_ROM_PTR(&bind_block_realloc_obj) },
     { MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&heap_stats_obj) },

@@ -202,12 +202,9 @@ static mp_obj_t finalise(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(finalise_obj, finalise);
 
-// Pictures are policy: frozen Python draws them.
 static mp_obj_t show(mp_obj_t self) {
     bind_space_get(self);
-    mp_obj_t from = MP_OBJ_NEW_QSTR(MP_QSTR_space);
-    mp_obj_t module = mp_import_name(qstr_from_str("memory._show"), mp_obj_new_tuple(1, &from), MP_OBJ_NEW_SMALL_INT(0));
-    return mp_call_function_1(mp_load_attr(module, MP_QSTR_space), self);
+    return bind_show(MP_QSTR_space, self);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(show_obj, show);
 

@@ -112,6 +112,7 @@ class Heap:
     def walk(self) -> list[tuple[int, int, bool]]:
         """(address, size, used) of each block."""
 
+    def show(self) -> None: ...
     def contains(self, address: int, /) -> bool: ...
     def close(self) -> None:
         """OSError(EBUSY) while blocks are in use, OSError(EPERM) for the kernel heap."""
