@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The frame allocator of modules/memory behind the benchmark's interface.
+
+#include <stdlib.h>
+
+#include "frames.h"
+#include "frames_subject.h"
+
+// Where a Raspberry Pi has the memory that normal requests are served from.
+#define BASE ((mem_pa_t)1 << 30)
+
+static frames_t frames;
+static void *metadata;
+
+static void ours_init(size_t n) {
+    mem_range_t bank = { BASE, BASE + ((mem_pa_t)n << MEM_PAGE_SHIFT) };
+    size_t size = frames_metadata_size(&bank, 1);
+    free(metadata);
+    metadata = aligned_alloc(64, (size + 63) & ~(size_t)63);
+    if (metadata == NULL || frames_init(&frames, &bank, 1, metadata, size) != MEM_OK) {
+        bench_fail("cannot be set up", "ours");
+    }
+}
+
+static size_t ours_alloc(unsigned order) {
+    mem_pa_t pa;
+    int result;
+    if (order == 0) {
+        result = frames_alloc(&frames, 1, NULL, &pa);
+    } else {
+        size_t count = (size_t)1 << order;
+        frames_request_t request = { .align = count, .at = MEM_ADDR_NONE, .below = MEM_ADDR_NONE };
+        result = frames_alloc(&frames, count, &request, &pa);
+    }
+    return result == MEM_OK ? (size_t)((pa - BASE) >> MEM_PAGE_SHIFT) : FRAMES_NONE;
+}
+
+static bool ours_free(size_t frame, unsigned order) {
+    return frames_free(&frames, BASE + ((mem_pa_t)frame << MEM_PAGE_SHIFT), (size_t)1 << order, NULL) == MEM_OK;
+}
+
+const frames_subject_t frames_ours = { "ours", ours_init, ours_alloc, ours_free };
+
+double frames_ours_metadata(size_t n) {
+    mem_range_t bank = { BASE, BASE + ((mem_pa_t)n << MEM_PAGE_SHIFT) };
+    size_t managed = n / 8;
+    return (double)(frames_metadata_size(&bank, 1) - managed) * 8 / (double)n;
+}
