@@ -34,6 +34,7 @@ ICOUNT = ("-icount", "shift=0,sleep=off")
 #: A guest that resets or switches itself off stops the machine, but QEMU stays until close():
 #: when it ends, the kernel throws away what the pty still holds.
 STAY = ("-no-reboot", "-no-shutdown")
+RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
@@ -160,8 +161,15 @@ class Qemu:
 
     def ended(self) -> str | None:
         """Why the guest will never say anything again, or None while it may."""
+        try:
+            self.qmp.notice()
+        except QmpError:  # it closes the connection when it ends, and only then
+            self._process.wait(timeout=10)
         if not self.running():
             return f"QEMU ended with status {self._process.returncode} {self.said()}".strip()
+        changes = [event["event"] for event in self.qmp.events if event["event"] in RUN_STATE]
+        if changes[-1:] != ["STOP"]:
+            return None
         status = self.qmp.execute("query-status")["status"]
         return f"the guest ended in state '{status}'" if status in STOPPED else None
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -20,8 +21,8 @@ class Qmp:
         """Connects as soon as QEMU listens at `path`; gives up early if it is not alive()."""
         self.timeout = timeout
         self.events: list[dict[str, Any]] = []
+        self._buffer = b""
         self._socket = self._connect(path, alive)
-        self._stream = self._socket.makefile("rw", encoding="utf-8")
         self._receive("greeting")
         self.execute("qmp_capabilities")
 
@@ -42,13 +43,25 @@ class Qmp:
             time.sleep(0.01)
 
     def _receive(self, what: str) -> dict[str, Any]:
-        try:
-            line = self._stream.readline()
-        except OSError as exc:
-            raise QmpError(f"{what}: no answer from QEMU: {exc}") from exc
-        if not line:
-            raise QmpError(f"{what}: QEMU closed the connection")
+        while b"\n" not in self._buffer:
+            try:
+                data = self._socket.recv(65536)
+            except OSError as exc:
+                raise QmpError(f"{what}: no answer from QEMU: {exc}") from exc
+            if not data:
+                raise QmpError(f"{what}: QEMU closed the connection")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
+
+    def notice(self) -> None:
+        """Adds the events that have come by now to `events`, without asking QEMU for anything.
+
+        A question is answered only when no processor of the guest is in the middle of writing
+        to a full serial line: whoever has to empty that line must not wait for an answer.
+        """
+        while b"\n" in self._buffer or select.select([self._socket], [], [], 0)[0]:
+            self.events.append(self._receive("events"))
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Runs one command and returns what it returns; events met are kept in `events`."""
@@ -56,8 +69,7 @@ class Qmp:
         if arguments:
             request["arguments"] = arguments
         try:
-            self._stream.write(json.dumps(request) + "\n")
-            self._stream.flush()
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
         except OSError as exc:
             raise QmpError(f"{command}: QEMU is gone: {exc}") from exc
         while True:
@@ -73,5 +85,4 @@ class Qmp:
         return self.execute("human-monitor-command", **{"command-line": line})
 
     def close(self) -> None:
-        self._stream.close()
         self._socket.close()
