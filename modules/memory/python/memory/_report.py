@@ -51,6 +51,14 @@ def report():
     }
 
 
+def active_name():
+    """What is in TTBR0, in words."""
+    space = _memory.active_space()
+    if space is None:
+        return "boot map"
+    return "identity view" if space.name == "identity" else "ASID %d" % space.asid
+
+
 def info():
     """Print the boot report."""
     r = report()
@@ -66,7 +74,7 @@ def info():
         start, end, prot = r["kernel"][name]
         out("kernel   %016x-%016x %s %s\n" % (start, end, prot, name))
     out("TTBR1    %016x  kernel half\n" % r["ttbr1"])
-    out("TTBR0    %016x  identity view\n" % r["ttbr0"])
+    out("TTBR0    %016x  %s\n" % (r["ttbr0"], active_name()))
     h = r["heap"]
     out("heap     %016x-%016x %d of %d bytes free\n" % (h["base"], h["base"] + h["size"], h["free"], h["size"]))
     out("MMU %s, Python at EL%d; memory.info() prints this again\n" % ("on" if r["mmu"] else "OFF", r["el"]))

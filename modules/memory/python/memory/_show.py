@@ -19,10 +19,14 @@ def share(runs, lo, hi):
 
 
 def frames(width=64):
-    """Each line covers 16 MiB times the number of rows it takes; '.' free, '#' used, '+' both, 'r' reserved."""
+    """RAM in at most 16 lines a bank: '.' free, '#' used, '+' both, 'r' reserved."""
+    if width < 1:
+        raise ValueError("width %d is not positive" % width)
     runs = _memory.frames_runs()
-    for start, end in _memory.boot_info()["ram"]:
-        cell = max(4096, ((end - start) // (width * 16) + 4095) & ~4095)
+    banks = _memory.boot_info()["ram"]
+    largest = max([end - start for start, end in banks])
+    cell = (largest // (width * 16) + 4095) & ~4095
+    for start, end in banks:
         for row in range(start, end, cell * width):
             cells = [share(runs, lo, lo + cell) for lo in range(row, min(row + cell * width, end), cell)]
             sys.stdout.write("%012x %s\n" % (row, "".join(cells)))
