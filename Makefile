@@ -10,8 +10,14 @@ endif
 
 # A real board's serial line (make run PORT=/dev/ttyUSB0); without it QEMU stands in.
 PORT ?=
-# Further options of `python -m pimem run`, and of pytest.
+# The card that `make deploy` writes to: a disk (DEVICE=/dev/sdX), or the folder where a card of
+# this project is mounted (MOUNT=/media/...), which gets the new kernel only.
+DEVICE ?=
+MOUNT ?=
+# Further options of `python -m pimem run`, of `image`, of `flash` and of pytest.
 RUN_OPTIONS ?=
+IMAGE_OPTIONS ?=
+FLASH_OPTIONS ?=
 TEST_OPTIONS ?=
 
 # Each of these may name something of your own. They are not exported: set-up is to see only
@@ -37,7 +43,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl test test-host test-micropython bench lint clean distclean help
+.PHONY: setup all images run repl image deploy test test-host test-micropython bench lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -45,6 +51,8 @@ help:
 	@echo '  all               build the image of BOARD: build/$(call image,$(BOARD))/kernel8.img'
 	@echo '  run               boot BOARD; run the script on stdin, or a REPL on a terminal'
 	@echo '  repl              boot BOARD and talk to its REPL'
+	@echo '  image             make the SD card image: build/$(call image,$(BOARD))/sdcard.img(.xz)'
+	@echo '  deploy            write it to a card: DEVICE=/dev/sdX, or MOUNT=/media/... for the kernel only'
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
 	@echo '  test-host         the tests that need no image'
 	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
@@ -74,6 +82,25 @@ run: all
 
 repl: all
 	@$(PIMEM) repl --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
+
+SDCARD = build/$(call image,$(BOARD))/sdcard.img
+
+image: all
+	@$(PIMEM) image --board $(BOARD) $(IMAGE_OPTIONS) </dev/null
+
+ifneq ($(MOUNT),)
+deploy: all
+	@$(PIMEM) flash --board $(BOARD) --update $(MOUNT) $(FLASH_OPTIONS)
+else ifneq ($(DEVICE),)
+deploy: all
+	@$(PIMEM) image --board $(BOARD) $(IMAGE_OPTIONS) </dev/null
+	@$(PIMEM) flash $(SDCARD).xz $(DEVICE) $(FLASH_OPTIONS)
+else
+deploy: setup
+	@$(PIMEM) devices >&2
+	@echo 'deploy: which card? DEVICE=/dev/sdX, or MOUNT=/media/... where one is mounted' >&2
+	@exit 2
+endif
 
 ifeq ($(PORT),)
 test: images

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pimem import __version__, boards
+from pimem import __version__, boards, card_options
+from pimem.exits import INTERRUPTED, CommandError, complain
 
 COMMANDS = {
     "setup": "bootstrap",
@@ -22,12 +23,15 @@ COMMANDS = {
     "repl": "run",
     "conformance": "conformance",
     "bench": "bench",
+    "image": "image",
+    "devices": "devices",
+    "flash": "flash",
 }
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    the script ended with an uncaught exception (its traceback is on stderr)
-  2    usage, or something is missing on this machine
+  1    it failed; of a script: an uncaught exception (its traceback is on stderr)
+  2    usage, refused, or something is missing on this machine
   3    the board crashed, or the machine stopped (the crash report is on stderr)
   4    no answer from the board
   130  interrupted
@@ -72,7 +76,7 @@ def add_conformance_options(command: argparse.ArgumentParser) -> None:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="pimem",
-        description="Boots and talks to bare-metal MicroPython boards, emulated or real.",
+        description="Makes cards for, boots and talks to MicroPython boards, emulated or real.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -89,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
     add_conformance_options(conformance)
     commands.add_parser("bench", help="count instructions and bytes")
+    card_options.add_commands(commands)
     return top
 
 
@@ -100,6 +105,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         return command_main(args.command)(args)
+    except CommandError as exc:
+        complain(str(exc))
+        return exc.code
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read stdout has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

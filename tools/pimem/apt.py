@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -95,23 +96,51 @@ def ensure_lists(say: Callable[[str], None]) -> None:
         call([*root, "apt-get", *LIMITS, *LOCK, "update"])
 
 
-def stanza(kind: str, suites: Sequence[str]) -> str:
+def stanza(kind: str, suites: Sequence[str], components: Sequence[str]) -> str:
     lines = [f"Types: {kind}", f"URIs: {mirror()}", f"Suites: {' '.join(suites)}"]
-    lines.append("Components: main")
+    lines.append(f"Components: {' '.join(components)}")
     if KEYRING.exists():
         lines.append(f"Signed-By: {KEYRING}")
     return "\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class Package:
+    """A binary package as the archive has it."""
+
+    name: str
+    version: str
+    suite: str
+    address: str
+    file_name: str
+    size: int
+    sha256: str
+
+
 class PrivateLists:
     """Package lists of chosen suites in a folder of their own."""
 
-    def __init__(self, folder: Path, kind: str, suites: Sequence[str], *, machine: bool) -> None:
-        """With `machine` the suites come on top of the machine's own; else they stand alone."""
+    def __init__(
+        self,
+        folder: Path,
+        kind: str,
+        suites: Sequence[str],
+        *,
+        machine: bool,
+        components: Sequence[str] = ("main",),
+        architecture: str | None = None,
+    ) -> None:
+        """With `machine` the suites come on top of the machine's own; else they stand alone.
+
+        With an `architecture` nothing counts as installed: the lists are for reading packages
+        of another machine, not for installing here.
+        """
         self.folder = folder
         self.kind = kind
         self.suites = suites
         self.machine = machine
+        self.components = components
+        self.architecture = architecture
 
     def options(self) -> list[str]:
         main = "/etc/apt/sources.list" if self.machine else "/dev/null"
@@ -123,6 +152,13 @@ class PrivateLists:
             # The tree may lie where apt's own user cannot read.
             "APT::Sandbox::User": "root",
         }
+        if self.architecture:
+            settings |= {
+                "APT::Architecture": self.architecture,
+                "APT::Architectures": self.architecture,
+                "Dir::State::status": "/dev/null",
+                "Acquire::Languages": "none",
+            }
         return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
     def update(self, root: Sequence[str] = ()) -> None:
@@ -131,7 +167,7 @@ class PrivateLists:
         parts = self.folder / "parts"
         if self.machine and MACHINE_PARTS.is_dir():
             shutil.copytree(MACHINE_PARTS, parts, dirs_exist_ok=True)
-        (parts / "pimem.sources").write_text(stanza(self.kind, self.suites))
+        (parts / "pimem.sources").write_text(stanza(self.kind, self.suites, self.components))
         call([*root, "apt-get", *LIMITS, *self.options(), "update"])
 
     def upstream_tarball(self, source: str, file_name: str) -> tuple[str, str] | None:
@@ -143,6 +179,23 @@ class PrivateLists:
             if found:
                 return found[1], found[2]
         return None
+
+    def package(self, name: str, version: str) -> Package | None:
+        """Where one version of a binary package is, if the suites have it."""
+        command = ["apt-get", *self.options(), "download", "--print-uris", f"{name}={version}"]
+        listing = call(command, check=False) or ""
+        found = re.search(r"^'(\S+)' (\S+) (\d+) SHA256:(\w+)", listing, re.M)
+        if not found:
+            return None
+        address, file_name, size, sha256 = found.groups()
+        suite = " ".join(self.suites)
+        return Package(name, version, suite, address, file_name, int(size), sha256)
+
+    def dependency(self, name: str) -> tuple[str, str] | None:
+        """(package, version) that the newest version of a meta-package depends on."""
+        command = ["apt-cache", *self.options(), "show", "--no-all-versions", name]
+        found = re.search(r"^Depends: (\S+) \(= (\S+)\)$", call(command, check=False) or "", re.M)
+        return (found[1], found[2]) if found else None
 
 
 def install(

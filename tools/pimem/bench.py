@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pimem import boards
 from pimem.boards import Board
+from pimem.exits import FAILED, OK, USAGE, complain
 from pimem.gdb import PC, Gdb, GdbError
 from pimem.qemu import Qemu, QemuError, kernel_args
-from pimem.run import FAILED, OK, USAGE, complain
 
 #: The REPL asks for its first key just after it has printed its first prompt.
 PROMPT_SYMBOL = "mp_hal_stdin_rx_chr"

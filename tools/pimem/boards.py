@@ -24,6 +24,7 @@ class Board:
     image: str  # folder below build/; boards that share an image share it
     machine: str  # QEMU's name
     qemu_args: tuple[str, ...]
+    sdcard: bool  # boots from a card
 
     @property
     def kernel(self) -> Path:
@@ -43,4 +44,15 @@ def load(name: str) -> Board:
         raise UnknownBoard(f"no board '{name}': it is one of {', '.join(names())}")
     data = json.loads((BOARDS / name / "board.json").read_text())
     qemu = data["qemu"]
-    return Board(name, data["description"], data["image"], qemu["machine"], tuple(qemu["args"]))
+    return Board(
+        name,
+        data["description"],
+        data["image"],
+        qemu["machine"],
+        tuple(qemu["args"]),
+        data["sdcard"],
+    )
+
+
+def with_card() -> list[str]:
+    return [name for name in names() if load(name).sdcard]

@@ -121,7 +121,9 @@ def say(message: str) -> None:
 
 
 def on_path(program: str) -> Callable[[], bool]:
-    return lambda: shutil.which(program) is not None
+    # What only root has on its PATH counts as well.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    return lambda: shutil.which(program, path=path) is not None
 
 
 def exists(path: str | Path) -> Callable[[], bool]:
@@ -139,6 +141,9 @@ def needs() -> list[Need]:
         Need("Python's venv", "python3-venv", lambda: bool(importlib.util.find_spec("ensurepip"))),
         Need(f"{prefix}gcc", f"gcc-{cross_triplet(prefix)}", on_path(f"{prefix}gcc")),
         Need("picolibc", "picolibc-aarch64-linux-gnu", exists(PICOLIBC)),
+        Need("mkfs.fat", "dosfstools", on_path("mkfs.fat")),
+        Need("mtools", "mtools", on_path("mcopy")),
+        Need("bmaptool", "bmap-tools", on_path("bmaptool")),
     ]
 
 

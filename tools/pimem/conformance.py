@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pimem import BUILD, ROOT, boards
+from pimem.exits import CRASHED, FAILED, OK, SILENT, USAGE, complain
 from pimem.link import CRASH_MARK, BoardCrash, BoardError, Link, to_text
 from pimem.qemu import Qemu, QemuError, kernel_args
-from pimem.run import CRASHED, FAILED, OK, SILENT, USAGE, complain, finish_boot
+from pimem.run import finish_boot
 
 SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
 DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")

@@ -16,16 +16,12 @@ from pathlib import Path
 from typing import TextIO
 
 from pimem import boards, terminal
+from pimem.exits import CRASHED, FAILED, INTERRUPTED, OK, SILENT, USAGE, Refusal, complain
 from pimem.link import BANNER, PROMPT, BoardCrash, Link, NoAnswer, ScriptError
 from pimem.qemu import Qemu, QemuError, kernel_args
 
-OK, FAILED, USAGE, CRASHED, SILENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BOOT_SECONDS = 120.0
 SHOW_REPORT = b"import memory\nmemory.info()\n"
-
-
-class UsageError(Exception):
-    """What was asked for cannot be done; the text says why."""
 
 
 class Output:
@@ -52,17 +48,13 @@ class Output:
         self._stream.flush()
 
 
-def complain(message: str) -> None:
-    print(f"pimem: {message}", file=sys.stderr, flush=True)
-
-
 def read_script(name: str | None) -> bytes | None:
     """The script to run (maybe blank), or None where a person sits at a terminal."""
     if name not in (None, "-"):
         try:
             return Path(name).read_bytes()
         except OSError as exc:
-            raise UsageError(f"cannot read {name}: {exc.strerror}") from exc
+            raise Refusal(f"cannot read {name}: {exc.strerror}") from exc
     if name is None and sys.stdin.isatty():
         return None
     return sys.stdin.buffer.read()
@@ -79,7 +71,7 @@ def connect(args: Namespace) -> Iterator[Link]:
     board = boards.load(args.board)
     kernel = Path(args.kernel) if args.kernel else board.kernel
     if not kernel.is_file():
-        raise UsageError(f"no image {kernel}: `make BOARD={board.name}` builds it")
+        raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
     with (
         Qemu(board, kernel_args(kernel), icount=args.icount) as machine,
         Link(machine.pty, ended=machine.ended, **silence) as link,
@@ -132,7 +124,7 @@ def main(args: Namespace) -> int:
         if not args.interactive:
             script = read_script(args.script)
         elif not sys.stdin.isatty():
-            raise UsageError("repl needs a terminal; `run` takes a script on stdin")
+            raise Refusal("repl needs a terminal; `run` takes a script on stdin")
         session(args, script)
     except ScriptError as exc:
         print(exc.traceback, end="", file=sys.stderr)
@@ -145,7 +137,7 @@ def main(args: Namespace) -> int:
     except NoAnswer as exc:
         complain(str(exc))
         return SILENT
-    except (UsageError, QemuError, boards.UnknownBoard) as exc:
+    except (Refusal, QemuError, boards.UnknownBoard) as exc:
         complain(str(exc))
         return USAGE
     except KeyboardInterrupt:
