@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The crash report: everything that is known about an exception nobody could handle, on one screen,
-// ended by one line of JSON for tools. It trusts nothing: tables and stacks are read only where
-// AT S1E1R says that they are readable.
+// ended by one line of JSON for tools. It trusts nothing: tables and stacks are read by
+// backtrace_peek() only.
 
 #include "py/mpprint.h"
 
+#include "aarch64/backtrace.h"
 #include "aarch64/cpu.h"
 #include "aarch64/exception.h"
 #include "arch_mmu.h"
@@ -38,19 +39,6 @@ static const mp_print_t crash_print = {NULL, print_strn};
 
 #define PRINT(...) mp_printf(&crash_print, __VA_ARGS__)
 
-static bool readable(uint64_t va) {
-    return (arch_at_s1e1r(va) & 1) == 0;
-}
-
-// Reads the 64-bit word at an aligned address that may be anything.
-static bool peek(uint64_t va, uint64_t *value) {
-    if (!mem_is_aligned(va, 8) || !readable(va)) {
-        return false;
-    }
-    *value = *(const volatile uint64_t *)va;
-    return true;
-}
-
 // Where the table at pa can be read: boot tables are part of the image, the others are in the
 // linear map.
 static uint64_t table_address(uint64_t pa) {
@@ -70,7 +58,7 @@ static void print_tables(uint64_t va) {
     uint64_t table = ttbr & DESC_ADDR_MASK;
     for (unsigned level = 0; level < DESC_LEVELS; ++level) {
         uint64_t desc;
-        if (!peek(table_address(table) + 8 * desc_index(va, level), &desc)) {
+        if (!backtrace_peek(table_address(table) + 8 * desc_index(va, level), &desc)) {
             PRINT("  level %u: table 0x%lx cannot be read\n", level, table);
             return;
         }
@@ -92,21 +80,12 @@ static void print_registers(const exception_frame_t *frame) {
     PRINT("ttbr0 %016lx  ttbr1 %016lx\n", arch_read_ttbr0(), arch_read_ttbr1());
 }
 
-// Return addresses by the chain of frame records (AAPCS64 6.4.6), bounded, the exception's PC first.
 static unsigned collect_backtrace(const exception_frame_t *frame, uint64_t *addresses) {
+    backtrace_t b;
     unsigned count = 0;
-    addresses[count++] = frame->elr;
-    uint64_t record = frame->x[29];
-    while (count < BACKTRACE_MAX) {
-        uint64_t next, address;
-        if (record == 0 || !peek(record, &next) || !peek(record + 8, &address) || address == 0) {
-            break;
-        }
-        addresses[count++] = address;
-        if (next <= record) {
-            break; // records go up the stack; anything else is damage or the end
-        }
-        record = next;
+    backtrace_start(&b, frame, BACKTRACE_MAX);
+    while (backtrace_next(&b, &addresses[count])) {
+        ++count;
     }
     return count;
 }

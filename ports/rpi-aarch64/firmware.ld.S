@@ -26,6 +26,18 @@ SECTIONS
         __trampoline_end = .;
         KEEP(*(.text.el2))
         KEEP(*(.text.vectors))
+        // No-raise section: code that must not be left half way. A fault with a return address in
+        // here on the stack is a crash, not an exception (thread_fault.h).
+        __no_raise_start = .;
+        *py/gc.o(.text .text.*)
+        *gc_port.o(.text .text.*) *gc_areas.o(.text .text.*) *memory_system.o(.text .text.*)
+        *memory/frames*.o(.text .text.*) *memory/paging*.o(.text .text.*) *memory/space*.o(.text .text.*)
+        *memory/pool.o(.text .text.*) *memory/region.o(.text .text.*) *memory/hold.o(.text .text.*)
+        *memory/window.o(.text .text.*) *memory/wx.o(.text .text.*) *memory/heap*.o(.text .text.*)
+        *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
+        *memory/bind_ramdisk.o(.text .text.*)
+        *uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
+        __no_raise_end = .;
         *(.text .text.*)
     }
     . = ALIGN(4096);

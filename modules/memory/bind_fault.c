@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// memory.Fault, an OSError: its arguments are EFAULT and a record of the fault, which becomes a
+// sentence only when it is printed.
+
+#include "py/mperrno.h"
+#include "py/objexcept.h"
+#include "py/runtime.h"
+
+#include "bind_common.h"
+#include "bind_fault.h"
+#include "fault.h"
+#include "memory_system.h"
+
+typedef struct _record_obj_t {
+    mp_obj_base_t base;
+    thread_fault_t fault;
+} record_obj_t;
+
+// --- the record: prints as a sentence ---
+
+// What lies at the address, as the tables of its half say it; "" when there is nothing to say.
+static void print_place(const mp_print_t *print, const fault_info_t *info) {
+    memory_system_t *m = &memory_system;
+    space_t *space = desc_va_is_upper(info->far) ? m->kernel : m->spaces.active;
+    const region_t *region = space != NULL ? space_find(space, info->far) : NULL;
+    if (region == NULL) {
+        mp_print_str(print, info->kind == FAULT_TRANSLATION ? " (nothing is mapped there)" : "");
+        return;
+    }
+    const char *what = region->flags & REGION_RESERVED ? "reserved, nothing is mapped"
+        : region->attrs & MEM_PROT_W ? "page is not executable"
+        : region->attrs & MEM_PROT_X ? "page is read-only and executable" : "page is read-only";
+    mp_printf(print, " (%s%s%s)", what, region->name != NULL ? ", " : "", region->name != NULL ? region->name : "");
+}
+
+static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    record_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    char sentence[FAULT_SENTENCE_SIZE];
+    fault_info_t info;
+    fault_decode(self->fault.esr, self->fault.far, &info);
+    fault_sentence(&info, sentence, sizeof(sentence));
+    mp_print_str(print, sentence);
+    if (info.far_valid) {
+        print_place(print, &info);
+    }
+    mp_printf(print, ", pc 0x%016lx", self->fault.pc);
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(record_type, MP_QSTR_fault, MP_TYPE_FLAG_NONE, print, record_print);
+
+// --- the exception ---
+
+// The record of a Fault that the machine raised; NULL for one that Python code made by hand.
+static const thread_fault_t *get_record(mp_obj_t self_in) {
+    mp_obj_exception_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->args == NULL || self->args->len != 2 || !mp_obj_is_type(self->args->items[1], &record_type)) {
+        return NULL;
+    }
+    return &((record_obj_t *)MP_OBJ_TO_PTR(self->args->items[1]))->fault;
+}
+
+static void fault_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    mp_print_kind_t k = kind & ~PRINT_EXC_SUBCLASS;
+    if (get_record(self_in) == NULL) {
+        mp_obj_exception_print(print, self_in, kind);
+        return;
+    }
+    if (k != PRINT_STR) {
+        mp_print_str(print, k == PRINT_EXC ? "memory.Fault: " : "Fault(");
+    }
+    mp_obj_print_helper(print, ((mp_obj_exception_t *)MP_OBJ_TO_PTR(self_in))->args->items[1], PRINT_STR);
+    if (k == PRINT_REPR) {
+        mp_print_str(print, ")");
+    }
+}
+
+// One of the record's attributes; MP_OBJ_NULL when it has no such one.
+static mp_obj_t record_attr(const thread_fault_t *fault, qstr attr) {
+    fault_info_t info;
+    fault_decode(fault->esr, fault->far, &info);
+    switch (attr) {
+        case MP_QSTR_address:
+            return info.far_valid ? mp_obj_new_int_from_ull(fault->far) : mp_const_none;
+        case MP_QSTR_access:
+            return info.access != FAULT_ACCESS_NONE ? bind_new_text(fault_access_text(info.access)) : mp_const_none;
+        case MP_QSTR_kind:
+            return bind_new_text(info.kind_text);
+        case MP_QSTR_level:
+            return info.level >= 0 ? MP_OBJ_NEW_SMALL_INT(info.level) : mp_const_none;
+        case MP_QSTR_esr:
+            return mp_obj_new_int_from_ull(fault->esr);
+        case MP_QSTR_pc:
+            return mp_obj_new_int_from_ull(fault->pc);
+        case MP_QSTR_el:
+            return MP_OBJ_NEW_SMALL_INT(fault->el);
+        default:
+            return MP_OBJ_NULL;
+    }
+}
+
+static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+    const thread_fault_t *fault = get_record(self_in);
+    if (dest[0] == MP_OBJ_NULL && fault != NULL) {
+        dest[0] = record_attr(fault, attr);
+    }
+    if (dest[0] == MP_OBJ_NULL) {
+        mp_obj_exception_attr(self_in, attr, dest);
+    }
+}
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    mp_type_Fault, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
+    make_new, mp_obj_exception_make_new,
+    print, fault_print,
+    attr, fault_attr,
+    parent, &mp_type_OSError
+    );
+
+// --- raising ---
+
+void fault_raise(const thread_fault_t *fault) {
+    thread_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
+    record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
+    record->fault = copy;
+    mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(MP_EFAULT), MP_OBJ_FROM_PTR(record)};
+    nlr_raise(mp_obj_exception_make_new(&mp_type_Fault, 2, 0, args));
+}
+
+void fault_raise_recursion(void) {
+    mp_raise_recursion_depth();
+}

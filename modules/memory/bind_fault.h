@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// memory.Fault: what becomes of a fault that may be raised.
+
+#ifndef MODULES_MEMORY_BIND_FAULT_H
+#define MODULES_MEMORY_BIND_FAULT_H
+
+#include "py/obj.h"
+
+#include "thread_fault.h"
+
+extern const mp_obj_type_t mp_type_Fault;
+
+// Entered in the thread by an exception return (thread_fault_redirect), with nobody to return to.
+void fault_raise(const thread_fault_t *fault) __attribute__((noreturn));
+void fault_raise_recursion(void) __attribute__((noreturn));
+
+#endif // MODULES_MEMORY_BIND_FAULT_H

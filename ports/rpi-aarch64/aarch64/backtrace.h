@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Reading a stack and memory that may be damaged: nothing is touched that the processor would not
+// translate (AT S1E1R is asked first).
+
+#ifndef PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
+#define PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aarch64/exception.h"
+
+// Reads the 64-bit word at `va`; false when it is misaligned or not mapped.
+bool backtrace_peek(uint64_t va, uint64_t *value);
+
+// Steps along the chain of frame records (AAPCS64 6.4.6).
+typedef struct _backtrace_t {
+    uint64_t record;    // address of the next frame record
+    unsigned left;      // addresses still to come at most
+    unsigned state;     // 0: PC is next, 1: LR is next, 2: the chain
+    const exception_frame_t *frame;
+} backtrace_t;
+
+// Starts at the exception's PC, then LR, then the return addresses of the chain; at most `max`.
+void backtrace_start(backtrace_t *b, const exception_frame_t *frame, unsigned max);
+
+// The next address; false at the end. The chain ends at a null record, at one that cannot be read,
+// and where it does not go up the stack.
+bool backtrace_next(backtrace_t *b, uint64_t *address);
+
+#endif // PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
