@@ -18,7 +18,17 @@ from typing import Any
 
 from pimem import BUILD, boards
 from pimem.boards import Board
-from pimem.link import BANNER, PROMPT, BoardCrash, BoardError, Link, NoAnswer, to_text
+from pimem.link import (
+    BANNER,
+    END,
+    PROMPT,
+    RAW_PROMPT,
+    BoardCrash,
+    BoardError,
+    Link,
+    NoAnswer,
+    to_text,
+)
 from pimem.qemu import Qemu, kernel_args
 
 BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
@@ -74,8 +84,9 @@ class Machine:
         return int(self.exec(FREE))
 
     def soft_reset(self) -> str:
-        """Ctrl-D; what was printed until the raw REPL was back."""
-        return to_text(self.link.soft_reset())
+        """Ctrl-D; what was printed, exit functions included, until the raw REPL was back."""
+        self.link.write(END)
+        return to_text(self.link.read_until(RAW_PROMPT, silence=BOOT_SECONDS))
 
     def emulated(self) -> Qemu:
         if self.qemu is None:

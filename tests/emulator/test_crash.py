@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""Crashes: the report says what happened, and the host tool ends with 3 at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+import rig
+
+from pimem.link import BoardCrash
+
+THREAD_STACK_GUARD = 0xFFFF008040000000  # 64 KiB without a mapping below the thread's stack
+UDF = 0x00000000
+BRANCH_TO_X0 = 0xD61F0000
+
+# Machine code at VA, in a space that is active.
+CODE = """\
+import memory, struct
+code = memory.frames.alloc(1)
+struct.pack_into('<I', memoryview(code), 0, {word:#x})
+VA = 0x6000000000
+space = memory.AddressSpace()
+space.map(VA, code, prot='rx')
+space.activate()
+memory.sync_code(VA, 4)
+print('before')
+memory.call(VA, {argument:#x})
+print('never')
+"""
+READ = "from machine import mem8\nprint('before')\nmem8[{address:#x}]\nprint('never')\n"
+WRITE = "from machine import mem32\nprint('before')\nmem32[{address:#x}] = 1\nprint('never')\n"
+
+STALE_VIEW = """\
+import memory
+frames = memory.frames.alloc(4)
+view = memoryview(frames)
+view[4097] = 1
+frames.close()
+other = memory.frames.alloc(4)
+print('before')
+view[4097] = 2
+print('never')
+"""
+
+
+def crash(machine: rig.Machine, code: str) -> BoardCrash:
+    with pytest.raises(BoardCrash) as caught:
+        machine.exec(code, timeout=20)
+    return caught.value
+
+
+def check_whole(exc: BoardCrash) -> None:
+    """A report has all of its parts, and ends with the line for tools."""
+    text, report = exc.text, exc.report
+    assert text.startswith("*** crash: ")
+    for register in range(31):
+        assert re.search(rf"^.*\bx{register}\s+[0-9a-f]{{16}}", text, re.MULTILINE), register
+    for name in ("sp", "pc", "spsr", "esr", "far", "ttbr0", "ttbr1"):
+        assert re.search(rf"\b{name}\s+[0-9a-f]{{8,16}}", text), name
+    backtrace = re.search(r"^backtrace:((?: [0-9a-f]{10,16})+)$", text, re.MULTILINE)
+    assert backtrace and len(backtrace[1].split()) >= 2
+    assert text.rstrip().splitlines()[-1].startswith("CRASH {")
+    assert {"cause", "fault", "pc", "esr", "far", "backtrace"} <= set(report)
+    assert int(report["backtrace"][0], 16) == int(report["pc"], 16)
+
+
+def test_reading_null_is_reported(victim: rig.Machine) -> None:
+    exc = crash(victim, READ.format(address=0x10))
+    check_whole(exc)
+    assert int(exc.report["far"], 16) == 0x10
+    assert int(exc.report["esr"], 16) >> 26 == 0x25, "data abort at the same level"
+    assert "read" in exc.report["fault"] and "0x" in exc.report["fault"]
+    # Page 0 has a table of its own and no entry in it.
+    assert "what the tables say about 0x10:" in exc.text
+    levels = re.findall(r"level (\d): table 0x[0-9a-f]+ \[0\] = 0x[0-9a-f]{16} (\w+)", exc.text)
+    assert levels[-1][1] == "invalid"
+    assert all(kind == "table" for _, kind in levels[:-1])
+
+
+def test_writing_kernel_text_is_refused_in_every_alias(victim: rig.Machine) -> None:
+    pa = victim.eval("_memory.sections()[0][2]", "import _memory")
+    exc = crash(victim, WRITE.format(address=pa + 0xFFFF000000000000))
+    check_whole(exc)
+    assert int(exc.report["esr"], 16) & 0x3C == 0x0C, "permission fault"
+    assert "write" in exc.report["fault"]
+    assert re.search(r"level [123]: .* leaf", exc.text)
+
+
+def test_the_guard_below_the_stack_is_not_mapped(victim: rig.Machine) -> None:
+    exc = crash(victim, READ.format(address=THREAD_STACK_GUARD + 0xFFF0))
+    check_whole(exc)
+    assert int(exc.report["esr"], 16) & 0x3C == 0x04, "translation fault"
+    assert int(exc.report["far"], 16) == THREAD_STACK_GUARD + 0xFFF0
+
+
+def test_a_stack_that_overflows_ends_in_a_report(victim: rig.Machine) -> None:
+    # sub sp, sp, #1024; str x0, [sp]; b .-8: past the guard's upper edge in 64 steps at most.
+    words = (0xD11003FF, 0xF90003E0, 0x17FFFFFE)
+    code = CODE.format(word=words[0], argument=0)
+    more = "".join(
+        f"struct.pack_into('<I', memoryview(code), {4 * n}, {word:#x})\n"
+        for n, word in enumerate(words)
+    )
+    exc = crash(victim, code.replace("VA = ", more + "VA = ", 1))
+    assert THREAD_STACK_GUARD <= int(exc.report["far"], 16) < THREAD_STACK_GUARD + 0x10000
+    assert "write" in exc.report["fault"]
+
+
+def test_an_undefined_instruction_is_reported(victim: rig.Machine) -> None:
+    exc = crash(victim, CODE.format(word=UDF, argument=0))
+    check_whole(exc)
+    assert int(exc.report["esr"], 16) >> 26 == 0
+    assert int(exc.report["pc"], 16) == 0x6000000000
+
+
+def test_running_memory_without_the_right_to_is_reported(victim: rig.Machine) -> None:
+    pa = victim.eval("frame.pa", "import memory\nframe = memory.frames.alloc(1)")
+    linear = pa + 0xFFFF000000000000
+    exc = crash(victim, CODE.format(word=BRANCH_TO_X0, argument=linear))
+    check_whole(exc)
+    assert int(exc.report["esr"], 16) >> 26 == 0x21, "instruction abort at the same level"
+    assert int(exc.report["pc"], 16) == linear
+
+
+def test_a_misaligned_pc_is_reported(victim: rig.Machine) -> None:
+    exc = crash(victim, CODE.format(word=BRANCH_TO_X0, argument=0x6000000002))
+    assert int(exc.report["esr"], 16) >> 26 == 0x22
+    assert int(exc.report["pc"], 16) == 0x6000000002
+
+
+def test_a_view_used_after_its_owner_closed_names_the_address(victim: rig.Machine) -> None:
+    exc = crash(victim, STALE_VIEW)
+    check_whole(exc)
+    far = int(exc.report["far"], 16)
+    assert 0xFFFF008100000000 <= far < 0xFFFF00A000000000, "the view window"
+    assert far & 0xFFF == 1
+    assert f"{far:x}" in exc.text
+
+
+def test_the_setting_resets_instead_of_halting(victim: rig.Machine) -> None:
+    victim.exec("import memory\nmemory.crash_action('reset')")
+    exc = crash(victim, READ.format(address=0))
+    check_whole(exc)
+    qmp = victim.emulated().qmp
+    end = time.monotonic() + 10
+    while time.monotonic() < end and qmp.execute("query-status")["status"] != "shutdown":
+        time.sleep(0.05)
+    assert qmp.execute("query-status")["status"] == "shutdown", "QEMU stops at a reset"
+
+
+@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        (READ.format(address=8), '"far":"0x8"'),
+        (STALE_VIEW, '"far":"0xffff0081'),
+        ("print('before')\nimport machine\nmachine.reset()\n", "the machine stopped"),
+    ],
+    ids=["null", "stale view", "reset"],
+)
+def test_the_runner_exits_3_within_five_seconds(name: str, script: str, named: str) -> None:
+    kernel = str(rig.kernel(rig.boards.load(name)))
+    command = [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel]
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdin and child.stdout
+    child.stdin.write(script)
+    child.stdin.close()
+    seen = read_until(child.stdout.readline, "before\n")
+    crashed = time.monotonic()
+    code = child.wait(30)
+    took = time.monotonic() - crashed
+    assert child.stderr
+    errors = child.stderr.read()
+    child.stdout.close()
+    child.stderr.close()
+    assert code == 3, errors
+    assert took < 5
+    assert named in errors
+    assert "never" not in seen
+
+
+def read_until(readline: Callable[[], str], wanted: str) -> str:
+    seen = ""
+    while not seen.endswith(wanted):
+        line = readline()
+        assert line, seen
+        seen += line
+    return seen

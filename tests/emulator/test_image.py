@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""What is in the image, read by binutils: size, identity, and instructions that must not be there."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+import rig
+
+from pimem import boards
+
+MAX_SIZE = 716_800
+OBJDUMP = "aarch64-linux-gnu-objdump"
+NM = "aarch64-linux-gnu-nm"
+# Runs, at least once, with the MMU off: all memory is device memory then.
+EARLY = ("boot_map.o", "soc.o", "aarch64/start.o", "aarch64/el2.o")
+EXCLUSIVE = re.compile(r"\b(ld[a]?xrb?h?|ld[a]?xp|st[l]?xrb?h?|st[l]?xp|cas\w*|ldadd\w*|swp\w*)\b")
+VECTOR = re.compile(r"\b[qvdsh]\d{1,2}\b|\b(ldnp|stnp)\b")
+BRANCH = re.compile(r"(b|bl|b\.\w+|cbn?z|tbn?z|adrp?)\s")
+IMAGES = ("RPI4", "QEMU_VIRT")
+
+
+def run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def instructions(path: Path) -> list[str]:
+    """Mnemonic and operands, one line each, without symbols and comments."""
+    lines = run(OBJDUMP, "-d", "--no-show-raw-insn", str(path)).splitlines()
+    code = [line.partition("\t")[2] for line in lines if re.match(r"\s*[0-9a-f]+:\t", line)]
+    return [re.split(r"\s*(?:<|//)", line)[0] for line in code]
+
+
+@pytest.fixture(params=IMAGES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_both_pis_boot_the_same_file() -> None:
+    images = {rig.kernel(boards.load(board)) for board in rig.PIS}
+    assert len(images) == 1, "one file: byte-identical by construction"
+
+
+def test_building_for_either_pi_gives_the_same_bytes() -> None:
+    """Nothing of the build but the folder names the board: checked where it could creep in."""
+    text = run(OBJDUMP, "-s", "-j", ".rodata", str(rig.elf(boards.load("RPI4"))))
+    data = "".join(re.findall(r"^ [0-9a-f]+ .{35}  (.*)$", text, re.MULTILINE))
+    assert not re.search(r"boards/RPI[34]", data)
+    makefiles = [rig.boards.BOARDS / board / "mpconfigboard.mk" for board in rig.PIS]
+    headers = [rig.boards.BOARDS / board / "mpconfigboard.h" for board in rig.PIS]
+    assert makefiles[0].read_text() == makefiles[1].read_text()
+    assert headers[0].read_text() == headers[1].read_text()
+
+
+def test_the_image_is_small(name: str) -> None:
+    assert rig.kernel(boards.load(name)).stat().st_size <= MAX_SIZE
+
+
+def test_the_header_is_that_of_an_arm64_image(name: str) -> None:
+    board = boards.load(name)
+    image = rig.kernel(board).read_bytes()
+    offset, size, flags = struct.unpack_from("<QQQ", image, 8)
+    symbols = {
+        line.split()[2]: int(line.split()[0], 16)
+        for line in run(NM, str(rig.elf(board))).splitlines()
+        if len(line.split()) == 3
+    }
+    assert image[56:60] == b"ARM\x64"
+    assert offset == 0x80000
+    assert flags == 0xA
+    assert size == symbols["__image_end"] - symbols["__image_start"]
+    assert size >= len(image), ".bss and stacks are covered, so nobody loads anything there"
+
+
+def test_there_are_no_exclusives_and_no_outlined_atomics(name: str) -> None:
+    elf = rig.elf(boards.load(name))
+    found = [line for line in instructions(elf) if EXCLUSIVE.search(line)]
+    assert found == []
+    assert "__aarch64_" not in run(NM, str(elf))
+
+
+@pytest.mark.parametrize("part", EARLY)
+def test_early_code_uses_no_vector_registers_and_no_dc_zva(name: str, part: str) -> None:
+    code = instructions(rig.image_folder(boards.load(name)) / part)
+    assert len(code) > 4
+    code = [line for line in code if not BRANCH.match(line)]  # their targets are hexadecimal
+    assert [line for line in code if VECTOR.search(line)] == []
+    assert [line for line in code if "zva" in line] == []
+
+
+@pytest.mark.parametrize("part", EARLY[:2])
+def test_early_c_code_calls_nothing_outside_itself(name: str, part: str) -> None:
+    """memset and memcpy use unaligned and vector accesses, and tables hold absolute pointers."""
+    path = rig.image_folder(boards.load(name)) / part
+    undefined = [line.split()[-1] for line in run(NM, "-u", str(path)).splitlines()]
+    allowed = re.compile(r"^(__\w+_(start|end)|soc|soc_init|boot_\w+)$")
+    assert [symbol for symbol in undefined if not allowed.match(symbol)] == []
+
+
+def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
+    """MicroPython's own AArch64 code for exceptions does not: the port takes picolibc's."""
+    listing = run(OBJDUMP, "-d", "--no-show-raw-insn", str(rig.elf(boards.load(name))))
+    for function, access in (("setjmp", "stp"), ("longjmp", "ldp")):
+        body = re.search(rf"<{function}>:\n(.*?)\n\n", listing, re.DOTALL)
+        assert body, f"{function} is linked"
+        for pair in ("d8, d9", "d10, d11", "d12, d13", "d14, d15"):
+            assert re.search(rf"{access}\s+{pair}", body[1]), (function, pair)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""mpremote, as it comes from pip, on the pty of a running machine."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rig
+
+MOUNT = """\
+import memory, vfs
+disk = memory.ramdisk(2 << 20)
+vfs.VfsFat.mkfs(disk)
+vfs.mount(disk, '/')
+"""
+
+
+@pytest.fixture(scope="module", params=rig.BOARDS)
+def port(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The pty of a machine with a disk at /, which nobody else talks to meanwhile."""
+    with rig.booted(request.param) as machine:
+        machine.exec(MOUNT)
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        yield machine.emulated().pty
+
+
+def mpremote(port: str, *args: str) -> str:
+    command = [sys.executable, "-m", "mpremote", "connect", port, *args]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout.replace("\r\n", "\n")
+
+
+def test_exec_and_eval(port: str) -> None:
+    assert mpremote(port, "exec", "print(sum(range(10)))") == "45\n"
+    assert mpremote(port, "eval", "2 ** 100") == f"{2**100}\n"
+
+
+def test_run_a_script_of_the_host(port: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import memory\nfor n in range(3):\n    print('line', n)\n")
+    assert mpremote(port, "run", str(script)) == "line 0\nline 1\nline 2\n"
+
+
+def test_soft_reset_forgets_names_and_resume_keeps_them(port: str) -> None:
+    assert mpremote(port, "exec", "kept = 5", "resume", "eval", "kept") == "5\n"
+    assert mpremote(port, "soft-reset", "eval", "'kept' in globals()") == "False\n"
+
+
+def test_files_go_there_and_come_back(port: str, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 40
+    there, back = tmp_path / "there.bin", tmp_path / "back.bin"
+    there.write_bytes(data)
+    mpremote(port, "fs", "mkdir", ":/folder")
+    mpremote(port, "fs", "cp", str(there), ":/folder/data.bin")
+    assert "10240 data.bin" in mpremote(port, "fs", "ls", ":/folder")
+    digest = mpremote(port, "fs", "sha256sum", ":/folder/data.bin")
+    assert hashlib.sha256(data).hexdigest() in digest
+    mpremote(port, "fs", "cp", ":/folder/data.bin", str(back))
+    assert back.read_bytes() == data
+    mpremote(port, "fs", "rm", ":/folder/data.bin")
+    mpremote(port, "fs", "rmdir", ":/folder")
+    assert "folder" not in mpremote(port, "fs", "ls", ":/")
+
+
+def test_an_imported_module_comes_from_the_disk(port: str, tmp_path: Path) -> None:
+    module = tmp_path / "mine.py"
+    module.write_text("def answer():\n    return 42\n")
+    mpremote(port, "fs", "cp", str(module), ":/mine.py")
+    assert mpremote(port, "exec", "import mine; print(mine.answer())") == "42\n"
+
+
+def test_free_space_is_told(port: str) -> None:
+    assert "/" in mpremote(port, "df")
