@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is in the image, read by binutils: size, identity, and instructions that must not be there."""
+"""What is in the image, as binutils see it: size, header, and what must not be there."""
 
 from __future__ import annotations
 
