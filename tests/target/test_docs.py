@@ -30,7 +30,7 @@ from rig import Machine
 from pimem import ROOT, boards
 from pimem.link import PROMPT, BoardCrash, Link, to_text
 
-PAGES = ("tutorial.md",)
+PAGES = ("memory.md", "tutorial.md")
 FENCE = re.compile(r"^```python *([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(
     r"\b0x([0-9a-f]{4,16})\b|\b([0-9a-f]{12}|[0-9a-f]{16})\b|(\b[0-9]{3,}\b|(?<=ASID )[0-9]+)"
