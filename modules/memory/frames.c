@@ -28,6 +28,7 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free) {
     while (count > 0) {
         size_t block = frame / FRAMES_PER_BLOCK;
         size_t n = smaller(count, FRAMES_PER_BLOCK - frame % FRAMES_PER_BLOCK);
+        note_low(f, block * BLOCK_WORDS);
         if (n == FRAMES_PER_BLOCK) {
             put_block(&f->free_map[block], free);
             state_write(f, block, free ? STATE_WHOLE : f->states[block] & STATE_MANAGED);
@@ -48,15 +49,13 @@ void frames_update_index(frames_t *f, size_t block, uint32_t changed) {
     }
 }
 
-// The state of a broken block whose word `i` has come down to `left`. The orders that it has lost
-// stay until a search misses them.
-static inline uint32_t state_after_take(uint32_t state, size_t i, uint64_t left) {
-    state &= ~STATE_ALL(i);
-    if (left == 0) {
-        state &= ~STATE_SOME(i);
-        state = state & STATE_SOME_MASK ? state : state & STATE_MANAGED;
-    }
-    return state;
+// Word `i` of a broken block, whose state was `state`, has come down to `left`. The orders that it has lost stay until a
+// search misses them. No branches: whether a word or a block is used up by this frame is anybody's guess.
+static inline void update_after_take(frames_t *f, size_t block, uint32_t state, size_t i, uint64_t left) {
+    state &= ~(STATE_ALL(i) | (uint32_t)(left == 0) << i);
+    bool gone = (state & STATE_SOME_MASK) == 0;
+    f->states[block] = state & ~(gone ? STATE_PARTIAL : 0);
+    leave_partial(f, block, gone);
 }
 
 // Takes frames of one word without looking at the rest of the block.
@@ -66,14 +65,16 @@ static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
     uint32_t state = f->states[block];
     if (state & STATE_FULL) {
         state ^= STATE_FULL | STATE_PARTIAL | STATE_ORDERS;
+        state_write(f, block, state);
+        note_low(f, block * BLOCK_WORDS);
     }
     *word &= ~mask;
-    state_write(f, block, state_after_take(state, frame / WORD_FRAMES % BLOCK_WORDS, *word));
+    update_after_take(f, block, state, frame / WORD_FRAMES % BLOCK_WORDS, *word);
 }
 
 // Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the
 // first of them.
-static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
+static void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     size_t block = frame / FRAMES_PER_BLOCK;
     size_t i = frame / WORD_FRAMES % BLOCK_WORDS;
     uint64_t *word = word_of_frame(f->free_map, frame);
@@ -87,6 +88,7 @@ static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     }
     *word = free;
     state_write(f, block, state);
+    note_low(f, frame / WORD_FRAMES);
 }
 
 // The peak is noted when use goes down: frames_stats() knows of a higher one by `used` itself.
@@ -190,6 +192,25 @@ static __attribute__((noinline)) int alloc_any(frames_t *f, size_t count, mem_pa
     return alloc_with(f, count, &any, pa);
 }
 
+// One frame, from the lowest broken block above the DMA zone if there is one.
+static __attribute__((noinline)) int alloc_one(frames_t *f, mem_pa_t *pa) {
+    size_t block = next_partial(f, f->low / BLOCK_WORDS);
+    if (block == NOT_FOUND) {
+        return alloc_any(f, 1, pa);
+    }
+    uint32_t state = f->states[block];
+    size_t i = lowest_bit(state);
+    uint64_t *word = &f->free_map[block].word[i];
+    uint64_t before = *word;
+    *word = before & (before - 1);
+    update_after_take(f, block, state, i, *word);
+    f->used++;
+    f->low = block * BLOCK_WORDS + i;
+    f->low_pa = pa_of_frame(f, f->low * WORD_FRAMES);
+    *pa = f->low_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
+    return MEM_OK;
+}
+
 int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
     if (req != NULL) {
         return alloc_with(f, count, req, pa);
@@ -197,19 +218,17 @@ int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_
     if (count != 1) {
         return alloc_any(f, count, pa);
     }
-    // The commonest request by far: one frame, from a broken block above the DMA zone.
-    size_t block = index_next(f, FRAMES_INDEX_PARTIAL, f->dma_blocks);
-    if (block == NOT_FOUND) {
-        return alloc_any(f, count, pa);
+    // The commonest request by far. While the lowest broken word has more than one free frame, nothing but the word
+    // changes; if it is used up or whole by now, it says nothing about its block.
+    uint64_t *word = word_at(f->free_map, f->low);
+    uint64_t before = *word;
+    uint64_t left = before & (before - 1);
+    if (left == 0 || before == ALL_FREE) {
+        return alloc_one(f, pa);
     }
-    uint32_t state = f->states[block];
-    size_t i = lowest_bit(state);
-    uint64_t *word = &f->free_map[block].word[i];
-    size_t frame = block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(*word);
-    *word &= *word - 1;
-    state_write(f, block, state_after_take(state, i, *word));
+    *word = left;
     f->used++;
-    *pa = pa_of_frame(f, frame);
+    *pa = f->low_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
     return MEM_OK;
 }
 
@@ -245,6 +264,24 @@ static int refuse_free(const frames_t *f, mem_pa_t pa, bool first, frames_error_
     }
 }
 
+// Frees one frame in use in a block without unmanaged ones, if that completes no piece. False when it is anything else.
+static inline bool free_one(frames_t *f, size_t frame) {
+    size_t word = frame / WORD_FRAMES;
+    size_t block = frame / FRAMES_PER_BLOCK;
+    uint64_t mask = (uint64_t)1 << (frame % WORD_FRAMES);
+    uint64_t *bits = word_at(f->free_map, word);
+    uint32_t state = f->states[block];
+    if ((*bits & mask) || !(state & STATE_MANAGED) || completes_piece(*bits | mask, frame % WORD_FRAMES, state)) {
+        return false;
+    }
+    *bits |= mask;
+    f->states[block] = state | STATE_SOME(word % BLOCK_WORDS) | STATE_PARTIAL;
+    f->index[FRAMES_INDEX_PARTIAL][block / 64] |= (uint64_t)1 << (block % 64);
+    note_low(f, word);
+    count_freed(f, 1);
+    return true;
+}
+
 // Frees an aligned power of two of frames within one word. False when it is not that or some frame
 // is not in use.
 static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
@@ -263,14 +300,8 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
     return true;
 }
 
-int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
+static __attribute__((noinline)) int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     size_t frame;
-    if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
-        return frames_fail(why, MEM_EINVAL, FRAMES_MISALIGNED, pa, NULL);
-    }
-    if (count == 0) {
-        return frames_fail(why, MEM_EINVAL, FRAMES_WRONG_COUNT, pa, NULL);
-    }
     size_t used = 0;
     if (frame_of_pa(f, pa, &frame)) {
         if (free_in_word(f, frame, count)) {
@@ -284,4 +315,18 @@ int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     frames_put_run(f, frame, count, true);
     count_freed(f, count);
     return MEM_OK;
+}
+
+int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
+    size_t frame;
+    if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
+        return frames_fail(why, MEM_EINVAL, FRAMES_MISALIGNED, pa, NULL);
+    }
+    if (count == 1 && frame_of_pa(f, pa, &frame) && free_one(f, frame)) {
+        return MEM_OK;
+    }
+    if (count == 0) {
+        return frames_fail(why, MEM_EINVAL, FRAMES_WRONG_COUNT, pa, NULL);
+    }
+    return free_range(f, pa, count, why);
 }

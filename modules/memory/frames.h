@@ -105,11 +105,6 @@ typedef struct _frames_block_t {
     uint64_t word[8];
 } frames_block_t;
 
-// The index bitmaps of 64 blocks.
-typedef struct _frames_group_t {
-    uint64_t index[FRAMES_INDEXES];
-} frames_group_t;
-
 // A stretch of physical memory whose blocks are numbered without a gap. Between two extents one
 // block number is left unused, so that no run of free frames spans a hole.
 typedef struct _frames_extent_t {
@@ -121,13 +116,17 @@ typedef struct _frames_extent_t {
 typedef struct _frames_t {
     frames_block_t *free_map;    // which frames are free
     frames_block_t *managed_map; // which frames are in a bank and not reserved
-    frames_group_t *groups;
+    uint64_t *index[FRAMES_INDEXES]; // one bit per block; 64 blocks are a group
     uint32_t *states; // per block: what frames_private.h says
     size_t n_blocks, n_groups;
-    size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT
+    size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT; 0 if all do
+    size_t low;        // a word of free_map: no partly free block above those has a free frame in a lower one
+    mem_pa_t low_pa;   // of its first frame
     size_t total, managed, used;
     size_t peak_used; // before the last free
-    uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS]; // which groups have a bit in that index
+    // Which groups have a bit in that index. Of the partly free blocks there is none: it would change all the time, and
+    // `low` says where to begin.
+    uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS];
     size_t n_extents, n_banks, n_regions;
     frames_extent_t extents[FRAMES_MAX_BANKS];
     mem_range_t banks[FRAMES_MAX_BANKS];         // sorted, merged, whole frames

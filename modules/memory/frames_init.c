@@ -91,7 +91,7 @@ static int plan(frames_t *f, const mem_range_t *banks, size_t n_banks) {
 
 static size_t metadata_size(const frames_t *f) {
     size_t states = (size_t)mem_align_up(f->n_blocks * sizeof(uint32_t), 8);
-    return 2 * f->n_blocks * sizeof(frames_block_t) + f->n_groups * sizeof(frames_group_t) + states;
+    return 2 * f->n_blocks * sizeof(frames_block_t) + FRAMES_INDEXES * f->n_groups * sizeof(uint64_t) + states;
 }
 
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks) {
@@ -169,14 +169,13 @@ uint32_t frames_state_by_words(const frames_t *f, size_t block) {
 // Derives the indexes, and the states of the blocks that add_bank() did not fill.
 static void build_index(frames_t *f) {
     for (size_t block = 0; block < f->n_blocks; block++) {
-        frames_group_t *group = &f->groups[block / 64];
         uint64_t bit = (uint64_t)1 << (block % 64);
         if (f->states[block] == 0) {
             f->states[block] = frames_state_by_words(f, block);
         }
         uint32_t in = (f->states[block] & STATE_INDEXES) >> STATE_INDEX_SHIFT;
         for (; in != 0; in &= in - 1) {
-            group->index[lowest_bit(in)] |= bit;
+            f->index[lowest_bit(in)][block / 64] |= bit;
         }
     }
     for (size_t group = 0; group < f->n_groups; group++) {
@@ -201,9 +200,17 @@ int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *met
     memset(metadata, 0, metadata_size(f));
     f->free_map = metadata;
     f->managed_map = f->free_map + f->n_blocks;
-    f->groups = (frames_group_t *)(f->managed_map + f->n_blocks);
-    f->states = (uint32_t *)(f->groups + f->n_groups);
-    f->dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
+    uint64_t *words = (uint64_t *)(f->managed_map + f->n_blocks);
+    for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
+        f->index[index] = words;
+        words += f->n_groups;
+    }
+    f->states = (uint32_t *)words;
+    // Without memory above the zone there is nothing to spare it for.
+    size_t dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
+    f->dma_blocks = dma_blocks < f->n_blocks ? dma_blocks : 0;
+    f->low = f->dma_blocks * BLOCK_WORDS;
+    f->low_pa = pa_of_frame(f, f->low * WORD_FRAMES);
     for (size_t i = 0; i < f->n_banks; i++) {
         add_bank(f, &f->banks[i]);
     }

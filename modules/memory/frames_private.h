@@ -129,16 +129,33 @@ static inline uint32_t orders_of_block(uint32_t state) {
 
 // Enters blocks 64 * group + (bits of `blocks`) into an index, or takes them out.
 static inline void index_change(frames_t *f, unsigned index, size_t group, uint64_t blocks, bool enter) {
-    uint64_t *word = &f->groups[group].index[index];
+    uint64_t *word = &f->index[index][group];
     uint64_t *top = &f->top[index][group / 64];
     uint64_t top_bit = (uint64_t)1 << (group % 64);
     *word = enter ? *word | blocks : *word & ~blocks;
-    *top = *word != 0 ? *top | top_bit : *top & ~top_bit;
+    if (index != FRAMES_INDEX_PARTIAL) {
+        *top = *word != 0 ? *top | top_bit : *top & ~top_bit;
+    }
 }
 
 // frames.c: enters a block into the indexes `changed` (bits as in a state) or takes it out, as its
 // state says.
 void frames_update_index(frames_t *f, size_t block, uint32_t changed);
+
+// Whether giving back frame `bit` of a word, by which it became `free`, may complete an aligned piece that the block's
+// state does not know of. Says no in nearly every case, without branches: only if the frame's buddy is free as well,
+// and then only for pieces of 8 frames and more when the block has some of 2 and 4 already.
+static inline bool completes_piece(uint64_t free, unsigned bit, uint32_t state) {
+    uint32_t small = STATE_INDEX(1) | STATE_INDEX(2);
+    bool buddy = free >> (bit ^ 1) & 1;
+    bool eight = (uint8_t)(free >> (bit & ~7u)) == 0xff;
+    return buddy & (eight | ((state & small) != small));
+}
+
+// Takes a block out of the index of partly free blocks if it is `gone`, without a branch.
+static inline void leave_partial(frames_t *f, size_t block, bool gone) {
+    f->index[FRAMES_INDEX_PARTIAL][block / 64] &= ~((uint64_t)gone << (block % 64));
+}
 
 // Writes a block's state and brings the indexes in line with it.
 static inline void state_write(frames_t *f, size_t block, uint32_t state) {
@@ -152,22 +169,17 @@ static inline void state_write(frames_t *f, size_t block, uint32_t state) {
     }
 }
 
-// frames_search.c: the lowest block in an index of the groups >= `from`, or NOT_FOUND.
-size_t frames_next_group(const frames_t *f, unsigned index, size_t from);
-
-// The lowest block >= `from`, which is less than FRAMES_MAX_BLOCKS, in an index, or NOT_FOUND.
-static inline size_t index_next(const frames_t *f, unsigned index, size_t from) {
+// The lowest partly free block >= `from`, which is a block, or NOT_FOUND.
+static inline size_t next_partial(const frames_t *f, size_t from) {
     size_t group = from / 64;
-    uint64_t groups = f->top[index][group / 64] & ALL_FREE << (group % 64);
-    if (groups != 0) {
-        size_t found = group / 64 * 64 + lowest_bit(groups);
-        uint64_t blocks = f->groups[found].index[index];
-        blocks &= found == group ? ALL_FREE << (from % 64) : ALL_FREE;
-        if (blocks != 0) {
-            return found * 64 + lowest_bit(blocks);
+    uint64_t blocks = f->index[FRAMES_INDEX_PARTIAL][group] & ALL_FREE << (from % 64);
+    while (blocks == 0) {
+        if (++group >= f->n_groups) {
+            return NOT_FOUND;
         }
+        blocks = f->index[FRAMES_INDEX_PARTIAL][group];
     }
-    return frames_next_group(f, index, group + 1);
+    return group * 64 + lowest_bit(blocks);
 }
 
 // The frame number of the frame that contains `pa`; false when that is in no extent.
@@ -196,9 +208,23 @@ static inline mem_pa_t pa_of_frame(const frames_t *f, size_t frame) {
     return extent->base + ((mem_pa_t)(frame - extent->first_frame) << MEM_PAGE_SHIFT);
 }
 
+// A word of a map by its number.
+static inline uint64_t *word_at(frames_block_t *map, size_t word) {
+    return &map[word / BLOCK_WORDS].word[word % BLOCK_WORDS];
+}
+
 // The word of a map that a frame is in.
 static inline uint64_t *word_of_frame(frames_block_t *map, size_t frame) {
-    return &map[frame / FRAMES_PER_BLOCK].word[frame / WORD_FRAMES % BLOCK_WORDS];
+    return word_at(map, frame / WORD_FRAMES);
+}
+
+// Notes that word `word` of the free map may now be the lowest of a partly free block. A branch, and rarely taken: a
+// minimum would make the next allocation wait for this free.
+static inline void note_low(frames_t *f, size_t word) {
+    if (__builtin_expect(word < f->low, false) && word >= f->dma_blocks * BLOCK_WORDS) {
+        f->low = word;
+        f->low_pa = pa_of_frame(f, word * WORD_FRAMES);
+    }
 }
 
 // Fills in `why`, if wanted, and returns `code`.

@@ -3,15 +3,25 @@
 
 #include "frames_private.h"
 
-size_t frames_next_group(const frames_t *f, unsigned index, size_t from) {
+// The lowest block of the groups >= `from` in an index other than that of partly free blocks, or NOT_FOUND.
+static size_t next_group(const frames_t *f, unsigned index, size_t from) {
     for (size_t word = from / 64; word < FRAMES_TOP_WORDS; word++) {
         uint64_t groups = f->top[index][word] & (word == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE);
         if (groups != 0) {
             size_t group = word * 64 + lowest_bit(groups);
-            return group * 64 + lowest_bit(f->groups[group].index[index]);
+            return group * 64 + lowest_bit(f->index[index][group]);
         }
     }
     return NOT_FOUND;
+}
+
+// The lowest block >= `from`, which is a block, in an index, or NOT_FOUND.
+static inline size_t index_next(const frames_t *f, unsigned index, size_t from) {
+    if (index == FRAMES_INDEX_PARTIAL) {
+        return next_partial(f, from);
+    }
+    uint64_t blocks = f->index[index][from / 64] & ALL_FREE << (from % 64);
+    return blocks != 0 ? from / 64 * 64 + lowest_bit(blocks) : next_group(f, index, from / 64 + 1);
 }
 
 // The lowest frame of a partly free block at which an aligned piece of 2^order starts.

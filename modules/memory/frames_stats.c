@@ -67,22 +67,21 @@ void frames_stats(const frames_t *f, frames_stats_t *s) {
 
 // ---- check ----
 
-// A block's state against its words: exact, but that it may be in indexes of orders it has lost.
+// A block's state against its words: exact, but that it may be in indexes of orders it has lost, down to none.
 static unsigned check_state(const frames_t *f, size_t block) {
     uint32_t exact = frames_state_by_words(f, block);
     uint32_t state = f->states[block];
     uint32_t lost = state & ~exact;
-    bool may_lose = (exact & STATE_PARTIAL) != 0;
+    bool may_lose = (exact & STATE_FULL) == 0;
     return ((exact & ~state) != 0) + ((lost & ~(may_lose ? STATE_ORDERS : 0)) != 0);
 }
 
 // The index bitmaps of a block against its state.
 static unsigned check_index(const frames_t *f, size_t block) {
-    const frames_group_t *group = &f->groups[block / 64];
     unsigned broken = 0;
     for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
         bool in = (f->states[block] & STATE_INDEX(index)) != 0;
-        broken += in != (group->index[index] >> (block % 64) & 1);
+        broken += in != (f->index[index][block / 64] >> (block % 64) & 1);
     }
     return broken;
 }
@@ -93,11 +92,28 @@ static unsigned check_tops(const frames_t *f) {
     for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
         for (size_t group = 0; group < FRAMES_TOP_WORDS * 64; group++) {
             bool in = f->top[index][group / 64] >> (group % 64) & 1;
-            broken += in != (group < f->n_groups && f->groups[group].index[index] != 0);
+            bool wanted = index != FRAMES_INDEX_PARTIAL && group < f->n_groups && f->index[index][group] != 0;
+            broken += in != wanted;
         }
         size_t last = f->n_blocks % 64;
         if (last != 0) {
-            broken += (f->groups[f->n_groups - 1].index[index] >> last) != 0;
+            broken += (f->index[index][f->n_groups - 1] >> last) != 0;
+        }
+    }
+    return broken;
+}
+
+// Every free frame of a partly free block above the DMA zone is at `low` or after it.
+static unsigned check_low(const frames_t *f) {
+    size_t low = f->low * WORD_FRAMES;
+    if (low < f->dma_blocks * FRAMES_PER_BLOCK || low >= f->n_blocks * FRAMES_PER_BLOCK) {
+        return 1;
+    }
+    unsigned broken = f->low_pa != pa_of_frame(f, low);
+    for (size_t block = f->dma_blocks; block < f->n_blocks && block * FRAMES_PER_BLOCK <= low; block++) {
+        uint32_t state = f->states[block];
+        if (state & STATE_PARTIAL) {
+            broken += block * FRAMES_PER_BLOCK + lowest_bit(state) * WORD_FRAMES < low;
         }
     }
     return broken;
@@ -144,7 +160,7 @@ static unsigned check_runs(const frames_t *f) {
 }
 
 unsigned frames_check(const frames_t *f) {
-    unsigned broken = check_counts(f) + check_tops(f) + check_runs(f);
+    unsigned broken = check_counts(f) + check_tops(f) + check_runs(f) + check_low(f);
     for (size_t block = 0; block < f->n_blocks; block++) {
         broken += check_state(f, block) + check_index(f, block);
     }
