@@ -6,8 +6,8 @@ The blocks of a page are one session, typed at the prompt from top to bottom. Ho
 ```python              lines after >>> and ... are typed, the others are what the board must print;
                        a block without any >>> is run as a script, and must not fail
 ```python RPI3 RPI4    the same, on these boards only
-```python crash        a session of its own on an emulated board that has just booted; its last line
-                       must crash the board, and what is shown is part of the crash report
+```python crash        a session of its own, on an emulated board that has just booted: what is
+                       typed last must crash it, and what is shown is part of the crash report
 
     >>> # press Ctrl-D         does that: a soft reset
     [...]                      stands for any number of lines, also none
@@ -125,7 +125,9 @@ class Comparison:
         if not wanted:
             return not got
         if wanted[0] != ANY_LINES:
-            return bool(got) and self.same_line(wanted[0], got[0]) and self.same(wanted[1:], got[1:])
+            return (
+                bool(got) and self.same_line(wanted[0], got[0]) and self.same(wanted[1:], got[1:])
+            )
         before = dict(self.there)
         for skipped in range(len(got) + 1):
             if self.same(wanted[1:], got[skipped:]):
@@ -213,7 +215,7 @@ CRASHES = [
 @pytest.mark.parametrize(("page", "block"), CRASHES)
 def test_a_crash_is_as_the_page_says(fresh: Machine, page: str, block: Block) -> None:
     if not block.runs_on(fresh.name):
-        pytest.skip(f"the page says it of {' and '.join(block.options)}")
+        pytest.skip(f"the page says this of {' and '.join(block.options[1:])} only")
     *before, last = block.steps()
     fresh.link.leave_raw_repl()
     for step in before:
