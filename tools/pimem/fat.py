@@ -94,10 +94,11 @@ def build(
     with image.open("wb") as out:
         out.write(master_boot_record(size, serial))
         out.truncate(size)
-    volume = ["-i", f"{serial:08x}", "-n", label, "-h", str(FIRST_SECTOR)]
+    volume = ["-i", f"{serial:08x}", "-h", str(FIRST_SECTOR)]
     shape = ["-F", "32", "-s", str(sectors_per_cluster(size)), "-g", f"{HEADS}/{TRACK_SECTORS}"]
     tool(["mkfs.fat", "--offset", str(FIRST_SECTOR), *shape, *volume, str(image)], epoch)
     drive = ["-i", f"{image}@@{FIRST_SECTOR * SECTOR}"]
+    tool(["mlabel", *drive, f"::{label}"], epoch)  # mkfs.fat would give it the time of the day
     with tempfile.TemporaryDirectory(prefix="pimem-image-") as scratch:
         paths = []
         for name, data in files.items():

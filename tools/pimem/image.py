@@ -108,7 +108,7 @@ def sibling(image: Path, suffix: str) -> Path:
 
 def compress(source: Path, target: Path) -> None:
     """Fixed settings: the same image gives the same file."""
-    with source.open("rb") as data, lzma.open(target, "wb", preset=6) as packed:
+    with source.open("rb") as data, lzma.open(target, "wb", preset=3) as packed:
         while piece := data.read(fat.MEBIBYTE):
             packed.write(piece)
 
