@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Every Python block of the documentation runs, and prints what the page says.
 
-The blocks of a page are one session, typed at the prompt from top to bottom. How they are read:
+The blocks of a page are typed at one prompt, from top to bottom. How they are read:
 
 ```python              lines after >>> and ... are typed, the others are what the board must print;
                        a block without any >>> is run as a script, and must not fail
 ```python RPI3 RPI4    the same, on these boards only
-```python crash        a session of its own, on an emulated board that has just booted: what is
-                       typed last must crash it, and what is shown is part of the crash report
+```python crash        typed on an emulated board of its own that has just booted: the last step
+                       must crash it, and what is shown is part of the crash report
 
     >>> # press Ctrl-D         does that: a soft reset
     [...]                      stands for any number of lines, also none
@@ -163,7 +163,7 @@ def type_step(link: Link, step: Step) -> list[str]:
     return printed(shown.partition("\n")[2].removesuffix(">>> "))
 
 
-def run_session(machine: Machine, block: Block, typed: set[int], page: str) -> None:
+def type_block(machine: Machine, block: Block, typed: set[int], page: str) -> None:
     comparison = Comparison(typed)
     for step in block.steps():
         got = type_step(machine.link, step)
@@ -194,7 +194,7 @@ def test_a_page_is_true(board: Machine, page: str) -> None:
             if "crash" in block.options or not block.runs_on(board.name):
                 continue
             if ">>> " in block.text:
-                run_session(board, block, typed, page)
+                type_block(board, block, typed, page)
             else:
                 run_script(board, block)
             ran += 1
@@ -202,6 +202,23 @@ def test_a_page_is_true(board: Machine, page: str) -> None:
         board.lost = True
         raise
     assert ran > 5
+
+
+NAMES = """\
+owners = memory, memory.frames, memory.Frames, memory.AddressSpace, memory.Heap, memory.Block
+def names():
+    return [n for owner in owners for n in dir(owner) if n[0] != "_" and n != "boot"]
+"""
+
+
+def test_every_name_of_memory_is_in_the_reference(board: Machine) -> None:
+    text = (ROOT / "docs" / "memory.md").read_text()
+    names = set(board.eval("names()", "import memory\n" + NAMES))
+    assert {"info", "frames", "alloc", "compact", "realloc"} <= names
+    stub = ROOT / "modules" / "memory" / "stubs" / "memory" / "__init__.pyi"
+    names |= set(re.findall(r"^(?:def )?([a-z]\w*)[(:]", stub.read_text(), re.MULTILINE))
+    assert {"kernel", "ramdisk", "selftest"} <= names
+    assert [n for n in sorted(names) if not re.search(rf"\b{n}\b", text)] == []
 
 
 CRASHES = [
@@ -227,6 +244,23 @@ def test_a_crash_is_as_the_page_says(fresh: Machine, page: str, block: Block) ->
     got = [line.rstrip() for line in caught.value.text.splitlines()]
     wanted = [line.rstrip() for line in last.expected if line]
     assert comparison.same(wanted, got), "\n".join(got)
+
+
+# The pages as text
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for file, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", page.read_text()):
+        target = (page.parent / file) if file else page
+        assert target.is_file(), file
+        assert not anchor or anchor in anchors(target), anchor
 
 
 # The rule itself
