@@ -107,13 +107,14 @@ def test_a_crash_ends_the_run_and_shows_the_report(
     tests: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = """if True:
+        import time
         with open("../results/serial.log", "a") as log:
             log.write('*** crash: x\\r\\nCRASH {"far": "0x1"}\\r\\n')
-        print("FAIL  basics/one.py ")
-        print("FAIL  basics/two.py ")
+        print("FAIL  basics/one.py ", flush=True)
+        time.sleep(60)  # as run-tests.py waits for a board that is gone
     """
     suite = suite_of(tests, script)
-    assert suite.problem == "the board crashed in basics/one.py"
+    assert suite.problem == "the board crashed after basics/one.py"
     assert judge(suite, {}, False) == conformance.CRASHED
     assert 'CRASH {"far": "0x1"}' in capsys.readouterr().err
 
@@ -122,6 +123,15 @@ def test_a_run_that_does_not_end_is_ended(tests: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(conformance, "RUN_SECONDS", 1)
     suite = suite_of(tests, "import time\ntime.sleep(60)")
     assert suite.problem == "not done after 1 s"
+
+
+def test_a_board_that_falls_silent_is_noticed(
+    tests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conformance, "SILENCE_SECONDS", 1)
+    suite = suite_of(tests, "import time\nprint('pass  basics/one.py ')\ntime.sleep(60)")
+    assert "after basics/one.py" in suite.problem
+    assert judge(suite, {}, False) == FAILED
 
 
 def test_a_skipped_test_that_passes_now_fails_the_check(tests: Path) -> None:

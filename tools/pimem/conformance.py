@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import sys
-import threading
+import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ from pimem.run import finish_boot
 SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
 DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
 RUN_SECONDS = 1500
-#: A board that is gone fails every test that is left, ten seconds each: stop before.
+SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
+POLL_SECONDS = 1
+#: A board that is gone fails every test that is left: stop before.
 MOST_FAILURES_IN_A_ROW = 10
 VERDICT = re.compile(r"^(pass|skip|FAIL)\s+(\S+)")
 
@@ -77,6 +80,7 @@ class Suite:
         self.log = log
         self.verdicts: dict[str, str] = {}
         self.problem = ""
+        self._in_a_row = 0
 
     def run(self, pty: str, chosen: list[str]) -> None:
         command = [sys.executable, "run-tests.py", "--test-instance", f"port:{pty}"]
@@ -89,41 +93,51 @@ class Suite:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         ) as child:
-            timer = threading.Timer(RUN_SECONDS, self._out_of_time, [child])
-            timer.start()
             try:
                 self._follow(child)
             finally:
-                timer.cancel()
                 child.kill()
         explained = child.returncode == 0 or self.of("FAIL")
         if not self.problem and not explained:
             self.problem = f"run-tests.py gave up with status {child.returncode}"
 
-    def _out_of_time(self, child: subprocess.Popen[str]) -> None:
-        self.problem = f"not done after {RUN_SECONDS} s"
-        child.kill()
+    def _follow(self, child: subprocess.Popen[bytes]) -> None:
+        """Until run-tests.py ends, or there is a problem: it waits for ever for a dead board."""
+        assert child.stdout is not None
+        end = time.monotonic() + RUN_SECONDS
+        heard = time.monotonic()
+        rest = b""
+        while not self.problem:
+            if select.select([child.stdout], [], [], POLL_SECONDS)[0]:
+                data = os.read(child.stdout.fileno(), 65536)
+                if not data:
+                    child.wait(10)
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._note(to_text(line))
+                heard = time.monotonic()
+            self._look_for_trouble(time.monotonic() - heard, time.monotonic() > end)
 
-    def _follow(self, child: subprocess.Popen[str]) -> None:
-        in_a_row = 0
-        for line in child.stdout or ():
-            print(line, end="", flush=True)
-            found = VERDICT.match(line)
-            if not found:
-                continue
+    def _note(self, line: str) -> None:
+        print(line, flush=True)
+        found = VERDICT.match(line)
+        if found and not self.problem:
             verdict, test = found.groups()
             self.verdicts[test] = verdict
-            in_a_row = in_a_row + 1 if verdict == "FAIL" else 0
-            if in_a_row and self.crash_report():
-                self.problem = f"the board crashed in {test}"
-            elif in_a_row == MOST_FAILURES_IN_A_ROW:
-                self.problem = f"{in_a_row} failures in a row: the board is gone"
-            if self.problem:
-                return
-        child.wait(10)
+            self._in_a_row = self._in_a_row + 1 if verdict == "FAIL" else 0
+            if self._in_a_row == MOST_FAILURES_IN_A_ROW:
+                self.problem = f"{self._in_a_row} failures in a row: the board is gone"
+
+    def _look_for_trouble(self, silence: float, too_late: bool) -> None:
+        last = next(reversed(self.verdicts), "the start")
+        if self.crash_report():
+            self.problem = f"the board crashed after {last}"
+        elif silence > SILENCE_SECONDS:
+            self.problem = f"no result for {silence:.0f} s after {last}"
+        elif too_late:
+            self.problem = f"not done after {RUN_SECONDS} s"
 
     def crash_report(self) -> str:
         """What the board printed when it crashed, '' if it did not."""
