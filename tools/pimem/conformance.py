@@ -83,6 +83,7 @@ class Suite:
         self._in_a_row = 0
 
     def run(self, pty: str, chosen: list[str]) -> None:
+        self.problem = ""
         command = [sys.executable, "run-tests.py", "--test-instance", f"port:{pty}"]
         command += ["--result-dir", str(self.results), *chosen]
         env = dict(os.environ, MICROPY_CPYTHON3=sys.executable, PYTHONUNBUFFERED="1")
