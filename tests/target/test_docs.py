@@ -6,6 +6,7 @@ The blocks of a page are typed at one prompt, from top to bottom. How they are r
 ```python              lines after >>> and ... are typed, the others are what the board must print;
                        a block without any >>> is run as a script, and must not fail
 ```python RPI3 RPI4    the same, on these boards only
+```python emulator     the same, not on a real board: it shows what differs from one to the next
 ```python crash        typed on an emulated board of its own that has just booted: the last step
                        must crash it, and what is shown is part of the crash report
 
@@ -70,8 +71,11 @@ class Block:
                 steps[-1].expected.append(line)
         return steps
 
-    def runs_on(self, board: str) -> bool:
-        return not set(self.options) & set(boards.names()) or board in self.options
+    def runs_on(self, machine: Machine) -> bool:
+        if "emulator" in self.options and machine.qemu is None:
+            return False
+        only = set(self.options) & set(boards.names())
+        return not only or machine.name in only
 
 
 def blocks(page: Path) -> list[Block]:
@@ -81,7 +85,7 @@ def blocks(page: Path) -> list[Block]:
         for match in FENCE.finditer(text)
     ]
     for block in found:
-        unknown = set(block.options) - {"crash", *boards.names()}
+        unknown = set(block.options) - {"crash", "emulator", *boards.names()}
         assert not unknown, f"{page.name}:{block.line}: unknown option {unknown}"
     return found
 
@@ -191,7 +195,7 @@ def test_a_page_is_true(board: Machine, page: str) -> None:
     try:
         for block in blocks(path):
             typed |= typed_numbers(block.text)
-            if "crash" in block.options or not block.runs_on(board.name):
+            if "crash" in block.options or not block.runs_on(board):
                 continue
             if ">>> " in block.text:
                 type_block(board, block, typed, page)
@@ -231,7 +235,7 @@ CRASHES = [
 
 @pytest.mark.parametrize(("page", "block"), CRASHES)
 def test_a_crash_is_as_the_page_says(fresh: Machine, page: str, block: Block) -> None:
-    if not block.runs_on(fresh.name):
+    if not block.runs_on(fresh):
         pytest.skip(f"the page says this of {' and '.join(block.options[1:])} only")
     *before, last = block.steps()
     fresh.link.leave_raw_repl()
