@@ -75,6 +75,7 @@ void paging_destroy(paging_t *p) {
     }
     paging_chain_t freed = {0, 0};
     paging_unlink_tree(p, &freed, p->root, 0);
+    paging_forget_near(p);
     paging_chain_release(p, &freed);
 }
 

@@ -19,6 +19,14 @@
 #define PAGING_PAGES_ONLY (1u) // map by 4 KiB pages whatever the alignment
 #define PAGING_NO_SPLIT (2u)   // MEM_EPERM where unmap or protect would have to split a block
 
+// The GiB that paging_translate() looked at last, and the level 2 table that translates it: no part of what the tables
+// say, and changed by looking.
+typedef struct _paging_near_t {
+    mem_va_t va;               // its first address
+    uint64_t size;             // MEM_BLOCK1G_SIZE, or 0 for none
+    const uint64_t *table;
+} paging_near_t;
+
 typedef struct _paging_t {
     const mem_source_t *source;
     mem_pa_t root;             // the level 0 table
@@ -27,6 +35,7 @@ typedef struct _paging_t {
     uint16_t asid;             // of the lower half; the upper half is global
     bool upper;
     bool live;                 // hardware may walk these tables or hold TLB entries of them: set when first activated
+    paging_near_t near;
 } paging_t;
 
 typedef struct _paging_error_t {
@@ -74,7 +83,7 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
 int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, unsigned flags, paging_error_t *why);
 
 // The physical address and attributes (each may be NULL) behind va. MEM_ENOENT when unmapped, MEM_ERANGE outside
-// the half.
+// the half. Remembers the level 2 table it went through.
 int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs);
 
 // Reads the entry of every level down to the leaf or the first invalid one; returns the number of steps, 1 to 4,

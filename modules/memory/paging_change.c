@@ -215,6 +215,7 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
     }
     unmap_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
     flush_stale(&c);
+    paging_forget_near(p);
     paging_chain_release(p, &c.freed);
     return MEM_OK;
 }
@@ -286,6 +287,7 @@ static void join(paging_t *p, uint64_t *slot, mem_va_t va) {
     mem_pa_t pa = desc_table_pa(*slot);
     uint64_t block = (*paging_table(p, pa) & ~DESC_TYPE_MASK) | DESC_BLOCK;
     break_before_make(p, slot, block, va, true);
+    paging_forget_near(p);
     p->source->free(p->source->ctx, pa, 1);
     --p->tables;
 }

@@ -22,32 +22,49 @@ static inline unsigned find(const paging_t *p, mem_va_t va, uint64_t *desc) {
     }
 }
 
-int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+// Takes from leaf `desc` what is wanted of it.
+static inline int read_leaf(uint64_t desc, unsigned level, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+    if (pa != NULL) {
+        *pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
+    }
+    if (attrs != NULL) {
+        *attrs = desc_attrs(desc);
+    }
+    return MEM_OK;
+}
+
+// The walk from the root, for the GiB that was not looked at last.
+static __attribute__((noinline)) int translate_far(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
     if (!in_half(p, va)) {
         return MEM_ERANGE;
     }
-    uint64_t desc;
     const uint64_t *table = paging_table(p, p->root);
-    // Unrolled, each level has constant shifts: the walk costs little more than its loads.
-    #pragma GCC unroll 4
     for (unsigned level = 0; level < DESC_LEVELS; ++level) {
-        desc = table[desc_index(va, level)];
-        if (desc_is_table(desc, level)) {
-            table = paging_table(p, desc_table_pa(desc));
-            continue;
+        uint64_t desc = table[desc_index(va, level)];
+        if (!desc_is_table(desc, level)) {
+            return desc_is_leaf(desc, level) ? read_leaf(desc, level, va, pa, attrs) : MEM_ENOENT;
         }
-        if (!desc_is_leaf(desc, level)) {
-            break;
+        table = paging_table(p, desc_table_pa(desc));
+        if (level == 1) {
+            // No paging_t is const by itself.
+            mem_va_t start = mem_align_down(va, MEM_BLOCK1G_SIZE);
+            *(paging_near_t *)&p->near = (paging_near_t) {start, MEM_BLOCK1G_SIZE, table};
         }
-        if (pa != NULL) {
-            *pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
-        }
-        if (attrs != NULL) {
-            *attrs = desc_attrs(desc);
-        }
-        return MEM_OK;
     }
     return MEM_ENOENT;
+}
+
+int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+    uint64_t offset = va - p->near.va;
+    if (offset >= p->near.size) {
+        return translate_far(p, va, pa, attrs);
+    }
+    uint64_t desc = p->near.table[offset / MEM_BLOCK2M_SIZE];
+    if (!desc_is_table(desc, 2)) {
+        return desc_is_leaf(desc, 2) ? read_leaf(desc, 2, va, pa, attrs) : MEM_ENOENT;
+    }
+    desc = paging_table(p, desc_table_pa(desc))[desc_index(va, 3)];
+    return desc_is_leaf(desc, 3) ? read_leaf(desc, 3, va, pa, attrs) : MEM_ENOENT;
 }
 
 unsigned paging_walk(const paging_t *p, mem_va_t va, paging_step_t steps[DESC_LEVELS]) {
@@ -90,12 +107,13 @@ bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_
     if (va > last || !skip_unmapped(p, &va, last)) {
         return false;
     }
+    uint64_t desc;
+    unsigned level = find(p, va, &desc);
     *run = (paging_run_t) {.va = va};
-    (void)paging_translate(p, va, &run->pa, &run->attrs);
+    read_leaf(desc, level, va, &run->pa, &run->attrs);
     mem_va_t step;
     for (;;) {
-        uint64_t desc;
-        unsigned level = find(p, va, &desc);
+        level = find(p, va, &desc);
         mem_pa_t pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
         if (!desc_is_leaf(desc, level) || desc_attrs(desc) != run->attrs || pa != run->pa + (va - run->va)) {
             step = va - 1;

@@ -160,7 +160,8 @@ int space_activate(spaces_t *s, space_t *space, space_error_t *why) {
 static int check_kept(const space_t *kernel, mem_va_t va, space_error_t *why) {
     uint64_t par = arch_at_s1e1r(va);
     mem_pa_t pa = MEM_ADDR_NONE;
-    int result = paging_translate(&kernel->paging, va, &pa, NULL);
+    paging_t paging = kernel->paging; // looking changes what it remembers, and a refusal changes nothing
+    int result = paging_translate(&paging, va, &pa, NULL);
     if (result != MEM_OK || (par & 1) != 0 || ((par ^ pa) & DESC_ADDR_MASK) != 0) {
         uint64_t now = par & 1 ? MEM_ADDR_NONE : par & DESC_ADDR_MASK;
         return space_fail(why, MEM_EFAULT, SPACE_NOT_KEPT, va, pa, now, NULL);

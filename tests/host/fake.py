@@ -108,6 +108,9 @@ class PagingStruct(ctypes.Structure):
         ("asid", U16),
         ("upper", BOOL),
         ("live", BOOL),
+        ("near_va", U64),
+        ("near_size", U64),
+        ("near_table", PTR),
     ]
 
 

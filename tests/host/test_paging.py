@@ -514,3 +514,19 @@ def test_check_notices_an_empty_table(lower):
     _, table, index, _ = lower.walk(0)[3]
     lower.frames.write64(table + 8 * index, 0)
     assert lower.check() == 1
+
+
+@pytest.mark.parametrize("change", ["unmap", "compact"])
+def test_translation_does_not_go_through_a_table_given_back(lower, change):
+    """It remembers the level 2 table of the GiB it looked at last."""
+    half = G1 // 2
+    assert lower.translate(0) == ENOENT
+    for start in (0, half):
+        assert lower.map(G1 + start, 4 * G1 + start, half) == 0
+    assert lower.translate(G1 + 0x1234) == (4 * G1 + 0x1234, R | W)
+    if change == "compact":
+        assert lower.compact() == 1
+        assert lower.translate(G1 + half) == (4 * G1 + half, R | W)
+    assert lower.unmap(G1, G1) == 0
+    assert lower.translate(G1 + 0x1234) == ENOENT
+    assert lower.translate(1 << 48) == ERANGE

@@ -187,7 +187,7 @@ static uint64_t look_floor(const paging_t *p) {
     return sum;
 }
 
-static uint64_t look_ours(const paging_t *p) {
+static uint64_t look_ours(paging_t *p) {
     uint64_t sum = 0;
     for (size_t i = 0; i < LOOKUPS; ++i) {
         mem_pa_t pa;
