@@ -69,7 +69,13 @@ static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
         note_low(f, block * BLOCK_WORDS);
     }
     *word &= ~mask;
-    update_after_take(f, block, state, frame / WORD_FRAMES % BLOCK_WORDS, *word);
+    size_t i = frame / WORD_FRAMES % BLOCK_WORDS;
+    if ((state & STATE_SOME_MASK & ~STATE_SOME(i)) == 0 && *word == 0) {
+        // Used up: searches for its orders need not come here to find that out.
+        state_write(f, block, state & STATE_MANAGED);
+    } else {
+        update_after_take(f, block, state, i, *word);
+    }
 }
 
 // Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the
@@ -301,7 +307,7 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
 }
 
 static __attribute__((noinline)) int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
-    size_t frame;
+    size_t frame = 0;
     size_t used = 0;
     if (frame_of_pa(f, pa, &frame)) {
         if (free_in_word(f, frame, count)) {

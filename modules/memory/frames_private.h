@@ -74,12 +74,15 @@ static inline uint64_t merge_pieces(uint64_t pieces, unsigned order) {
     return pieces & pieces >> (1u << (order - 1)) & every(order);
 }
 
-// Where aligned free pieces of 2^order start in `word`, order 0 to 5. The runs of one half, a
-// quarter ... of the piece need no mask until the last step.
+// Where aligned free pieces of 2^order start in `word`, order 0 to 5. The runs of one half, a quarter ... of the piece
+// need no mask until the last step; a shift by 0 is a step left out. No branches: orders come in any order.
 static inline uint64_t pieces_of_word(uint64_t word, unsigned order) {
-    for (unsigned k = 0; k < order; k++) {
-        word &= word >> (1u << k);
-    }
+    unsigned steps = (1u << order) - 1; // 1 + 2 + 4 ...
+    word &= word >> (steps & 1);
+    word &= word >> (steps & 2);
+    word &= word >> (steps & 4);
+    word &= word >> (steps & 8);
+    word &= word >> (steps & 16);
     return word & every(order);
 }
 
