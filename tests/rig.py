@@ -104,6 +104,7 @@ def start(
     args: Sequence[str] | None = None,
     *,
     icount: bool = False,
+    reboot: bool = False,
     board: Board | None = None,
     extra: Sequence[str] = (),
     guest_errors: Path | None = None,
@@ -114,6 +115,7 @@ def start(
         board,
         kernel_args(kernel(board)) if args is None else args,
         icount=icount,
+        reboot=reboot,
         extra=extra,
         guest_errors=guest_errors,
     )

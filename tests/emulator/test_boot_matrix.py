@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+"""Every way into the kernel: exception level, cores, device tree or not, place, dirty memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import fdt
+import pytest
+import rig
+
+from pimem import boards
+from pimem.qemu import kernel_args, loader_args
+
+GCC = "aarch64-linux-gnu-gcc"
+OBJCOPY = "aarch64-linux-gnu-objcopy"
+STUB = Path(__file__).with_name("stub.S")
+MIB = 1 << 20
+PARKING_PAGE = 0x7F000
+KERNEL = {"RPI3": 0x80000, "RPI4": 0x80000, "QEMU_VIRT": 0x40080000}
+VIRT_STUB_KERNEL = 0x40200000  # without a kernel of its own, QEMU has a device tree below this
+STUB_AT = {"RPI3": 0, "RPI4": 0, "QEMU_VIRT": 0x47FF0000}
+STUB_FLAGS = {
+    "RPI3": ["-DFREQUENCY=19200000"],
+    "RPI4": ["-DFREQUENCY=54000000", "-DGICD=0xff841000", "-DGICC=0xff842000"],
+    "QEMU_VIRT": [],
+}
+COUNTER = {
+    "RPI3": "cortex-a53-arm-cpu.cntfrq=19200000",
+    "RPI4": "cortex-a72-arm-cpu.cntfrq=54000000",
+}
+MODELS = {
+    "RPI3": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
+    "RPI4": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
+}
+
+Stub = Callable[..., list[str]]
+
+
+def image_size(name: str) -> int:
+    """Bytes from the first one of the image to the last one it uses, stacks included."""
+    header = rig.kernel(boards.load(name)).read_bytes()[:64]
+    return int.from_bytes(header[16:24], "little")
+
+
+def compile_raw(source: Path, target: Path, address: int, flags: Sequence[str]) -> Path:
+    """Assembles to the bytes that belong at `address`; the ELF stays beside them."""
+    elf = target.with_suffix(".elf")
+    link = [f"-Wl,-Ttext={address:#x}", "-Wl,--build-id=none", "-o", str(elf)]
+    subprocess.run(
+        [GCC, "-nostdlib", "-static", "-no-pie", *flags, *link, str(source)], check=True
+    )
+    subprocess.run([OBJCOPY, "-O", "binary", "-j", ".text", str(elf), str(target)], check=True)
+    return target
+
+
+@pytest.fixture
+def stub(tmp_path: Path) -> Stub:
+    """QEMU options that start the stub on every core, the kernel and a device tree in place."""
+
+    def place(name: str, dtb: bytes | None, dtb_at: int = 0, kernel_at: int = 0) -> list[str]:
+        kernel_at = kernel_at or KERNEL[name]
+        flags = [f"-DKERNEL={kernel_at:#x}", f"-DDTB={dtb_at:#x}", *STUB_FLAGS[name]]
+        raw = compile_raw(STUB, tmp_path / "stub.bin", STUB_AT[name], flags)
+        args = loader_args(rig.kernel(boards.load(name)), kernel_at)
+        args += loader_args(raw, STUB_AT[name], cpu=0)
+        if dtb is not None:
+            (tmp_path / "test.dtb").write_bytes(dtb)
+            args += loader_args(tmp_path / "test.dtb", dtb_at)
+        return args
+
+    return place
+
+
+def pi_tree(name: str, banks: tuple[tuple[int, int], ...], **more: Any) -> fdt.Node:
+    return fdt.pi(*MODELS[name], banks, **more)
+
+
+def check(machine: rig.Machine, *, el: int, ram_from: str) -> dict[str, Any]:
+    """What every way of booting has to lead to."""
+    report = machine.eval("memory.report()", "import memory")
+    assert report["entry_el"] == el
+    assert report["ram_from"] == ram_from
+    assert (report["el"], report["mmu"]) == (1, True)
+    frames = report["frames"]
+    assert frames["free"] + frames["used"] + frames["reserved"] == frames["total"]
+    assert sum(report["owners"].values()) == frames["used"]
+    assert machine.eval("memory.check()") == []
+    assert f"entered at EL{el}" in machine.report
+    if machine.name in rig.PIS:
+        assert parked(machine) == [True] * 3
+    return report
+
+
+def parked(machine: rig.Machine) -> list[bool]:
+    """Whether cores 1 to 3 are in the parking page."""
+    text = machine.emulated().qmp.human("info registers -a")
+    counters = [int(pc, 16) for pc in re.findall(r"PC=([0-9a-f]{16})", text)]
+    assert len(counters) == 4
+    return [PARKING_PAGE <= pc < PARKING_PAGE + 4096 for pc in counters[1:]]
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_a_raw_image_starts_at_el2_without_a_device_tree(name: str) -> None:
+    with rig.booted(name) as machine:
+        report = check(machine, el=2, ram_from="mailbox")
+        assert report["cores"] == 4
+        x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
+        assert x0 == 0x100, "QEMU passes an old tag list, which is not believed"
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_an_elf_starts_at_el3_on_four_cores(name: str, tmp_path: Path) -> None:
+    # An ELF at physical addresses: QEMU then enters it at EL3 with every core at once.
+    source = tmp_path / "wrap.S"
+    kernel = rig.kernel(boards.load(name))
+    source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
+    compile_raw(source, tmp_path / "wrap.bin", KERNEL[name], [])
+    with rig.booted(name, kernel_args(tmp_path / "wrap.elf")) as machine:
+        check(machine, el=3, ram_from="mailbox")
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_a_raw_image_with_a_device_tree_believes_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "pi.dtb"
+    path.write_bytes(fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
+    kernel = rig.kernel(boards.load(name))
+    with rig.booted(name, kernel_args(kernel, path)) as machine:
+        report = check(machine, el=2, ram_from="device tree")
+        assert report["ram"][0] == [0, 0x3C000000], "QEMU rewrites the memory node"
+        assert report["model"] == MODELS[name][0]
+        assert machine.eval("_memory.boot_info()['x0']", "import _memory") >= 0x8000000
+
+
+def test_virt_starts_at_el1_with_qemu_s_device_tree() -> None:
+    with rig.booted("QEMU_VIRT") as machine:
+        report = check(machine, el=1, ram_from="device tree")
+        assert report["ram"] == [[0x40000000, 0x48000000]]
+        assert report["cores"] == 1
+
+
+def test_virt_starts_at_el2_too() -> None:
+    board = boards.load("QEMU_VIRT")
+    board = dataclasses.replace(board, machine="virt,virtualization=on")
+    with rig.booted("QEMU_VIRT", board=board) as machine:
+        check(machine, el=2, ram_from="device tree")
+
+
+def test_eight_gibibytes_are_managed() -> None:
+    with rig.booted("QEMU_VIRT", extra=("-m", "8G")) as machine:
+        report = check(machine, el=1, ram_from="device tree")
+        assert report["frames"]["total"] == (8 << 30) // 4096
+        assert report["frames"]["free"] > report["frames"]["total"] - 2000
+        machine.exec(
+            "import memory\nfrom machine import mem64\nf = memory.frames.alloc(1, at=0x200000000)\n"
+            "mem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
+        )
+
+
+# The most hardware-like way: a stub at EL3 on four cores, the device tree wherever we like.
+
+PLACES = {
+    "after the image": lambda name: -(-(KERNEL[name] + image_size(name)) // 8) * 8,
+    "1 MiB boundary": lambda name: 0x1500000,
+    "in the window after the image": lambda name: KERNEL[name] + image_size(name) + 0x40008,
+    "end of RAM": lambda name: 0x3B400000 - 0x2000,
+}
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
+    name: str, place: str, stub: Stub
+) -> None:
+    at = PLACES[place](name)
+    blob = fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
+    extra = ("-global", COUNTER[name])
+    with rig.booted(name, stub(name, blob, at), extra=extra) as machine:
+        report = check(machine, el=2, ram_from="device tree")
+        assert report["ram"] == [[0, 0x3B400000]]
+        assert report["model"] == MODELS[name][0]
+        assert machine.eval("_memory.boot_info()['x0']", "import _memory") == at
+        hz = int(COUNTER[name].partition("=")[2])
+        assert machine.eval("_memory.regs()['cntfrq']") == hz
+        state = machine.eval("memory.frames.state(0x3b3ff000)", "import memory")
+        assert state[0] in ("free", "used"), "the blob was copied, its place given back"
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None:
+    reserved = {
+        "#address-cells": 2,
+        "#size-cells": 1,
+        "ranges": b"",
+        "secret@10000000": {"reg": (0, 0x10000000, 0x200000), "no-map": b""},
+    }
+    tree = pi_tree(name, ((0, 0x3B400000),), **{"reserved-memory": reserved})
+    blob = fdt.build(tree, reserve=((0, 0x1000), (0x20001000, 0x3000)))
+    with rig.booted(name, stub(name, blob, 0x2000000)) as machine:
+        report = check(machine, el=2, ram_from="device tree")
+        ranges = [[start, end] for start, end, _ in report["reserved"]]
+        assert [0x10000000, 0x10200000] in ranges
+        assert [0x20001000, 0x20004000] in ranges
+        for pa in (0x10000000, 0x101FF000, 0x20001000, 0x20003000):
+            assert machine.eval(f"memory.frames.state({pa})[0]") == "reserved", hex(pa)
+        for pa in (0x0FFFF000, 0x10200000, 0x20000000, 0x20004000):
+            assert machine.eval(f"memory.frames.state({pa})[0]") == "free", hex(pa)
+
+
+def test_a_second_bank_is_used(stub: Stub) -> None:
+    banks = ((0, 0x3B400000), (0x40000000, 0x40000000))
+    blob = fdt.build(pi_tree("RPI4", banks), reserve=((0, 0x1000),))
+    with rig.booted("RPI4", stub("RPI4", blob, 0x2000000)) as machine:
+        report = check(machine, el=2, ram_from="device tree")
+        assert report["ram"] == [[0, 0x3B400000], [0x40000000, 0x80000000]]
+        machine.exec(
+            "import memory\nfrom machine import mem64\nf = memory.frames.alloc(1, at=0x70000000)\n"
+            "mem64[f.pa] = 99\nassert memoryview(f)[0] == 99"
+        )
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize(
+    "blob",
+    [b"\xd0\x0d\xfe\xed" + bytes(60), bytes(64), b"\xa5" * 4096],
+    ids=["magic only", "zeros", "garbage"],
+)
+def test_what_is_no_device_tree_is_not_believed(name: str, blob: bytes, stub: Stub) -> None:
+    with rig.booted(name, stub(name, blob, 0x2000000)) as machine:
+        check(machine, el=2, ram_from="mailbox")
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("at", [0x2000004, 0xFFFFFFFFFFFFFFF8, 0x80000 + 64, 0xFE000000])
+def test_an_x0_that_points_nowhere_is_not_followed(name: str, at: int, stub: Stub) -> None:
+    with rig.booted(name, stub(name, None, at)) as machine:
+        check(machine, el=2, ram_from="mailbox")
+
+
+# Where the kernel lies.
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        ("RPI3", 0x200000),
+        ("RPI4", 0x1237000),
+        ("QEMU_VIRT", 0x41001000),
+        ("QEMU_VIRT", 0x42FFF000),
+    ],
+)
+def test_any_page_will_do_for_the_kernel(name: str, at: int, stub: Stub, tmp_path: Path) -> None:
+    blob, dtb_at = pi_or_virt_tree(name, tmp_path)
+    el = 2 if name in rig.PIS else 1
+    with rig.booted(name, stub(name, blob, dtb_at, at)) as machine:
+        check(machine, el=el, ram_from="device tree")
+        assert machine.eval("_memory.sections()[0][2]", "import _memory") == at
+        # Where it would have been is memory like any other.
+        old = KERNEL[name] + 0x1000
+        assert machine.eval(f"memory.frames.state({old})[0]", "import memory") != "reserved"
+
+
+@pytest.mark.parametrize("gap", [0, 8, 0x1F000, 0x300000])
+def test_virt_takes_a_device_tree_anywhere_after_the_image(
+    gap: int, stub: Stub, tmp_path: Path
+) -> None:
+    blob, _ = pi_or_virt_tree("QEMU_VIRT", tmp_path)
+    kernel_at = VIRT_STUB_KERNEL
+    at = -(-(kernel_at + image_size("QEMU_VIRT")) // 8) * 8 + gap
+    with rig.booted("QEMU_VIRT", stub("QEMU_VIRT", blob, at, kernel_at)) as machine:
+        report = check(machine, el=1, ram_from="device tree")
+        assert machine.eval("_memory.boot_info()['x0']", "import _memory") == at
+        # The blob claims a MiB for a few KiB: what it does not use is given back.
+        assert report["frames"]["free"] >= 32100
+
+
+def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
+    if name in rig.PIS:
+        return fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)), 0x2000000
+    path = folder / "virt.dtb"
+    board = boards.load(name)
+    command = [rig.qemu_program(), "-M", f"{board.machine},dumpdtb={path}", *board.qemu_args]
+    subprocess.run([*command, "-display", "none"], check=True, capture_output=True)
+    return path.read_bytes(), 0x44000000
+
+
+# What memory holds at power-on.
+
+
+@pytest.mark.parametrize("name", rig.BOARDS)
+def test_memory_full_of_garbage_does_no_harm(name: str, tmp_path: Path) -> None:
+    board = boards.load(name)
+    kernel = rig.kernel(board)
+    start = KERNEL[name] + -(-kernel.stat().st_size // 4096) * 4096
+    garbage = tmp_path / "garbage"
+    garbage.write_bytes(b"\xa5" * (24 * MIB))
+    args = kernel_args(kernel) + loader_args(garbage, start)
+    with rig.booted(name, args) as machine:
+        source = "mailbox" if name in rig.PIS else "device tree"
+        check(machine, el=2 if name in rig.PIS else 1, ram_from=source)
+        pa = start + 20 * MIB
+        assert machine.eval(f"memory.frames.state({pa})[0]", "import memory") == "free"
+        assert machine.emulated().read_physical(pa, 8) == b"\xa5" * 8, "it was there"
+        first = machine.eval("sum(memoryview(f))", f"f = memory.frames.alloc(1, at={pa})")
+        assert first == 0, "frames come zeroed"
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_memory_of_the_run_before_does_no_harm(name: str) -> None:
+    """A reset keeps RAM: the kernel of before is still there, tables and allocator included."""
+    machine = rig.boot(name, reboot=True)
+    try:
+        before = machine.eval("memory.report()['frames']", "import memory")
+        machine.exec("big = bytearray(30 << 20)\nbig[5] = 5")
+        machine.emulated().qmp.execute("system_reset")
+        rig.wait_for_prompt(machine)
+        machine.link.enter_raw_repl()
+        assert check(machine, el=2, ram_from="mailbox")["frames"] == before
+    finally:
+        machine.close()
