@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes flattened device trees (Devicetree Specification, chapter 5) for boards that QEMU lacks."""
+"""Writes flattened device trees (Devicetree Specification, chapter 5), as boards have them."""
 
 from __future__ import annotations
 

@@ -157,8 +157,8 @@ def test_eight_gibibytes_are_managed() -> None:
         assert report["frames"]["total"] == (8 << 30) // 4096
         assert report["frames"]["free"] > report["frames"]["total"] - 2000
         machine.exec(
-            "import memory\nfrom machine import mem64\nf = memory.frames.alloc(1, at=0x200000000)\n"
-            "mem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
+            "import memory\nfrom machine import mem64\n"
+            "f = memory.frames.alloc(1, at=0x200000000)\nmem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
         )
 
 
