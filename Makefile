@@ -56,7 +56,7 @@ help:
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
 	@echo '  test-host         the tests that need no image'
 	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
-	@echo '  bench             instructions from reset to the prompt, size of the images'
+	@echo '  bench             the memory system beside references; instructions to the prompt (CHECK=1)'
 	@echo '  lint              ruff over the Python'
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
@@ -118,7 +118,7 @@ test-micropython: all
 		$(if $(DIRS),--dirs $(DIRS)) $(if $(filter-out 0,$(CHECK_SKIPS)),--check-skips) </dev/null
 
 bench: images
-	@$(PIMEM) bench </dev/null
+	@$(PIMEM) bench $(if $(filter-out 0,$(CHECK)),--check) $(BENCH_OPTIONS) </dev/null
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pimem import __version__, boards, card_options
+from pimem import __version__, bench_options, boards, card_options
 from pimem.exits import INTERRUPTED, CommandError, complain
 
 COMMANDS = {
@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     add_run_options(repl)
     conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
     add_conformance_options(conformance)
-    commands.add_parser("bench", help="count instructions and bytes")
+    bench_options.add_command(commands)
     card_options.add_commands(commands)
     return top
 
