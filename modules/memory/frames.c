@@ -114,11 +114,22 @@ static void take(frames_t *f, size_t frame, size_t count) {
     f->used += count;
 }
 
+// Whether a block starts at `frame` of which all frames are free, or all in use, by its state alone.
+static bool is_whole_block(const frames_t *f, size_t frame, bool free) {
+    uint32_t state = f->states[frame / FRAMES_PER_BLOCK];
+    bool whole = free ? (state & STATE_FULL) != 0 : (state & (STATE_SOME_MASK | STATE_MANAGED)) == STATE_MANAGED;
+    return whole && frame % FRAMES_PER_BLOCK == 0;
+}
+
 size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free) {
     size_t end = f->n_blocks * FRAMES_PER_BLOCK;
     size_t done = 0;
     count = smaller(count, end - frame);
     while (done < count) {
+        if (count - done >= FRAMES_PER_BLOCK && is_whole_block(f, frame + done, free)) {
+            done += FRAMES_PER_BLOCK;
+            continue;
+        }
         unsigned bit = (frame + done) % WORD_FRAMES;
         size_t n = smaller(count - done, WORD_FRAMES - bit);
         uint64_t wanted = *word_of_frame(f->free_map, frame + done);
