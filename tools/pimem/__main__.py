@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pimem import __version__, bench_options, boards, card_options
+from pimem import __version__, bench_options, boards, card_options, serial_options
 from pimem.exits import INTERRUPTED, CommandError, complain
 
 COMMANDS = {
@@ -26,6 +26,11 @@ COMMANDS = {
     "image": "image",
     "devices": "devices",
     "flash": "flash",
+    "ports": "ports",
+    "monitor": "monitor",
+    "frames": "frames_view",
+    "reset": "reset",
+    "bridge": "bridge",
 }
 EXIT_CODES = """\
 exit codes:
@@ -94,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     add_conformance_options(conformance)
     bench_options.add_command(commands)
     card_options.add_commands(commands)
+    serial_options.add_commands(commands)
     return top
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import select
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,7 @@ SILENCE = 60.0  # seconds without a byte after which a board counts as gone
 REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
 POLL_SECONDS = 0.05
+WRITE_BYTES = 64  # a line that has room has room for these, and does not block
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
@@ -72,6 +74,21 @@ def _still_there() -> str | None:
     return None
 
 
+def open_port(url: str, baudrate: int = 115200) -> serial.SerialBase:
+    """The serial port that `url` names, its control lines left low; NoAnswer if it cannot be."""
+    try:
+        port = serial.serial_for_url(url, baudrate, do_not_open=True)
+        # Asserted, these lines reset a board whose RUN pin hangs on one of them.
+        port.dtr = False
+        port.rts = False
+        port.timeout = POLL_SECONDS
+        port.write_timeout = REPL_SECONDS
+        port.open()
+    except (serial.SerialException, ValueError) as exc:
+        raise NoAnswer(f"cannot open {url}: {exc}") from exc
+    return port
+
+
 class Link:
     def __init__(
         self,
@@ -90,16 +107,7 @@ class Link:
         self._recent = bytearray()  # the last bytes received, for crash reports
         self._line = bytearray()  # the line being received
         self._crash: BoardCrash | None = None  # seen; raised when what came before it is read
-        try:
-            self._port = serial.serial_for_url(url, baudrate, do_not_open=True)
-            # Asserted, these lines reset a board whose RUN pin hangs on one of them.
-            self._port.dtr = False
-            self._port.rts = False
-            self._port.timeout = POLL_SECONDS
-            self._port.write_timeout = REPL_SECONDS
-            self._port.open()
-        except (serial.SerialException, ValueError) as exc:
-            raise NoAnswer(f"cannot open {url}: {exc}") from exc
+        self._port = open_port(url, baudrate)
 
     def close(self) -> None:
         self._port.close()
@@ -113,10 +121,27 @@ class Link:
     # Bytes
 
     def write(self, data: bytes) -> None:
+        """Sends all of `data`, taking in what comes meanwhile: the other end may be unable to
+        read on before somebody takes what it has to say."""
         try:
-            self._port.write(data)
-        except serial.SerialException as exc:
+            for at in range(0, len(data), WRITE_BYTES):
+                self._wait_writable()
+                self._port.write(data[at : at + WRITE_BYTES])
+        except (serial.SerialException, OSError) as exc:
             self._stopped(f"cannot write to {self.url}: {exc}")
+
+    def _wait_writable(self) -> None:
+        """Takes in what comes until the line has room, or has not had any for REPL_SECONDS."""
+        try:
+            fd = self._port.fileno()
+        except (AttributeError, OSError):  # a URL without one has no small buffers either
+            return
+        end = time.monotonic() + REPL_SECONDS
+        while not select.select([], [fd], [], 0)[1] and time.monotonic() < end:
+            if select.select([fd], [fd], [], POLL_SECONDS)[0]:
+                data = self._port.read(self._port.in_waiting)
+                self._keep(data)
+                self._watch(data)
 
     def receive(self) -> bytes:
         """What has come by now, at most POLL_SECONDS later; b'' if nothing has."""

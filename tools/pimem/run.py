@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from pimem import boards, terminal
+from pimem import boards, symbols, terminal
 from pimem.exits import CRASHED, FAILED, INTERRUPTED, OK, SILENT, USAGE, Refusal, complain
 from pimem.link import BANNER, PROMPT, BoardCrash, Link, NoAnswer, ScriptError
 from pimem.qemu import Qemu, QemuError, kernel_args
@@ -117,6 +117,12 @@ def session(args: Namespace, script: bytes | None) -> None:
                 run_script(link, script, output, booting=booting)
 
 
+def elf_of(args: Namespace) -> Path:
+    """The ELF of the image that runs: where a kernel is, its own lies beside it."""
+    board = boards.load(args.board)
+    return Path(args.kernel).with_name(board.elf.name) if args.kernel else board.elf
+
+
 def main(args: Namespace) -> int:
     """Runs what the command line asks for; the exit code."""
     script = None
@@ -132,6 +138,7 @@ def main(args: Namespace) -> int:
     except BoardCrash as exc:
         if script is not None:
             print(exc.text, end="", file=sys.stderr)
+            print(symbols.explain(exc.report, elf_of(args)), end="", file=sys.stderr)
         complain(str(exc))
         return CRASHED
     except NoAnswer as exc:

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""`pimem monitor`: watches a board's serial line, and types on it from a terminal.
+
+Each line gets the time since the watch began; a crash report gets functions, files and lines;
+a port that goes away is opened again when it is back.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import os
+import select
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import serial
+
+from pimem import boards, symbols
+from pimem.exits import CRASHED, OK, SILENT, Failure, Refusal, complain
+from pimem.link import CRASH_MARK, NoAnswer, open_port
+from pimem.qemu import Qemu, QemuError, kernel_args
+from pimem.run import elf_of
+from pimem.terminal import HINT, LEAVE, raw_mode
+
+RETRY_SECONDS = 0.5
+KEY_PIECE = 1024
+
+Write = Callable[[str], None]
+
+
+class Watcher:
+    """Turns what the board sends into what is shown: stamps, and explanations of crashes."""
+
+    def __init__(
+        self, write: Write, elf: Path, *, stamps: bool, clock: Callable[[], float]
+    ) -> None:
+        self.crashed = False
+        self._write = write
+        self._elf = elf
+        self._stamps = stamps
+        self._clock = clock
+        self._start = clock()
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._line = b""
+        self._fresh = True  # the next character begins a line
+        self._held = ""  # a carriage return whose newline may be in the next piece
+
+    def feed(self, data: bytes) -> None:
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._line += line
+            self._show(line + b"\n")
+            self._look(self._line)
+            self._line = b""
+        self._line += rest
+        self._show(rest)
+
+    def _show(self, data: bytes) -> None:
+        text = self._held + self._decode(data)
+        self._held = "\r" if text.endswith("\r") else ""
+        text = text.removesuffix("\r").replace("\r\n", "\n")
+        if not text:
+            return
+        if self._fresh and self._stamps:
+            self._write(f"[{self._clock() - self._start:9.3f}] ")
+        self._write(text)
+        self._fresh = text.endswith("\n")
+
+    def _look(self, line: bytes) -> None:
+        if line.startswith(CRASH_MARK):
+            self.crashed = True
+            self._write(symbols.explain_line(line, self._elf))
+
+    def note(self, text: str) -> None:
+        """A line of ours between the board's."""
+        self._write(f"{'' if self._fresh else chr(10)}-- {text} --\n")
+        self._fresh, self._line = True, b""
+
+
+class Screen:
+    """Standard output, and a file that gets the same."""
+
+    def __init__(self, capture: Path | None) -> None:
+        try:
+            self._file = capture.open("w", encoding="utf-8") if capture else None
+        except OSError as exc:
+            raise Refusal(f"cannot write {capture}: {exc.strerror}") from exc
+        self.raw = False  # the terminal wants its carriage returns from us
+
+    def write(self, text: str) -> None:
+        if self._file:
+            self._file.write(text)
+            self._file.flush()
+        sys.stdout.write(text.replace("\n", "\r\n") if self.raw else text)
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is watched."""
+
+    url: str
+    start: Callable[[], None]  # called once the port is open: what came before would be lost
+    ended: Callable[[], str | None]  # why nothing will come any more
+
+
+class Watch:
+    """One run of the monitor."""
+
+    def __init__(self, args: Namespace, source: Line) -> None:
+        self._url = source.url
+        self._start = source.start
+        self._ended = source.ended
+        self._baud = args.baud
+        self._patience = args.wait
+        self._end = time.monotonic() + args.seconds if args.seconds else None
+        self._keys = sys.stdin.fileno() if sys.stdin.isatty() else None
+
+    @property
+    def interactive(self) -> bool:
+        return self._keys is not None
+
+    def run(self, watcher: Watcher) -> None:
+        """Until the time is over, the key to leave is pressed, or the board does not return."""
+        port = self._open(watcher, first=True)
+        self._start()
+        try:
+            while not self._over():
+                try:
+                    if self._step(port, watcher):
+                        return
+                except (serial.SerialException, OSError) as exc:
+                    port.close()
+                    reason = self._ended()
+                    if reason:
+                        watcher.note(reason)
+                        return
+                    watcher.note(f"lost {self._url} ({exc}), waiting for it")
+                    port = self._open(watcher, first=False)
+        finally:
+            port.close()
+
+    def _over(self) -> bool:
+        return self._end is not None and time.monotonic() > self._end
+
+    def _open(self, watcher: Watcher, *, first: bool) -> serial.SerialBase:
+        """Opens the port, or waits until it is back; NoAnswer after --wait seconds."""
+        end = time.monotonic() + self._patience
+        while True:
+            try:
+                port = open_port(self._url, self._baud)
+            except NoAnswer:
+                if first and not self._patience or time.monotonic() > end or self._over():
+                    raise
+                time.sleep(RETRY_SECONDS)
+                continue
+            if not first:
+                watcher.note(f"{self._url} is back")
+            return port
+
+    def _step(self, port: serial.SerialBase, watcher: Watcher) -> bool:
+        """Shows what has come and sends what was typed; whether the user leaves."""
+        data = port.read(max(1, port.in_waiting))
+        if data:
+            watcher.feed(data)
+        elif self._ended():
+            raise serial.SerialException("the machine stopped")
+        if self._keys is None or not select.select([self._keys], [], [], 0)[0]:
+            return False
+        typed = os.read(self._keys, KEY_PIECE)
+        before, leave, _ = typed.partition(LEAVE)
+        port.write(before)
+        return bool(leave) or not typed
+
+
+@contextlib.contextmanager
+def line(args: Namespace) -> Iterator[Line]:
+    """The port asked for, or that of an emulated board about to boot."""
+    if args.port:
+        yield Line(args.port, lambda: None, lambda: None)
+        return
+    board = boards.load(args.board)
+    kernel = args.kernel or board.kernel
+    if not kernel.is_file():
+        raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
+    try:
+        with Qemu(board, kernel_args(kernel)) as machine:
+            yield Line(machine.pty, machine.resume, machine.ended)
+    except QemuError as exc:
+        raise Refusal(str(exc)) from exc
+
+
+def watch_line(args: Namespace, watcher: Watcher, screen: Screen) -> None:
+    with line(args) as source, contextlib.ExitStack() as stack:
+        watch = Watch(args, source)
+        if watch.interactive:
+            complain(f"{HINT}, {source.url}")
+            stack.enter_context(raw_mode(sys.stdin.fileno()))
+            screen.raw = True
+        watch.run(watcher)
+
+
+def main(args: Namespace) -> int:
+    """Watches until told to stop; CRASHED if a crash report was among what came."""
+    screen = Screen(args.capture)
+    elf = args.elf or elf_of(args)
+    watcher = Watcher(screen.write, elf, stamps=args.stamps, clock=time.monotonic)
+    try:
+        watch_line(args, watcher, screen)
+    except NoAnswer as exc:
+        complain(str(exc))
+        return SILENT
+    except OSError as exc:
+        raise Failure(f"{args.capture or args.port}: {exc.strerror or exc}") from exc
+    finally:
+        screen.close()
+    return CRASHED if watcher.crashed else OK

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Addresses of a crash report as functions, files and lines, through the image's ELF."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 30
+INSTRUCTION = 4
+UNKNOWN = "??"
+
+
+class NoSymbols(Exception):
+    """Addresses cannot be resolved; the text says why."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an address is; several for one address where the compiler inlined functions."""
+
+    function: str
+    file: str
+    line: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.file != UNKNOWN else "no source"
+        return f"{self.function} at {where}"
+
+
+def addr2line() -> str:
+    return f"{os.environ.get('CROSS_COMPILE') or 'aarch64-linux-gnu-'}addr2line"
+
+
+def shorten(path: str) -> str:
+    """A source file's name from the top of its tree: the build calls the trees /pimem and
+    /micropython, wherever they are."""
+    return os.path.normpath(path).removeprefix("/pimem/").removeprefix("/")
+
+
+def resolve(elf: Path, addresses: Sequence[int]) -> list[list[Place]]:
+    """For each address its places, the innermost inlined function first."""
+    if not elf.is_file():
+        raise NoSymbols(f"no {elf} to look addresses up in")
+    command = [addr2line(), "-e", str(elf), "-a", "-f", "-i", "-C"]
+    try:
+        done = subprocess.run(
+            [*command, *(f"{address:#x}" for address in addresses)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise NoSymbols(f"{command[0]}: {exc}") from exc
+    if done.returncode:
+        raise NoSymbols(f"{command[0]}: {done.stderr.strip()}")
+    return parse(done.stdout)
+
+
+def parse(text: str) -> list[list[Place]]:
+    """addr2line's output: an address, then pairs of lines, function and file:line."""
+    found: list[list[Place]] = []
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.startswith("0x"):
+            found.append([])
+            continue
+        file, _, number = next(lines, f"{UNKNOWN}:0").rpartition(":")
+        number = number.partition(" ")[0]  # without "(discriminator 3)"
+        found[-1].append(Place(line, shorten(file), number))
+    return found
+
+
+def code_addresses(report: dict[str, Any]) -> list[int]:
+    """PC, LR and the return addresses above it, without repetitions of the same call."""
+    listed = report.get("backtrace") or [report[key] for key in ("pc", "lr") if key in report]
+    return [int(str(address), 16) for address in listed]
+
+
+def explain(report: dict[str, Any], elf: Path) -> str:
+    """The backtrace of a crash report, one line an address (and one an inlined function)."""
+    try:
+        addresses = code_addresses(report)
+        # All but the PC are return addresses: the call is the instruction before.
+        calls = [each - INSTRUCTION if i else each for i, each in enumerate(addresses)]
+        resolved = resolve(elf, calls) if calls else []
+    except (NoSymbols, ValueError) as exc:
+        return f"  no symbols: {exc}\n"
+    lines = []
+    for number, (address, places) in enumerate(zip(addresses, resolved, strict=True)):
+        for depth, place in enumerate(places):
+            mark = f"#{number:<2} {address:016x}" if depth == 0 else f"{'inlined in':>20}"
+            lines.append(f"  {mark}  {place}\n")
+    return "".join(lines)
+
+
+def explain_line(line: bytes, elf: Path) -> str:
+    """The same for a line `CRASH {json}`; '' where its JSON is damaged."""
+    try:
+        report = json.loads(line[line.index(b"{") :])
+    except ValueError:
+        return ""
+    return explain(report, elf) if isinstance(report, dict) else ""
