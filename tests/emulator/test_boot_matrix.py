@@ -15,6 +15,7 @@ import pytest
 import rig
 
 from pimem import boards
+from pimem.bootstrap import qemu_program
 from pimem.qemu import kernel_args, loader_args
 
 GCC = "aarch64-linux-gnu-gcc"
@@ -158,7 +159,8 @@ def test_eight_gibibytes_are_managed() -> None:
         assert report["frames"]["free"] > report["frames"]["total"] - 2000
         machine.exec(
             "import memory\nfrom machine import mem64\n"
-            "f = memory.frames.alloc(1, at=0x200000000)\nmem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
+            "f = memory.frames.alloc(1, at=0x200000000)\n"
+            "mem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
         )
 
 
@@ -284,7 +286,7 @@ def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
         return fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)), 0x2000000
     path = folder / "virt.dtb"
     board = boards.load(name)
-    command = [rig.qemu_program(), "-M", f"{board.machine},dumpdtb={path}", *board.qemu_args]
+    command = [qemu_program(), "-M", f"{board.machine},dumpdtb={path}", *board.qemu_args]
     subprocess.run([*command, "-display", "none"], check=True, capture_output=True)
     return path.read_bytes(), 0x44000000
 

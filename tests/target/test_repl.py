@@ -130,7 +130,14 @@ def test_when_the_ring_is_full_the_line_is_held_and_that_is_counted(board: Machi
     if board.qemu is None:
         pytest.skip("a real UART has no back-pressure: what does not fit is lost, and counted")
     data = bytes(range(32, 127)) * (90000 // 95)
-    got = run_with_input(board, data, busy="time.sleep_ms(800)")
+    until_full = """\
+before = memory.report()['uart']['ring_full']
+for _ in range(400):
+    if memory.report()['uart']['ring_full'] > before:
+        break
+    time.sleep_ms(50)
+"""
+    got = run_with_input(board, data, busy=until_full)
     assert got["crc"] == binascii.crc32(data)
     assert got["uart"]["overruns"] == 0
     assert got["uart"]["ring_full"] > 0
