@@ -128,7 +128,7 @@ def bank_lines(snapshot: Snapshot, bank: list[int], width: int, colour: bool) ->
 def owner_lines(snapshot: Snapshot, width: int) -> Iterator[str]:
     """Bars to the scale of the largest owner."""
     largest = max(snapshot.owners.values(), default=1)
-    room = max(8, width - 44)
+    room = max(8, width - 48)
     for name, frames in sorted(snapshot.owners.items(), key=lambda item: -item[1]):
         bar = "=" * max(1, frames * room // largest)
         yield f"  {frames:8} frames {mebibytes(frames):>11}  {name:16} {bar}"

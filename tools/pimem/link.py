@@ -82,7 +82,8 @@ def open_port(url: str, baudrate: int = 115200) -> serial.SerialBase:
         port.dtr = False
         port.rts = False
         port.timeout = POLL_SECONDS
-        port.write_timeout = REPL_SECONDS
+        if not url.lower().startswith("rfc2217:"):  # pyserial has none there; the socket has one
+            port.write_timeout = REPL_SECONDS
         port.open()
     except (serial.SerialException, ValueError) as exc:
         raise NoAnswer(f"cannot open {url}: {exc}") from exc
