@@ -6,6 +6,7 @@
 #include "py/objexcept.h"
 #include "py/runtime.h"
 
+#include "aarch64/probe.h"
 #include "bind_common.h"
 #include "bind_fault.h"
 #include "fault.h"
@@ -130,3 +131,38 @@ void fault_raise(const thread_fault_t *fault) {
 void fault_raise_recursion(void) {
     mp_raise_recursion_depth();
 }
+
+// --- accesses that may fail ---
+
+// Size in bytes, 4 when not given, and the address aligned to it.
+static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_index, uint64_t *address) {
+    uint64_t size = n_args > size_index ? bind_get_u64(args[size_index], "size") : 4;
+    if (size == 0 || size > 8 || (size & (size - 1)) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("size %lu is not 1, 2, 4 or 8"), size);
+    }
+    *address = bind_get_u64(args[0], "address");
+    if (!mem_is_aligned(*address, size)) {
+        bind_raise_value(MP_ERROR_TEXT("address 0x%016lx is not aligned to %lu bytes"), *address, size);
+    }
+    return (unsigned)size;
+}
+
+// probe(address, size=4): the value read there, or None when nothing answers.
+static mp_obj_t probe(size_t n_args, const mp_obj_t *args) {
+    uint64_t address, value;
+    unsigned size = get_access(n_args, args, 1, &address);
+    return probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj, 1, 2, probe);
+
+// poke(address, value, size=4): whether the write was taken.
+static mp_obj_t poke(size_t n_args, const mp_obj_t *args) {
+    uint64_t address;
+    unsigned size = get_access(n_args, args, 2, &address);
+    uint64_t value = bind_get_u64(args[1], "value");
+    if (size < 8 && value >> (8 * size) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("value 0x%lx does not fit %u bytes"), value, size);
+    }
+    return mp_obj_new_bool(probe_write(address, size, value));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj, 2, 3, poke);

@@ -10,6 +10,9 @@
 
 extern const mp_obj_type_t mp_type_Fault;
 
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj);
+
 // Entered in the thread by an exception return (thread_fault_redirect), with nobody to return to.
 void fault_raise(const thread_fault_t *fault) __attribute__((noreturn));
 void fault_raise_recursion(void) __attribute__((noreturn));

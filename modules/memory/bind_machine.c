@@ -179,20 +179,7 @@ static bool look_up(mem_va_t va, mem_attrs_t *attrs) {
     return space != NULL && paging_translate(&space->paging, va, NULL, attrs) == MEM_OK;
 }
 
-static void check_executable(mem_va_t va) {
-    mem_attrs_t attrs;
-    if ((va & 3) != 0) {
-        bind_raise_value(MP_ERROR_TEXT("va 0x%016lx is not a multiple of 4"), va);
-    }
-    bind_need_kernel();
-    if (!look_up(va, &attrs)) {
-        bind_raise_os(MEM_EFAULT, MP_ERROR_TEXT("0x%016lx is not mapped"), va);
-    }
-    if ((attrs & (MEM_PROT_X | MEM_PROT_U)) != MEM_PROT_X) {
-        bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("0x%016lx is not executable at EL1"), va);
-    }
-}
-
+// Whether the address is mapped and executable is for the processor to say: if not, memory.Fault.
 static mp_obj_t call(size_t n_args, const mp_obj_t *args) {
     if (n_args > 1 + CALL_ARGS) {
         bind_raise_type(MP_ERROR_TEXT("call() takes up to 8 arguments for the code, not %lu"), n_args - 1);
@@ -202,7 +189,9 @@ static mp_obj_t call(size_t n_args, const mp_obj_t *args) {
     for (size_t i = 1; i < n_args; ++i) {
         x[i - 1] = bind_get_u64(args[i], "argument");
     }
-    check_executable(va);
+    if (!mem_is_aligned(va, 4)) {
+        bind_raise_value(MP_ERROR_TEXT("va 0x%016lx is not a multiple of 4"), va);
+    }
     typedef uint64_t (*code_t)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
     return bind_new_u64(((code_t)(uintptr_t)va)(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]));
 }

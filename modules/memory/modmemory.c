@@ -3,6 +3,7 @@
 
 #include "py/runtime.h"
 
+#include "bind_fault.h"
 #include "bind_frames.h"
 #include "bind_heap.h"
 #include "bind_machine.h"
@@ -42,6 +43,11 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_active_space), MP_ROM_PTR(&bind_space_active_obj) },
     { MP_ROM_QSTR(MP_QSTR_window_add), MP_ROM_PTR(&bind_space_window_add_obj) },
     { MP_ROM_QSTR(MP_QSTR_switch), MP_ROM_PTR(&bind_space_switch_obj) },
+
+    // Faults
+    { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
+    { MP_ROM_QSTR(MP_QSTR_probe), MP_ROM_PTR(&bind_fault_probe_obj) },
+    { MP_ROM_QSTR(MP_QSTR_poke), MP_ROM_PTR(&bind_fault_poke_obj) },
 
     // The machine
     { MP_ROM_QSTR(MP_QSTR_boot_info), MP_ROM_PTR(&bind_machine_boot_info_obj) },

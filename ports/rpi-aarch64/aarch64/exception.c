@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Decides what becomes of an exception. Interrupts go to the drivers; a fault of the thread has one
-// place, exception_sync, and ends in the crash report (crash.c).
+// place, exception_sync, which raises memory.Fault (thread_fault.c) or ends in the crash report
+// (crash.c).
 
 #include <stddef.h>
 
 #include "drivers/irq.h"
 #include "aarch64/exception.h"
+#include "aarch64/probe.h"
+#include "thread_fault.h"
 
 _Static_assert(offsetof(exception_frame_t, sp) == EXCEPTION_FRAME_SP, "frame layout");
 _Static_assert(offsetof(exception_frame_t, elr) == EXCEPTION_FRAME_ELR, "frame layout");
@@ -24,9 +27,16 @@ const char *exception_vector_name(uint64_t vector) {
     return vector_rows[(vector >> 2) & 3];
 }
 
-// A synchronous exception of the thread. Nothing can be raised from here yet, so it is fatal.
+// A synchronous exception of the thread: a Python exception where that is safe.
 void exception_sync(exception_frame_t *frame) {
-    crash_report(frame, "exception in the thread");
+    if (probe_recover(frame)) {
+        return;
+    }
+    const char *why = thread_fault_refusal(frame);
+    if (why != NULL) {
+        crash_report(frame, why);
+    }
+    thread_fault_redirect(frame);
 }
 
 void exception_irq(exception_frame_t *frame) {

@@ -9,7 +9,8 @@
     memory.selftest()                is it all right?
 """
 
-from _memory import AddressSpace, Block, Frames, Heap, call, check, crash_action, regs, sync_code
+from _memory import AddressSpace, Block, Fault, Frames, Heap
+from _memory import call, check, crash_action, poke, probe, regs, sync_code
 from memory import frames
 from memory._report import info, report
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Touching an address that may not answer. The access is one instruction; if it faults, execution
+// goes on behind it and the caller is told, whatever else is going on: it works before MicroPython
+// runs, with interrupts masked and in drivers.
+
+#ifndef PORTS_RPI_AARCH64_AARCH64_PROBE_H
+#define PORTS_RPI_AARCH64_AARCH64_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aarch64/exception.h"
+
+// Reads or writes `size` bytes (1, 2, 4 or 8) at an aligned address. False: the access faulted, and
+// *value is unchanged.
+bool probe_read(uint64_t address, unsigned size, uint64_t *value);
+bool probe_write(uint64_t address, unsigned size, uint64_t value);
+
+// Called for each synchronous exception: if it was taken by a probe, makes the probe return false.
+bool probe_recover(exception_frame_t *frame);
+
+#endif // PORTS_RPI_AARCH64_AARCH64_PROBE_H
