@@ -42,7 +42,7 @@ static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     fault_decode(self->fault.esr, self->fault.far, &info);
     fault_sentence(&info, sentence, sizeof(sentence));
     mp_print_str(print, sentence);
-    if (info.far_valid) {
+    if (info.far_valid && (info.kind == FAULT_TRANSLATION || info.kind == FAULT_PERMISSION)) {
         print_place(print, &info);
     }
     mp_printf(print, ", pc 0x%016lx", self->fault.pc);

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Crashes: the report says what happened, and the host tool ends with 3 at once."""
+"""Crashes: the report says what happened, and the host tool ends with 3 at once.
+
+A fault of the thread is raised as memory.Fault where that is safe (tests/target/test_fault.py).
+With interrupts masked it is not, which is how these tests get their crashes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ BRANCH_TO_X0 = 0xD61F0000
 
 # Machine code at VA, in a space that is active.
 CODE = """\
-import memory, struct
+import machine, memory, struct
 code = memory.frames.alloc(1)
 struct.pack_into('<I', memoryview(code), 0, {word:#x})
 VA = 0x6000000000
@@ -29,20 +33,23 @@ space.map(VA, code, prot='rx')
 space.activate()
 memory.sync_code(VA, 4)
 print('before')
+machine.disable_irq()
 memory.call(VA, {argument:#x})
 print('never')
 """
-READ = "from machine import mem8\nprint('before')\nmem8[{address:#x}]\nprint('never')\n"
-WRITE = "from machine import mem32\nprint('before')\nmem32[{address:#x}] = 1\nprint('never')\n"
+MASKED = "from machine import disable_irq, mem8, mem32\nprint('before')\ndisable_irq()\n"
+READ = MASKED + "mem8[{address:#x}]\nprint('never')\n"
+WRITE = MASKED + "mem32[{address:#x}] = 1\nprint('never')\n"
 
 STALE_VIEW = """\
-import memory
+import machine, memory
 frames = memory.frames.alloc(4)
 view = memoryview(frames)
 view[4097] = 1
 frames.close()
 other = memory.frames.alloc(4)
 print('before')
+machine.disable_irq()
 view[4097] = 2
 print('never')
 """

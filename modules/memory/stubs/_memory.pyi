@@ -93,6 +93,23 @@ class Block:
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
 
+class Fault(OSError):
+    """A fault of the thread. None where the processor does not say."""
+
+    address: int | None
+    access: str | None
+    kind: str
+    level: int | None
+    esr: int
+    pc: int
+    el: int
+
+def probe(address: int, size: int = 4, /) -> int | None:
+    """What is there, or None when the access faults."""
+
+def poke(address: int, value: int, size: int = 4, /) -> bool:
+    """Whether the write was taken."""
+
 class Heap:
     """A heap of its own, between guard pages."""
 
