@@ -12,6 +12,7 @@
 #include "bind_machine.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "gc_areas.h"
 #include "layout.h"
 #include "soc.h"
 #include "uart.h"
@@ -169,6 +170,16 @@ static mp_obj_t gc_info_py(void) {
     return new_range(info.total, info.free);
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_gc_info_obj, gc_info_py);
+
+// gc_limit(size=None): how much Python's heap may take beyond its first arena; 0: all of RAM.
+static mp_obj_t gc_limit(size_t n_args, const mp_obj_t *args) {
+    if (n_args == 0) {
+        return bind_new_u64(gc_areas_limit);
+    }
+    gc_areas_limit = bind_get_u64(args[0], "size");
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_machine_gc_limit_obj, 0, 1, gc_limit);
 
 // --- machine code ---
 

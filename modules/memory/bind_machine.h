@@ -12,6 +12,7 @@ MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_sections_obj);          // sections() ->
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_mmio_obj);              // mmio() -> [(start, end, name)]
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_regs_obj);              // regs() -> dict of registers as read
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_gc_info_obj);           // gc_info() -> (total, free) bytes of mapped areas
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_machine_gc_limit_obj); // gc_limit(size=None), bytes
 MP_DECLARE_CONST_FUN_OBJ_VAR(bind_machine_call_obj);            // call(va, *up to 8 ints) -> x0
 MP_DECLARE_CONST_FUN_OBJ_2(bind_machine_sync_code_obj);         // sync_code(va, size)
 MP_DECLARE_CONST_FUN_OBJ_1(bind_machine_crash_action_obj);      // crash_action('halt' or 'reset')

@@ -33,6 +33,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_kernel_heap), MP_ROM_PTR(&bind_heap_kernel_obj) },
     { MP_ROM_QSTR(MP_QSTR_heap_make_kernel), MP_ROM_PTR(&bind_heap_make_kernel_obj) },
     { MP_ROM_QSTR(MP_QSTR_gc_info), MP_ROM_PTR(&bind_machine_gc_info_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gc_limit), MP_ROM_PTR(&bind_machine_gc_limit_obj) },
 
     // Address spaces
     { MP_ROM_QSTR(MP_QSTR_AddressSpace), MP_ROM_PTR(&bind_space_type) },

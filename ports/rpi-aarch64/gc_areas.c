@@ -6,6 +6,8 @@
 // Frames that stay free for tables and records of later mappings.
 #define HELD_BACK_FRAMES (128)
 
+size_t gc_areas_limit;
+
 static size_t area_frames; // in all areas
 
 static space_t *kernel(void) {
@@ -28,7 +30,13 @@ size_t gc_areas_available(void) {
     const frames_t *f = &memory_system.frames;
     size_t free = f->managed - f->used;
     size_t kept = HELD_BACK_FRAMES + tables_for(free);
-    return free > kept ? (free - kept) << MEM_PAGE_SHIFT : 0;
+    size_t available = free > kept ? (free - kept) << MEM_PAGE_SHIFT : 0;
+    size_t taken = area_frames << MEM_PAGE_SHIFT;
+    if (gc_areas_limit != 0) {
+        size_t left = gc_areas_limit > taken ? gc_areas_limit - taken : 0;
+        available = available < left ? available : left;
+    }
+    return available;
 }
 
 // Unmaps [start, end) and frees the frames behind it, run by run: an area consists of the runs that

@@ -23,4 +23,8 @@ void gc_areas_free(void *area);
 // Frames in all areas.
 size_t gc_areas_frames(void);
 
+// Bytes that all areas together may take; 0 (at start) means all of RAM. Areas that are larger
+// already stay. Outlives a soft reset.
+extern size_t gc_areas_limit;
+
 #endif // PORTS_RPI_AARCH64_GC_AREAS_H

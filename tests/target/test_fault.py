@@ -80,7 +80,7 @@ def test_kernel_text_cannot_be_written_through_any_alias(board: Machine) -> None
         ((UDF,), 0, [None, None, "undefined instruction"]),
         ((BRK,), 0, [None, None, "breakpoint"]),
         ((BR_X0,), 0x7000000000, [0x7000000000, "execute", TRANSLATION]),
-        ((BR_X0,), VA + 2, [VA + 2, "execute", "PC alignment fault"]),
+        ((BR_X0,), VA + 2, [VA + 2, "execute", "misaligned program counter"]),
         ((LDR_X0_X0,), 16, [16, "read", TRANSLATION]),
     ],
     ids=["undefined", "breakpoint", "nothing there", "misaligned pc", "null"],
@@ -98,9 +98,8 @@ def test_machine_code_that_faults_raises(
 
 def test_unaligned_access_to_a_device_is_a_fault(board: Machine) -> None:
     if board.name not in PIS:
-        device = 0x9000000
-    else:
-        device = 0x3F201000 if board.name == "RPI3" else 0xFE201000
+        pytest.skip("QEMU's virt machine lets an unaligned access to a device through")
+    device = 0x3F201000 if board.name == "RPI3" else 0xFE201000
     # The identity view is gone while another space is active: the kernel's own window is used.
     address = 0xFFFF_00C0_0000_0000 + device + 1
     got = board.eval(
@@ -150,7 +149,9 @@ def test_the_message_is_a_sentence(board: Machine) -> None:
 
 
 def test_a_fault_made_by_hand_is_an_ordinary_exception(board: Machine) -> None:
-    out = board.exec("import memory\ntry:\n    raise memory.Fault(5)\nexcept OSError as e:\n    print(repr(e), e.args)")
+    out = board.exec(
+        "import memory\ntry:\n    raise memory.Fault(5)\nexcept OSError as e:\n    print(repr(e), e.args)"
+    )
     assert out == "Fault(5,) (5,)\n"
 
 
@@ -221,7 +222,8 @@ def test_probe_and_poke_touch_what_may_not_be_there(board: Machine) -> None:
     got = board.eval(
         "[memory.probe(0), memory.probe(at), memory.poke(at, 0xabcd, 2), memory.probe(at, 2), "
         "memory.poke(TEXT, 1), memory.probe(TEXT) is None, memory.probe(at, 8), memory.probe(at + 1, 1)]",
-        PRELUDE + "block = memory.heap.alloc(64)\nmemoryview(block)[:8] = bytes(8)\nat = block.address\n",
+        PRELUDE
+        + "block = memory.heap.alloc(64)\nmemoryview(block)[:8] = bytes(8)\nat = block.address\n",
     )
     assert got == [None, 0, True, 0xABCD, False, False, 0xABCD, 0xAB]
     board.exec("block.close()")

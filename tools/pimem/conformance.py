@@ -29,6 +29,7 @@ DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
 RUN_SECONDS = 1500
 SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
 POLL_SECONDS = 1
+HEAP_LIMIT = 4 << 20  # bytes of Python's heap
 #: A board that is gone fails every test that is left: stop before.
 MOST_FAILURES_IN_A_ROW = 10
 VERDICT = re.compile(r"^(pass|skip|FAIL)\s+(\S+)")
@@ -159,10 +160,17 @@ class Suite:
 
 
 def boot(machine: Qemu) -> None:
-    """Lets the machine boot and leaves it at its prompt, its line free for run-tests.py."""
+    """Lets the machine boot and leaves it at its prompt, its line free for run-tests.py.
+
+    Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap is
+    given the size of a larger microcontroller's.
+    """
     with Link(machine.pty, ended=machine.ended) as link:
         machine.resume()
         finish_boot(link)
+        link.enter_raw_repl()
+        link.run(f"import memory\nmemory.gc_limit({HEAP_LIMIT})")
+        link.leave_raw_repl()
 
 
 def run_suite(args: Namespace) -> tuple[Suite, dict[str, str]]:

@@ -5,7 +5,7 @@ Addresses and sizes are in bytes, ranges half-open. ValueError and TypeError: an
 never be right. OSError(errno, text): what the state forbids; the text names the value.
 """
 
-from typing import Literal, NamedTuple, Self, final
+from typing import Literal, NamedTuple, Self, final, overload
 
 from typing_extensions import Buffer
 
@@ -103,6 +103,12 @@ class Fault(OSError):
     esr: int
     pc: int
     el: int
+
+@overload
+def gc_limit() -> int: ...
+@overload
+def gc_limit(size: int, /) -> None:
+    """Bytes that Python's heap may take beyond its first arena; 0: all of RAM."""
 
 def probe(address: int, size: int = 4, /) -> int | None:
     """What is there, or None when the access faults."""

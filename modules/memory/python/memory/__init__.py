@@ -10,7 +10,7 @@
 """
 
 from _memory import AddressSpace, Block, Fault, Frames, Heap
-from _memory import call, check, crash_action, poke, probe, regs, sync_code
+from _memory import call, check, crash_action, gc_limit, poke, probe, regs, sync_code
 from memory import frames
 from memory._report import info, report
 

@@ -3,12 +3,16 @@
 
 from _memory import AddressSpace as AddressSpace
 from _memory import Block as Block
+from _memory import Fault as Fault
 from _memory import Frames as Frames
 from _memory import Heap as Heap
 from _memory import RamDisk
 from _memory import call as call
 from _memory import check as check
 from _memory import crash_action as crash_action
+from _memory import gc_limit as gc_limit
+from _memory import poke as poke
+from _memory import probe as probe
 from _memory import regs as regs
 from _memory import sync_code as sync_code
 
