@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from rig import PIS, Machine
 
-# fields() tells a fault as (address, access, kind, level, el); None where the processor says nothing.
+# fields() tells a fault as [address, access, kind, level, el]; None: the processor says nothing.
 PRELUDE = """
 import gc, machine, memory, struct
 from machine import mem8, mem32, mem64
@@ -150,7 +150,8 @@ def test_the_message_is_a_sentence(board: Machine) -> None:
 
 def test_a_fault_made_by_hand_is_an_ordinary_exception(board: Machine) -> None:
     out = board.exec(
-        "import memory\ntry:\n    raise memory.Fault(5)\nexcept OSError as e:\n    print(repr(e), e.args)"
+        "import memory\ntry:\n    raise memory.Fault(5)\n"
+        "except OSError as e:\n    print(repr(e), e.args)"
     )
     assert out == "Fault(5,) (5,)\n"
 
@@ -221,7 +222,8 @@ def test_machine_code_that_overflows_the_stack_is_a_runtime_error(board: Machine
 def test_probe_and_poke_touch_what_may_not_be_there(board: Machine) -> None:
     got = board.eval(
         "[memory.probe(0), memory.probe(at), memory.poke(at, 0xabcd, 2), memory.probe(at, 2), "
-        "memory.poke(TEXT, 1), memory.probe(TEXT) is None, memory.probe(at, 8), memory.probe(at + 1, 1)]",
+        "memory.poke(TEXT, 1), memory.probe(TEXT) is None, memory.probe(at, 8), "
+        "memory.probe(at + 1, 1)]",
         PRELUDE
         + "block = memory.heap.alloc(64)\nmemoryview(block)[:8] = bytes(8)\nat = block.address\n",
     )

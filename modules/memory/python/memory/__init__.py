@@ -1,16 +1,30 @@
 # SPDX-License-Identifier: MIT
 """The machine's memory: frames, address spaces, heaps.
 
-    memory.info()                    the boot report
-    memory.frames.alloc(4)           physical memory
-    memory.AddressSpace()            page tables of the lower half
-    memory.kernel, memory.identity   the tables in use
-    memory.heap.alloc(100)           the 1 MiB kernel heap
-    memory.selftest()                is it all right?
+memory.info()                    the boot report
+memory.frames.alloc(4)           physical memory
+memory.AddressSpace()            page tables of the lower half
+memory.kernel, memory.identity   the tables in use
+memory.heap.alloc(100)           the 1 MiB kernel heap
+memory.selftest()                is it all right?
 """
 
-from _memory import AddressSpace, Block, Fault, Frames, Heap
-from _memory import call, check, crash_action, gc_limit, poke, probe, regs, sync_code
+from _memory import (
+    AddressSpace,
+    Block,
+    Fault,
+    Frames,
+    Heap,
+    call,
+    check,
+    crash_action,
+    gc_limit,
+    poke,
+    probe,
+    regs,
+    sync_code,
+)
+
 from memory import frames
 from memory._report import info, report
 

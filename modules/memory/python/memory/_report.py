@@ -2,6 +2,7 @@
 """What the machine is and how its memory is used: as a dict, and as text."""
 
 import sys
+
 import _memory
 
 BOARDS = {"BCM2837": "RPI3", "BCM2711": "RPI4", "QEMU virt": "QEMU_VIRT"}
@@ -63,18 +64,33 @@ def info():
     """Print the boot report."""
     r = report()
     out = sys.stdout.write
-    out("%s (%s), entered at EL%d, %d cores\n" % (r["model"], r["board"], r["entry_el"], r["cores"]))
+    out(
+        "%s (%s), entered at EL%d, %d cores\n"
+        % (r["model"], r["board"], r["entry_el"], r["cores"])
+    )
     for start, end in r["ram"]:
-        out("RAM      %012x-%012x %6d MiB from %s\n" % (start, end, (end - start) >> 20, r["ram_from"]))
+        out(
+            "RAM      %012x-%012x %6d MiB from %s\n"
+            % (start, end, (end - start) >> 20, r["ram_from"])
+        )
     for start, end, name in r["reserved"]:
         out("reserved %012x-%012x %s\n" % (start, end, name))
     f = r["frames"]
-    out("frames   %d total, %d free, %d used, %d reserved\n" % (f["total"], f["free"], f["used"], f["reserved"]))
+    out(
+        "frames   %d total, %d free, %d used, %d reserved\n"
+        % (f["total"], f["free"], f["used"], f["reserved"])
+    )
     for name in ("text", "rodata", "data"):
         start, end, prot = r["kernel"][name]
         out("kernel   %016x-%016x %s %s\n" % (start, end, prot, name))
     out("TTBR1    %016x  kernel half\n" % r["ttbr1"])
     out("TTBR0    %016x  %s\n" % (r["ttbr0"], active_name()))
     h = r["heap"]
-    out("heap     %016x-%016x %d of %d bytes free\n" % (h["base"], h["base"] + h["size"], h["free"], h["size"]))
-    out("MMU %s, Python at EL%d; memory.info() prints this again\n" % ("on" if r["mmu"] else "OFF", r["el"]))
+    out(
+        "heap     %016x-%016x %d of %d bytes free\n"
+        % (h["base"], h["base"] + h["size"], h["free"], h["size"])
+    )
+    out(
+        "MMU %s, Python at EL%d; memory.info() prints this again\n"
+        % ("on" if r["mmu"] else "OFF", r["el"])
+    )

@@ -3,6 +3,7 @@
 
 import gc
 import sys
+
 import _memory
 from machine import mem64
 
@@ -33,7 +34,11 @@ def check_heap():
     while size < 256 * 1024:
         size *= 2
         vector = heap.realloc(vector, size)
-        expect("first 16 bytes of the vector at %d bytes" % size, bytes(range(16)), bytes(memoryview(vector)[:16]))
+        expect(
+            "first 16 bytes of the vector at %d bytes" % size,
+            bytes(range(16)),
+            bytes(memoryview(vector)[:16]),
+        )
         memoryview(vector)[size - 1] = 1
     expect("the small block", 42, memoryview(box)[0])
     vector.close()
@@ -50,7 +55,11 @@ def check_frames():
     runs, frames, largest = _memory.take_all()
     expect("frames taken", before, frames)
     expect("free frames afterwards", before, _memory.frames_stats()["free"])
-    return "%d free frames taken in %d runs, the largest of %d MiB, and given back" % (frames, runs, largest >> 8)
+    return "%d free frames taken in %d runs, the largest of %d MiB, and given back" % (
+        frames,
+        runs,
+        largest >> 8,
+    )
 
 
 def check_space():
@@ -61,13 +70,19 @@ def check_space():
         space.map(VA, frame)
         space.map(VA + 2 * MIB, frame, prot="r")
         with space:
-            expect("TTBR0's table", space.walk(VA)[0].table, _memory.regs()["ttbr0"] & 0xFFFFFFFFF000)
+            expect(
+                "TTBR0's table", space.walk(VA)[0].table, _memory.regs()["ttbr0"] & 0xFFFFFFFFF000
+            )
             mem64[VA] = PATTERN
             got = mem64[VA + 2 * MIB]
         expect("what the second mapping reads", hex(PATTERN), hex(got))
         expect("physical address of the second mapping", pa, space.translate(VA + 2 * MIB))
         space.close()
-    return "frame 0x%x mapped at 0x%x and 0x%x, written there and read here" % (pa, VA, VA + 2 * MIB)
+    return "frame 0x%x mapped at 0x%x and 0x%x, written there and read here" % (
+        pa,
+        VA,
+        VA + 2 * MIB,
+    )
 
 
 def check_block():

@@ -2,6 +2,7 @@
 """Pictures for a terminal."""
 
 import sys
+
 import _memory
 
 MARKS = {"free": ".", "used": "#", "reserved": "r"}
@@ -28,7 +29,9 @@ def frames(width=64):
     cell = (largest // (width * 16) + 4095) & ~4095
     for start, end in banks:
         for row in range(start, end, cell * width):
-            cells = [share(runs, lo, lo + cell) for lo in range(row, min(row + cell * width, end), cell)]
+            cells = [
+                share(runs, lo, lo + cell) for lo in range(row, min(row + cell * width, end), cell)
+            ]
             sys.stdout.write("%012x %s\n" % (row, "".join(cells)))
     sys.stdout.write(". free  # used  + both  r reserved, %d KiB each\n" % (cell >> 10))
     for name, count in sorted(_memory.owners().items(), key=lambda item: -item[1]):
@@ -38,7 +41,9 @@ def frames(width=64):
 def space(space):
     """One line for each mapping of an address space."""
     for start, end, pa, prot, memtype, name in space.mappings():
-        sys.stdout.write("%016x-%016x -> %012x %-3s %-7s %s\n" % (start, end, pa, prot, memtype, name or ""))
+        sys.stdout.write(
+            "%016x-%016x -> %012x %-3s %-7s %s\n" % (start, end, pa, prot, memtype, name or "")
+        )
     sys.stdout.write("%d frames of tables, ASID %d\n" % (space.tables, space.asid))
 
 
@@ -47,4 +52,6 @@ def heap(heap):
     for address, size, used in heap.walk():
         sys.stdout.write("%016x %8d %s\n" % (address, size, "used" if used else "free"))
     stats = heap.stats()
-    sys.stdout.write("%d used, %d free, largest %d\n" % (stats["used"], stats["free"], stats["largest_free"]))
+    sys.stdout.write(
+        "%d used, %d free, largest %d\n" % (stats["used"], stats["free"], stats["largest_free"])
+    )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Policy of the address space: what is mapped where, with which permissions, and how large the heap is.
+"""Policy of the address space: what is mapped where and how, and how large the heap is.
 
-`run()` builds the kernel half and the identity view, switches TTBR1 and TTBR0 to them while it runs,
-and prints the boot report. After a soft reset it attaches to what is there.
+`run()` builds the kernel half and the identity view, switches TTBR1 and TTBR0 to them while it
+runs, and prints the boot report. After a soft reset it attaches to what is there.
 """
 
 import _memory
+
 from memory import _report
 
 PAGE = 4096
@@ -30,7 +31,7 @@ def usable_ram():
 def map_ram(space, base, name):
     """Map usable RAM at base + PA: kernel text and rodata read-only, all else read and write."""
     text = rodata_end = 0
-    for section, _, pa, size, prot in _memory.sections():
+    for section, _, pa, size, _ in _memory.sections():
         if section == "text":
             text = pa
         elif section == "rodata":
