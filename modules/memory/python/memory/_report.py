@@ -21,7 +21,7 @@ def heap_stats():
 def report():
     """Return the state of the machine; everything in it can be written as JSON.
 
-    Addresses and sizes are in bytes, ranges half-open, `frames` and `owners` count frames of 4 KiB.
+    Addresses and sizes are in bytes, ranges half-open; `frames` and `owners` count 4 KiB frames.
     """
     info = _memory.boot_info()
     regs = _memory.regs()

@@ -63,7 +63,7 @@ def check_frames():
 
 
 def check_space():
-    """A fresh frame at a new address of a new TTBR0 space, written by one mapping and read by another."""
+    """A fresh frame in a new TTBR0 space, written by one mapping and read by another."""
     with _memory.frames_alloc() as frame:
         pa = frame.pa
         space = _memory.AddressSpace()
