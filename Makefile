@@ -43,7 +43,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl image deploy test test-host test-micropython bench lint clean distclean help
+.PHONY: setup all images run repl image deploy test test-host test-micropython bench fuzz mutants coverage lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -57,6 +57,9 @@ help:
 	@echo '  test-host         the tests that need no image'
 	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
 	@echo '  bench             the memory system beside references; instructions to the prompt (CHECK=1)'
+	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
+	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'
+	@echo '  coverage          lines of the memory mechanism that the host tests run'
 	@echo '  lint              ruff over the Python'
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
@@ -119,6 +122,16 @@ test-micropython: all
 
 bench: images
 	@$(PIMEM) bench $(if $(filter-out 0,$(CHECK)),--check) $(BENCH_OPTIONS) </dev/null
+
+# SECONDS is a variable of some shells: only what make was given counts.
+fuzz: setup
+	@.venv/bin/python -m pimem.fuzz $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) </dev/null
+
+mutants: setup
+	@.venv/bin/python -m pimem.mutants $(MUTANTS) </dev/null
+
+coverage: setup
+	@.venv/bin/python -m pimem.coverage </dev/null
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -18,7 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MECHANISM = ROOT / "modules" / "memory"
 FAKES = ROOT / "tests" / "host"
-BUILD = ROOT / "build" / "host"
+# With counters for gcov, and in a place of their own, when a folder is named.
+COVERAGE = os.environ.get("HOST_COVERAGE", "")
+BUILD = Path(COVERAGE) if COVERAGE else ROOT / "build" / "host"
 
 FLAGS = shlex.split(
     "-std=gnu11 -O1 -g -Wall -Wextra -Werror -fPIC -shared -fno-omit-frame-pointer "
@@ -54,6 +56,7 @@ def find_source(name: str) -> Path:
 def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
     """The compiler's command line, but for `-o <library>`."""
     sanitise = ["-fsanitize=address"] if address_sanitiser() else []
+    sanitise += ["--coverage"] if COVERAGE else []
     includes = [f"-I{MECHANISM}", f"-I{FAKES}"]
     files = [str(find_source(source)) for source in sources]
     return [*compiler(), *FLAGS, *sanitise, *includes, *(f"-D{d}" for d in defines), *files]
