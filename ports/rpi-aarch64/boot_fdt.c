@@ -38,6 +38,13 @@ static void each_reg(const void *dtb, int node, int parent,
     }
 }
 
+// A property that is a string, or NULL: one without its end would be read beyond the blob.
+static const char *get_string(const void *dtb, int node, const char *name) {
+    int length;
+    const char *value = fdt_getprop(dtb, node, name, &length);
+    return value != NULL && length > 0 && value[length - 1] == '\0' ? value : NULL;
+}
+
 // Size 0 stands in device trees on disk, which no firmware has filled in: not a bank.
 static void add_bank(uint64_t start, uint64_t size, void *arg) {
     boot_info_t *info = arg;
@@ -57,7 +64,7 @@ static bool is_memory(const void *dtb, int node, const char *name) {
     if (strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@')) {
         return true;
     }
-    const char *type = fdt_getprop(dtb, node, "device_type", NULL);
+    const char *type = get_string(dtb, node, "device_type");
     return type != NULL && strcmp(type, "memory") == 0;
 }
 
@@ -109,7 +116,7 @@ static void read_initrd(const void *dtb, int chosen) {
 }
 
 static void read_model(boot_info_t *info) {
-    const char *model = fdt_getprop(info->dtb, ROOT, "model", NULL);
+    const char *model = get_string(info->dtb, ROOT, "model");
     if (model != NULL && model[0] != '\0') {
         strncpy(info->model, model, BOOT_MODEL_SIZE - 1);
     }
@@ -120,8 +127,8 @@ static void read_cpus(boot_info_t *info, int cpus) {
     unsigned cores = 0;
     int node;
     fdt_for_each_subnode(node, info->dtb, cpus) {
-        const char *type = fdt_getprop(info->dtb, node, "device_type", NULL);
-        const char *method = fdt_getprop(info->dtb, node, "enable-method", NULL);
+        const char *type = get_string(info->dtb, node, "device_type");
+        const char *method = get_string(info->dtb, node, "enable-method");
         cores += type != NULL && strcmp(type, "cpu") == 0;
         info->uses_psci |= method != NULL && strcmp(method, "psci") == 0;
     }
