@@ -174,3 +174,23 @@ def test_frames_reports_and_collector_agree(board: Machine) -> None:
     assert got["owners"]["gc"] * 4096 >= 9 * MIB
     assert got["gc"]["total"] >= 9 * MIB
     assert 0 < got["gc"]["free"] <= got["gc"]["total"]
+
+
+def test_the_limit_of_pythons_heap_holds_over_a_soft_reset(board: Machine) -> None:
+    board.exec("import memory\nmemory.gc_limit(8 << 20)")
+    board.soft_reset()
+    got = board.eval(
+        "[memory.gc_limit(), fits(4 << 20), fits(16 << 20)]",
+        """\
+import memory
+def fits(size):
+    try:
+        bytearray(size)
+        return True
+    except MemoryError:
+        return False
+""",
+    )
+    board.exec("import memory\nmemory.gc_limit(0)")
+    assert got == [8 << 20, True, False]
+    assert board.eval("len(bytearray(16 << 20))") == 16 << 20
