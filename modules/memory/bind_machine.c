@@ -62,6 +62,12 @@ static mp_obj_t uart_dict(void) {
     return dict;
 }
 
+// Of the packed copy, in bytes; None without a tree.
+static mp_obj_t device_tree_range(void) {
+    mem_pa_t start = memory_system.device_tree.start;
+    return boot_info.dtb != NULL ? new_range(start, start + boot_info.dtb_size) : mp_const_none;
+}
+
 static mp_obj_t boot_info_py(void) {
     const char *error = memory_system.error;
     mp_obj_t dict = mp_obj_new_dict(12);
@@ -74,7 +80,7 @@ static mp_obj_t boot_info_py(void) {
     bind_store_u64(dict, MP_QSTR_entry_el, boot_info.entry_el);
     bind_store_u64(dict, MP_QSTR_cores, boot_info.cores);
     bind_store_u64(dict, MP_QSTR_x0, boot_info.x0);
-    bind_store(dict, MP_QSTR_dtb, mp_obj_new_bool(boot_info.dtb != NULL));
+    bind_store(dict, MP_QSTR_dtb, device_tree_range());
     bind_store(dict, MP_QSTR_uart, uart_dict());
     bind_store(dict, MP_QSTR_error, error != NULL ? bind_new_text(error) : mp_const_none);
     return dict;

@@ -4,6 +4,7 @@
 #include "bind_heap.h"
 #include "bind_owners.h"
 #include "bind_ramdisk.h"
+#include "bootloader.h"
 #include "gc_areas.h"
 #include "layout.h"
 
@@ -19,6 +20,10 @@ static size_t metadata(void) {
 
 static size_t boot_pool(void) {
     return memory_system_boot_pool_frames();
+}
+
+static size_t device_tree(void) {
+    return memory_system_device_tree_frames();
 }
 
 static size_t kernel_tables(void) {
@@ -70,6 +75,7 @@ static const struct {
     {"image", image},
     {"frame metadata", metadata},
     {"boot pool", boot_pool},
+    {"device tree", device_tree},
     {"kernel tables", kernel_tables},
     {"identity tables", identity_tables},
     {"space tables", other_tables},
@@ -79,6 +85,7 @@ static const struct {
     {"gc", gc_areas_frames},
     {"frames", holds},
     {"ramdisk", bind_ramdisk_frames},
+    {"bootloader", bootloader_frames},
 };
 
 static size_t sum_of_owners(void) {

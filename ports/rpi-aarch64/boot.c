@@ -41,7 +41,8 @@ void boot_reserve(uint64_t start, uint64_t end, const char *name) {
     strncpy(entry->name, name, BOOT_NAME_SIZE - 1);
 }
 
-// Bytes of the blob in use: QEMU claims 1 MiB for 8 KiB of it. The header is checked first.
+// Bytes of the blob in use: QEMU claims 1 MiB for 8 KiB of it. The header is checked first. A blob
+// whose reservations do not come first, as the specification has it, is taken as it is.
 static size_t dtb_used_size(const void *dtb, size_t total) {
     if (fdt_check_header(dtb) != 0) {
         return 0;
@@ -49,6 +50,9 @@ static size_t dtb_used_size(const void *dtb, size_t total) {
     size_t structure = fdt_off_dt_struct(dtb) + fdt_size_dt_struct(dtb);
     size_t strings = fdt_off_dt_strings(dtb) + fdt_size_dt_strings(dtb);
     size_t used = structure > strings ? structure : strings;
+    if (fdt_off_mem_rsvmap(dtb) > fdt_off_dt_struct(dtb)) {
+        used = total;
+    }
     return used <= total ? used : 0;
 }
 
@@ -60,7 +64,7 @@ static void find_dtb(void) {
     size_t used = dtb_used_size(dtb, boot_map.dtb_size);
     if (used != 0) {
         boot_info.dtb = dtb;
-        boot_info.dtb_size = boot_map.dtb_size;
+        boot_info.dtb_size = used;
     }
 }
 
@@ -87,7 +91,6 @@ static void find_memory(void) {
     if (boot_info.dtb != NULL && boot_fdt_read(&boot_info)) {
         boot_info.source = "device tree";
     } else {
-        boot_info.dtb = NULL;
         default_ram();
     }
     boot_info.image = (mem_range_t) {boot_map.image_pa, boot_map.image_pa + (__image_end - __image_start)};
@@ -118,6 +121,23 @@ static void park_cores(void) {
     cpu_send_event();
 }
 
+// From now on the tree is our packed copy: the blob's own place has been given back. Without a copy
+// there is no tree, since what is there may be overwritten at any time.
+static void keep_dtb(void) {
+    const mem_range_t *copy = &memory_system.device_tree;
+    if (boot_info.dtb == NULL) {
+        return;
+    }
+    if (copy->end == copy->start) {
+        boot_info.dtb = NULL;
+        return;
+    }
+    void *packed = (void *)(LAYOUT_LINEAR + copy->start);
+    memcpy(packed, boot_info.dtb, boot_info.dtb_size);
+    fdt_set_totalsize(packed, (uint32_t)boot_info.dtb_size);
+    boot_info.dtb = packed;
+}
+
 // Called by start.S: x0 as the firmware passed it, the counter at the first instruction, the
 // exception level at entry.
 void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
@@ -131,6 +151,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     find_memory();
     park_cores();
     memory_system_init(&boot_info);
+    keep_dtb();
     cpu_irq_enable(); // from here on the console receives
     main_loop();
 }

@@ -28,7 +28,7 @@ typedef struct _boot_info_t {
     boot_reserved_t reserved[BOOT_MAX_RESERVED];
     size_t reserved_count;
     mem_range_t image;          // physical, stacks and boot tables included
-    const void *dtb;            // the firmware's device tree, in its boot window; NULL without one
+    const void *dtb;            // the device tree: the firmware's, then our packed copy; NULL without one
     size_t dtb_size;            // bytes used of it, at most its totalsize
     const char *source;         // who described the RAM: "device tree", "mailbox" or "board default"
     char model[BOOT_MODEL_SIZE];

@@ -98,6 +98,20 @@ static int take_boot_frames(const boot_info_t *info) {
     return result != MEM_OK ? result : take(m->boot_pool.start, m->boot_pool.end);
 }
 
+// Room for the device tree's copy. The tree is in use until it is made, so a machine without room
+// goes on without one.
+static void take_device_tree_frames(const boot_info_t *info) {
+    memory_system_t *m = &memory_system;
+    if (info->dtb == NULL) {
+        return;
+    }
+    mem_pa_t pa = place_in_window(info, m->boot_pool.end, info->dtb_size);
+    mem_pa_t end = mem_align_up(pa + info->dtb_size, MEM_PAGE_SIZE);
+    if (pa != 0 && take(pa, end) == MEM_OK) {
+        m->device_tree = (mem_range_t) {pa, end};
+    }
+}
+
 static void init_spaces(const boot_info_t *info) {
     memory_system_t *m = &memory_system;
     mem_source_t source = {m, source_alloc, source_free, LAYOUT_LINEAR};
@@ -115,6 +129,8 @@ void memory_system_init(const boot_info_t *info) {
     result = result != MEM_OK ? result : take_boot_frames(info);
     if (result != MEM_OK) {
         memory_system.error = "RAM around the kernel cannot be managed";
+    } else {
+        take_device_tree_frames(info);
     }
     init_spaces(info);
 }
@@ -157,4 +173,8 @@ size_t memory_system_metadata_frames(void) {
 size_t memory_system_boot_pool_frames(void) {
     mem_range_t *pool = &memory_system.boot_pool;
     return pool->end > boot_pool_next ? (pool->end - boot_pool_next) >> MEM_PAGE_SHIFT : 0;
+}
+
+size_t memory_system_device_tree_frames(void) {
+    return (memory_system.device_tree.end - memory_system.device_tree.start) >> MEM_PAGE_SHIFT;
 }

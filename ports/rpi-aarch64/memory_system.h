@@ -34,23 +34,26 @@ typedef struct _memory_system_t {
     bool switched;              // TTBR1 is the kernel space, not the boot map
     mem_range_t metadata;       // of the frame allocator, in the boot window
     mem_range_t boot_pool;      // frames for tables until the switch; what is left goes back after it
+    mem_range_t device_tree;    // frames for its copy, in the boot window; empty without one
     const char *error;          // why the set-up failed, for the report; NULL when it did not
 } memory_system_t;
 
 extern memory_system_t memory_system;
 
-// Sets up frames and spaces: banks, reservations, image, metadata, boot pool. Called once by boot.
+// Sets up frames and spaces: banks, reservations, image, metadata, boot pool, and room for a copy of
+// the device tree. Called once by boot.
 // A machine whose RAM cannot be managed goes on without frames (memory_system.error says why), so
 // that a REPL still comes up.
 void memory_system_init(const boot_info_t *info);
 
-// Replaces the boot map by `kernel` and TTBR0 by `identity`, then gives the boot pool's rest and
-// the device tree's original place back. As spaces_switch() otherwise.
+// Replaces the boot map by `kernel` and TTBR0 by `identity`, then gives the boot pool's rest back.
+// As spaces_switch() otherwise.
 int memory_system_switch(space_error_t *why);
 
 // Frames in use by each owner that is not listed elsewhere. "image" includes stacks and boot tables.
 size_t memory_system_image_frames(void);
 size_t memory_system_metadata_frames(void);
 size_t memory_system_boot_pool_frames(void);
+size_t memory_system_device_tree_frames(void);
 
 #endif // PORTS_RPI_AARCH64_MEMORY_SYSTEM_H

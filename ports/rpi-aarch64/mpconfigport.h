@@ -69,6 +69,7 @@ typedef intptr_t mp_off_t;
 #define MICROPY_PY_MACHINE                  (1)
 #define MICROPY_PY_MACHINE_INCLUDEFILE      "modmachine_port.c"
 #define MICROPY_PY_MACHINE_RESET            (1)
+#define MICROPY_PY_MACHINE_BOOTLOADER       (1)
 #define MICROPY_PY_MACHINE_BARE_METAL_FUNCS (1)
 #define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)
 #define MICROPY_PY_MACHINE_FREQ_NUM_ARGS_MAX (1)

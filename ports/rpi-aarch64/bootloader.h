@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Another kernel over the console: machine.bootloader([timeout_ms]).
+//
+// The protocol; numbers are little-endian, lines end with CR LF.
+//   board  "BOOTLOADER 1 4096"   version, and bytes of a block
+//   host   header: magic "PIMBOOT1"; u32 packed bytes, u32 image bytes, u32 bytes of memory the image uses from its
+//          first one on (image_size of its arm64 header), u32 CRC-32 of the image, u32 CRC-32 of the header so far
+//   board  "ACK 0"               the memory is there
+//   host   block: up to 4096 of the packed bytes (raw deflate), u32 CRC-32 of them; the last one may be shorter
+//   board  "ACK n"               n blocks have come; the next one may be sent
+//   board  "RUN"                 after the last: length and CRC of the image are right, and it is entered
+// Only one block is ever on its way, so that nothing can overrun. Whatever goes wrong raises an exception, when the
+// line has been silent for a moment; nothing has been touched then but frames that were free, which are free again.
+//   OSError(ETIMEDOUT)  nothing for timeout_ms (10,000 unless given): the header, or all of a block
+//   OSError(EIO)        a CRC or a length is wrong
+//   OSError(EINVAL)     no header, no arm64 image
+//   OSError(ENOMEM)     no room for it; OSError(EBUSY): the image would lie over reserved memory
+//   OSError(EPERM)      there is no kernel map
+//   KeyboardInterrupt   Ctrl-C instead of a header
+//
+// The new kernel gets the place of this one and is entered as this one was: same exception level (EL2 after EL3),
+// x0 = a packed copy of the device tree, or what this kernel was given where that was none; exceptions masked, timer
+// and interrupt controller quiet, MMU and caches off, the other cores in the parking page.
+
+#ifndef PORTS_RPI_AARCH64_BOOTLOADER_H
+#define PORTS_RPI_AARCH64_BOOTLOADER_H
+
+#include <stddef.h>
+
+// Frames in use for an image that is being received.
+size_t bootloader_frames(void);
+
+#endif // PORTS_RPI_AARCH64_BOOTLOADER_H
