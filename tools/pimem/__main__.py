@@ -14,7 +14,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pimem import __version__, bench_options, boards, card_options, serial_options
+from pimem import (
+    __version__,
+    bench_options,
+    boards,
+    boot_options,
+    card_options,
+    serial_options,
+)
 from pimem.exits import INTERRUPTED, CommandError, complain
 
 COMMANDS = {
@@ -31,6 +38,7 @@ COMMANDS = {
     "frames": "frames_view",
     "reset": "reset",
     "bridge": "bridge",
+    "boot": "chainload",
 }
 EXIT_CODES = """\
 exit codes:
@@ -100,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     bench_options.add_command(commands)
     card_options.add_commands(commands)
     serial_options.add_commands(commands)
+    boot_options.add_command(commands)
     return top
 
 

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""machine.bootloader(): another kernel over the serial line, and what keeps the old one."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import fdt
+import pytest
+import rig
+
+from pimem import boards, chainload
+from pimem.bootstrap import qemu_program
+from pimem.chainload import MAGIC, Rejected, Transfer, prepare, start, transmit
+from pimem.qemu import kernel_args
+
+ROUNDS = 10
+PATIENCE_MS = 2500  # of the board, where a test makes it wait in vain
+PARKING_PAGE = 0x7F000
+BANNER_DATE = re.compile(rb"(MicroPython v[0-9.]+ on )(\d{4}-\d\d-\d\d)")
+SIZE_AT = 16  # of image_size in the arm64 header
+MODELS = {
+    "RPI3": ("Raspberry Pi 3 Model B", "brcm,bcm2837"),
+    "RPI4": ("Raspberry Pi 4 Model B", "brcm,bcm2711"),
+}
+STAGED = "memory.frames.owners().get('bootloader')"
+
+
+def variant(name: str, date: str) -> bytes:
+    """The board's own kernel as if built on another day."""
+    image = rig.kernel(boards.load(name)).read_bytes()
+    patched, count = BANNER_DATE.subn(rb"\g<1>" + date.encode(), image)
+    assert count, "the image has no banner"
+    return patched
+
+
+def larger(image: bytes, extra: int) -> bytes:
+    """A kernel that reaches over what lies behind the running one: tables, tree, metadata."""
+    memory = int.from_bytes(image[SIZE_AT : SIZE_AT + 8], "little") + extra
+    image = image[:SIZE_AT] + memory.to_bytes(8, "little") + image[SIZE_AT + 8 :]
+    return image + b"\xa5" * (memory - len(image))
+
+
+def chain(machine: rig.Machine, image: bytes) -> None:
+    """Boots `image` on a board in the raw REPL, and waits until it is there again."""
+    chainload.send(machine.link, image)
+    rig.wait_for_prompt(machine)
+    machine.link.enter_raw_repl()
+
+
+def built(machine: rig.Machine) -> str:
+    found = BANNER_DATE.search(machine.eval("sys.version", "import sys").encode())
+    assert found
+    return found[2].decode()
+
+
+def facts(machine: rig.Machine) -> dict[str, Any]:
+    """What has to be the same under every kernel."""
+    report = machine.eval("memory.report()", "import memory")
+    keys = ("entry_el", "el", "mmu", "ram", "ram_from", "reserved", "model", "cores", "board")
+    same = {key: report[key] for key in keys if key in report}
+    same["frames"] = report["frames"]["total"], report["frames"]["reserved"]
+    same["cntfrq"] = machine.eval("_memory.regs()['cntfrq']", "import _memory")
+    assert machine.eval("memory.check()") == []
+    assert report["uart"]["overruns"] == 0
+    return same
+
+
+def device_tree(machine: rig.Machine) -> bytes:
+    """The packed copy, as it stands in memory."""
+    start, end = machine.eval("_memory.boot_info()['dtb']", "import _memory")
+    return machine.emulated().read_physical(start, end - start)
+
+
+def parked(machine: rig.Machine) -> list[bool]:
+    text = machine.emulated().qmp.human("info registers -a")
+    counters = [int(pc, 16) for pc in re.findall(r"PC=([0-9a-f]{16})", text)]
+    return [PARKING_PAGE <= pc < PARKING_PAGE + 4096 for pc in counters[1:]]
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_ten_kernels_in_a_row_find_the_same_machine(name: str) -> None:
+    with rig.booted(name) as machine:
+        first = facts(machine)
+        x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
+        assert first["entry_el"] == 2
+        for round in range(ROUNDS):
+            date = f"1990-01-{round + 10}"
+            machine.exec("import gc\njunk = bytearray(3 << 20)")
+            chain(machine, variant(name, date))
+            assert built(machine) == date
+            assert facts(machine) == first
+            assert machine.eval("_memory.boot_info()['x0']", "import _memory") == x0
+            assert parked(machine) == [True] * 3
+            assert not machine.eval("'junk' in globals()")
+
+
+def virt_args(machine: str) -> dict[str, Any]:
+    return {"board": dataclasses.replace(boards.load("QEMU_VIRT"), machine=machine)}
+
+
+@pytest.mark.parametrize(("kind", "el"), [("virt", 1), ("virt,virtualization=on", 2)])
+def test_the_device_tree_goes_along_unchanged(kind: str, el: int, tmp_path: Path) -> None:
+    original = tmp_path / "virt.dtb"
+    board = boards.load("QEMU_VIRT")
+    command = [qemu_program(), "-M", f"{kind},dumpdtb={original}", *board.qemu_args]
+    subprocess.run([*command, "-display", "none"], check=True, capture_output=True)
+    with rig.booted("QEMU_VIRT", **virt_args(kind)) as machine:
+        first, tree = facts(machine), device_tree(machine)
+        assert (first["entry_el"], first["ram_from"]) == (el, "device tree")
+        assert len(tree) < 64 << 10, "packed: QEMU claims a MiB"
+        assert int.from_bytes(tree[4:8], "big") == len(tree)
+        places = set()
+        for round in range(3):
+            chain(machine, variant("QEMU_VIRT", f"1990-02-{round + 10}"))
+            assert built(machine) == f"1990-02-{round + 10}"
+            assert facts(machine) == first
+            assert device_tree(machine) == tree
+            x0 = machine.eval("_memory.boot_info()['x0']")
+            assert x0 % 8 == 0
+            places.add(x0)
+        owners = machine.eval("memory.frames.owners()", "import memory")
+        assert owners["device tree"] == -(-len(tree) // 4096)
+    assert len(places) <= 3
+    # QEMU adds to what it dumps (/chosen has random seeds): the nodes are there, whatever else is.
+    assert tree[40:56] == original.read_bytes()[40:56]
+    for word in (b"linux,dummy-virt\0", b"pl011@9000000\0", b"memory@40000000\0"):
+        assert word in tree
+
+
+@pytest.mark.parametrize("name", rig.BOARDS)
+def test_an_image_over_everything_behind_the_running_one(name: str) -> None:
+    with rig.booted(name) as machine:
+        first = facts(machine)
+        chain(machine, larger(variant(name, "1990-03-10"), 3 << 20))
+        assert built(machine) == "1990-03-10"
+        assert facts(machine) == first
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_a_tree_of_the_firmware_goes_along(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "pi.dtb"
+    path.write_bytes(fdt.build(fdt.pi(*MODELS[name], ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
+    args = kernel_args(rig.kernel(boards.load(name)), path)
+    with rig.booted(name, args) as machine:
+        first, tree = facts(machine), device_tree(machine)
+        assert first["model"] == MODELS[name][0]
+        chain(machine, variant(name, "1990-04-10"))
+        assert (facts(machine), device_tree(machine)) == (first, tree)
+
+
+def test_a_kernel_entered_at_el3_starts_the_next_at_el2(tmp_path: Path) -> None:
+    name = "RPI4"
+    source, target = tmp_path / "wrap.S", tmp_path / "wrap.elf"
+    kernel = rig.kernel(boards.load(name))
+    source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
+    link = ["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0x80000", "-Wl,--build-id=none"]
+    subprocess.run(["aarch64-linux-gnu-gcc", *link, "-o", target, source], check=True)
+    with rig.booted(name, kernel_args(target)) as machine:
+        first = facts(machine)
+        assert first["entry_el"] == 3
+        chain(machine, variant(name, "1990-05-10"))
+        assert facts(machine) == {**first, "entry_el": 2}
+        assert parked(machine) == [True] * 3
+
+
+# What must leave the old system as it was.
+
+Spoil = Callable[[Transfer], Transfer]
+
+
+def flip_packed(transfer: Transfer) -> Transfer:
+    """One bit of the packed data wrong before its blocks' CRCs are made."""
+    data = bytearray(transfer.packed)
+    data[len(data) // 2] ^= 4
+    return Transfer(transfer.header, bytes(data))
+
+
+def with_header(transfer: Transfer, index: int, number: int) -> Transfer:
+    """Another number in a header whose own CRC is right."""
+    words = list(struct.unpack("<IIII", transfer.header[8:24]))
+    words[index] = number
+    header = MAGIC + struct.pack("<IIII", *words)
+    return Transfer(header + struct.pack("<I", zlib.crc32(header)), transfer.packed)
+
+
+def flip_header(transfer: Transfer) -> Transfer:
+    header = bytearray(transfer.header)
+    header[9] ^= 1
+    return Transfer(bytes(header), transfer.packed)
+
+
+def no_image(transfer: Transfer) -> Transfer:
+    image = zlib.decompress(transfer.packed, -15)
+    image = image[:56] + b"XRM\x64" + image[60:]
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    packed = packer.compress(image) + packer.flush()
+    memory = int.from_bytes(transfer.header[16:20], "little")
+    header = MAGIC + struct.pack("<IIII", len(packed), len(image), memory, zlib.crc32(image))
+    return Transfer(header + struct.pack("<I", zlib.crc32(header)), packed)
+
+
+SPOILED: dict[str, tuple[Spoil, str]] = {
+    "packed byte": (flip_packed, r"OSError: \[Errno 5\] .*(CRC-32|image ends after)"),
+    "image's CRC": (lambda t: with_header(t, 3, 0x12345678), r"OSError: \[Errno 5\] .*0x12345678"),
+    "image shorter": (
+        lambda t: with_header(t, 1, 70_000),
+        r"OSError: \[Errno 5\] .*image's CRC-32",
+    ),
+    "image longer": (lambda t: with_header(t, 1, 900_000), r"OSError: \[Errno 5\] .*ends after"),
+    "header's CRC": (flip_header, r"OSError: \[Errno 5\] .*header's CRC-32"),
+    "no kernel": (no_image, r"OSError: \[Errno 22\] .*arm64"),
+    "not in RAM": (
+        lambda t: with_header(t, 2, 0xF0000000),
+        r"OSError: \[Errno 16\] .*would lie over 0x",
+    ),
+    "no bytes": (lambda t: with_header(t, 0, 0), r"OSError: \[Errno 22\] .* 0 bytes packed"),
+}
+
+
+def check_untouched(machine: rig.Machine, before: dict[str, Any], said: str) -> None:
+    """The old system answers, has all its memory, and Ctrl-C works on it."""
+    assert "bootloader" in said
+    assert machine.eval("40 + 2") == 42
+    assert facts(machine) == before
+    assert machine.eval(STAGED, "import memory") is None
+    machine.link.write(b"print('begun')\nwhile True: pass\x04")
+    machine.link.read_until(b"begun", silence=5)
+    machine.link.write(b"\x03")
+    assert b"KeyboardInterrupt" in machine.link.read_until(b"\x04>", silence=5)
+
+
+def test_a_spoiled_transfer_leaves_the_old_system() -> None:
+    name = "RPI4"
+    with rig.booted(name) as machine:
+        before = facts(machine)
+        machine.exec("kept = 'as it was'")
+        transfer = prepare(variant(name, "1990-06-10"))
+        for what, (spoil, wanted) in SPOILED.items():
+            size = start(machine.link)
+            with pytest.raises(Rejected, match=wanted) as caught:
+                transmit(machine.link, spoil(transfer), size, lambda count: None)
+            print(f"{what}: {caught.value}")
+            check_untouched(machine, before, str(caught.value))
+        assert machine.eval("kept") == "as it was"
+        assert built(machine) != "1990-06-10"
+        chain(machine, variant(name, "1990-06-10"))
+        assert built(machine) == "1990-06-10", "and then it can be done right"
+
+
+def send_until(machine: rig.Machine, transfer: Transfer, blocks: int, spoil: bytes | None) -> str:
+    """Header and `blocks` whole blocks, then the line is cut or a bad byte comes; the error."""
+    link = machine.link
+    size = start(link, PATIENCE_MS)
+    link.write(transfer.header)
+    for number in range(blocks):
+        chainload.expect(link, f"ACK {number}")
+        chainload.send_block(link, transfer.packed[number * size : (number + 1) * size])
+    chainload.expect(link, f"ACK {blocks}")
+    block = transfer.packed[blocks * size : (blocks + 1) * size]
+    if spoil is None:
+        link.write(block[: size // 3])
+    else:
+        crc = struct.pack("<I", zlib.crc32(block))
+        link.write(block[:100] + spoil + block[101:] + crc)
+    with pytest.raises(Rejected) as caught:
+        chainload.answer(link)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_a_cut_line_and_a_flipped_byte_leave_the_old_system(name: str) -> None:
+    with rig.booted(name) as machine:
+        before = facts(machine)
+        transfer = prepare(variant(name, "1990-07-10"))
+        flipped = bytes([transfer.packed[4096 * 5 + 100] ^ 0x40])
+        said = send_until(machine, transfer, 5, flipped)
+        assert re.match(r"OSError: \[Errno 5\] .*CRC-32 of block 6", said), said
+        check_untouched(machine, before, said)
+        said = send_until(machine, transfer, 3, None)
+        assert re.match(r"OSError: .* ETIMEDOUT: .*1365 of 4100 bytes of block 4", said), said
+        check_untouched(machine, before, said)
+
+
+@pytest.mark.parametrize("name", rig.PIS)
+def test_without_a_header_it_gives_up(name: str) -> None:
+    with rig.booted(name) as machine:
+        before = facts(machine)
+        for typed, wanted in [
+            (b"", r"OSError: .* ETIMEDOUT: .*0 of 28 header bytes within 2500 ms"),
+            (b"\r\nPIMB", r"OSError: .* ETIMEDOUT: .*4 of 28 header bytes within 2500 ms"),
+            (b"help()", r"OSError: \[Errno 22\] .*0x68 does not begin a header"),
+        ]:
+            start(machine.link, PATIENCE_MS)
+            machine.link.write(typed)
+            with pytest.raises(Rejected, match=wanted) as caught:
+                chainload.answer(machine.link)
+            check_untouched(machine, before, str(caught.value))
+        start(machine.link)
+        machine.link.enter_raw_repl()  # returns and Ctrl-C, as every tool begins
+        assert machine.eval("1 + 1") == 2
+        for argument in ("0", "-1", "600001", "'x'"):
+            with pytest.raises(rig.BoardError):
+                machine.exec(f"import machine\nmachine.bootloader({argument})")
+
+
+def test_no_room_for_the_image() -> None:
+    with rig.booted("RPI3") as machine:
+        transfer = with_header(prepare(variant("RPI3", "1990-08-10")), 1, 400 << 20)
+        transfer = with_header(transfer, 2, 700 << 20)
+        size = start(machine.link)
+        with pytest.raises(Rejected, match=r"OSError: \[Errno 12\] .*frames in a run") as caught:
+            transmit(machine.link, transfer, size, lambda count: None)
+        assert "bootloader" in str(caught.value)
+        assert machine.eval("1 + 1") == 2
+
+
+# The command.
+
+
+def pimem_boot(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    command: Sequence[str | Path] = [sys.executable, "-m", "pimem", "boot", *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_boots_an_image_and_shows_its_report(tmp_path: Path) -> None:
+    kernel = tmp_path / "other.img"
+    kernel.write_bytes(variant("RPI4", "1990-09-10"))
+    with rig.booted("RPI4") as machine:
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        pty = machine.emulated().pty
+        done = pimem_boot(kernel, "--port", pty)
+        assert done.returncode == 0, done.stderr
+        assert "100 %" in done.stderr and "\x1b" not in done.stdout + done.stderr
+        assert "entered at EL2" in done.stdout
+        refused = pimem_boot(__file__, "--port", pty)
+        assert refused.returncode == 2 and "arm64 image" in refused.stderr
+        assert pimem_boot(tmp_path / "none.img", "--port", pty).returncode == 2
+        with rig.Link(pty) as link:
+            link.enter_raw_repl()
+            assert "on 1990-09-10" in link.run("import sys\nprint(sys.version)")
+
+
+def test_mpremote_bootloader_leaves_a_board_that_waits(tmp_path: Path) -> None:
+    with rig.booted("RPI3") as machine:
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        pty = machine.emulated().pty
+        command = [sys.executable, "-m", "mpremote", "connect", pty, "bootloader"]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        kernel = tmp_path / "other.img"
+        kernel.write_bytes(variant("RPI3", "1990-10-10"))
+        assert pimem_boot(kernel, "--port", pty).returncode == 0
