@@ -12,15 +12,17 @@ import argparse
 import hashlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from pimem import BUILD, bench_host, bench_options, boards
+from pimem import BUILD, bench_host, bench_options, bench_target, boards
 from pimem.boards import Board
 from pimem.exits import FAILED, OK, USAGE, complain
 from pimem.gdb import PC, Gdb, GdbError
+from pimem.link import BoardError
 from pimem.qemu import Qemu, QemuError, kernel_args
 
 #: The REPL asks for its first key just after it has printed its first prompt.
@@ -33,6 +35,7 @@ INSTRUCTIONS_PER_SECOND = 10**9
 
 BOOT_LIMIT = 1_500_000
 IMAGE_LIMIT = 716_800
+HEAP_CALL_LIMIT = 600
 REPORT = BUILD / "bench.json"
 
 
@@ -87,6 +90,16 @@ def boot_instructions(board: Board) -> int:
     return ticks * INSTRUCTIONS_PER_SECOND // rate
 
 
+def counter_rate(board: Board, known: dict[str, int]) -> int:
+    """CNTFRQ_EL0, ticks of the counter in a second."""
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
+        with Qemu(board, kernel_args(board.kernel), icount=True, extra=extra), Gdb(stub) as gdb:
+            gdb.run_to(known[PROMPT_SYMBOL])
+            return read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+
+
 class Tally:
     """What was found so far: printed at once, and kept for the report."""
 
@@ -104,6 +117,11 @@ class Tally:
         if not holds:
             self.missed.append(what)
         return holds
+
+    def figure(self, what: str, value: int) -> None:
+        """Prints a figure that has no bar."""
+        print(f"{what:52} {value:>12,}", flush=True)
+        self.counts.append({"what": what, "value": value})
 
 
 def measure_host(tally: Tally, seed: int, repeat: int) -> None:
@@ -132,6 +150,27 @@ def measure_boot(tally: Tally) -> None:
         print(f"{name}: sha256 {hashlib.sha256(data).hexdigest()}")
 
 
+def measure_target(tally: Tally) -> None:
+    """On the default board: what the mechanism costs there, in instructions."""
+    board = boards.load(boards.DEFAULT)
+    known = symbols(board.elf)
+
+    def clock(gdb: Gdb) -> int:
+        ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
+        return ticks * INSTRUCTIONS_PER_SECOND // rate
+
+    rate = counter_rate(board, known)
+    for name, costs in bench_target.c_costs(board, known, clock).items():
+        what = f"{board.name}: {name}() in C, worst of {len(costs)} calls"
+        if name.startswith("heap_"):
+            tally.row(what, max(costs), HEAP_CALL_LIMIT)
+        else:
+            tally.figure(what, max(costs))
+        tally.figure(f"{board.name}: {name}() in C, median", int(statistics.median(costs)))
+    for what, count in bench_target.python_costs(board).items():
+        tally.figure(f"{board.name}: {what}", count)
+
+
 def measure(args: argparse.Namespace) -> Tally:
     tally = Tally()
     parts = args.part or bench_options.PARTS
@@ -139,7 +178,9 @@ def measure(args: argparse.Namespace) -> Tally:
         measure_host(tally, args.seed, args.repeat)
     if "boot" in parts:
         measure_boot(tally)
-        tally.report["boards"] = tally.counts
+    if "target" in parts:
+        measure_target(tally)
+    tally.report["boards"] = tally.counts
     REPORT.write_text(json.dumps(tally.report, indent=1) + "\n")
     print(f"all figures: {REPORT.relative_to(BUILD.parent)}")
     return tally
@@ -148,7 +189,14 @@ def measure(args: argparse.Namespace) -> Tally:
 def main(args: argparse.Namespace) -> int:
     try:
         missed = measure(args).missed
-    except (BenchError, bench_host.HostBenchError, GdbError, QemuError, OSError) as exc:
+    except (
+        BenchError,
+        bench_host.HostBenchError,
+        BoardError,
+        GdbError,
+        QemuError,
+        OSError,
+    ) as exc:
         complain(str(exc))
         return USAGE
     finally:

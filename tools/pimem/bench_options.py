@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-PARTS = ("host", "boot")
+PARTS = ("host", "boot", "target")
 SEED = 20251122
 REPEAT = 9
 

@@ -24,8 +24,15 @@ from pimem.exits import FAILED, OK, USAGE, complain
 PLANTS = ROOT / "tests" / "mutants" / "plants.toml"
 WORK = BUILD / "mutants"
 COPIED = ("modules/memory", "tests/host")
-FILES = ("tests/conftest.py", "pyproject.toml")
+FILES = ("tests/*.py", "pyproject.toml")
 TEST_SECONDS = 300
+# Model tests are to fail, not to look for the shortest way there.
+NO_SHRINKING = """
+from hypothesis import Phase, settings
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+settings.load_profile("mutants")
+"""
+NO_END = "no end"
 TESTS_FAILED = 1  # pytest's exit status; others mean that it could not run them
 
 
@@ -65,9 +72,11 @@ def copy_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name in COPIED:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
+    for pattern in FILES:
+        for path in ROOT.glob(pattern):
+            shutil.copy(path, folder / path.relative_to(ROOT))
+    with (folder / "tests" / "host" / "conftest.py").open("a") as conftest:
+        conftest.write(NO_SHRINKING)
 
 
 def environment() -> dict[str, str]:
@@ -85,7 +94,7 @@ def environment() -> dict[str, str]:
 
 def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
     """pytest's exit status and its output; a hang counts as a failed test."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-s", "-p", "no:cacheprovider"]
     command += [f"--timeout={TEST_SECONDS}", *(f"tests/host/{test}" for test in tests)]
     try:
         done = subprocess.run(
@@ -98,18 +107,22 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
             timeout=TEST_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return TESTS_FAILED, "no end"
-    return done.returncode, done.stdout
+        return TESTS_FAILED, NO_END
+    return done.returncode, done.stdout + done.stderr
 
 
 def catcher(status: int, output: str) -> str | None:
     """What noticed, or None. A crash of the test process (the sanitiser) is a catch as well."""
-    failed = re.search(r"^FAILED \S*::(\S+)", output, re.M)
-    if failed:
-        return failed[1]
-    if status == TESTS_FAILED and "no end" in output:
+    if status == 0:
+        return None
+    if output == NO_END:
         return "a test that does not end"
-    return "the sanitiser" if status < 0 or status > 128 else None
+    failed = re.search(r"^(?:FAILED|ERROR) \S*::(\S+)", output, re.M)
+    if status == TESTS_FAILED and failed:
+        return failed[1]
+    if re.search(r"runtime error:|AddressSanitizer|Fatal Python error", output):
+        return "the sanitiser"
+    raise MutantError(f"the tests do not run (status {status}):\n{output[-2000:]}")
 
 
 def try_plant(plant: Plant) -> str | None:
@@ -128,6 +141,17 @@ def check_list(plants: Sequence[Plant]) -> None:
         planted(plant, (ROOT / "modules" / "memory" / plant.file).read_text())
 
 
+def try_all(plants: Sequence[Plant], jobs: int) -> int:
+    """Tries every plant; returns how many were missed."""
+    missed = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        for plant, caught in zip(plants, pool.map(try_plant, plants), strict=True):
+            missed += caught is None
+            where = f"{plant.number:3} {plant.file:18} {plant.what}"
+            print(f"{where:80} {'caught: ' + caught if caught else 'SURVIVED'}", flush=True)
+    return missed
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pimem.mutants", description=__doc__)
     parser.add_argument("numbers", nargs="*", type=int, help="only these plants")
@@ -136,15 +160,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     plants = [plant for plant in load() if not args.numbers or plant.number in args.numbers]
     try:
         check_list(plants)
+        missed = try_all(plants, args.jobs)
     except MutantError as exc:
         complain(str(exc))
         return USAGE
-    missed = 0
-    with ThreadPoolExecutor(args.jobs) as pool:
-        for plant, caught in zip(plants, pool.map(try_plant, plants), strict=True):
-            missed += caught is None
-            where = f"{plant.number:3} {plant.file:18} {plant.what}"
-            print(f"{where:80} {'caught: ' + caught if caught else 'SURVIVED'}", flush=True)
     print(f"{len(plants) - missed} of {len(plants)} plants caught")
     return FAILED if missed else OK
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The planting of bugs: the list fits the sources, and what counts as a catch."""
+
+from __future__ import annotations
+
+import pytest
+
+from pimem import mutants
+from pimem.mutants import MutantError, Plant, catcher
+
+
+def test_every_plant_fits_its_file_and_names_tests_that_exist() -> None:
+    plants = mutants.load()
+    mutants.check_list(plants)
+    assert len(plants) >= 20
+    for plant in plants:
+        assert plant.tests and plant.old != plant.new
+        assert all((mutants.ROOT / "tests" / "host" / test).is_file() for test in plant.tests)
+    names = {path.name for path in (mutants.ROOT / "modules" / "memory").glob("*.c")}
+    mechanism = {name for name in names if not name.startswith(("mod", "bind_"))}
+    assert mechanism - {plant.file for plant in plants} <= {"space_check.c"}
+
+
+def test_a_plant_that_does_not_fit_is_refused() -> None:
+    plant = Plant(1, "file.c", "what", "a", "b", ())
+    assert mutants.planted(plant, "xax") == "xbx"
+    for text in ("xx", "aa"):
+        with pytest.raises(MutantError, match="not once"):
+            mutants.planted(plant, text)
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "caught"),
+    [
+        (0, "4 passed", None),
+        (1, "FAILED tests/host/test_heap.py::test_it - assert", "test_it"),
+        (1, mutants.NO_END, "a test that does not end"),
+        (-6, "heap.c:3: runtime error: shift", "the sanitiser"),
+    ],
+)
+def test_what_counts_as_a_catch(status: int, output: str, caught: str | None) -> None:
+    assert catcher(status, output) == caught
+
+
+@pytest.mark.parametrize("status", [2, 4, 5])
+def test_tests_that_do_not_run_catch_nothing(status: int) -> None:
+    with pytest.raises(MutantError, match="do not run"):
+        catcher(status, "ImportError")
