@@ -28,7 +28,7 @@ SILENCE = 60.0  # seconds without a byte after which a board counts as gone
 REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
 POLL_SECONDS = 0.05
-WRITE_BYTES = 64  # a line that has room has room for these, and does not block
+WRITE_BYTES = 256  # at once; what there is no room for is tried again
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
@@ -109,6 +109,7 @@ class Link:
         self._line = bytearray()  # the line being received
         self._crash: BoardCrash | None = None  # seen; raised when what came before it is read
         self._port = open_port(url, baudrate)
+        self._fd = self._find_fd()
 
     def close(self) -> None:
         self._port.close()
@@ -125,24 +126,35 @@ class Link:
         """Sends all of `data`, taking in what comes meanwhile: the other end may be unable to
         read on before somebody takes what it has to say."""
         try:
-            for at in range(0, len(data), WRITE_BYTES):
-                self._wait_writable()
-                self._port.write(data[at : at + WRITE_BYTES])
+            if self._fd is None:
+                self._port.write(data)
+                return
+            while data:
+                self._wait_writable(self._fd)
+                data = data[self._port.write(data[:WRITE_BYTES]) :]
         except (serial.SerialException, OSError) as exc:
             self._stopped(f"cannot write to {self.url}: {exc}")
 
-    def _wait_writable(self) -> None:
-        """Takes in what comes until the line has room, or has not had any for REPL_SECONDS."""
-        try:
-            fd = self._port.fileno()
-        except (AttributeError, OSError):  # a URL without one has no small buffers either
-            return
+    def _wait_writable(self, fd: int) -> None:
+        """Takes in what comes until the line has room for a byte, REPL_SECONDS at most."""
         end = time.monotonic() + REPL_SECONDS
-        while not select.select([], [fd], [], 0)[1] and time.monotonic() < end:
+        while not select.select([], [fd], [], 0)[1]:
+            if time.monotonic() > end:
+                raise serial.SerialTimeoutException(f"no room for {REPL_SECONDS:.0f} s")
             if select.select([fd], [fd], [], POLL_SECONDS)[0]:
                 data = self._port.read(self._port.in_waiting)
                 self._keep(data)
                 self._watch(data)
+
+    def _find_fd(self) -> int | None:
+        """What to wait for room on; the port's writes return early from then on. None where
+        there is no such thing, and no small buffer either."""
+        try:
+            fd = self._port.fileno()
+        except (AttributeError, OSError):
+            return None
+        self._port.write_timeout = 0
+        return fd
 
     def receive(self) -> bytes:
         """What has come by now, at most POLL_SECONDS later; b'' if nothing has."""
