@@ -71,8 +71,8 @@ def test_ctrl_c_can_be_caught(board: Machine) -> None:
     with friendly(board) as link:
         link.write(b"\x05")
         link.read_until(b"=== ")
-        send(link, b"try:\n  print('go', 'ing')\n  while 1: pass\n")
-        send(link, b"except KeyboardInterrupt:\n  print('cau', 'ght', sep='')\n\x04")
+        link.write(b"try:\n  print('go', 'ing')\n  while 1: pass\n")
+        link.write(b"except KeyboardInterrupt:\n  print('cau', 'ght', sep='')\n\x04")
         link.read_until(b"go ing\r\n")
         link.write(b"\x03")
         link.read_until(b"caught\r\n", total=20)
