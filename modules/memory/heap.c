@@ -399,7 +399,7 @@ void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error) {
 }
 
 int heap_free(heap_t *h, void *p, heap_error_t *error) {
-    heap_error_t unwanted;
+    heap_error_t unwanted = { .kind = HEAP_OK };
     error = error != NULL ? error : &unwanted;
     uintptr_t b = used_block(h, p, error);
     if (b == 0) {
