@@ -37,6 +37,8 @@ PYTEST := .venv/bin/python -m pytest
 # The host libraries under test are built with the address sanitiser, whose run-time has to be
 # in the process from its start.
 SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0
+# Each of several boards is tested by a process of its own.
+SIDE_BY_SIDE = $(if $(filter-out 1,$(words $(PORT))),-n $(words $(PORT)))
 # As many jobs as cores, unless make was told a number.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 PORT_OPTION := $(if $(PORT),--port $(PORT))
@@ -64,7 +66,8 @@ help:
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
 	@echo
-	@echo 'PORT=/dev/ttyUSB0 uses a real board. MICROPYTHON_DIR, DTC_DIR, CROSS_COMPILE and QEMU'
+	@echo 'PORT=/dev/ttyUSB0 uses a real board; test PORT="RPI3=... RPI4=..." several at once.'
+	@echo 'MICROPYTHON_DIR, DTC_DIR, CROSS_COMPILE and QEMU'
 	@echo 'name your own source trees and tools.'
 
 setup:
@@ -110,7 +113,8 @@ test: images
 	@$(SANITISED) $(PYTEST) $(TEST_OPTIONS) </dev/null
 else
 test: setup
-	@$(PYTEST) tests/target --board $(BOARD) --port $(PORT) $(TEST_OPTIONS) </dev/null
+	@$(PYTEST) tests/target --board $(BOARD) $(PORT:%=--port %) $(SIDE_BY_SIDE) \
+		--junitxml build/test/junit.xml $(TEST_OPTIONS) </dev/null
 endif
 
 test-host: setup

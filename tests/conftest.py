@@ -2,8 +2,12 @@
 """Settings common to all tests."""
 
 import os
+from pathlib import Path
 
+import lab
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 # The test command preloads the address sanitiser's run-time for the sanitised host libraries.
 # It is in this process by now; compilers, emulators and tools started from here must not get it.
@@ -13,10 +17,33 @@ os.environ.pop("LD_PRELOAD", None)
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("boards")
     group.addoption("--board", metavar="BOARD", help="target tests: this board only")
-    group.addoption("--port", metavar="URL", help="target tests: a real board's serial line")
+    group.addoption(
+        "--port",
+        action="append",
+        metavar="[BOARD=]URL",
+        help="target tests: a real board's serial line; several are tested side by side",
+    )
+    group.addoption(
+        "--transcripts",
+        type=Path,
+        default=ROOT / "build" / "test" / "transcripts",
+        metavar="DIR",
+        help="where the serial lines of failed tests are kept",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "emulator: a target test that no real board can run")
-    if config.getoption("--port") and not config.getoption("--board"):
-        raise pytest.UsageError("--port needs --board: which board is there?")
+    lab.places(config)  # complains of what it cannot understand
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    worker = hasattr(session.config, "workerinput")  # of pytest-xdist: one check is enough
+    if not worker and not session.config.option.collectonly:
+        lab.check_ports(lab.places(session.config))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    # Without --port tests need no port, and any worker will do.
+    return lab.make_scheduler(config, log) if config.getoption("--port") else None

@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pimem import BUILD, boards
+from pimem import BUILD, boards, reset
 from pimem.boards import Board
 from pimem.link import (
     BANNER,
@@ -34,6 +35,7 @@ from pimem.qemu import Qemu, kernel_args
 BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
 PIS = ("RPI3", "RPI4")
 BOOT_SECONDS = 60.0
+WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
 FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
 
 
@@ -152,11 +154,38 @@ def boot(name: str, args: Sequence[str] | None = None, **options: Any) -> Machin
     return machine
 
 
-def attach(name: str, port: str) -> Machine:
-    """The real board at the other end of a serial line."""
+def wake(link: Link) -> None:
+    """Gets the raw REPL of a board that may be idle, busy or still booting."""
+    end = time.monotonic() + WAKE_SECONDS
+    while True:
+        link.write(b"\r\x03\x03\r\x01")
+        try:
+            link.read_until(RAW_PROMPT, silence=1, total=2)
+            break
+        except NoAnswer as exc:
+            if time.monotonic() > end:
+                raise NoAnswer(
+                    f"no MicroPython answered within {WAKE_SECONDS:.0f} s of asking with Ctrl-C "
+                    f"and Ctrl-A: {exc}"
+                ) from exc
+    while link.receive():  # answers to what was asked while it booted
+        pass
+    link.forget()
+
+
+def attach(name: str, port: str, sequence: str | None = None) -> Machine:
+    """The real board at the other end of a serial line, reset by a sequence for DTR and RTS if
+    there is one. Should it crash, it resets itself."""
+    if sequence:
+        reset.reset(port, sequence)
     link = Link(port)
-    link.enter_raw_repl()
-    link.soft_reset()
+    try:
+        wake(link)
+        link.soft_reset()
+        link.run("import memory\nmemory.crash_action('reset')")
+    except BaseException:
+        link.close()
+        raise
     return Machine(boards.load(name), link)
 
 

@@ -3,36 +3,42 @@
 
 pytest tests/target                               RPI3, RPI4 and QEMU_VIRT in QEMU
 pytest tests/target --board RPI4                  one of them
-pytest tests/target --board RPI4 --port /dev/...  a real one
+pytest tests/target --board RPI4 --port /dev/...  a real one (lab.py tells how to use several)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
+import lab
 import pytest
 import rig
 
+from pimem import reset
 from pimem.link import BoardError
 
 
 class Keeper:
     """Keeps one board running for many tests, and starts it again after a crash."""
 
-    def __init__(self, name: str, port: str | None) -> None:
-        self.name = name
-        self.port = port
+    def __init__(self, place: lab.Place) -> None:
+        self.name = place.board
+        self.port = place.port
+        self.sequence = reset.configured(None)
+        self.transcript = lab.Transcript()
         self.machine: rig.Machine | None = None
         self.free = 0  # frames, after a soft reset with nothing done
 
     def get(self) -> rig.Machine:
         if self.machine is None:
             if self.port:
-                self.machine = rig.attach(self.name, self.port)
+                self.machine = rig.attach(self.name, self.port, self.sequence)
             else:
                 self.machine = rig.boot(self.name)
+            self.machine.link.tap = self.transcript
             self.machine.soft_reset()
             self.free = self.machine.free_frames()
+        self.transcript.clear()
         return self.machine
 
     def settle(self) -> None:
@@ -52,6 +58,8 @@ class Keeper:
         if free != self.free:
             self.drop()
             pytest.fail(f"{self.free} frames were free before the test, {free} are after it")
+        if self.port and self.sequence:  # a board that can be reset is, before the next test
+            self.drop()
         assert "leaked" not in printed, printed
 
     def drop(self) -> None:
@@ -62,14 +70,23 @@ class Keeper:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "keeper" in metafunc.fixturenames:
-        only = metafunc.config.getoption("--board")
-        names = [only] if only else list(rig.BOARDS)
-        metafunc.parametrize("keeper", names, indirect=True, scope="session")
+        places = [place.parameter() for place in lab.places(metafunc.config)]
+        metafunc.parametrize("keeper", places, indirect=True, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, object, object]:
+    report = yield
+    keeper = getattr(item, "funcargs", {}).get("keeper")
+    if keeper and isinstance(report, pytest.TestReport) and report.failed:
+        folder = item.config.getoption("--transcripts")
+        lab.attach_transcript(report, keeper.transcript, folder)
+    return report
 
 
 @pytest.fixture(scope="session")
 def keeper(request: pytest.FixtureRequest) -> Iterator[Keeper]:
-    keeper = Keeper(request.param, request.config.getoption("--port"))
+    keeper = Keeper(request.param)
     yield keeper
     keeper.drop()
 

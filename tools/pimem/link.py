@@ -32,6 +32,7 @@ WRITE_BYTES = 256  # at once; what there is no room for is tried again
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
+Tap = Callable[[str, bytes], None]  # gets a direction, '<' from the board or '>' to it, and data
 
 
 class BoardError(Exception):
@@ -104,6 +105,7 @@ class Link:
         self.silence = silence
         self._brief = min(silence, REPL_SECONDS)
         self._ended = ended
+        self.tap: Tap | None = None  # sees all that passes
         self._buffer = bytearray()  # received, not yet taken by a read
         self._recent = bytearray()  # the last bytes received, for crash reports
         self._line = bytearray()  # the line being received
@@ -251,6 +253,8 @@ class Link:
         return True
 
     def _keep(self, data: bytes) -> None:
+        if self.tap:
+            self.tap("<", data)
         self._buffer += data
         self._recent += data
         del self._recent[:-RECENT_BYTES]
