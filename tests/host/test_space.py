@@ -391,6 +391,32 @@ def test_clearing_a_compacted_view_needs_no_memory(spaces, space):
     assert space.layout() == [] and space.state.paging.tables == 1
 
 
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_a_map_that_runs_out_of_tables_leaves_nothing_behind(spaces, space, allowed):
+    """Neither tables nor the record of the region."""
+    assert space.map(0x1000, FRAME, PAGE) == 0
+    used = spaces.frames.in_use
+    spaces.frames.fail_after(allowed)
+    for _ in range(200):  # more records than one slab holds
+        assert space.map(1 << 40, FRAME, PAGE) == ENOMEM
+    spaces.frames.fail_after(None)
+    assert spaces.why == Why.NO_TABLES
+    assert space.map(0x3000, FRAME, PAGE) == 0
+    assert (spaces.frames.in_use, len(space.layout())) == (used, 2)
+
+
+@pytest.mark.parametrize("rest", ["after", "before"])
+def test_what_is_left_of_a_region_that_changes_is_judged_too(spaces, space, rest):
+    """Two regions change, and the part of one that does not maps a frame of the other."""
+    one, two = (0x13000, 0x11000) if rest == "before" else (0x10000, 0x11000)
+    shared = FRAME if rest == "before" else FRAME + PAGE
+    assert space.map(two, FRAME, 2 * PAGE, R | W) == 0
+    assert space.map(one, shared, PAGE, R | W) == 0
+    start = 0x12000 if rest == "before" else 0x10000
+    assert space.protect(start, 2 * PAGE, R | X) == EPERM
+    assert spaces.why == Why.WRITE_EXECUTE
+
+
 # --- ASIDs and activation ---
 
 

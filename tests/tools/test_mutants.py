@@ -46,3 +46,9 @@ def test_what_counts_as_a_catch(status: int, output: str, caught: str | None) ->
 def test_tests_that_do_not_run_catch_nothing(status: int) -> None:
     with pytest.raises(MutantError, match="do not run"):
         catcher(status, "ImportError")
+
+
+def test_a_plant_that_does_not_compile_is_not_caught() -> None:
+    output = "mech.BuildError: gcc\nFAILED tests/host/test_heap.py::test_it - mech.BuildError"
+    with pytest.raises(MutantError, match="does not compile"):
+        catcher(1, output)
