@@ -144,6 +144,8 @@ def needs() -> list[Need]:
         Need("mkfs.fat", "dosfstools", on_path("mkfs.fat")),
         Need("mtools", "mtools", on_path("mcopy")),
         Need("bmaptool", "bmap-tools", on_path("bmaptool")),
+        Need("xz", "xz-utils", on_path("xz")),
+        Need("cppcheck", "cppcheck", on_path("cppcheck")),
     ]
 
 
