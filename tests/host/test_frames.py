@@ -597,6 +597,22 @@ def test_runs_start_at_the_address_asked_for(virt):
     assert virt.runs(GIB + 128 * MIB) == []
 
 
+@pytest.mark.parametrize("order", range(1, 9))
+@pytest.mark.parametrize("step", [1, -1, 5])
+def test_a_piece_given_back_frame_by_frame_is_found(order, step):
+    """Whichever frame comes last; in memory that has no other."""
+    count = 1 << order
+    frames = Frames([(GIB, GIB + 2 * MIB)])
+    fill(frames)
+    places = [i * step % count for i in range(count)]
+    assert sorted(places) == list(range(count))
+    for place in places:
+        refused(ENOMEM, frames.alloc, count, align=count)
+        frames.free(GIB + (256 + place) * PAGE)
+        assert frames.check() == 0
+    assert frames.alloc(count, align=count) == GIB + 256 * PAGE
+
+
 # ---- large and holey ----
 
 
