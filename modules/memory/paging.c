@@ -56,6 +56,7 @@ int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t as
     *p = (paging_t) {
         .source = source, .root = root, .pa_limit = pa_limit, .tables = 1, .asid = asid, .upper = upper,
     };
+    paging_forget_near(p);
     memset(paging_table(p, root), 0, MEM_PAGE_SIZE);
     return MEM_OK;
 }

@@ -23,8 +23,8 @@
 // say, and changed by looking.
 typedef struct _paging_near_t {
     mem_va_t va;               // its first address
-    uint64_t size;             // MEM_BLOCK1G_SIZE, or 0 for none
-    const uint64_t *table;
+    const uint64_t *table;     // one without valid entries where there was none
+    uint64_t linear;           // of the source
 } paging_near_t;
 
 typedef struct _paging_t {

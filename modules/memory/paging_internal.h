@@ -47,10 +47,8 @@ void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigne
 int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why);
 
 // To be called after tables were unlinked and before they are given back: what paging_translate() remembers may be one
-// of them.
-static inline void paging_forget_near(paging_t *p) {
-    p->near = (paging_near_t) {0, 0, NULL};
-}
+// of them. (paging_read.c)
+void paging_forget_near(paging_t *p);
 
 // Notes where a call failed and passes its result on.
 static inline int paging_fail(paging_error_t *why, int result, mem_va_t va, mem_pa_t pa) {

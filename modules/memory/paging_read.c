@@ -5,6 +5,13 @@
 
 #include "paging_internal.h"
 
+// The level 2 table where nothing is remembered: all invalid, so that every walk starts at the root.
+static const uint64_t near_none[DESC_ENTRIES];
+
+void paging_forget_near(paging_t *p) {
+    p->near = (paging_near_t) {0, near_none, 0};
+}
+
 static bool in_half(const paging_t *p, mem_va_t va) {
     return p->upper ? desc_va_is_upper(va) : desc_va_is_lower(va);
 }
@@ -48,22 +55,24 @@ static __attribute__((noinline)) int translate_far(const paging_t *p, mem_va_t v
         if (level == 1) {
             // No paging_t is const by itself.
             mem_va_t start = mem_align_down(va, MEM_BLOCK1G_SIZE);
-            *(paging_near_t *)&p->near = (paging_near_t) {start, MEM_BLOCK1G_SIZE, table};
+            *(paging_near_t *)&p->near = (paging_near_t) {start, table, p->source->linear};
         }
     }
     return MEM_ENOENT;
 }
 
 int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
-    uint64_t offset = va - p->near.va;
-    if (offset >= p->near.size) {
+    const paging_near_t *near = &p->near;
+    uint64_t index = (va - near->va) / MEM_BLOCK2M_SIZE;
+    if (index >= DESC_ENTRIES) {
         return translate_far(p, va, pa, attrs);
     }
-    uint64_t desc = p->near.table[offset / MEM_BLOCK2M_SIZE];
+    uint64_t desc = near->table[index];
     if (!desc_is_table(desc, 2)) {
-        return desc_is_leaf(desc, 2) ? read_leaf(desc, 2, va, pa, attrs) : MEM_ENOENT;
+        return desc_is_leaf(desc, 2) ? read_leaf(desc, 2, va, pa, attrs) : translate_far(p, va, pa, attrs);
     }
-    desc = paging_table(p, desc_table_pa(desc))[desc_index(va, 3)];
+    const uint64_t *table = (const uint64_t *)(uintptr_t)(desc_table_pa(desc) + near->linear);
+    desc = table[desc_index(va, 3)];
     return desc_is_leaf(desc, 3) ? read_leaf(desc, 3, va, pa, attrs) : MEM_ENOENT;
 }
 

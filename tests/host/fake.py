@@ -109,8 +109,8 @@ class PagingStruct(ctypes.Structure):
         ("upper", BOOL),
         ("live", BOOL),
         ("near_va", U64),
-        ("near_size", U64),
         ("near_table", PTR),
+        ("near_linear", U64),
     ]
 
 
