@@ -73,9 +73,7 @@ def test_the_text_fits_its_width_and_has_no_colours() -> None:
     assert max(map(len, lines)) <= 80
     assert (
         lines[0]
-        == (
-            "Test board <1> (TEST): 63.0 MiB free, 1.0 MiB used, 0.0 MiB reserved of 64.0 MiB"[:80]
-        )
+        == ("Test board <1> (TEST): 63.0 MiB free, 1.0 MiB used, 0 KiB reserved of 64.0 MiB"[:80])
     )
     assert re.match(r"000000000000  #+\.+$", lines[1])
     assert not any("\x1b" in line for line in lines)

@@ -112,8 +112,10 @@ def paint(states: list[str], colour: bool) -> str:
     return f"{text}\x1b[0m" if colour and text else text
 
 
-def mebibytes(frames: int) -> str:
-    return f"{frames * FRAME / (1 << 20):.1f} MiB"
+def amount(frames: int) -> str:
+    """The memory in so many frames: below a MiB in KiB, since owners may have a frame or two."""
+    size = frames * FRAME
+    return f"{size >> 10} KiB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"
 
 
 def bank_lines(snapshot: Snapshot, bank: list[int], width: int, colour: bool) -> Iterator[str]:
@@ -131,15 +133,15 @@ def owner_lines(snapshot: Snapshot, width: int) -> Iterator[str]:
     room = max(8, width - 48)
     for name, frames in sorted(snapshot.owners.items(), key=lambda item: -item[1]):
         bar = "=" * max(1, frames * room // largest)
-        yield f"  {frames:8} frames {mebibytes(frames):>11}  {name:16} {bar}"
+        yield f"  {frames:8} frames {amount(frames):>11}  {name:16} {bar}"
 
 
 def picture(snapshot: Snapshot, width: int, colour: bool) -> list[str]:
     figures = snapshot.frames
     lines = [
-        f"{snapshot.model} ({snapshot.board}): {mebibytes(figures['free'])} free, "
-        f"{mebibytes(figures['used'])} used, {mebibytes(figures['reserved'])} reserved "
-        f"of {mebibytes(figures['total'])}"
+        f"{snapshot.model} ({snapshot.board}): {amount(figures['free'])} free, "
+        f"{amount(figures['used'])} used, {amount(figures['reserved'])} reserved "
+        f"of {amount(figures['total'])}"
     ]
     for bank in snapshot.ram:
         lines += bank_lines(snapshot, bank, width, colour)
@@ -195,7 +197,7 @@ def svg(snapshot: Snapshot) -> str:
         body.append(f'<text x="{x + 20}" y="{top + 12}">{state}</text>')
     for name, frames in sorted(snapshot.owners.items(), key=lambda item: -item[1]):
         top += SVG_ROW
-        text = f"{frames} frames ({mebibytes(frames)}): {name}"
+        text = f"{frames} frames ({amount(frames)}): {name}"
         body.append(f'<text x="{SVG_LEFT}" y="{top + 20}">{escape(text)}</text>')
     size = f'width="{SVG_WIDTH}" height="{top + 40}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="monospace" '
