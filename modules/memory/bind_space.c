@@ -202,11 +202,13 @@ static mp_obj_t finalise(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(finalise_obj, finalise);
 
-static mp_obj_t show(mp_obj_t self) {
-    bind_space_get(self);
-    return bind_show(MP_QSTR_space, self);
+// show() prints the mappings, show(va) the walk to one address.
+static mp_obj_t show(size_t n_args, const mp_obj_t *args) {
+    bind_space_get(args[0]);
+    return n_args == 1 ? bind_show(MP_QSTR_space, args[0])
+        : bind_show(MP_QSTR_walk, mp_call_function_2(MP_OBJ_FROM_PTR(&bind_walk_walk_obj), args[0], args[1]));
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(show_obj, show);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(show_obj, 1, 2, show);
 
 static const mp_rom_map_elem_t locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj) },

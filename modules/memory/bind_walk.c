@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "py/builtin.h"
+#include "py/objtuple.h"
+
 #include "bind_common.h"
 #include "bind_space.h"
 
@@ -41,6 +44,60 @@ static mp_obj_t name_text(const char *name) {
 // One more than the last byte: 2^64 for the end of the upper half.
 static mp_obj_t new_end(mem_va_t last) {
     return mp_binary_op(MP_BINARY_OP_ADD, bind_new_u64(last), MP_OBJ_NEW_SMALL_INT(1));
+}
+
+// --- records: named tuples that print addresses and descriptors in hexadecimal ---
+
+static bool is_hexadecimal(qstr field) {
+    switch (field) {
+        case MP_QSTR_start:
+        case MP_QSTR_end:
+        case MP_QSTR_pa:
+        case MP_QSTR_table:
+        case MP_QSTR_descriptor:
+            return true;
+        default:
+            return false;
+    }
+}
+
+static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    const mp_obj_tuple_t *self = MP_OBJ_TO_PTR(self_in);
+    const qstr *fields = MP_OBJ_TO_PTR(self->items[self->len]);
+    for (size_t i = 0; i < self->len; ++i) {
+        mp_obj_t item = self->items[i];
+        mp_printf(print, "%s%q=", i == 0 ? "(" : ", ", fields[i]);
+        if (item != mp_const_none && is_hexadecimal(fields[i])) {
+            mp_obj_print_helper(print, mp_call_function_1(MP_OBJ_FROM_PTR(&mp_builtin_hex_obj), item), PRINT_STR);
+        } else {
+            mp_obj_print_helper(print, item, PRINT_REPR);
+        }
+    }
+    mp_print_str(print, ")");
+}
+
+static void record_attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
+    MP_OBJ_TYPE_GET_SLOT(&mp_type_attrtuple, attr)(self, name, dest);
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(
+    record_type, MP_QSTR_tuple, MP_TYPE_FLAG_ITER_IS_GETITER,
+    print, record_print,
+    unary_op, mp_obj_tuple_unary_op,
+    binary_op, mp_obj_tuple_binary_op,
+    attr, record_attr,
+    subscr, mp_obj_tuple_subscr,
+    iter, mp_obj_tuple_getiter
+    );
+
+// An attrtuple but for its type: the names are behind the items.
+static mp_obj_t new_record(const qstr *fields, size_t n, const mp_obj_t *items) {
+    mp_obj_tuple_t *self = mp_obj_malloc_var(mp_obj_tuple_t, items, mp_obj_t, n + 1, &record_type);
+    self->len = n;
+    memcpy(self->items, items, n * sizeof(items[0]));
+    self->items[n] = MP_OBJ_FROM_PTR(fields);
+    return MP_OBJ_FROM_PTR(self);
 }
 
 // --- translate ---
@@ -108,7 +165,7 @@ static mp_obj_t new_step(const paging_step_t *step) {
         items[7] = memtype_text(desc_attrs(desc));
         items[8] = flags_text(desc);
     }
-    return mp_obj_new_attrtuple(fields, MP_ARRAY_SIZE(fields), items);
+    return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
 static mp_obj_t walk(mp_obj_t self, mp_obj_t address) {
@@ -133,7 +190,7 @@ static mp_obj_t new_mapping(const paging_run_t *run, const char *name) {
         bind_new_u64(run->va), new_end(run->va + run->size - 1), bind_new_u64(run->pa),
         bind_space_prot_text(run->attrs), memtype_text(run->attrs), name_text(name),
     };
-    return mp_obj_new_attrtuple(fields, MP_ARRAY_SIZE(fields), items);
+    return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
 // What the tables say, run by run, each cut where the region that made it ends.
@@ -178,7 +235,7 @@ static mp_obj_t new_region(const region_t *r) {
         mapped ? memtype_text(copy.attrs) : mp_const_none,
         name_text(copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.hold != NULL),
     };
-    return mp_obj_new_attrtuple(fields, MP_ARRAY_SIZE(fields), items);
+    return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
 // What was mapped or reserved, call by call, guards included.

@@ -64,10 +64,14 @@ def ask(board: Any, code: str) -> Any:
     return ast.literal_eval(output.splitlines()[-1])
 
 
+def ask_lines(board: Any, code: str) -> list[str]:
+    """The same, with every line as it was printed."""
+    return board.exec(PRELUDE + dedent(code)).strip().splitlines()
+
+
 def ask_all(board: Any, code: str) -> list[Any]:
     """The same, with the value of every line."""
-    output = board.exec(PRELUDE + dedent(code)).strip()
-    return [ast.literal_eval(line) for line in output.splitlines()]
+    return [ast.literal_eval(line) for line in ask_lines(board, code)]
 
 
 def names(text: str, *values: int | str) -> bool:

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 import space_lib
-from space_lib import BLOCK, EBUSY, EEXIST, EFAULT, ERANGE, PAGE, VA, ask, ask_all, names
+from space_lib import (
+    BLOCK,
+    EBUSY,
+    EEXIST,
+    EFAULT,
+    ERANGE,
+    PAGE,
+    VA,
+    ask,
+    ask_all,
+    ask_lines,
+    names,
+)
 
 nothing_left = space_lib.nothing_left
 
@@ -192,6 +204,30 @@ def test_walk_reads_the_tables_as_they_are_in_memory(board: Any) -> None:
     assert steps[3][5:8] == (pa, "ru", "normal")
     assert steps[3][8] == "AttrIndx=0 AP=3 SH=3 AF nG PXN UXN"
     check_leaf(steps[3], 3, pa, writable=False, user=True)
+
+
+def test_show_prints_the_walk_in_hexadecimal(board: Any) -> None:
+    lines = ask_lines(
+        board,
+        """
+        with memory.frames.alloc() as page:
+            space = memory.AddressSpace()
+            space.map(VA, page, prot="r")
+            step = space.walk(VA)[-1]
+            print("%016x" % step.descriptor, "%012x" % page.pa)
+            print(step)
+            space.show(VA + 0x123)
+            space.show(VA + PAGE)
+            space.close()
+        """,
+    )
+    descriptor, pa = lines[0].split()
+    assert f"descriptor={int(descriptor, 16):#x}, kind='page', pa={int(pa, 16):#x}," in lines[1]
+    shown = lines[2:]
+    assert [line[:7] for line in shown if line[0] == "l"] == [f"level {n}" for n in range(4)] * 2
+    assert shown[3].endswith(f"= {descriptor} page -> {pa} r normal")
+    assert shown[4].split() == ["AttrIndx=0", "AP=2", "SH=3", "AF", "nG", "PXN", "UXN"]
+    assert shown[8].endswith("= 0000000000000000 invalid")
 
 
 def test_a_walk_ends_where_nothing_is_mapped(board: Any) -> None:

@@ -226,7 +226,9 @@ class AddressSpace:
     def compact(self, va: int | None = None, size: int | None = None) -> int:
         """Rejoin blocks; returns the number of table frames given back."""
 
-    def show(self) -> None: ...
+    def show(self, va: int = ..., /) -> None:
+        """Print the mappings, or the walk to `va`."""
+
     def activate(self) -> None:
         """Put the space into TTBR0."""
 

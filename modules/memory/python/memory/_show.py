@@ -47,6 +47,20 @@ def space(space):
     sys.stdout.write("%d frames of tables, ASID %d\n" % (space.tables, space.asid))
 
 
+def walk(steps):
+    """One line for each table that the processor reads on its way to an address."""
+    for step in steps:
+        sys.stdout.write(
+            "level %d  %012x[%3d] = %016x %s"
+            % (step.level, step.table, step.index, step.descriptor, step.kind)
+        )
+        if step.pa is not None:
+            sys.stdout.write(" -> %012x" % step.pa)
+        if step.prot is not None:
+            sys.stdout.write(" %s %s\n%31s%s" % (step.prot, step.memtype, "", step.flags))
+        sys.stdout.write("\n")
+
+
 def heap(heap):
     """One line for each block of a heap."""
     for address, size, used in heap.walk():
