@@ -16,7 +16,7 @@ The blocks of a page are typed at one prompt, from top to bottom. How they are r
 What varies is compared by this rule. The head of a traceback is left out. A number that was typed
 on the page must be that very number. Every other hexadecimal number of four digits or more may
 differ, but within one block equal numbers stay equal and different ones different. Every other
-decimal number of three digits or more, and that of an ASID, may differ.
+decimal number of three digits or more may differ, and that of an ASID in any case.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pimem.link import PROMPT, BoardCrash, Link, to_text
 PAGES = ("memory.md", "tutorial.md")
 FENCE = re.compile(r"^```python *([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(
-    r"\b0x([0-9a-f]{4,16})\b|\b([0-9a-f]{12}|[0-9a-f]{16})\b|(\b[0-9]{3,}\b|(?<=ASID )[0-9]+)"
+    r"\b0x([0-9a-f]{4,16})\b|\b([0-9a-f]{12}|[0-9a-f]{16})\b|(?<=ASID )([0-9]+)|\b([0-9]{3,})\b"
 )
 TYPED = re.compile(r"\b0x([0-9a-fA-F_]+)\b|\b([0-9][0-9_]*)\b")
 ESCAPES = re.compile(r"\x1b\[[0-9]*[A-Z]|.\x08")
@@ -109,10 +109,12 @@ class Comparison:
         self.there: dict[int, int] = {}  # the page's hexadecimal number: the board's
 
     def same_number(self, wanted: re.Match[str], got: re.Match[str]) -> bool:
-        if wanted[3] and got[3]:
-            return int(wanted[3]) not in self.typed or wanted[3] == got[3]
-        digits = wanted[1] or wanted[2] or wanted[3]
-        a, b = int(digits, 16), int(got[1] or got[2] or got[3], 16)
+        if wanted[3]:
+            return bool(got[3])
+        if wanted[4] and got[4]:
+            return int(wanted[4]) not in self.typed or wanted[4] == got[4]
+        digits = wanted[1] or wanted[2] or wanted[4]
+        a, b = int(digits, 16), int(got[1] or got[2] or got[3] or got[4], 16)
         if a in self.typed or b in self.typed:
             return a == b
         if a not in self.there and b in self.there.values():
