@@ -62,7 +62,7 @@ help:
 	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
 	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'
 	@echo '  coverage          lines of the memory mechanism that the host tests run'
-	@echo '  lint              ruff over the Python'
+	@echo '  lint              ruff over the Python, mypy over the tools'
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
 	@echo
@@ -140,6 +140,7 @@ coverage: setup
 lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
 
 clean:
 	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +

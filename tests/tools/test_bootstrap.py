@@ -159,6 +159,7 @@ def test_ones_own_toolchain_and_emulator_are_looked_for(
 
 def test_with_everything_in_place_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt, "call", no_call)
+    monkeypatch.setattr(bootstrap.shutil, "rmtree", no_call)  # not even a stale environment
     assert bootstrap.main() == 0
 
 

@@ -113,7 +113,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def command_main(name: str) -> Callable[[argparse.Namespace], int]:
-    return importlib.import_module(f"pimem.{COMMANDS[name]}").main
+    entry: Callable[[argparse.Namespace], int]
+    entry = importlib.import_module(f"pimem.{COMMANDS[name]}").main
+    return entry
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -300,7 +300,9 @@ def fetch_package(
     source: Source, lists: apt.PrivateLists | None, target: Path, problems: list[str]
 ) -> bool:
     """Fetches and unpacks the first tarball that the archive still has."""
-    for tarball in source.tarballs if lists else ():
+    if lists is None:
+        return False
+    for tarball in source.tarballs:
         archive = DEPS / tarball.file_name
         try:
             if not has_hash(archive, tarball.sha256):

@@ -49,6 +49,7 @@ def memory_size(image: bytes) -> int:
     """Bytes of memory that the kernel uses from its first one on; Refusal if it is none."""
     if len(image) < IMAGE_HEADER.size:
         raise Refusal(f"{len(image)} bytes are no kernel: an arm64 image has a header of 64")
+    size: int
     _, size, magic = IMAGE_HEADER.unpack_from(image)
     if magic != IMAGE_MAGIC:
         raise Refusal("not an arm64 image: its header lacks the magic number 'ARM\\x64'")

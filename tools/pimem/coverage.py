@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from pimem import BUILD, ROOT
 from pimem.exits import FAILED, OK, complain
@@ -42,8 +43,8 @@ def run_tests() -> bool:
     return done.returncode == 0
 
 
-def read(notes: Path) -> dict[str, object]:
-    """What gcov says about one object."""
+def read(notes: Path) -> list[dict[str, Any]]:
+    """What gcov says about each source file of one object."""
     done = subprocess.run(
         ["gcov", "--json-format", "--stdout", str(notes)],
         cwd=notes.parent,
@@ -53,14 +54,14 @@ def read(notes: Path) -> dict[str, object]:
         timeout=120,
         check=True,
     )
-    return dict(json.loads(done.stdout))
+    return list(json.loads(done.stdout)["files"])
 
 
 def collect() -> Lines:
     """The lines of the mechanism, each with the sum of its counts over all libraries."""
     lines: Lines = defaultdict(lambda: defaultdict(int))
     for notes in sorted(WORK.rglob("*.gcda")):
-        for file in read(notes)["files"]:  # type: ignore[attr-defined]
+        for file in read(notes):
             path = (ROOT / file["file"]).resolve()
             if path.parent == MECHANISM:
                 for line in file["lines"]:

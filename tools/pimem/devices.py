@@ -138,7 +138,7 @@ def too_small(device: Device, needed: int) -> str | None:
     return f"it has {device.size} bytes ({human(device.size)}), the image needs {needed}"
 
 
-def human(size: int) -> str:
+def human(size: float) -> str:
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
             return f"{size:.3g} {unit}" if unit != "bytes" else f"{size} bytes"

@@ -203,8 +203,8 @@ def read_deb(archive: Path, wanted: set[str]) -> dict[str, bytes]:
         try:
             with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
                 for member in tar:
-                    if member.name in wanted:
-                        contents[member.name] = tar.extractfile(member).read()
+                    if member.name in wanted and (file := tar.extractfile(member)):
+                        contents[member.name] = file.read()
         except tarfile.TarError as exc:
             raise apt.AptError(f"{archive.name}: {exc}") from exc
     return contents
@@ -236,6 +236,7 @@ def from_debian(say: Say) -> list[CardFile]:
 
 def from_folder(folder: Path) -> list[CardFile]:
     """The same from a folder such as `boot` of the public repository raspberrypi/firmware."""
+    names: dict[str, tuple[str, ...]]
     names = {name: (name,) for name in (*FIRMWARE.files, TREES_LICENCE)}
     names |= {name: (name, linux) for name, linux in DEVICE_TREES.items()}
     files, missing = [], []

@@ -15,9 +15,10 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from pimem import card_update, devices, image_source
+from pimem.bmap import Range
 from pimem.devices import Device
 from pimem.exits import OK, Failure, Refusal, complain
-from pimem.image_source import Range, Source
+from pimem.image_source import Source
 from pimem.progress import Progress
 
 #: Held back to the end: a card whose writing was cut short has no partition table, and boots

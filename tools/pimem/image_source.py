@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import lzma
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -50,7 +50,7 @@ class Source:
                         yield start, data[start - offset : end - offset]
 
 
-def pieces(path: Path) -> Iterator[tuple[int, bytes]]:
+def pieces(path: Path) -> Generator[tuple[int, bytes]]:
     """(offset, data) of the uncompressed image; Failure where it cannot be read to its end."""
     try:
         with open_image(path) as stream:

@@ -75,7 +75,7 @@ def _still_there() -> str | None:
     return None
 
 
-def open_port(url: str, baudrate: int = 115200) -> serial.SerialBase:
+def open_port(url: str, baudrate: int = 115200) -> serial.Serial:
     """The serial port that `url` names, its control lines left low; NoAnswer if it cannot be."""
     try:
         port = serial.serial_for_url(url, baudrate, do_not_open=True)

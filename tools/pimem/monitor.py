@@ -152,7 +152,7 @@ class Watch:
     def _over(self) -> bool:
         return self._end is not None and time.monotonic() > self._end
 
-    def _open(self, watcher: Watcher, *, first: bool) -> serial.SerialBase:
+    def _open(self, watcher: Watcher, *, first: bool) -> serial.Serial:
         """Opens the port, or waits until it is back; NoAnswer after --wait seconds."""
         end = time.monotonic() + self._patience
         while True:
@@ -167,7 +167,7 @@ class Watch:
                 watcher.note(f"{self._url} is back")
             return port
 
-    def _step(self, port: serial.SerialBase, watcher: Watcher) -> bool:
+    def _step(self, port: serial.Serial, watcher: Watcher) -> bool:
         """Shows what has come and sends what was typed; whether the user leaves."""
         data = port.read(max(1, port.in_waiting))
         if data:

@@ -33,9 +33,9 @@ def found() -> list[dict[str, str | None]]:
 
 
 def table(listing: list[dict[str, str | None]]) -> str:
-    rows = [("PORT", "USB", "SERIAL", "DESCRIPTION")]
+    rows = [["PORT", "USB", "SERIAL", "DESCRIPTION"]]
     keys = ("port", "usb", "serial", "description")
-    rows += [tuple(each[key] or "-" for key in keys) for each in listing]  # type: ignore[misc]
+    rows += [[each[key] or "-" for key in keys] for each in listing]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     return "\n".join("  ".join(map(str.ljust, row, [*widths, 0])).rstrip() for row in rows)
 

@@ -129,7 +129,7 @@ class Qemu:
     def _find_pty(self) -> str:
         for device in self.qmp.execute("query-chardev"):
             if device["label"] == "serial0":
-                return device["filename"].removeprefix("pty:")
+                return str(device["filename"]).removeprefix("pty:")
         raise QmpError("QEMU names no pty for its serial line")
 
     @property

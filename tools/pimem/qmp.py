@@ -52,7 +52,8 @@ class Qmp:
                 raise QmpError(f"{what}: QEMU closed the connection")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def notice(self) -> None:
         """Adds the events that have come by now to `events`, without asking QEMU for anything.
@@ -82,7 +83,7 @@ class Qmp:
 
     def human(self, line: str) -> str:
         """One line of the human monitor, such as 'xp /4xw 0x80000' or 'info registers'."""
-        return self.execute("human-monitor-command", **{"command-line": line})
+        return str(self.execute("human-monitor-command", **{"command-line": line}))
 
     def close(self) -> None:
         self._socket.close()

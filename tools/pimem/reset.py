@@ -31,7 +31,7 @@ def configured(sequence: str | None) -> str | None:
     return sequence or os.environ.get(VARIABLE) or None
 
 
-def check_lines(port: serial.SerialBase) -> None:
+def check_lines(port: serial.Serial) -> None:
     """Whether the port has control lines at all: where it has none, pyserial does not say."""
     if type(port).__module__.endswith("protocol_socket"):
         raise NotReset("a socket:// has no DTR and RTS (rfc2217:// has)")
@@ -41,7 +41,7 @@ def check_lines(port: serial.SerialBase) -> None:
         raise NotReset(f"it has no DTR and RTS: {exc}") from exc
 
 
-def reset_port(port: serial.SerialBase, sequence: str) -> None:
+def reset_port(port: serial.Serial, sequence: str) -> None:
     """Runs the sequence on an open port; RTS is released whatever happens."""
     from esptool.reset import CustomReset
     from esptool.util import FatalError
