@@ -20,6 +20,9 @@ IMAGE_OPTIONS ?=
 FLASH_OPTIONS ?=
 TEST_OPTIONS ?=
 
+# Where the images go, one folder each.
+OUT ?= $(CURDIR)/build
+
 # Each of these may name something of your own. They are not exported: set-up is to see only
 # what you set.
 MICROPYTHON_DIR ?= build/deps/micropython
@@ -75,7 +78,7 @@ setup:
 
 # image-RPI, image-QEMU_VIRT
 image-%: setup
-	@$(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(CURDIR)/build/$* \
+	@$(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(OUT)/$* \
 		MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
 		CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS) </dev/null >&2
 

@@ -19,6 +19,7 @@
 #include "descriptor.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
+#include "image_mark.h"
 #include "layout.h"
 #include "machine_pin.h"
 #include "soc.h"
@@ -30,6 +31,7 @@
 #define DEFAULT_TIMEOUT_MS (10000)
 #define MAX_TIMEOUT_MS (600000)
 #define CTRL_C (3)
+#define BLOCK_TRIES (4)
 
 // After an error: until the line is silent for so long, at most for so long, what comes is thrown away.
 #define SILENCE_US (200000)
@@ -139,19 +141,25 @@ static void check_header(const header_t *header) {
     }
 }
 
-static void get_block(uint8_t *to, size_t size, size_t number, uint64_t timeout_ms) {
+// Whether all of it came, and as it was sent.
+static bool try_block(uint8_t *to, size_t size, size_t number, uint64_t timeout_ms) {
     uint64_t deadline = timer_deadline_us(timeout_ms * 1000);
     uint32_t told;
     size_t came = get_bytes(to, size, deadline);
     came += came == size ? get_bytes(&told, sizeof(told), deadline) : 0;
-    if (came != size + sizeof(told)) {
-        bind_raise_os(-MP_ETIMEDOUT, MP_ERROR_TEXT("bootloader: %lu of %lu bytes of block %lu within %lu ms"), came,
-            size + sizeof(told), number, timeout_ms);
+    if (came == 0) {
+        bind_raise_os(-MP_ETIMEDOUT, MP_ERROR_TEXT("bootloader: nothing of block %lu within %lu ms"), number,
+            timeout_ms);
     }
-    uint32_t crc = crc32_of(to, size);
-    if (crc != told) {
-        bind_raise_os(-MP_EIO, MP_ERROR_TEXT("bootloader: the CRC-32 of block %lu is 0x%08x, not 0x%08x"), number,
-            (unsigned)crc, (unsigned)told);
+    return came == size + sizeof(told) && crc32_of(to, size) == told;
+}
+
+static void get_block(uint8_t *to, size_t size, size_t number, uint64_t timeout_ms) {
+    for (unsigned tries = 1; !try_block(to, size, number, timeout_ms); ++tries) {
+        if (tries == BLOCK_TRIES) {
+            bind_raise_os(-MP_EIO, MP_ERROR_TEXT("bootloader: block %lu came wrong %u times"), number, tries);
+        }
+        mp_printf(&mp_plat_print, "NAK %lu\n", number);
     }
 }
 
@@ -257,6 +265,20 @@ static void unpack(const header_t *header) {
     }
 }
 
+// An image of this project must be for this machine; of others nothing is known.
+static void check_mark(const uint8_t *image, size_t size) {
+    const char *mark = (const char *)image + IMAGE_MARK_AT;
+    const char *own = (const char *)LAYOUT_LINEAR + boot_map.image_pa + IMAGE_MARK_AT;
+    size_t prefix = strlen(IMAGE_MARK_PREFIX);
+    bool ours = size >= IMAGE_MARK_AT + IMAGE_MARK_SIZE && memcmp(mark, own, prefix) == 0;
+    if (ours && strncmp(mark, own, IMAGE_MARK_SIZE) != 0) {
+        char name[IMAGE_MARK_SIZE + 1] = "";
+        strncpy(name, mark + prefix, IMAGE_MARK_SIZE - prefix);
+        bind_raise_os(-MP_EINVAL, MP_ERROR_TEXT("bootloader: an image for %s, and this machine runs the one for %s"),
+            name, own + prefix);
+    }
+}
+
 static void check_image(const header_t *header) {
     const uint8_t *image = staged(0);
     uint32_t crc = crc32_of(image, header->image);
@@ -270,6 +292,7 @@ static void check_image(const header_t *header) {
         bind_raise_os(-MP_EINVAL, MP_ERROR_TEXT("bootloader: not the header of an arm64 image of %lu bytes"),
             (uint64_t)header->memory);
     }
+    check_mark(image, header->image);
 }
 
 static mem_range_t receive(uint64_t timeout_ms) {

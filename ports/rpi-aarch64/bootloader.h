@@ -8,12 +8,13 @@
 //   board  "ACK 0"               the memory is there
 //   host   block: up to 4096 of the packed bytes (raw deflate), u32 CRC-32 of them; the last one may be shorter
 //   board  "ACK n"               n blocks have come; the next one may be sent
+//          "NAK n"               block n came damaged or not whole: it is to be sent again (three times at most)
 //   board  "RUN"                 after the last: length and CRC of the image are right, and it is entered
 // Only one block is ever on its way, so that nothing can overrun. Whatever goes wrong raises an exception, when the
 // line has been silent for a moment; nothing has been touched then but frames that were free, which are free again.
-//   OSError(ETIMEDOUT)  nothing for timeout_ms (10,000 unless given): the header, or all of a block
-//   OSError(EIO)        a CRC or a length is wrong
-//   OSError(EINVAL)     no header, no arm64 image
+//   OSError(ETIMEDOUT)  nothing for timeout_ms (10,000 unless given): of the header, or of a block
+//   OSError(EIO)        a block is wrong again and again, or the CRC or length of the whole image is
+//   OSError(EINVAL)     no header, no arm64 image, or one of this project for another machine (image_mark.h)
 //   OSError(ENOMEM)     no room for it; OSError(EBUSY): the image would lie over reserved memory
 //   OSError(EPERM)      there is no kernel map
 //   KeyboardInterrupt   Ctrl-C instead of a header

@@ -2,14 +2,10 @@
 """The assembled switch of TTBR1, read back with objdump: its order and what it must not touch."""
 
 import re
-import shutil
-import subprocess
 
-import mech
+import disassembly
 import pytest
-
-PORT = mech.ROOT / "ports" / "rpi-aarch64" / "aarch64"
-PREFIXES = ("aarch64-linux-gnu-", "aarch64-none-elf-")
+from disassembly import run, tool
 
 # As arch_mmu.h promises, as the recording fake plays it (test_space.py) and as hardware needs it.
 ORDER = """
@@ -48,32 +44,14 @@ HIGH:
 """
 
 
-def tool(name: str) -> str:
-    for prefix in PREFIXES:
-        if found := shutil.which(prefix + name):
-            return found
-    pytest.skip(f"no {name} for AArch64 on the path")
-
-
-def run(*command: str) -> str:
-    return subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    ).stdout
-
-
 @pytest.fixture(scope="module")
 def assembled(tmp_path_factory):
-    path = tmp_path_factory.mktemp("trampoline") / "switch.o"
-    run(tool("gcc"), "-c", str(PORT / "switch_ttbr1.S"), "-o", str(path))
-    return str(path)
+    return disassembly.assemble("switch_ttbr1.S", tmp_path_factory.mktemp("trampoline"))
 
 
 @pytest.fixture(scope="module")
 def instructions(assembled):
-    """(address, text) of every instruction of the section."""
-    text = run(tool("objdump"), "-d", "--no-show-raw-insn", "-j", ".text.trampoline", assembled)
-    found = re.findall(r"^\s+([0-9a-f]+):\s+(.*?)\s*$", text, re.MULTILINE)
-    return [(int(address, 16), re.sub(r"\s+", " ", line)) for address, line in found]
+    return disassembly.instructions(assembled, ".text.trampoline")
 
 
 def expected() -> tuple[list[str], dict[str, int]]:

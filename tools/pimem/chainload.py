@@ -92,20 +92,24 @@ def expect(link: Link, wanted: str, seconds: float = ANSWER_SECONDS) -> None:
         raise NoAnswer(f"{link.url} said {said!r} instead of {wanted!r}")
 
 
-def send_block(link: Link, block: bytes) -> None:
-    link.write(block + struct.pack("<I", zlib.crc32(block)))
+def send_block(link: Link, number: int, block: bytes) -> None:
+    """Until the board has it; where it came damaged it asks for it again, and gives up in time."""
+    said = again = f"NAK {number}"
+    while said == again:
+        link.write(block + struct.pack("<I", zlib.crc32(block)))
+        said = answer(link)
+    if said != f"ACK {number}":
+        raise NoAnswer(f"{link.url} said {said!r} instead of 'ACK {number}'")
 
 
 def transmit(link: Link, transfer: Transfer, block_size: int, advance: Advance) -> None:
     """After start(): everything up to RUN. Rejected: the old system is at its raw REPL."""
     link.write(transfer.header)
-    packed = transfer.packed
-    for number, at in enumerate(range(0, len(packed), block_size)):
-        expect(link, f"ACK {number}")
-        block = packed[at : at + block_size]
-        send_block(link, block)
+    expect(link, "ACK 0")
+    for number, at in enumerate(range(0, len(transfer.packed), block_size), 1):
+        block = transfer.packed[at : at + block_size]
+        send_block(link, number, block)
         advance(len(block))
-    expect(link, f"ACK {-(-len(packed) // block_size)}")
     expect(link, "RUN", UNPACK_SECONDS)
 
 

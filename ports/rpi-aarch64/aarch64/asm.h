@@ -5,8 +5,12 @@
 #define PORTS_RPI_AARCH64_AARCH64_ASM_H
 
 // A global function in its own section, so that the linker can place or drop it.
-.macro function name, section=.text.\name
+.macro function name, section
+    .ifb \section
+    .section .text.\name, "ax"
+    .else
     .section \section, "ax"
+    .endif
     .balign 16
     .global \name
     .type \name, %function

@@ -5,6 +5,7 @@
 
 #include "asm.h"
 #include "../layout.h"
+#include "../image_mark.h"
 
 // MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
 #define PART_CORTEX_A72     0xd08
@@ -25,6 +26,10 @@ _start:
     .quad 0, 0, 0
     .ascii "ARM\x64"
     .word 0
+// Which machines the image is for (../bootloader.c): at byte 64, zero-padded.
+image_mark:
+    .ascii IMAGE_MARK_PREFIX, BUILD_NAME
+    .fill IMAGE_MARK_SIZE - (. - image_mark)
 
 boot_entry:
     msr DAIFSet, #15
