@@ -19,9 +19,29 @@ typedef struct _record_obj_t {
 
 // --- the record: prints as a sentence ---
 
+// The name of the memory behind a page that nobody may write ("kernel text"), whatever the alias;
+// NULL for other memory.
+static const char *protected_name(const space_t *space, uint64_t va) {
+    const spaces_t *s = &memory_system.spaces;
+    mem_pa_t pa;
+    if (paging_translate(&space->paging, va, &pa, NULL) != MEM_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; i < s->n_protected; ++i) {
+        if (pa >= s->protected_ranges[i].start && pa < s->protected_ranges[i].end) {
+            return s->protected_ranges[i].name;
+        }
+    }
+    return NULL;
+}
+
 // What lies at the address, as the tables of its half say it; "" when there is nothing to say.
 static void print_place(const mp_print_t *print, const fault_info_t *info) {
     memory_system_t *m = &memory_system;
+    if (!desc_va_is_upper(info->far) && !desc_va_is_lower(info->far)) {
+        mp_print_str(print, " (in neither half of the address space)");
+        return;
+    }
     space_t *space = desc_va_is_upper(info->far) ? m->kernel : m->spaces.active;
     const region_t *region = space != NULL ? space_find(space, info->far) : NULL;
     if (region == NULL) {
@@ -29,9 +49,10 @@ static void print_place(const mp_print_t *print, const fault_info_t *info) {
         return;
     }
     const char *what = region->flags & REGION_RESERVED ? "reserved, nothing is mapped"
-        : region->attrs & MEM_PROT_W ? "page is not executable"
-        : region->attrs & MEM_PROT_X ? "page is read-only and executable" : "page is read-only";
-    mp_printf(print, " (%s%s%s)", what, region->name != NULL ? ", " : "", region->name != NULL ? region->name : "");
+        : info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
+    const char *name = protected_name(space, info->far);
+    name = name != NULL ? name : region->name;
+    mp_printf(print, " (%s%s%s)", what, name != NULL ? ", " : "", name != NULL ? name : "");
 }
 
 static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {

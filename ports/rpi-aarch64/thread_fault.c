@@ -12,6 +12,7 @@
 #define VECTOR_SYNC_SP0 (0)
 #define BACKTRACE_DEPTH (1000)      // a thread stack of 64 KiB holds at most 4096 records
 #define STACK_BOTTOM (LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE)
+#define RAISE_ROOM (2048)           // what fault_raise() needs, a collection included
 #define ENTRY_ROOM (256)            // below the interrupted SP; AArch64 has no red zone
 
 // Where setjmp() of the C library keeps the stack pointer in a jmp_buf, in words
@@ -54,13 +55,11 @@ const char *thread_fault_refusal(const exception_frame_t *frame) {
     return NULL;
 }
 
-// The stack ran out when the address is in the guard below it, or SP itself is.
+// The stack ran out when SP is so low that an exception could not be made on what is left. A store
+// below it faults with SP at most 512 bytes above the guard (pre-indexed STP) or in it; a stray
+// pointer into the guard is an ordinary fault.
 static bool stack_ran_out(const exception_frame_t *frame) {
-    uint64_t guard = STACK_BOTTOM - LAYOUT_STACK_GUARD;
-    fault_info_t info;
-    fault_decode(frame->esr, frame->far, &info);
-    bool address_in_guard = info.far_valid && frame->far >= guard && frame->far < STACK_BOTTOM;
-    return address_in_guard || frame->sp < STACK_BOTTOM + ENTRY_ROOM || frame->sp > LAYOUT_THREAD_STACK_TOP;
+    return frame->sp < STACK_BOTTOM + RAISE_ROOM || frame->sp > LAYOUT_THREAD_STACK_TOP;
 }
 
 void thread_fault_redirect(exception_frame_t *frame) {
