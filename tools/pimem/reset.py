@@ -16,8 +16,7 @@ import serial
 from pimem.exits import FAILED, OK, Refusal, complain
 from pimem.link import NoAnswer, open_port
 
-#: With the two-transistor circuit of the hardware guide: RUN falls while RTS is asserted and
-#: DTR is not.
+#: With the transistor of the hardware guide: RUN falls while RTS is asserted and DTR is not.
 SEQUENCE = "D0|R1|W0.1|R0"
 VARIABLE = "PIMEM_RESET"
 
