@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +47,14 @@ class Target:
     flags: tuple[str, ...] = ()
     max_input: int = MAX_INPUT
 
-    @property
-    def program(self) -> Path:
-        return WORK / f"fuzz_{self.name}"
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: without a finding or with one, after how many inputs, what it said."""
+
+    clean: bool
+    runs: int
+    log: list[str]
 
 
 def mechanism(pattern: str) -> tuple[Path, ...]:
@@ -115,11 +121,13 @@ def install_clang() -> None:
         raise FuzzError(f"clang still has no fuzzer run-time after installing {packages[1]}")
 
 
-def build(target: Target) -> None:
+def build(target: Target, folder: Path = WORK) -> Path:
+    """Compiles a target into a folder; the program."""
     main = SOURCE / f"fuzz_{target.name}.c"
+    program = folder / f"fuzz_{target.name}"
     command = ["clang", *FLAGS, *target.flags, str(main), *map(str, target.sources)]
     done = subprocess.run(
-        [*command, "-o", str(target.program)],
+        [*command, "-o", str(program)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -127,23 +135,27 @@ def build(target: Target) -> None:
     )
     if done.returncode:
         raise FuzzError(f"cannot build {main.name}:\n{done.stderr.strip()}")
+    return program
 
 
-def run(target: Target, seconds: int) -> bool:
-    """Runs a target from its corpus; whether nothing was found."""
-    found = WORK / target.name
+def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Result:
+    """Runs a target from its corpus until a limit of libFuzzer's, within some time.
+
+    Inputs that reach something new, the log and findings go beside the program.
+    """
+    found = program.with_name(target.name)
     found.mkdir(exist_ok=True)
     command = [
-        str(target.program),
-        f"-max_total_time={seconds}",
+        str(program),
+        *limit,
         f"-timeout={INPUT_SECONDS}",
         f"-max_len={target.max_input}",
-        f"-artifact_prefix={WORK}/{target.name}-",
+        f"-artifact_prefix={found}-",
         "-print_final_stats=1",
         str(found),
         str(CORPUS / target.name),
     ]
-    with (WORK / f"{target.name}.log").open("w+") as log:
+    with found.with_suffix(".log").open("w+") as log:
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -153,23 +165,25 @@ def run(target: Target, seconds: int) -> bool:
         )
         log.seek(0)
         lines = log.read().splitlines()
-    if done.returncode:
-        print(*lines[-40:], sep="\n", file=sys.stderr)
-        return False
-    runs = next((line.split()[-1] for line in lines if "number_of_executed_units" in line), "?")
-    print(f"{target.name:8} {int(runs):>9,} runs in {seconds} s, nothing found", flush=True)
-    return True
+    counts = [line.split()[-1] for line in lines if "number_of_executed_units" in line]
+    return Result(done.returncode == 0, int(counts[0]) if counts else 0, lines)
+
+
+def run_for(target: Target, seconds: int) -> bool:
+    """Builds and runs a target, and prints a line about it; whether nothing was found."""
+    result = run(target, build(target), [f"-max_total_time={seconds}"], seconds)
+    if result.clean:
+        print(f"{target.name:8} {result.runs:>9,} runs in {seconds} s, nothing found", flush=True)
+    else:
+        print(*result.log[-40:], sep="\n", file=sys.stderr)
+    return result.clean
 
 
 def main(args: argparse.Namespace) -> int:
     try:
         install_clang()
         WORK.mkdir(parents=True, exist_ok=True)
-        bad = []
-        for target in targets():
-            build(target)
-            if not run(target, args.seconds):
-                bad.append(target.name)
+        bad = [target.name for target in targets() if not run_for(target, args.seconds)]
     except (FuzzError, apt.AptError, OSError, subprocess.TimeoutExpired) as exc:
         complain(str(exc))
         return USAGE

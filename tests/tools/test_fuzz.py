@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""A short run of every fuzz target: the same inputs each time, from the corpora of the tree."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pimem import apt, fuzz, mutants
+from pimem.fuzz import FuzzError, Target
+
+RUNS = {"frames": 12_000, "paging": 10_000, "heap": 20_000, "fdt": 100_000}
+SECONDS = 120  # at most, on a busy machine; they take about five each
+CORPUS_BYTES = 100_000  # of a target: seeds, not a collection
+
+by_name = pytest.mark.parametrize("target", fuzz.targets(), ids=lambda target: target.name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clang() -> None:
+    try:
+        fuzz.install_clang()
+    except (FuzzError, apt.AptError) as exc:
+        pytest.skip(f"no fuzzing: {exc}")
+
+
+def run(target: Target, folder: Path) -> fuzz.Result:
+    limit = [f"-runs={RUNS[target.name]}", "-seed=1"]
+    return fuzz.run(target, fuzz.build(target, folder), limit, SECONDS)
+
+
+@by_name
+def test_a_short_run_finds_nothing(target: Target, tmp_path: Path) -> None:
+    result = run(target, tmp_path)
+    assert result.clean, "\n".join(result.log[-40:])
+    assert result.runs >= RUNS[target.name]
+
+
+@by_name
+def test_the_corpus_is_small(target: Target) -> None:
+    sizes = [path.stat().st_size for path in (fuzz.CORPUS / target.name).iterdir()]
+    assert len(sizes) >= 8 and max(sizes) <= target.max_input
+    assert sum(sizes) <= CORPUS_BYTES
+
+
+def plant(target: Target, what: str, folder: Path) -> Target:
+    """The target with one of the list's bugs in it."""
+    (bug,) = [each for each in mutants.load() if each.what == what]
+    (source,) = [path for path in target.sources if path.name == bug.file]
+    copy = folder / bug.file
+    copy.write_text(mutants.planted(bug, source.read_text()))
+    return replace(target, sources=tuple(copy if p == source else p for p in target.sources))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("frames", "frames that nobody manages can be freed"),
+        ("paging", "tables taken before a failure are kept"),
+        ("heap", "content is not copied"),
+    ],
+)
+def test_a_short_run_finds_a_planted_bug(name: str, what: str, tmp_path: Path) -> None:
+    (target,) = [each for each in fuzz.targets() if each.name == name]
+    result = run(plant(target, what, tmp_path), tmp_path)
+    assert not result.clean
