@@ -139,7 +139,7 @@ static mp_obj_t active_space(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_space_active_obj, active_space);
 
-static mp_obj_t activate(mp_obj_t self) {
+mp_obj_t bind_space_activate(mp_obj_t self) {
     space_t *space = bind_space_get(self);
     bind_need_kernel();
     space_error_t why;
@@ -147,30 +147,35 @@ static mp_obj_t activate(mp_obj_t self) {
     MP_STATE_VM(bind_space_active) = get_self(self)->handle ? MP_OBJ_NULL : self;
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(activate_obj, activate);
+static MP_DEFINE_CONST_FUN_OBJ_1(activate_obj, bind_space_activate);
 
 // `with` blocks of one space may be nested, and of several in any order: each remembers what was active before it.
-static mp_obj_t enter(mp_obj_t self) {
+mp_obj_t bind_space_enter(mp_obj_t self) {
     bind_space_get(self);
     bind_need_kernel();
     mp_obj_t items[] = {active_space(), get_self(self)->left};
     mp_obj_t left = mp_obj_new_tuple(2, items);
-    activate(self);
+    bind_space_activate(self);
     get_self(self)->left = left;
     return self;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(enter_obj, enter);
+static MP_DEFINE_CONST_FUN_OBJ_1(enter_obj, bind_space_enter);
 
-static mp_obj_t leave(size_t n_args, const mp_obj_t *args) {
-    bind_space_obj_t *self = get_self(args[0]);
+mp_obj_t bind_space_exit(mp_obj_t self_in) {
+    bind_space_obj_t *self = get_self(self_in);
     if (self->left == mp_const_none) {
         return mp_const_none; // never entered
     }
     mp_obj_tuple_t *left = MP_OBJ_TO_PTR(self->left);
     self->left = left->items[1];
     bool open = get_self(left->items[0])->space != NULL;
-    activate(open ? left->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
+    bind_space_activate(open ? left->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
     return mp_const_none;
+}
+
+static mp_obj_t leave(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return bind_space_exit(args[0]);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(leave_obj, 4, 4, leave);
 

@@ -31,6 +31,11 @@ bool bind_space_retry(int result, bool *collected);
 // A protection as text: "r", "rw" or "rx", with "u" appended when EL0 has access.
 mp_obj_t bind_space_prot_text(mem_attrs_t attrs);
 
+// What `with space:` does at its start and end, and activate() between the two.
+mp_obj_t bind_space_enter(mp_obj_t space);
+mp_obj_t bind_space_activate(mp_obj_t space);
+mp_obj_t bind_space_exit(mp_obj_t space);
+
 // Soft reset, first step: the identity space into TTBR0 (if there is one), so that finalisers can close the others.
 void bind_space_leave(void);
 

@@ -10,6 +10,7 @@
 #include "bind_owners.h"
 #include "bind_ramdisk.h"
 #include "bind_space.h"
+#include "bind_user.h"
 
 static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR__memory) },
@@ -49,6 +50,11 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
     { MP_ROM_QSTR(MP_QSTR_probe), MP_ROM_PTR(&bind_fault_probe_obj) },
     { MP_ROM_QSTR(MP_QSTR_poke), MP_ROM_PTR(&bind_fault_poke_obj) },
+
+    // Programs at EL0
+    { MP_ROM_QSTR(MP_QSTR_Registers), MP_ROM_PTR(&bind_registers_type) },
+    { MP_ROM_QSTR(MP_QSTR_user_run), MP_ROM_PTR(&bind_user_run_obj) },
+    { MP_ROM_QSTR(MP_QSTR_user_exit), MP_ROM_PTR(&bind_user_exit) },
 
     // The machine
     { MP_ROM_QSTR(MP_QSTR_boot_info), MP_ROM_PTR(&bind_machine_boot_info_obj) },

@@ -18,6 +18,7 @@
 #include "memory_system.h"
 #include "soc.h"
 #include "uart.h"
+#include "user_mode.h"
 
 #define SPIN_TABLE_SLOTS (0xd8)     // 64-bit words, one a core, polled by parked cores
 #define PI_CORES (4)
@@ -148,6 +149,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     irq_init(soc);
     timer_init(soc->timer_irq);
     uart_init();
+    user_mode_init();
     find_memory();
     park_cores();
     memory_system_init(&boot_info);

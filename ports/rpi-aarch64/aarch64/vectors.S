@@ -57,8 +57,8 @@ vectors:
     entry_from_exception 5
     entry_from_exception 6
     entry_from_exception 7
-    entry_from_thread 8, exception_fatal
-    entry_from_thread 9, exception_fatal
+    entry_from_thread 8, exception_user_sync
+    entry_from_thread 9, exception_user_irq
     entry_from_thread 10, exception_fatal
     entry_from_thread 11, exception_fatal
     entry_from_thread 12, exception_fatal
@@ -120,7 +120,8 @@ exception_save:
     mov x0, sp
     ret
 
-// Resumes from the frame at sp.
+// Resumes from the frame at sp, which is SP_EL1.
+    .global exception_restore
 exception_restore:
     ldp x2, x3, [sp, #EXCEPTION_FRAME_ELR]
     msr ELR_EL1, x2

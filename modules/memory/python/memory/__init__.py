@@ -48,4 +48,8 @@ def __getattr__(name):
         from memory._ramdisk import ramdisk
 
         return ramdisk
+    if name == "user":
+        import memory.user
+
+        return memory.user
     raise AttributeError("module 'memory' has no attribute '%s'" % name)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Programs at EL0: machine code that can reach its own pages and nothing else.
+
+memory.user.run(code)            run it; its first system call (SVC) ends it
+memory.user.run(code, handler=f) f(number, registers) answers its system calls
+"""
+
+from _memory import AddressSpace, Registers, frames_alloc, user_run
+from _memory import user_exit as EXIT
+
+CODE = 0x40_0000  # where a program's code begins
+STACK = 0x4000_0000  # and where its stack ends
+STACK_SIZE = 65536
+
+last = None  # the registers of the program that ended last, however it did
+
+
+def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):
+    """Run a program to its end; return its registers.
+
+    code: its address in `space`, or its machine code, which gets a space and a stack of its own.
+    args: integers for x0 to x7. registers: what it starts with; by default all are zero.
+    """
+    global last
+    if registers is None:
+        registers = Registers()
+    last = registers
+    if space is not None:
+        return user_run(space, registers, code, sp, args, handler, limit_ms)
+    with (
+        frames_alloc((len(code) + 4095) // 4096) as text,
+        frames_alloc(STACK_SIZE // 4096) as stack,
+    ):
+        space = AddressSpace()
+        try:
+            memoryview(text)[: len(code)] = code
+            space.map(CODE, text, prot="rxu")
+            space.map(STACK - STACK_SIZE, stack, prot="rwu")
+            top = STACK if sp is None else sp
+            return user_run(space, registers, CODE, top, args, handler, limit_ms)
+        finally:
+            space.close()

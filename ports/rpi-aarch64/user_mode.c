@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Entry and return are like setjmp and longjmp: user_switch() (aarch64/user.S) keeps the thread's
+// registers on its stack, and an exception of the program that is to end the visit at EL0 saves the
+// program's registers and resumes the thread at user_leave instead.
+
+#include <stddef.h>
+
+#include "py/mpstate.h"
+
+#include "aarch64/cpu.h"
+#include "drivers/irq.h"
+#include "drivers/timer.h"
+#include "user_mode.h"
+
+_Static_assert(offsetof(user_state_t, tpidr) == EXCEPTION_FRAME_SIZE, "user.S relies on it");
+
+#define SPSR_EL1T (4)
+#define SPSR_I (1 << 7)
+// EL0t. Debug exceptions and FIQ, which the kernel never uses, stay masked; IRQ and SError are not.
+#define SPSR_USER ((1 << 9) | (1 << 6))
+
+#define ESR_EC_SHIFT (26)
+#define ESR_EC_SVC (0x15)
+
+void user_switch(user_state_t *state, uint64_t *kernel_sp);
+void user_switch_init(void);
+extern char user_leave[];
+
+// The visit to EL0 that is going on. Visits do not nest: a program that is run by another one's system
+// call is entered when that one is not at EL0.
+static struct {
+    user_state_t *state;
+    uint64_t deadline;
+    uint64_t kernel_sp, kernel_spsr;
+    user_exit_t exit;
+} visit;
+
+void user_mode_init(void) {
+    user_switch_init();
+}
+
+user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline) {
+    uint64_t daif = cpu_irq_save();
+    visit.state = state;
+    visit.deadline = deadline;
+    visit.kernel_spsr = daif | SPSR_I | SPSR_EL1T;
+    state->frame.spsr = (state->frame.spsr & USER_FLAGS_MASK) | SPSR_USER;
+    cpu_timer_set(deadline);
+    user_switch(state, &visit.kernel_sp);
+    cpu_timer_stop();
+    visit.state = NULL;
+    cpu_irq_restore(daif);
+    return visit.exit;
+}
+
+static void leave(exception_frame_t *frame, user_exit_t exit) {
+    visit.state->frame = *frame;
+    visit.exit = exit;
+    frame->elr = (uintptr_t)user_leave;
+    frame->sp = visit.kernel_sp;
+    frame->spsr = visit.kernel_spsr;
+}
+
+void exception_user_sync(exception_frame_t *frame) {
+    leave(frame, frame->esr >> ESR_EC_SHIFT == ESR_EC_SVC ? USER_CALL : USER_FAULT);
+}
+
+// What mp_handle_pending() would do something about.
+static bool is_pending(void) {
+    return MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL
+        || MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
+}
+
+void exception_user_irq(exception_frame_t *frame) {
+    irq_dispatch();
+    if (timer_expired(visit.deadline)) {
+        leave(frame, USER_TIME);
+    } else if (is_pending()) {
+        leave(frame, USER_PENDING);
+    }
+}
