@@ -184,6 +184,34 @@ def test_a_mounted_card_is_refused(made: Path, loop: Loops, pimem: Run, tmp_path
         subprocess.run(["umount", str(place)], check=True)
 
 
+def test_an_update_of_a_really_mounted_card(alone: Path, pimem: Run, tmp_path: Path) -> None:
+    """vfat has no permissions and its own idea of names: what a folder cannot show."""
+    place, kernel = tmp_path / "BOOT", tmp_path / "new.img"
+    place.mkdir()
+    kernel.write_bytes(kernel_bytes(size=123_456, version="v10.0.0"))
+    mount = ["mount", "-t", "vfat", "-o", "loop,offset=1048576", str(alone), str(place)]
+    mounted = subprocess.run(mount, capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no vfat can be mounted here: {mounted.stderr.strip().splitlines()[0]}")
+    try:
+        (place / "main.py").write_text("print('mine')\n")
+        done = pimem("flash", "--update", str(place), "--kernel", str(kernel))
+        names = sorted(path.name for path in place.iterdir())
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert done.returncode == 0, done.stderr
+    assert {"kernel8.img", "main.py", "config.txt", "lib"} <= set(names)
+    assert not [name for name in names if name.startswith(".") or name.endswith((".tmp", ".new"))]
+    partition = f"{alone}@@1M"
+    assert tool("mtype", "-i", partition, "::main.py") == "print('mine')\n"
+    copied = tmp_path / "copied.img"
+    tool("mcopy", "-i", partition, "::kernel8.img", str(copied))
+    assert copied.read_bytes() == kernel.read_bytes()
+    part = tmp_path / "partition"
+    part.write_bytes(alone.read_bytes()[MIB:])
+    tool("fsck.fat", "-n", str(part))
+
+
 def test_the_disk_of_the_running_system_is_refused(made: Path, pimem: Run) -> None:
     disks = [each.path for each in devices.list_devices() if each.holds_root]
     if not disks:
