@@ -77,10 +77,16 @@ setup:
 	@PYTHONPATH=tools python3 -m pimem setup </dev/null
 
 # image-RPI, image-QEMU_VIRT
+IMAGE_MAKE = $(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(OUT)/$* \
+	MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
+	CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS)
+
 image-%: setup
-	@$(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUILD=$(OUT)/$* \
-		MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
-		CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS) </dev/null >&2
+	@$(IMAGE_MAKE) </dev/null >&2
+
+# Beside the image, for the tests only, one with the module _memtest: RPI-memtest/kernel8.img
+memtest-%: image-%
+	@$(IMAGE_MAKE) memtest </dev/null >&2
 
 all: image-$(call image,$(BOARD))
 
@@ -112,7 +118,7 @@ deploy: setup
 endif
 
 ifeq ($(PORT),)
-test: images
+test: images $(addprefix memtest-,$(IMAGES))
 	@$(SANITISED) $(PYTEST) $(TEST_OPTIONS) </dev/null
 else
 test: setup

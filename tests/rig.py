@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
 PIS = ("RPI3", "RPI4")
 BOOT_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
+#: LAYOUT_IMAGE of layout.h, and the physical address that QEMU gives it.
+IMAGE_LINK = 0xFFFF_0080_0000_0000
+IMAGE_LOAD = {"RPI": 0, "QEMU_VIRT": 0x4000_0000}
+FAIL_MAGIC = 0x6D656D7465737400
+FAILURES = ("switch", "mailbox", "intc", "uart", "gpio", "watchdog")
 FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
 
 
@@ -49,6 +55,37 @@ def kernel(board: Board) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}: `make images` builds it")
     return path
+
+
+def memtest_kernel(board: Board) -> Path:
+    """The test image: the same with the module _memtest (tests/firmware)."""
+    path = image_folder(board).with_name(f"{board.image}-memtest") / "kernel8.img"
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}: `make memtest-{board.image}` builds it")
+    return path
+
+
+def memtest_args(name: str, *failures: str) -> list[str]:
+    """Starts the test image and has its boot go wrong in the ways named (memtest.c, FAIL_...)."""
+    board = boards.load(name)
+    image = memtest_kernel(board)
+    args = kernel_args(image)
+    if failures:
+        value = FAIL_MAGIC | sum(1 << FAILURES.index(each) for each in failures)
+        link = address_of(image.with_name("firmware.elf"), "memtest_failures")
+        pa = link - IMAGE_LINK + IMAGE_LOAD[board.image]
+        args += ["-device", f"loader,addr={pa:#x},data={value:#x},data-len=8"]
+    return args
+
+
+def address_of(elf: Path, symbol: str) -> int:
+    """Where the linker put a symbol."""
+    prefix = os.environ.get("CROSS_COMPILE") or "aarch64-linux-gnu-"
+    listed = subprocess.run(
+        [f"{prefix}nm", str(elf)], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    (found,) = (line.split()[0] for line in listed.splitlines() if line.endswith(f" {symbol}"))
+    return int(found, 16)
 
 
 def elf(board: Board) -> Path:

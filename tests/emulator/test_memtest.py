@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Each branch of the rule when a fault is raised, on the test image (tests/firmware/memtest.c).
+
+Where raising is not safe: a crash report that names the condition that failed, and exit code 3.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import rig
+
+from pimem import symbols
+from pimem.link import BoardCrash
+
+INSIDE = "fault inside the collector, the memory mechanism, a filesystem or the console"
+LOCKED = "fault while the collector is locked"
+
+#: What is done, the condition that the report names, and a function of its backtrace.
+CRASHES = {
+    "mark": ("_memtest.fault_in('mark')\ngc.collect()", INSIDE, "gc_collect"),
+    "sweep": ("_memtest.fault_in('sweep')\ngc.collect()", LOCKED, "gc_collect"),
+    "sweep in an allocation": (
+        "_memtest.fault_in('sweep')\nwhile True:\n    bytearray(1 << 20)",
+        LOCKED,
+        "gc_alloc",
+    ),
+    "frames": ("_memtest.fault_in('frames')\nmemory.frames.alloc()", INSIDE, "bind_frames_take"),
+    "frames for the heap": (
+        "_memtest.fault_in('frames')\nkeep = [bytearray(1 << 20) for _ in range(8)]",
+        INSIDE,
+        "gc_alloc",
+    ),
+    "collector locked": (
+        "micropython.heap_lock()\n_memtest.read_byte(0)",
+        LOCKED,
+        "read_byte",
+    ),
+    "interrupts masked": (
+        "machine.disable_irq()\n_memtest.read_byte(0)",
+        "fault with interrupts masked",
+        "read_byte",
+    ),
+    "nobody to catch it": (
+        "_memtest.fault_uncaught()",
+        "fault with nobody to catch it",
+        "fault_uncaught",
+    ),
+    "interrupt handler": (
+        "_memtest.fault_in_irq()\ntime.sleep_ms(100)",
+        "synchronous exception",
+        "irq_handler",
+    ),
+}
+SETUP = "import _memtest, gc, machine, memory, micropython, time\nprint('before')\n"
+
+
+@pytest.fixture(params=rig.BOARDS)
+def memtest(request: pytest.FixtureRequest) -> Iterator[rig.Machine]:
+    """Each board with the test image, for one test that may destroy it."""
+    with rig.booted(request.param, rig.memtest_args(request.param)) as machine:
+        yield machine
+
+
+def crash(machine: rig.Machine, code: str) -> BoardCrash:
+    with pytest.raises(BoardCrash) as caught:
+        machine.exec(SETUP + code + "\nprint('never')\n", timeout=20)
+    assert "never" not in caught.value.text
+    return caught.value
+
+
+@pytest.mark.parametrize("case", CRASHES)
+def test_where_raising_is_not_safe_there_is_a_report(memtest: rig.Machine, case: str) -> None:
+    code, cause, function = CRASHES[case]
+    exc = crash(memtest, code)
+    assert exc.report["cause"] == cause
+    assert exc.text.startswith(f"*** crash: {cause} (")
+    assert "0x0000000000000" in exc.report["fault"], "page 0 was touched"
+    assert function in functions(exc, memtest)
+
+
+def functions(exc: BoardCrash, machine: rig.Machine) -> set[str]:
+    """The functions of the backtrace, inlined ones as well."""
+    elf = rig.memtest_kernel(machine.board).with_name("firmware.elf")
+    found = symbols.resolve(elf, [int(at, 16) for at in exc.report["backtrace"]])
+    return {place.function for places in found for place in places}
+
+
+def test_an_asynchronous_abort_is_a_report(memtest: rig.Machine) -> None:
+    if memtest.name not in rig.PIS:
+        assert memtest.eval("_memtest.abort_later()", "import _memtest") is False
+        pytest.skip("QEMU's virt machine has no EL2, which is what makes the abort")
+    exc = crash(memtest, "_memtest.abort_later()")
+    assert exc.report["cause"] == "SError"
+    assert "asynchronous external abort" in exc.report["fault"]
+
+
+@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("case", ["mark", "frames", "interrupt handler"])
+def test_the_runner_exits_3(name: str, case: str) -> None:
+    code, cause, _ = CRASHES[case]
+    kernel = str(rig.memtest_kernel(rig.boards.load(name)))
+    done = subprocess.run(
+        [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel],
+        input=SETUP + code + "\nprint('never')\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3, done.stderr
+    assert cause in done.stderr and "never" not in done.stdout
+
+
+def test_a_bad_pointer_of_a_c_module_raises(memtest: rig.Machine) -> None:
+    out = memtest.exec(
+        "import _memtest, memory\ntry:\n    _memtest.read_byte(16)\n"
+        "except memory.Fault as e:\n    print(e.address, e.access, e.kind, e.el)\nprint('next')"
+    )
+    assert out == "16 read translation fault 1\nnext\n"
+
+
+def test_c_that_recurses_without_end_raises(memtest: rig.Machine) -> None:
+    for _ in range(3):
+        out = memtest.exec(
+            "import _memtest, gc\ntry:\n    _memtest.recurse()\nexcept RuntimeError as e:\n"
+            "    print(e)\ngc.collect()\nprint('next')"
+        )
+        assert out == "maximum recursion depth exceeded\nnext\n"
+
+
+def test_floating_point_registers_survive_a_fault(memtest: rig.Machine) -> None:
+    got = memtest.eval(
+        "[_memtest.keeps_fp(f) for f in (lambda: None, peek, spoil, deep)]",
+        """
+import _memtest, machine, memory
+def peek():
+    try:
+        machine.mem8[0]
+    except memory.Fault:
+        pass
+def spoil():
+    try:
+        _memtest.spoil_fp_and_fault()
+    except memory.Fault:
+        pass
+def deep():
+    try:
+        _memtest.recurse()
+    except RuntimeError:
+        pass
+""",
+    )
+    assert got == [8, 8, 8, 8]
+
+
+def test_the_shipped_image_knows_nothing_of_it(machine: rig.Machine) -> None:
+    with pytest.raises(rig.BoardError, match="no module named '_memtest'"):
+        machine.exec("import _memtest")
+    assert b"_memtest" not in rig.kernel(machine.board).read_bytes()

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// The module _memtest, and ways to make the boot go wrong: for the test image only, which is the
+// shipped image's objects and this one. Nothing of the shipped image knows of it: the linker's
+// --wrap puts it between callers and callees (ports/rpi-aarch64/Makefile).
+
+#include <string.h>
+
+#include "py/gc.h"
+#include "py/mpstate.h"
+#include "py/runtime.h"
+
+#include "aarch64/cpu.h"
+#include "boot.h"
+#include "boot_map.h"
+#include "drivers/irq.h"
+#include "frames_private.h"
+#include "memory_system.h"
+#include "soc.h"
+
+#define FP_REGISTERS (8)    // d8 to d15, which a function must preserve (AAPCS64 6.1.2)
+
+// What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/rig.py);
+// it is used once and cleared, so that what a soft reset does can be tested too.
+enum {
+    FAIL_SWITCH = 1 << 0,       // the switch to the kernel map
+    FAIL_MAILBOX = 1 << 1,      // no such device where the board descriptor says there is one
+    FAIL_INTC = 1 << 2,
+    FAIL_UART = 1 << 3,
+    FAIL_GPIO = 1 << 4,
+    FAIL_WATCHDOG = 1 << 5,
+};
+#define FAIL_MAGIC (0x6d656d7465737400)
+uint64_t memtest_failures __attribute__((section(".noinit.memtest")));
+
+static bool take_failure(uint64_t bit) {
+    if ((memtest_failures & ~(uint64_t)0xff) != FAIL_MAGIC || !(memtest_failures & bit)) {
+        return false;
+    }
+    memtest_failures &= ~bit;
+    return true;
+}
+
+// Page 0 is never mapped; volatile, for the compiler knows that as well.
+static volatile uint64_t *volatile nowhere = (uint64_t *)0x10;
+
+static void touch_nowhere(void) {
+    (void)*nowhere;
+}
+
+// --- faults where they must not be raised ---
+
+static bool fault_in_mark, fault_in_sweep, fault_in_frames;
+
+static bool take(bool *armed) {
+    bool was = *armed;
+    *armed = false;
+    return was;
+}
+
+void __real_gc_collect_start(void);
+void __real_gc_collect_end(void);
+size_t __real_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
+
+void __wrap_gc_collect_start(void) {
+    if (take(&fault_in_mark)) {
+        touch_nowhere(); // before the collector is locked: only the stack tells where we are
+    }
+    __real_gc_collect_start();
+}
+
+void __wrap_gc_collect_end(void) {
+    if (take(&fault_in_sweep)) {
+        touch_nowhere();
+    }
+    __real_gc_collect_end();
+}
+
+size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+    if (take(&fault_in_frames)) {
+        touch_nowhere();
+    }
+    return __real_frames_search(f, count, align, lo, hi);
+}
+
+static mp_obj_t fault_in(mp_obj_t where_in) {
+    const char *where = mp_obj_str_get_str(where_in);
+    fault_in_mark = strcmp(where, "mark") == 0;
+    fault_in_sweep = strcmp(where, "sweep") == 0;
+    fault_in_frames = strcmp(where, "frames") == 0;
+    return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fault_in_obj, fault_in);
+
+static void irq_handler(void *arg) {
+    (void)arg;
+    touch_nowhere();
+}
+
+// The next interrupt of the timer faults.
+static mp_obj_t fault_in_irq(void) {
+    irq_set_handler(soc->timer_irq, irq_handler, NULL);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(fault_in_irq_obj, fault_in_irq);
+
+static mp_obj_t fault_uncaught(void) {
+    MP_STATE_THREAD(nlr_top) = NULL;
+    touch_nowhere();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(fault_uncaught_obj, fault_uncaught);
+
+// An asynchronous external abort, which QEMU makes of no device: EL2 makes a virtual one pending
+// (HCR_EL2.AMO and VSE). False where there is no EL2 of ours.
+void memtest_el2_abort(void);
+uint64_t memtest_hvc(uint64_t call, uint64_t pa, uint64_t back);
+
+static mp_obj_t abort_later(void) {
+    if (boot_info.entry_el < 2) {
+        return mp_const_false;
+    }
+    memtest_hvc(1, boot_image_pa((const char *)memtest_el2_abort), 0);
+    return mp_const_true;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(abort_later_obj, abort_later);
+
+// --- faults that are raised ---
+
+static mp_obj_t read_byte(mp_obj_t address_in) {
+    return MP_OBJ_NEW_SMALL_INT(*(volatile uint8_t *)(uintptr_t)mp_obj_get_int_truncated(address_in));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(read_byte_obj, read_byte);
+
+static unsigned __attribute__((noinline)) recurse(unsigned n) {
+    volatile unsigned room[64];
+    if (n == UINT32_MAX) {
+        return n;
+    }
+    room[n % 64] = n;
+    return recurse(n + 1) + room[n % 64];
+}
+
+static mp_obj_t recurse_py(void) {
+    return mp_obj_new_int_from_uint(recurse(0));
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(recurse_obj, recurse_py);
+
+// Loads d8 to d15, calls, and stores them.
+void memtest_call_with_fp(void (*fn)(void *), void *arg, const double *before, double *after);
+
+static void call_python(void *arg) {
+    mp_call_function_0(MP_OBJ_FROM_PTR(arg));
+}
+
+// keeps_fp(f): how many of d8 to d15 still have their value after f(), which catches a fault.
+static mp_obj_t keeps_fp(mp_obj_t f) {
+    double before[FP_REGISTERS], after[FP_REGISTERS];
+    unsigned kept = 0;
+    for (unsigned i = 0; i < FP_REGISTERS; ++i) {
+        before[i] = 1.0 / (3 + i);
+    }
+    memtest_call_with_fp(call_python, MP_OBJ_TO_PTR(f), before, after);
+    for (unsigned i = 0; i < FP_REGISTERS; ++i) {
+        kept += before[i] == after[i];
+    }
+    return MP_OBJ_NEW_SMALL_INT(kept);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(keeps_fp_obj, keeps_fp);
+
+// With other values in d8 to d15, faults.
+static void fault_now(void *arg) {
+    (void)arg;
+    touch_nowhere();
+}
+
+static mp_obj_t spoil_fp_and_fault(void) {
+    static const double other[FP_REGISTERS] = {-1, -2, -3, -4, -5, -6, -7, -8};
+    double after[FP_REGISTERS];
+    memtest_call_with_fp(fault_now, NULL, other, after);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(spoil_fp_and_fault_obj, spoil_fp_and_fault);
+
+// --- the module ---
+
+static const struct {
+    const char *name;
+    mp_rom_obj_t value;
+} functions[] = {
+    {"fault_in", MP_ROM_PTR(&fault_in_obj)},
+    {"fault_in_irq", MP_ROM_PTR(&fault_in_irq_obj)},
+    {"fault_uncaught", MP_ROM_PTR(&fault_uncaught_obj)},
+    {"abort_later", MP_ROM_PTR(&abort_later_obj)},
+    {"read_byte", MP_ROM_PTR(&read_byte_obj)},
+    {"recurse", MP_ROM_PTR(&recurse_obj)},
+    {"keeps_fp", MP_ROM_PTR(&keeps_fp_obj)},
+    {"spoil_fp_and_fault", MP_ROM_PTR(&spoil_fp_and_fault_obj)},
+};
+
+void __real_mp_init(void);
+
+void __wrap_mp_init(void) {
+    __real_mp_init();
+    fault_in_mark = fault_in_sweep = fault_in_frames = false;
+    mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(qstr_from_str("_memtest")));
+    for (size_t i = 0; i < MP_ARRAY_SIZE(functions); ++i) {
+        mp_obj_dict_store(MP_OBJ_FROM_PTR(module->globals),
+            MP_OBJ_NEW_QSTR(qstr_from_str(functions[i].name)), (mp_obj_t)functions[i].value);
+    }
+}
+
+// --- a boot that goes wrong ---
+
+int __real_memory_system_switch(space_error_t *why);
+void __real_irq_init(const soc_t *descriptor);
+
+int __wrap_memory_system_switch(space_error_t *why) {
+    return take_failure(FAIL_SWITCH) ? MEM_ENOMEM : __real_memory_system_switch(why);
+}
+
+// The first that boot_main() does with the board descriptor, so the place to change it.
+void __wrap_irq_init(const soc_t *descriptor) {
+    static soc_t changed;
+    changed = *descriptor;
+    // In a window of devices, with nothing there.
+    uint64_t nothing = changed.mailbox == 0 ? 0x09011000
+        : changed.gpio_pulls_2711 ? 0xfd500000 : 0x3fff0000;
+    changed.mailbox = take_failure(FAIL_MAILBOX) ? nothing : changed.mailbox;
+    changed.uart = take_failure(FAIL_UART) ? nothing : changed.uart;
+    changed.gpio = take_failure(FAIL_GPIO) ? nothing : changed.gpio;
+    changed.watchdog = take_failure(FAIL_WATCHDOG) ? nothing : changed.watchdog;
+    if (take_failure(FAIL_INTC)) {
+        changed.intc_base = changed.intc_base2 = nothing;
+    }
+    soc = &changed;
+    __real_irq_init(soc);
+}
