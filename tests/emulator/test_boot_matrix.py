@@ -152,18 +152,6 @@ def test_virt_starts_at_el2_too() -> None:
         check(machine, el=2, ram_from="device tree")
 
 
-def test_eight_gibibytes_are_managed() -> None:
-    with rig.booted("QEMU_VIRT", extra=("-m", "8G")) as machine:
-        report = check(machine, el=1, ram_from="device tree")
-        assert report["frames"]["total"] == (8 << 30) // 4096
-        assert report["frames"]["free"] > report["frames"]["total"] - 2000
-        machine.exec(
-            "import memory\nfrom machine import mem64\n"
-            "f = memory.frames.alloc(1, at=0x200000000)\n"
-            "mem64[f.pa + 8] = 77\nassert memoryview(f)[8] == 77"
-        )
-
-
 # The most hardware-like way: a stub at EL3 on four cores, the device tree wherever we like.
 
 PLACES = {
