@@ -3,6 +3,7 @@
 
 import ctypes
 import enum
+from collections.abc import Sequence
 
 import fake
 import mech
@@ -163,9 +164,12 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
 
 
 class Spaces:
-    """A spaces_t with RAM, protected kernel text and all frames inside RAM."""
+    """A spaces_t with RAM, protected kernel text and all frames inside RAM.
 
-    def __init__(self, frames: int = 200) -> None:
+    With other banks there is no kernel text in them.
+    """
+
+    def __init__(self, frames: int = 200, ram: Sequence[tuple[int, int]] = (RAM,)) -> None:
         sources = [*fake.SPACE_SOURCES, "space_shim.c"]
         self.library = mech.build("space", sources, ["MEM_ARCH_RECORD"])
         fake.declare(self.library, SIGNATURES)
@@ -175,8 +179,11 @@ class Spaces:
         self.error = Error()
         self.names: dict[str, bytes] = {}
         self.library.spaces_init(self.s, ctypes.addressof(self.frames.source), 1 << 40)
-        assert self.library.spaces_add_ram(self.s, *RAM) == 0
-        assert self.library.spaces_protect_range(self.s, *TEXT, self.name("kernel text")) == 0
+        for bank in ram:
+            assert self.library.spaces_add_ram(self.s, *bank) == 0
+        if RAM in ram:
+            name = self.name("kernel text")
+            assert self.library.spaces_protect_range(self.s, *TEXT, name) == 0
 
     def name(self, text: str | None) -> bytes | None:
         """One bytes object a name: the mechanism keeps and compares the pointer."""
