@@ -36,6 +36,27 @@ static uint64_t mapped_pages(const space_t *space) {
     return pages;
 }
 
+static bool has_other_type(const region_t *r, const region_t *other) {
+    return region_is_mapped(other) && ((r->attrs ^ other->attrs) & MEM_TYPE_MASK) != 0
+        && r->pa < other->pa + region_size(other) && other->pa < r->pa + region_size(r);
+}
+
+// Whether all mappings of the region's frames have one memory type (Arm ARM, "Mismatched memory attributes"). That RAM
+// is Normal and nothing else is, wx_check_memory() sees to: only non-cacheable memory may have an alias of another type.
+static bool type_is_unique(const spaces_t *s, const region_t *r) {
+    if ((r->attrs & MEM_TYPE_MASK) != MEM_TYPE_NONCACHED) {
+        return true;
+    }
+    for (const space_t *space = s->list; space != NULL; space = space->next) {
+        for (const region_t *other = space->regions; other != NULL; other = other->next) {
+            if (has_other_type(r, other)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
     unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
     faults += !tables_agree(space, r);
@@ -47,6 +68,7 @@ static unsigned check_region(const spaces_t *s, const space_t *space, const regi
     if (region_is_judged(r)) {
         faults += wx_check_aliases(s, space, r->start, r->last, r->start, r->pa, region_size(r), attrs, NULL) != MEM_OK;
     }
+    faults += !type_is_unique(s, r);
     const hold_t *hold = r->hold;
     faults += hold != NULL && (r->pa < hold->pa || r->pa + region_size(r) > hold->pa + hold->count * MEM_PAGE_SIZE);
     return faults;

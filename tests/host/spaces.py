@@ -158,6 +158,7 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "window_of": (PTR, [PTR, U64]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
     "paging_translate": (INT, [PTR, U64, PTR, PTR]),
+    "paging_walk": (U32, [PTR, U64, PTR]),
     "arch_read_ttbr0": (U64, []),
     "arch_read_ttbr1": (U64, []),
 }
@@ -321,6 +322,14 @@ class Space:
             self.p + SpaceStruct.paging.offset, va, ctypes.byref(pa), ctypes.byref(attrs)
         )
         return (pa.value, attrs.value) if result == 0 else result
+
+    def walk(self, va: int) -> list[tuple[int, int]]:
+        """(physical address of the entry, descriptor) of each level."""
+        steps = (fake.Step * 4)()
+        count = self.library.paging_walk(
+            self.p + SpaceStruct.paging.offset, va, ctypes.addressof(steps)
+        )
+        return [(s.table + 8 * s.index, s.descriptor) for s in steps[:count]]
 
     def regions(self) -> list[Region]:
         found = []

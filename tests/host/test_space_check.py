@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""spaces_check() notices whatever is wrong with tables, records and rules, in one space or in two.
+
+Each test breaks one thing behind the mechanism's back, in tables and records alike where both say
+it, so that only the rule in question can notice.
+"""
+
+import pytest
+from fake import DEVICE, NONCACHED, PAGE, R, W, X
+from spaces import BOOT, TEXT, Space, Spaces, hold_of
+
+VA = 0x40_0000_0000
+FRAME = 0x5000_0000
+AP_READ_ONLY = 1 << 7
+ADDRESS = 0x0000_FFFF_FFFF_F000
+
+
+class World:
+    """Two spaces: `a` maps frames of a hold to be written, `b` maps others to be run."""
+
+    def __init__(self) -> None:
+        self.spaces = Spaces()
+        self.a, self.b = self.spaces.open("a"), self.spaces.open("b")
+        self.hold = self.spaces.hold(3)
+        assert self.a.map(VA, None, 3 * PAGE, R | W, hold=self.hold) == 0
+        assert self.b.map(VA, FRAME, 2 * PAGE, R | X) == 0
+        assert self.b.map(2 * VA, FRAME + 4 * PAGE, PAGE, R | X) == 0
+        assert self.check() == 0
+
+    def check(self) -> int:
+        return self.spaces.check()
+
+    def write_entry(self, space: Space, va: int, level: int, descriptor: int) -> None:
+        slot, _ = space.walk(va)[level]
+        self.spaces.frames.write64(slot, descriptor)
+
+    def leaf(self, space: Space, va: int) -> int:
+        return space.walk(va)[3][1]
+
+    def move(self, space: Space, va: int, pa: int) -> None:
+        """Table and record agree that the page is elsewhere."""
+        for region in space.regions():
+            if region.start == va:
+                pages = (region.last + 1 - va) // PAGE
+                region.pa = pa
+        for i in range(pages):
+            leaf = self.leaf(space, va + i * PAGE)
+            self.write_entry(space, va + i * PAGE, 3, leaf & ~ADDRESS | pa + i * PAGE)
+
+    def become(self, space: Space, va: int, attrs: int, clear: int, put: int) -> None:
+        """Table and record agree on other attributes for the region."""
+        for region in space.regions():
+            if region.start == va:
+                pages = (region.last + 1 - va) // PAGE
+                region.attrs = attrs
+        for i in range(pages):
+            leaf = self.leaf(space, va + i * PAGE)
+            self.write_entry(space, va + i * PAGE, 3, leaf & ~clear | put)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+# --- the rules ---
+
+
+def test_a_frame_writable_here_and_executable_there(world):
+    world.move(world.b, 2 * VA, hold_of(world.hold).pa + 2 * PAGE)
+    assert world.check() == 2, "each of the two mappings is named"
+
+
+def test_the_same_where_boot_made_the_writable_mapping_is_allowed(world):
+    """The linear map and the identity view do not count: a frame may be written, then run."""
+    assert world.a.map(3 * VA, FRAME, PAGE, R | W, BOOT) == 0
+    assert world.check() == 0
+
+
+def test_kernel_text_writable(world):
+    world.move(world.a, VA, TEXT[0] + PAGE)
+    world.a.regions()[0].hold = None
+    hold_of(world.hold).maps = 0
+    assert world.check() > 0
+
+
+@pytest.mark.parametrize("memtype", [DEVICE, NONCACHED])
+def test_ram_of_another_memory_type_than_its_other_mappings(world, memtype):
+    assert world.a.map(3 * VA, FRAME + 8 * PAGE, PAGE) == 0
+    assert world.b.map(3 * VA, FRAME + 8 * PAGE, PAGE) == 0
+    assert world.check() == 0
+    world.become(world.b, 3 * VA, R | W | memtype, 7 << 2, memtype >> 4 << 2)
+    assert world.check() > 0
+
+
+def test_non_cacheable_memory_that_nothing_else_maps_is_sound(world):
+    assert world.a.map(3 * VA, FRAME + 8 * PAGE, 2 * PAGE, R | W | NONCACHED, BOOT) == 0
+    assert world.check() == 0
+    assert world.b.map(3 * VA, FRAME + 7 * PAGE, PAGE) == 0
+    assert world.check() == 0
+    assert world.b.map(4 * VA, FRAME + 9 * PAGE, PAGE, R) == 0
+    assert world.check() > 0
+
+
+# --- tables ---
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_a_table_of_one_space_linked_by_another(world, level):
+    _, theirs = world.a.walk(VA)[level - 1]
+    assert world.a.walk(VA)[level - 1][0] != world.b.walk(VA)[level - 1][0]
+    world.write_entry(world.b, VA, level - 1, theirs)
+    assert world.check() > 0
+
+
+def test_a_leaf_that_no_record_knows(world):
+    world.write_entry(world.a, VA + 7 * PAGE, 3, world.leaf(world.a, VA) + 7 * PAGE)
+    assert world.check() > 0
+
+
+def test_a_leaf_that_is_gone(world):
+    world.write_entry(world.a, VA + PAGE, 3, 0)
+    assert world.check() > 0
+
+
+def test_a_leaf_with_other_rights_than_its_record(world):
+    world.write_entry(world.a, VA + PAGE, 3, world.leaf(world.a, VA + PAGE) | AP_READ_ONLY)
+    assert world.check() > 0
+
+
+def test_a_leaf_that_leads_elsewhere(world):
+    world.write_entry(world.a, VA + PAGE, 3, world.leaf(world.a, VA))
+    assert world.check() > 0
+
+
+def test_something_mapped_in_a_reserved_range(world):
+    assert world.a.reserve(VA + 3 * PAGE, PAGE) == 0
+    assert world.check() == 0
+    world.write_entry(world.a, VA + 3 * PAGE, 3, world.leaf(world.a, VA) + 3 * PAGE)
+    assert world.check() > 0
+
+
+# --- records ---
+
+
+def test_a_region_in_the_list_of_the_wrong_space(world):
+    world.a.regions()[0].space = world.b.p
+    assert world.check() > 0
+
+
+def test_a_region_that_was_lost(world):
+    world.b.regions()[0].next = None
+    assert world.check() > 0
+
+
+def test_regions_out_of_order(world):
+    first, second = world.b.regions()
+    first.last = second.start
+    assert world.check() > 0
+
+
+def test_regions_that_do_not_lead_back(world):
+    world.b.regions()[1].prev = None
+    assert world.check() > 0
+
+
+def test_an_executable_region_that_is_not_in_the_list_of_those(world):
+    for region in world.b.regions():
+        region.x_next = None
+    assert world.check() > 0
+
+
+@pytest.mark.parametrize("maps", [0, 2])
+def test_a_hold_that_counts_its_mappings_wrongly(world, maps):
+    hold_of(world.hold).maps = maps
+    assert world.check() > 0
+
+
+def test_a_mapping_beyond_its_hold(world):
+    hold_of(world.hold).count = 2
+    assert world.check() > 0
+
+
+def test_an_orphan_without_a_mapping(world):
+    spare = world.spaces.hold(1)
+    hold_of(spare).orphan = True
+    assert world.check() > 0
+
+
+def test_an_asid_that_is_nobodys(world):
+    world.a.state.paging.asid += 5
+    assert world.check() > 0
+
+
+def test_a_table_too_many_and_one_too_few(world):
+    paging = world.a.state.paging
+    for wrong in (1, -1):
+        paging.tables += wrong
+        assert world.check() > 0
+        paging.tables -= wrong
+    assert world.check() == 0
