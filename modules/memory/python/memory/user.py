@@ -27,10 +27,8 @@ def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, regi
     last = registers
     if space is not None:
         return user_run(space, registers, code, sp, args, handler, limit_ms)
-    with (
-        frames_alloc((len(code) + 4095) // 4096) as text,
-        frames_alloc(STACK_SIZE // 4096) as stack,
-    ):
+    pages = (len(code) + 4095) // 4096
+    with frames_alloc(pages) as text, frames_alloc(STACK_SIZE // 4096) as stack:
         space = AddressSpace()
         try:
             memoryview(text)[: len(code)] = code
