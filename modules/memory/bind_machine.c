@@ -12,8 +12,10 @@
 #include "bind_machine.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "devices.h"
 #include "gc_areas.h"
 #include "layout.h"
+#include "safe_mode.h"
 #include "soc.h"
 #include "uart.h"
 
@@ -62,6 +64,14 @@ static mp_obj_t uart_dict(void) {
     return dict;
 }
 
+static mp_obj_t missing_list(void) {
+    mp_obj_t list = mp_obj_new_list(0, NULL);
+    for (unsigned i = 0; devices_missing(i) != NULL; ++i) {
+        mp_obj_list_append(list, bind_new_text(devices_missing(i)));
+    }
+    return list;
+}
+
 // Of the packed copy, in bytes; None without a tree.
 static mp_obj_t device_tree_range(void) {
     mem_pa_t start = memory_system.device_tree.start;
@@ -70,7 +80,8 @@ static mp_obj_t device_tree_range(void) {
 
 static mp_obj_t boot_info_py(void) {
     const char *error = memory_system.error;
-    mp_obj_t dict = mp_obj_new_dict(12);
+    const char *safe_mode = safe_mode_reason();
+    mp_obj_t dict = mp_obj_new_dict(14);
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
     bind_store(dict, MP_QSTR_soc, bind_new_text(soc->name));
     bind_store(dict, MP_QSTR_source, bind_new_text(boot_info.source));
@@ -83,9 +94,18 @@ static mp_obj_t boot_info_py(void) {
     bind_store(dict, MP_QSTR_dtb, device_tree_range());
     bind_store(dict, MP_QSTR_uart, uart_dict());
     bind_store(dict, MP_QSTR_error, error != NULL ? bind_new_text(error) : mp_const_none);
+    bind_store(dict, MP_QSTR_safe_mode, safe_mode != NULL ? bind_new_text(safe_mode) : mp_const_none);
+    bind_store(dict, MP_QSTR_missing, missing_list());
     return dict;
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_boot_info_obj, boot_info_py);
+
+// safe_mode(why): the frozen boot code failed; the banner will say so.
+static mp_obj_t safe_mode(mp_obj_t why) {
+    safe_mode_enter(mp_obj_str_get_str(why));
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_1(bind_machine_safe_mode_obj, safe_mode);
 
 static mp_obj_t boot_ticks(void) {
     uint64_t prompt = boot_info.prompt_ticks;

@@ -7,6 +7,7 @@
 #include "py/obj.h"
 
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_boot_info_obj);         // boot_info() -> dict
+MP_DECLARE_CONST_FUN_OBJ_1(bind_machine_safe_mode_obj);          // safe_mode(why)
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_boot_ticks_obj);        // boot_ticks() -> (start, prompt or now)
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_sections_obj);          // sections() -> [(name, va, pa, size, prot)]
 MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_mmio_obj);              // mmio() -> [(start, end, name)]

@@ -58,6 +58,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
 
     // The machine
     { MP_ROM_QSTR(MP_QSTR_boot_info), MP_ROM_PTR(&bind_machine_boot_info_obj) },
+    { MP_ROM_QSTR(MP_QSTR_safe_mode), MP_ROM_PTR(&bind_machine_safe_mode_obj) },
     { MP_ROM_QSTR(MP_QSTR_boot_ticks), MP_ROM_PTR(&bind_machine_boot_ticks_obj) },
     { MP_ROM_QSTR(MP_QSTR_sections), MP_ROM_PTR(&bind_machine_sections_obj) },
     { MP_ROM_QSTR(MP_QSTR_mmio), MP_ROM_PTR(&bind_machine_mmio_obj) },

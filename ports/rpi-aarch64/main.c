@@ -11,10 +11,13 @@
 #include "shared/runtime/pyexec.h"
 
 #include "aarch64/cpu.h"
+#include "boot.h"
+#include "drivers/timer.h"
 #include "layout.h"
 #include "machine_pin.h"
 #include "main.h"
 #include "memory_binding.h"
+#include "safe_mode.h"
 #include "uart.h"
 
 // The collector's first arena. Frozen boot code runs on it; later areas come from the frame
@@ -28,22 +31,43 @@ static void start(void) {
     mp_init();
     readline_init0();
     memory_binding_init();
-    // The frozen boot code catches what goes wrong, so that the REPL always comes up.
-    pyexec_frozen_module("_boot.py", false);
+    safe_mode_clear();
+    // The frozen boot code says what goes wrong in it; this is for what it does not catch.
+    if (pyexec_frozen_module("_boot.py", false) == 0) {
+        safe_mode_enter("the frozen boot code failed");
+    }
 }
 
 // boot.py configures, main.py runs: only if a filesystem is mounted, and main.py not when a tool
 // holds the machine in raw mode.
-static void run_files(void) {
-    int result = pyexec_file_if_exists("boot.py");
-    if (!(result & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
-        pyexec_file_if_exists("main.py");
+static void run_files(uint64_t since) {
+    bool friendly = pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL;
+    bool any = mp_import_stat("boot.py") == MP_IMPORT_STAT_FILE || mp_import_stat("main.py") == MP_IMPORT_STAT_FILE;
+    if (!any || safe_mode_reason() != NULL) {
+        return;
     }
+    if (safe_mode_key(since, friendly)) {
+        safe_mode_enter("Ctrl-X was pressed; boot.py and main.py were not run");
+        return;
+    }
+    int result = pyexec_file_if_exists("boot.py");
+    if (result == 0) {
+        safe_mode_enter("boot.py ended with an exception; main.py was not run");
+    } else if (!(result & PYEXEC_FORCED_EXIT) && friendly && pyexec_file_if_exists("main.py") == 0) {
+        safe_mode_enter("main.py ended with an exception");
+    }
+}
+
+static int friendly_repl(void) {
+    if (safe_mode_reason() != NULL) {
+        mp_printf(&mp_plat_print, "Safe mode: %s\n", safe_mode_reason());
+    }
+    return pyexec_friendly_repl();
 }
 
 static void repl(void) {
     for (;;) {
-        int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
+        int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : friendly_repl();
         if (result != 0) {
             return;
         }
@@ -67,9 +91,10 @@ static void run_exit_hook(void) {
 }
 
 void main_loop(void) {
-    for (;;) {
+    // Of the reset, then of the soft reset.
+    for (uint64_t since = boot_info.start_ticks;; since = timer_ticks()) {
         start();
-        run_files();
+        run_files(since);
         repl();
         run_exit_hook();
         mp_printf(&mp_plat_print, "MPY: soft reboot\n");

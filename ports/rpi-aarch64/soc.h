@@ -13,6 +13,7 @@
 typedef enum _soc_intc_t {
     SOC_INTC_BCM2836, // ARM-local controller in front of the legacy BCM2835 controller (BCM2837)
     SOC_INTC_GICV2,   // GIC-400 (BCM2711) and QEMU's virt machine
+    SOC_INTC_NONE,    // none answers: interrupts are polled
 } soc_intc_t;
 
 // A device window [start, end) by physical address, mapped as device memory, never executable.
@@ -47,7 +48,8 @@ typedef struct _soc_t {
     soc_window_t windows[SOC_MAX_WINDOWS]; // a zero end terminates
 } soc_t;
 
-// The SoC this machine is, by MIDR_EL1's part number; never NULL (set before the MMU is on).
+// The SoC this machine is, by MIDR_EL1's part number; never NULL (set before the MMU is on). From
+// devices_probe() on, a device that does not answer has address 0.
 extern const soc_t *soc;
 
 // Chooses `soc`. Touches no device: MIDR_EL1 decides between the Pis; the virt machine is a build

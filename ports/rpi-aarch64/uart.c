@@ -15,6 +15,7 @@
 #include "drivers/ring.h"
 #include "soc.h"
 #include "boot.h"
+#include "devices.h"
 #include "uart.h"
 
 #define PIN_TX              (14)
@@ -64,7 +65,10 @@ static bool believable(uint32_t hz) {
 // disabled meanwhile.
 static uint32_t set_clock(void) {
     uint32_t hz = CLOCK_HZ;
-    (void)mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz);
+    if (mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_TIMEOUT) {
+        board_mailbox.base = 0; // the first call of all: later ones need not wait as well
+        devices_report_missing("mailbox");
+    }
     if (mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_OK
         && believable(hz)) {
         return hz;
@@ -83,11 +87,14 @@ static void start(uint32_t hz) {
 void uart_init(void) {
     clock_hz = 0;
     board_init();
+    ring_init(&ring, ring_data, UART_RING_SIZE);
+    if (soc->uart == 0) {
+        return; // nobody will hear us, but main.py may still run
+    }
     pl011_disable(&console, soc_mmio(soc->uart));
     uint32_t hz = set_clock();
     set_pins();
     start(hz);
-    ring_init(&ring, ring_data, UART_RING_SIZE);
     irq_set_handler(soc->uart_irq, pl011_irq, &console);
     irq_enable(soc->uart_irq);
     pl011_start_rx(&console, &ring, look_for_interrupt, NULL);
@@ -102,6 +109,9 @@ static void start_early(void) {
 }
 
 void uart_early_write(const char *data, size_t size) {
+    if (soc->uart == 0) {
+        return;
+    }
     if (clock_hz == 0) {
         start_early();
     }
@@ -127,16 +137,22 @@ int uart_get(void) {
     return byte;
 }
 
+bool uart_take(uint8_t byte) {
+    return ring_take(&ring, byte);
+}
+
 size_t uart_available(void) {
     return ring_count(&ring);
 }
 
 size_t uart_write(const char *data, size_t size) {
-    return pl011_write(&console, data, size);
+    return soc->uart != 0 ? pl011_write(&console, data, size) : 0;
 }
 
 void uart_flush(void) {
-    pl011_flush(&console);
+    if (soc->uart != 0) {
+        pl011_flush(&console);
+    }
 }
 
 const pl011_stats_t *uart_stats(void) {

@@ -28,6 +28,9 @@ void uart_early_puts(const char *text);
 int uart_get(void);
 size_t uart_available(void);
 
+// Takes what was received up to and including `byte`; false when it is not there, and nothing is taken.
+bool uart_take(uint8_t byte);
+
 // Sends bytes as they are; returns how many. Bounded: a UART that never sends loses them, counted.
 size_t uart_write(const char *data, size_t size);
 

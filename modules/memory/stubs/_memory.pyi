@@ -261,6 +261,9 @@ def switch() -> None:
 layout: dict[str, tuple[int, int]]  # window of the kernel half: (base, size)
 
 def boot_info() -> dict[str, object]: ...
+def safe_mode(why: str, /) -> None:
+    """Have the banner say that the frozen boot code failed, and why."""
+
 def boot_ticks() -> tuple[int, int]: ...
 def sections() -> list[tuple[str, int, int, int, Prot]]:
     """(name, va, pa, size, prot) of the parts of the image."""

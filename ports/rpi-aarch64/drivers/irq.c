@@ -26,7 +26,7 @@ void irq_init(const soc_t *soc) {
     kind = soc->intc;
     if (kind == SOC_INTC_GICV2) {
         gicv2_init(&gic, soc_mmio(soc->intc_base), soc_mmio(soc->intc_base2));
-    } else {
+    } else if (kind == SOC_INTC_BCM2836) {
         bcm2836_intc_init(&intc, soc_mmio(soc->intc_base), soc_mmio(soc->intc_base2));
     }
 }
@@ -45,6 +45,9 @@ bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg) {
 static bool set_enabled(uint32_t irq, bool enabled) {
     if (irq >= IRQ_COUNT) {
         return false;
+    }
+    if (kind == SOC_INTC_NONE) {
+        return true; // poll() asks every handler
     }
     uint64_t state = cpu_irq_save();
     bool known = kind == SOC_INTC_GICV2
@@ -78,6 +81,9 @@ static void handle(uint32_t irq) {
 // Takes and handles the next pending interrupt; false when there is none.
 static bool dispatch_one(void) {
     uint32_t irq;
+    if (kind == SOC_INTC_NONE) {
+        return false;
+    }
     if (kind == SOC_INTC_GICV2) {
         uint32_t acknowledged = gicv2_acknowledge(&gic);
         irq = gicv2_irq(acknowledged);
@@ -105,8 +111,22 @@ void irq_dispatch(void) {
     handled_since_wait = true;
 }
 
+// Without a controller nothing can interrupt: each handler looks whether its device has something.
+static void poll(void) {
+    for (unsigned irq = 0; irq < IRQ_COUNT; irq++) {
+        if (table[irq].fn != 0) {
+            table[irq].fn(table[irq].arg);
+        }
+    }
+}
+
 void irq_wait(void) {
     uint64_t state = cpu_irq_save();
+    if (kind == SOC_INTC_NONE) {
+        poll();
+        cpu_irq_restore(state);
+        return;
+    }
     if (!handled_since_wait) {
         // Masked, so nothing can be handled between the test and the sleep; WFI wakes all the same.
         cpu_wait_for_interrupt();

@@ -37,7 +37,8 @@ void irq_dispatch(void);
 
 // Sleeps (WFI) until an interrupt was handled since the last irq_wait(). If one was handled between
 // the caller's look at its condition and this call, returns at once: no wake-up is lost.
-// Call from the thread only, with IRQ unmasked.
+// Call from the thread only, with IRQ unmasked. On a machine without a controller (SOC_INTC_NONE) it
+// calls every handler and returns at once.
 void irq_wait(void);
 
 const irq_stats_t *irq_stats(void);

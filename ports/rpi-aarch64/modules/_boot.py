@@ -4,13 +4,15 @@
 
 import sys
 
+import _memory
+
 try:
     import memory.boot
 
     memory.boot.run()
 except Exception as e:
-    print("boot: safe mode, the kernel map could not be made:")
     sys.print_exception(e)
+    _memory.safe_mode("the kernel map could not be made: %r" % e)
 
 try:
     import memory._ramdisk

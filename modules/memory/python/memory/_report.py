@@ -49,6 +49,8 @@ def report():
         },
         "uart": info["uart"],
         "cores": info["cores"],
+        "missing": info["missing"],
+        "safe_mode": info["safe_mode"],
     }
 
 
@@ -75,6 +77,8 @@ def info():
         )
     for start, end, name in r["reserved"]:
         out("reserved %012x-%012x %s\n" % (start, end, name))
+    for name in r["missing"]:
+        out("missing  %s: it does not answer\n" % name)
     f = r["frames"]
     out(
         "frames   %d total, %d free, %d used, %d reserved\n"

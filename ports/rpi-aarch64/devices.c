@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+#include "aarch64/probe.h"
+#include "devices.h"
+#include "soc.h"
+
+// A register of each block that may be read at any time, for nothing but its answer.
+#define MAILBOX_STATUS  (0x18)
+#define GIC_SECOND_REGISTER (0x04)  // GICD_TYPER and GICC_PMR
+#define LOCAL_ROUTING   (0x0c)
+#define LEGACY_PENDING  (0x204)
+#define PL011_FLAGS     (0x18)
+#define GPIO_FUNCTIONS  (0x00)
+#define PM_STATUS       (0x20)
+
+#define MAX_MISSING (8)
+
+static soc_t present;
+static const char *missing[MAX_MISSING];
+static unsigned missing_count;
+
+void devices_report_missing(const char *name) {
+    if (missing_count < MAX_MISSING) {
+        missing[missing_count++] = name;
+    }
+}
+
+const char *devices_missing(unsigned index) {
+    return index < missing_count ? missing[index] : 0;
+}
+
+static bool answers(uint64_t base, uint64_t offset) {
+    uint64_t value;
+    return probe_read(soc_mmio(base) + offset, 4, &value);
+}
+
+static void check(uint64_t *base, uint64_t offset, const char *name) {
+    if (*base != 0 && !answers(*base, offset)) {
+        *base = 0;
+        devices_report_missing(name);
+    }
+}
+
+static void check_interrupt_controller(void) {
+    bool gic = present.intc == SOC_INTC_GICV2;
+    if (!answers(present.intc_base, gic ? GIC_SECOND_REGISTER : LOCAL_ROUTING)
+        || !answers(present.intc_base2, gic ? GIC_SECOND_REGISTER : LEGACY_PENDING)) {
+        present.intc = SOC_INTC_NONE;
+        devices_report_missing("interrupt controller");
+    }
+}
+
+void devices_probe(void) {
+    present = *soc;
+    check_interrupt_controller();
+    check(&present.uart, PL011_FLAGS, "UART");
+    check(&present.mailbox, MAILBOX_STATUS, "mailbox");
+    check(&present.gpio, GPIO_FUNCTIONS, "GPIO");
+    check(&present.watchdog, PM_STATUS, "watchdog");
+    soc = &present;
+}

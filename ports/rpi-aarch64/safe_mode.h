@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Safe mode: the REPL comes up although the frozen boot code, boot.py or main.py fails, or without
+// boot.py and main.py because somebody pressed a key. The banner says so and why.
+
+#ifndef PORTS_RPI_AARCH64_SAFE_MODE_H
+#define PORTS_RPI_AARCH64_SAFE_MODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Ctrl-X (CAN). MicroPython and its tools, which may type as soon as the port is open, send others:
+// Ctrl-A to Ctrl-F, Return.
+#define SAFE_MODE_KEY (0x18)
+
+// Forgets the last start's reason, and keeps the first of this one's (cut to 159 bytes).
+void safe_mode_clear(void);
+void safe_mode_enter(const char *why);
+
+// Why this is safe mode; NULL when it is not.
+const char *safe_mode_reason(void);
+
+// Whether the key is among the bytes received, or, if `wait`, arrives within half a second of the
+// counter's value `since`. What was received before it is dropped with it; without the key, nothing is.
+bool safe_mode_key(uint64_t since, bool wait);
+
+#endif // PORTS_RPI_AARCH64_SAFE_MODE_H

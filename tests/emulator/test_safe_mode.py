@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Whatever fails at boot, the REPL comes up, says so in its banner, and memory.report() works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import rig
+
+from pimem.link import BANNER, END, PROMPT, to_text
+
+KEY = b"\x18"  # Ctrl-X
+
+DISK = """
+import memory, vfs
+disk = memory.ramdisk(1 << 20)
+vfs.VfsFat.mkfs(disk)
+vfs.mount(disk, "/")
+for name, text in FILES.items():
+    with open(name, "w") as f:
+        f.write(text)
+"""
+
+
+def restart(machine: rig.Machine, files: dict[str, str], *, typed: bytes = b"") -> str:
+    """A soft reset of the friendly REPL with these files on the ramdisk: all it says up to the
+    prompt."""
+    machine.exec(f"FILES = {files!r}\n{DISK}")
+    machine.link.write(b"\x02")
+    machine.link.read_until(PROMPT, total=20)
+    machine.link.write(END + typed)
+    text = to_text(machine.link.read_until(PROMPT, total=60))
+    machine.link.enter_raw_repl()
+    return text
+
+
+def check_report(machine: rig.Machine, why: str | None) -> None:
+    report = machine.eval("memory.report()", "import memory")
+    assert report["board"] == machine.name
+    assert report["mmu"] is True and report["frames"]["free"] > 10_000
+    assert report["safe_mode"] == why
+
+
+def banner_of(text: str) -> list[str]:
+    """The banner: the line before MicroPython's own, and that one."""
+    lines = text.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith(to_text(BANNER)))
+    return lines[at - 1 : at + 1]
+
+
+GOOD_MAIN = {"main.py": "print('main ran')"}
+FILES = [
+    ({"boot.py": "1 / 0", **GOOD_MAIN}, "boot.py ended with an exception; main.py was not run"),
+    (
+        {"boot.py": "syntax error(", **GOOD_MAIN},
+        "boot.py ended with an exception; main.py was not run",
+    ),
+    (
+        {"boot.py": "print('boot ran')", "main.py": "import nothing"},
+        "main.py ended with an exception",
+    ),
+    ({"main.py": "import machine\nmachine.mem8[0]"}, "main.py ended with an exception"),
+    ({"boot.py": "print('boot ran')", **GOOD_MAIN}, None),
+]
+
+
+@pytest.mark.parametrize(("files", "why"), FILES, ids=["boot", "syntax", "main", "fault", "good"])
+def test_a_file_that_fails_leads_to_safe_mode(
+    victim: rig.Machine, files: dict[str, str], why: str | None
+) -> None:
+    text = restart(victim, files)
+    first = banner_of(text)[0]
+    if why is None:
+        assert "Safe mode" not in text and "boot ran" in text and "main ran" in text
+    else:
+        assert first == f"Safe mode: {why}"
+        assert "Error" in text or "Fault" in text, "the traceback is above"
+        assert ("main ran" in text) == ("main.py was not run" not in why and "main ran" in files)
+    check_report(victim, why)
+    # The next start is not marked by this one.
+    victim.exec(
+        "import os\nfor name in FILES:\n    os.remove(name)\n".replace("FILES", repr(list(files)))
+    )
+    victim.link.write(b"\x02")
+    victim.link.read_until(PROMPT, total=20)
+    victim.link.write(END)
+    assert "Safe mode" not in to_text(victim.link.read_until(PROMPT, total=60))
+
+
+def test_the_key_skips_the_files(victim: rig.Machine) -> None:
+    why = "Ctrl-X was pressed; boot.py and main.py were not run"
+    loop = {"boot.py": "print('boot ran')\nwhile True:\n    pass", **GOOD_MAIN}
+    text = restart(victim, loop, typed=KEY)
+    assert banner_of(text)[0] == f"Safe mode: {why}"
+    assert "ran" not in text
+    check_report(victim, why)
+
+
+def test_other_keys_do_not(victim: rig.Machine) -> None:
+    # What tools send when they open a port. It is kept for the REPL.
+    text = restart(victim, {"main.py": "print('main ran')"}, typed=b"\r\x03\x03\r")
+    assert "Safe mode" not in text and "main ran" in text
+
+
+def test_a_tool_in_raw_mode_does_not_wait(victim: rig.Machine) -> None:
+    victim.exec(f"FILES = {{'boot.py': 'import time; t = time.ticks_us()'}}\n{DISK}")
+    assert "Safe mode" not in victim.soft_reset()
+    assert victim.eval("t") > 0
+
+
+def test_without_files_nothing_waits(victim: rig.Machine) -> None:
+    start, prompt = victim.eval("_memory.boot_ticks()", "import _memory")
+    hz = victim.eval("_memory.regs()['cntfrq']")
+    assert prompt > start and hz > 0
+    assert victim.eval("_memory.boot_info()['safe_mode']") is None
+
+
+@pytest.fixture(params=rig.BOARDS)
+def name(request: pytest.FixtureRequest) -> Iterator[str]:
+    yield request.param
+
+
+def test_frozen_boot_code_that_fails(name: str) -> None:
+    with rig.booted(name, rig.memtest_args(name, "switch")) as machine:
+        first = machine.report.rstrip().splitlines()[-1]
+        assert first.startswith("Safe mode: the kernel map could not be made: OSError(")
+        assert "Traceback" in machine.report and "memory/boot.py" in machine.report
+        report = machine.eval("memory.report()", "import memory")
+        assert report["board"] == name and report["safe_mode"] in first
+        assert report["heap"]["size"] == 0, "there is no kernel heap"
+        assert machine.exec("print(6 * 7)") == "42\n"
+
+
+MISSING = {
+    "mailbox": "mailbox",
+    "intc": "interrupt controller",
+    "gpio": "GPIO",
+    "watchdog": "watchdog",
+    "silent_mailbox": "mailbox",
+}
+
+
+@pytest.mark.parametrize("failure", MISSING)
+def test_a_missing_device_is_reported(name: str, failure: str) -> None:
+    if name not in rig.PIS and failure != "intc":
+        pytest.skip("QEMU's virt machine has no such device in the first place")
+    with rig.booted(name, rig.memtest_args(name, failure)) as machine:
+        assert f"missing  {MISSING[failure]}: it does not answer" in machine.report
+        assert machine.eval("memory.report()['missing']", "import memory") == [MISSING[failure]]
+        # Sleeping and receiving work, with interrupts or without.
+        assert machine.exec("import time\ntime.sleep_ms(5)\nprint(6 * 7)\n" + "#" * 5000) == "42\n"
+        assert machine.eval("memory.check()", "import memory") == []
+
+
+def test_a_missing_uart_does_not_hang_the_boot(name: str) -> None:
+    machine = rig.start(name, rig.memtest_args(name, "uart"))
+    try:
+        board = machine.board
+        elf = rig.memtest_kernel(board).with_name("firmware.elf")
+        pa = rig.address_of(elf, "memtest_prompts") - rig.IMAGE_LINK + rig.IMAGE_LOAD[board.image]
+        end = time.monotonic() + 60
+        while not int.from_bytes(machine.emulated().read_physical(pa, 8), "little"):
+            assert time.monotonic() < end, "the REPL never asked for its first key"
+            time.sleep(0.2)
+    finally:
+        machine.close()
