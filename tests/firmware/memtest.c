@@ -217,7 +217,7 @@ void __real_devices_probe(void);
 
 int __wrap_memory_system_switch(space_error_t *why) {
     if (take_failure(FAIL_SWITCH)) {
-        *why = (space_error_t) {0};
+        *why = (space_error_t) {.kind = SPACE_NO_TABLES};
         return MEM_ENOMEM;
     }
     return __real_memory_system_switch(why);
