@@ -15,6 +15,7 @@
 typedef struct _record_obj_t {
     mp_obj_base_t base;
     thread_fault_t fault;
+    const char *why;   // NULL, or what else there is to say
 } record_obj_t;
 
 // --- the record: prints as a sentence ---
@@ -48,7 +49,8 @@ static void print_place(const mp_print_t *print, const fault_info_t *info) {
         mp_print_str(print, info->kind == FAULT_TRANSLATION ? " (nothing is mapped there)" : "");
         return;
     }
-    const char *what = region->flags & REGION_RESERVED ? "reserved, nothing is mapped"
+    const char *what = region->flags & REGION_PAGED ? "in a range with a pager"
+        : region->flags & REGION_RESERVED ? "reserved, nothing is mapped"
         : info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
     const char *name = protected_name(space, info->far);
     name = name != NULL ? name : region->name;
@@ -66,7 +68,12 @@ static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     if (info.far_valid && (info.kind == FAULT_TRANSLATION || info.kind == FAULT_PERMISSION)) {
         print_place(print, &info);
     }
-    mp_printf(print, ", pc 0x%016lx", self->fault.pc);
+    if (self->fault.pc != 0) {
+        mp_printf(print, ", pc 0x%016lx", self->fault.pc);
+    }
+    if (self->why != NULL) {
+        mp_printf(print, ": %s", self->why);
+    }
 }
 
 static MP_DEFINE_CONST_OBJ_TYPE(record_type, MP_QSTR_fault, MP_TYPE_FLAG_NONE, print, record_print);
@@ -142,10 +149,15 @@ MP_DEFINE_CONST_OBJ_TYPE(
 // --- raising ---
 
 void fault_raise(const thread_fault_t *fault) {
+    fault_raise_because(fault, MP_EFAULT, NULL);
+}
+
+void fault_raise_because(const thread_fault_t *fault, int error, const char *why) {
     thread_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
     record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
     record->fault = copy;
-    mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(MP_EFAULT), MP_OBJ_FROM_PTR(record)};
+    record->why = why;
+    mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(error), MP_OBJ_FROM_PTR(record)};
     nlr_raise(mp_obj_exception_make_new(&mp_type_Fault, 2, 0, args));
 }
 

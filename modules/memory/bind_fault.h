@@ -15,6 +15,8 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj);
 
 // Entered in the thread by an exception return (thread_fault_redirect), with nobody to return to.
 void fault_raise(const thread_fault_t *fault) __attribute__((noreturn));
+// The same with another errno, and with words about it at the end of its sentence.
+void fault_raise_because(const thread_fault_t *fault, int error, const char *why) __attribute__((noreturn));
 void fault_raise_recursion(void) __attribute__((noreturn));
 
 #endif // MODULES_MEMORY_BIND_FAULT_H

@@ -56,6 +56,16 @@ static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request)
     }
 }
 
+static bool is_paged(const space_t *space, mem_va_t va) {
+    const region_t *r = space_find(space, va);
+    return r != NULL && r->flags & REGION_PAGED;
+}
+
+static bool is_reserved(const space_t *space, mem_va_t va) {
+    const region_t *r = space_find(space, va);
+    return r != NULL && r->flags & (REGION_PAGED | REGION_RESERVED);
+}
+
 static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_memory, ARG_size, ARG_prot, ARG_memtype };
     static const mp_arg_t allowed[] = {
@@ -74,8 +84,10 @@ static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) 
     space_error_t why;
     int result;
     bool collected = false;
+    bool paged = request.hold == NULL && is_paged(space, request.va);
     do {
-        result = space_map(&memory_system.spaces, space, &request, &why);
+        result = paged ? space_page_map(&memory_system.spaces, space, &request, &why)
+            : space_map(&memory_system.spaces, space, &request, &why);
     } while (bind_space_retry(result, &collected));
     bind_space_check(result, &why);
     return mp_const_none;
@@ -92,7 +104,8 @@ static mp_obj_t unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
     int result;
     bool collected = false;
     do {
-        result = space_unmap(&memory_system.spaces, space, va, bytes, 0, &why);
+        result = is_reserved(space, va) ? space_release(&memory_system.spaces, space, va, bytes, &why)
+            : space_unmap(&memory_system.spaces, space, va, bytes, 0, &why);
     } while (bind_space_retry(result, &collected));
     bind_space_check(result, &why);
     return mp_const_none;
@@ -108,7 +121,8 @@ static mp_obj_t protect(size_t n_args, const mp_obj_t *args) {
     int result;
     bool collected = false;
     do {
-        result = space_protect(&memory_system.spaces, space, va, size, prot, 0, &why);
+        result = is_paged(space, va) ? space_page_protect(&memory_system.spaces, space, va, size, prot, &why)
+            : space_protect(&memory_system.spaces, space, va, size, prot, 0, &why);
     } while (bind_space_retry(result, &collected));
     bind_space_check(result, &why);
     return mp_const_none;

@@ -68,6 +68,17 @@ static size_t holds(void) {
     return count;
 }
 
+// Frames that pagers gave to their spaces, page by page.
+static size_t paged(void) {
+    size_t count = 0;
+    for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            count += r->flags & REGION_PAGED ? paging_count(&space->paging, r->start, r->last, DESC_OWNED) : 0;
+        }
+    }
+    return count;
+}
+
 static const struct {
     const char *name;
     size_t (*count)(void);
@@ -84,6 +95,7 @@ static const struct {
     {"heaps", heaps},
     {"gc", gc_areas_frames},
     {"frames", holds},
+    {"paged", paged},
     {"ramdisk", bind_ramdisk_frames},
     {"bootloader", bootloader_frames},
 };

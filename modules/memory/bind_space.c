@@ -6,6 +6,7 @@
 #include "py/objtuple.h"
 
 #include "bind_common.h"
+#include "bind_pager.h"
 #include "bind_space.h"
 
 // The handles, once asked for, and the user's space in TTBR0 (NULL: the identity space, or the boot map's).
@@ -54,6 +55,8 @@ static bind_space_obj_t *new_object(const mp_obj_type_t *type, bool handle) {
     self->asid = 0;
     self->handle = handle;
     self->left = mp_const_none;
+    self->pagers = mp_const_none;
+    self->paged = MP_OBJ_NULL;
     return self;
 }
 
@@ -192,6 +195,7 @@ static mp_obj_t close(mp_obj_t self_in) {
     space_error_t why;
     bind_space_check(space_close(&memory_system.spaces, self->space, &why), &why);
     self->space = NULL;
+    bind_pager_close(self);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(close_obj, close);
@@ -222,10 +226,12 @@ static const mp_rom_map_elem_t locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&activate_obj) },
     { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&close_obj) },
     { MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&bind_map_compact_obj) },
+    { MP_ROM_QSTR(MP_QSTR_evict), MP_ROM_PTR(&bind_pager_evict_obj) },
     { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&bind_map_map_obj) },
     { MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&bind_walk_mappings_obj) },
     { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj) },
     { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj) },
+    { MP_ROM_QSTR(MP_QSTR_reserve), MP_ROM_PTR(&bind_pager_reserve_obj) },
     { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&show_obj) },
     { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj) },
     { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj) },
@@ -305,6 +311,7 @@ void bind_space_leave(void) {
         (void)space_activate(&memory_system.spaces, memory_system.identity, NULL);
     }
     MP_STATE_VM(bind_space_active) = MP_OBJ_NULL;
+    bind_pager_reset();
 }
 
 size_t bind_space_reset(void) {

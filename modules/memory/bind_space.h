@@ -36,7 +36,8 @@ mp_obj_t bind_space_enter(mp_obj_t space);
 mp_obj_t bind_space_activate(mp_obj_t space);
 mp_obj_t bind_space_exit(mp_obj_t space);
 
-// Soft reset, first step: the identity space into TTBR0 (if there is one), so that finalisers can close the others.
+// Soft reset, first step: the identity space into TTBR0 (if there is one), so that finalisers can close the others; no
+// pager is called any more.
 void bind_space_leave(void);
 
 // Soft reset, after the finalisers: closes the user's spaces, clears his mappings of the kernel half and all of the
@@ -52,6 +53,8 @@ typedef struct _bind_space_obj_t {
     uint16_t asid;             // outlives the space, to name it
     bool handle;               // of the kernel half or the identity space: owns nothing
     mp_obj_t left;             // spaces that `with` blocks left: (space, those before) or None
+    mp_obj_t pagers;           // a list, or None before the first reserve() with a pager
+    mp_obj_t paged;            // the next space with a pager
 } bind_space_obj_t;
 
 // The space of an AddressSpace that is open; else ValueError naming it.

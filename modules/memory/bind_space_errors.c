@@ -32,6 +32,8 @@ static const char *const texts[] = {
     [SPACE_KERNEL] = "not possible with the kernel half",
     [SPACE_HELD] = "frames at physical address $p are mapped at $o",
     [SPACE_TABLE_FULL] = "a table of $d entries is full",
+    [SPACE_NOT_PAGED] = "$v is not in a range with a pager",
+    [SPACE_TOO_MUCH] = "$v would get more than the protection its range was reserved with",
     [SPACE_NOT_KEPT] = "$v would not be the same memory after the switch: $p, now $x",
 };
 

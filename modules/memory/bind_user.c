@@ -13,6 +13,7 @@
 #include "arch_mmu.h"
 #include "bind_common.h"
 #include "bind_fault.h"
+#include "bind_pager.h"
 #include "bind_space.h"
 #include "bind_user.h"
 #include "drivers/timer.h"
@@ -45,7 +46,7 @@ typedef struct _run_t {
 static void sync_user_code(const space_t *space) {
     for (const region_t *r = space_region_from(space, 0); r != NULL; r = r->next) {
         const mem_attrs_t code = MEM_PROT_X | MEM_PROT_U;
-        if (!(r->flags & REGION_RESERVED) && (r->attrs & code) == code) {
+        if (!(r->flags & (REGION_RESERVED | REGION_PAGED)) && (r->attrs & code) == code) {
             mem_va_t at = (uintptr_t)mem_source_va(space->paging.source, r->pa);
             arch_sync_code(at, r->last - r->start + 1);
         }
@@ -110,7 +111,9 @@ static void run_program(const run_t *run) {
         left -= spent < left ? spent : left;
         run->registers->called = false;
         if (exit == USER_FAULT) {
-            raise_fault(&run->registers->state.frame);
+            if (!bind_pager_run_user(&run->registers->state.frame)) {
+                raise_fault(&run->registers->state.frame);
+            }
         } else if (exit == USER_TIME) {
             raise_time(run);
         } else if (exit == USER_CALL && !system_call(run)) {

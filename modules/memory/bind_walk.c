@@ -228,9 +228,10 @@ static mp_obj_t new_region(const region_t *r) {
     };
     region_t copy = *r;
     bool mapped = !(copy.flags & REGION_RESERVED);
+    bool at_once = mapped && !(copy.flags & REGION_PAGED);
     const mp_obj_t items[] = {
         bind_new_u64(copy.start), new_end(copy.last),
-        mapped ? bind_new_u64(copy.pa) : mp_const_none,
+        at_once ? bind_new_u64(copy.pa) : mp_const_none,
         mapped ? bind_space_prot_text(copy.attrs) : mp_const_none,
         mapped ? memtype_text(copy.attrs) : mp_const_none,
         name_text(copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.hold != NULL),

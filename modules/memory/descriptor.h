@@ -46,7 +46,9 @@ typedef uint32_t mem_attrs_t;
 #define DESC_CONTIGUOUS (UINT64_C(1) << 52)
 #define DESC_PXN (UINT64_C(1) << 53)
 #define DESC_UXN (UINT64_C(1) << 54)
-#define DESC_SOFTWARE_MASK (UINT64_C(15) << 55)   // ignored by hardware, left zero here
+#define DESC_OWNED (UINT64_C(1) << 55)            // software: the frame belongs to the space and goes with the page
+#define DESC_PAGED (UINT64_C(1) << 56)            // software: a page of a range with a pager, never joined to a block
+#define DESC_SOFTWARE_MASK (UINT64_C(15) << 55)   // ignored by hardware; zero but for these two
 
 // What a permission-only change may alter without break-before-make (Arm ARM D8.14, "Using break-before-make
 // when updating translation table entries").

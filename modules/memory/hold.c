@@ -3,7 +3,7 @@
 
 #include "space_internal.h"
 
-static void free_hold(spaces_t *s, hold_t *hold) {
+void hold_forget(spaces_t *s, hold_t *hold) {
     if (hold->prev != NULL) {
         hold->prev->next = hold->next;
     } else {
@@ -12,8 +12,12 @@ static void free_hold(spaces_t *s, hold_t *hold) {
     if (hold->next != NULL) {
         hold->next->prev = hold->prev;
     }
-    s->source.free(s->source.ctx, hold->pa, hold->count);
     (void)pool_free(&s->hold_pool, hold);
+}
+
+static void free_hold(spaces_t *s, hold_t *hold) {
+    s->source.free(s->source.ctx, hold->pa, hold->count);
+    hold_forget(s, hold);
 }
 
 void hold_ref(hold_t *hold) {

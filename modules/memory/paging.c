@@ -196,7 +196,7 @@ int paging_map(paging_t *p, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t
     if (pa >= p->pa_limit || size > p->pa_limit - pa) {
         return paging_fail(why, MEM_ERANGE, va, pa);
     }
-    map_t m = {.p = p, .delta = pa - va, .bits = desc_leaf_bits(attrs, p->upper), .flags = flags};
+    map_t m = {.p = p, .delta = pa - va, .bits = paging_leaf_bits(p, attrs, flags), .flags = flags};
     size_t count = 0;
     uint64_t *root = paging_table(p, p->root);
     result = count_map(&m, root, 0, va, va + size - 1, &count, why);

@@ -18,6 +18,8 @@
 // Flags of a changing call.
 #define PAGING_PAGES_ONLY (1u) // map by 4 KiB pages whatever the alignment
 #define PAGING_NO_SPLIT (2u)   // MEM_EPERM where unmap or protect would have to split a block
+#define PAGING_PAGED (4u)      // map pages that paging_evict() and paging_restrict() find again, whatever lies between
+#define PAGING_OWNED (8u)      // with PAGING_PAGED: paging_evict() gives the frames back to the source
 
 // The GiB that paging_translate() looked at last, and the level 2 table that translates it: no part of what the tables
 // say, and changed by looking.
@@ -81,6 +83,20 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
 // Changes the protection (MEM_PROT_* bits) of [va, va + size), all of it mapped; addresses and memory types stay.
 // MEM_EINVAL also for a protection that the memory type of a page does not allow.
 int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, unsigned flags, paging_error_t *why);
+
+// The pages of a range with a pager: they are mapped with PAGING_PAGED, and others lie beside the range only.
+
+// Maps the page at va, mapped now, to another frame. A frame that was owned is given back.
+void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags);
+
+// Unmaps the pages there are in [va, last], gives owned frames and emptied tables back. Cannot fail.
+void paging_evict(paging_t *p, mem_va_t va, mem_va_t last);
+
+// Gives the pages there are in [va, last] another protection, a valid one.
+void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot);
+
+// The number of leaves at level 3 in [va, last] with all of `bits` set in their descriptors.
+size_t paging_count(const paging_t *p, mem_va_t va, mem_va_t last, uint64_t bits);
 
 // The physical address and attributes (each may be NULL) behind va. MEM_ENOENT when unmapped, MEM_ERANGE outside
 // the half. Remembers the level 2 table it went through.

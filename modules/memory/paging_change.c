@@ -16,7 +16,7 @@ typedef struct _change_t {
     uint64_t forbidden;        // bits of a leaf that the new protection does not go with
     uint64_t permissions;      // new DESC_PERMISSIONS
     paging_chain_t reserve;    // tables for splits
-    paging_chain_t freed;
+    paging_chain_t freed;      // tables, and frames of evicted pages
     bool flush_all;            // more than PAGING_TLBI_MAX pages or blocks changed
     size_t n_stale;
     mem_va_t stale[PAGING_TLBI_MAX];
@@ -268,10 +268,92 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
     return MEM_OK;
 }
 
+// --- pages of ranges with a pager ---
+
+static void begin_pages(change_t *c, paging_t *p) {
+    c->p = p;
+    c->freed = (paging_chain_t) {0, 0};
+    c->flush_all = false;
+    c->n_stale = 0;
+}
+
+static void end_pages(change_t *c) {
+    flush_stale(c);
+    paging_forget_near(c->p);
+    paging_chain_release(c->p, &c->freed);
+}
+
+// Clears the page, or with `evict` false gives it the new permissions.
+static void change_page(change_t *c, uint64_t *slot, mem_va_t va, bool evict) {
+    uint64_t desc = *slot;
+    uint64_t wanted = evict ? 0 : (desc & ~DESC_PERMISSIONS) | c->permissions;
+    if (wanted == desc) {
+        return;
+    }
+    arch_write_descriptor(slot, wanted);
+    note_stale(c, va);
+    if (evict && (desc & DESC_OWNED)) {
+        paging_chain_push(c->p, &c->freed, desc_leaf_pa(desc, 3));
+    }
+}
+
+static void change_pages(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool evict) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        if (desc_is_table(*slot, level)) {
+            mem_pa_t pa = desc_table_pa(*slot);
+            uint64_t *below = paging_table(c->p, pa);
+            change_pages(c, below, level + 1, va, step, evict);
+            if (evict && is_empty(below, desc_index(va, level + 1), desc_index(step, level + 1))) {
+                arch_write_descriptor(slot, 0);
+                paging_chain_push(c->p, &c->freed, pa);
+                --c->p->tables;
+            }
+        } else if (level == 3 && desc_is_valid(*slot)) {
+            change_page(c, slot, va, evict);
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
+    change_t c;
+    begin_pages(&c, p);
+    change_pages(&c, paging_table(p, p->root), 0, va, last, true);
+    end_pages(&c);
+}
+
+void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) {
+    change_t c;
+    begin_pages(&c, p);
+    c.permissions = desc_permissions(prot);
+    change_pages(&c, paging_table(p, p->root), 0, va, last, false);
+    end_pages(&c);
+}
+
+void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags) {
+    uint64_t *table = paging_table(p, p->root);
+    for (unsigned level = 0; level < 3; ++level) {
+        table = paging_table(p, desc_table_pa(table[desc_index(va, level)]));
+    }
+    uint64_t *slot = &table[desc_index(va, 3)];
+    uint64_t old = *slot;
+    break_before_make(p, slot, pa | paging_leaf_bits(p, attrs, flags) | DESC_PAGE, va, false);
+    if (old & DESC_OWNED) {
+        p->source->free(p->source->ctx, desc_leaf_pa(old, 3), 1);
+    }
+}
+
+// --- blocks rejoined ---
+
 // Whether the 512 entries of a table of `level` map one aligned block of the level above.
 static bool is_joinable(const uint64_t *table, unsigned level) {
     uint64_t first = table[0];
-    if (!desc_is_leaf(first, level) || !mem_is_aligned(desc_leaf_pa(first, level), desc_entry_size(level - 1))) {
+    if (!desc_is_leaf(first, level) || (first & DESC_PAGED) || !mem_is_aligned(desc_leaf_pa(first, level), desc_entry_size(level - 1))) {
         return false;
     }
     for (unsigned i = 1; i < DESC_ENTRIES; ++i) {

@@ -50,6 +50,12 @@ int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_err
 // of them. (paging_read.c)
 void paging_forget_near(paging_t *p);
 
+// Everything of a leaf but address and type, the marks of paged ranges included.
+static inline uint64_t paging_leaf_bits(const paging_t *p, mem_attrs_t attrs, unsigned flags) {
+    return desc_leaf_bits(attrs, p->upper) | (flags & PAGING_PAGED ? DESC_PAGED : 0)
+        | (flags & PAGING_OWNED ? DESC_OWNED : 0);
+}
+
 // Notes where a call failed and passes its result on.
 static inline int paging_fail(paging_error_t *why, int result, mem_va_t va, mem_pa_t pa) {
     if (why != NULL) {

@@ -148,10 +148,34 @@ void paging_iterate(const paging_t *p, mem_va_t start, mem_va_t end, paging_visi
     }
 }
 
+static size_t count_leaves(const paging_t *p, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
+    uint64_t bits) {
+    size_t count = 0;
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t desc = table[desc_index(va, level)];
+        if (desc_is_table(desc, level)) {
+            count += count_leaves(p, paging_table(p, desc_table_pa(desc)), level + 1, va, step, bits);
+        } else if (level == 3) {
+            count += desc_is_valid(desc) && (desc & bits) == bits;
+        }
+        if (step == last) {
+            return count;
+        }
+        va = step + 1;
+    }
+}
+
+size_t paging_count(const paging_t *p, mem_va_t va, mem_va_t last, uint64_t bits) {
+    return count_leaves(p, paging_table(p, p->root), 0, va, last, bits);
+}
+
 static bool leaf_is_sound(const paging_t *p, uint64_t desc, unsigned level) {
     mem_pa_t pa = desc_leaf_pa(desc, level);
     mem_attrs_t attrs = desc_attrs(desc);
-    return desc_is_leaf(desc, level) && desc == desc_leaf(level, pa, attrs, p->upper) && desc_attrs_ok(attrs)
+    uint64_t marks = desc & (level == 3 ? DESC_PAGED | DESC_OWNED : 0);
+    return desc_is_leaf(desc, level) && (desc ^ marks) == desc_leaf(level, pa, attrs, p->upper)
+        && marks != DESC_OWNED && desc_attrs_ok(attrs)
         && pa < p->pa_limit && desc_entry_size(level) <= p->pa_limit - pa;
 }
 

@@ -120,6 +120,11 @@ int space_close(spaces_t *s, space_t *space, space_error_t *why) {
             space->name);
     }
     uint16_t asid = space->paging.asid;
+    for (const region_t *r = space->regions; r != NULL; r = r->next) {
+        if (r->flags & REGION_PAGED) {
+            paging_evict(&space->paging, r->start, r->last);
+        }
+    }
     paging_destroy(&space->paging);
     while (space->regions != NULL) {
         region_remove(s, space->regions);

@@ -21,6 +21,8 @@
 #define REGION_BOOT (1u)       // made by boot: not judged for W^X; upper half: outside the windows, by blocks, locked
 #define REGION_LOCKED (2u)     // unmap and protect need SPACE_FORCE
 #define REGION_RESERVED (4u)   // nothing is mapped: a guard, or address space kept free (space_reserve)
+#define REGION_PAGED (8u)      // pages come and go one by one, on demand (space_paged.c); lower half only
+#define REGION_STEP (128u)     // with REGION_PAGED: a page stays for one instruction only
 // Flags of a call only.
 #define SPACE_FORCE (16u)      // the owner of a locked region changes it
 #define SPACE_BLOCKS (32u)     // upper half: blocks allowed; such a range can only be unmapped as a whole
@@ -49,9 +51,10 @@ struct _region_t {
     hold_t *hold;              // NULL when mapped by bare address
     const char *name;          // NULL when it has none
     mem_va_t start, last;      // bytes, inclusive: the upper half ends with the address space
-    mem_pa_t pa;               // of start; MEM_ADDR_NONE for REGION_RESERVED
-    mem_attrs_t attrs;
+    mem_pa_t pa;               // of start; MEM_ADDR_NONE for REGION_RESERVED and REGION_PAGED
+    mem_attrs_t attrs;         // REGION_PAGED: the most that a page may have
     uint32_t flags;            // REGION_*
+    uint32_t pager;            // REGION_PAGED: the caller's number for whoever resolves its faults
 };
 
 typedef struct _window_t {
@@ -120,6 +123,8 @@ typedef enum {
     SPACE_HELD,                // frames at pa are mapped (value times) at other_va          EBUSY
     SPACE_TABLE_FULL,          // a fixed table of spaces_t is full (value = its size)       ENOMEM
     SPACE_NOT_KEPT,            // va would not mean the same memory after the switch         EFAULT
+    SPACE_NOT_PAGED,           // va is not in a range with a pager                          ENOENT
+    SPACE_TOO_MUCH,            // va would get more than its range allows                    EPERM
 } space_error_kind_t;
 
 typedef struct _space_error_t {
@@ -212,6 +217,31 @@ int space_unreserve(spaces_t *s, space_t *space, mem_va_t va, uint32_t flags, sp
 // Unmaps every region that has none of the `keep` flags; returns how many regions that were. For soft reset:
 // space_clear(kernel, REGION_BOOT | REGION_LOCKED); identity is cleared whole (keep = 0) and mapped again.
 size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
+
+// --- ranges with a pager (space_paged.c) ---
+//
+// One region however many pages it has. A page is owned (its frame was given to the space and is freed with the page) or
+// mapped by bare address; the descriptor says which.
+
+// Keeps a range of the lower half for pages that come one by one. Normal memory; `flags` is 0 or REGION_STEP.
+int space_reserve_paged(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t attrs, uint32_t flags,
+    uint32_t pager, space_error_t *why);
+
+// Maps all frames of a hold that nobody maps, from va on, and takes them over: the hold is gone after success. A single
+// page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
+int space_page_in(spaces_t *s, space_t *space, mem_va_t va, hold_t *hold, space_error_t *why);
+
+// Maps pages of such a range by bare address, with no more than the protection of the range (MEM_EPERM).
+int space_page_map(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
+
+// Changes the protection of the pages there are, within that of the range (MEM_EPERM).
+int space_page_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t prot, space_error_t *why);
+
+// Unmaps the pages there are and frees the frames they own; the range stays.
+int space_evict(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
+
+// Gives up all or part of one range with a pager, with its pages, or of one reserved range that is not locked.
+int space_release(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
 
 // --- regions (region.c) ---
 

@@ -3,6 +3,24 @@
 
 #include "space_internal.h"
 
+// The pages of a range with a pager, each marked as such, with no more than its protection and sound memory.
+static bool pages_agree(const spaces_t *s, const space_t *space, const region_t *r) {
+    const paging_t *p = &space->paging;
+    if (paging_count(p, r->start, r->last, DESC_PAGED) != paging_count(p, r->start, r->last, 0)) {
+        return false;
+    }
+    paging_run_t run = {.va = r->start};
+    while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
+        if ((run.attrs & ~r->attrs) != 0
+            || wx_check_memory(s, run.va, run.pa, run.size, run.attrs, REGION_BOOT, NULL) != MEM_OK
+            || wx_check_aliases(s, space, run.va, run.va + run.size - 1, run.va, run.pa, run.size, run.attrs, NULL)
+               != MEM_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Whether the tables map the region, all of it and nothing else, or nothing where it is reserved.
 static bool tables_agree(const space_t *space, const region_t *r) {
     mem_va_t va = r->start;
@@ -59,6 +77,9 @@ static bool type_is_unique(const spaces_t *s, const region_t *r) {
 
 static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
     unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
+    if (r->flags & REGION_PAGED) {
+        return faults + (space->paging.upper || r->hold != NULL || !pages_agree(s, space, r));
+    }
     faults += !tables_agree(space, r);
     if (!region_is_mapped(r)) {
         return faults;
@@ -78,14 +99,19 @@ static unsigned check_space(const spaces_t *s, const space_t *space) {
     unsigned faults = paging_check(&space->paging);
     size_t count = 0;
     uint64_t pages = 0;
+    size_t paged = 0;
+    const paging_t *p = &space->paging;
     for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
         ++count;
         pages += region_is_mapped(r) ? region_size(r) >> MEM_PAGE_SHIFT : 0;
+        paged += r->flags & REGION_PAGED ? paging_count(p, r->start, r->last, 0) : 0;
         faults += check_region(s, space, r);
     }
     uint16_t asid = space->paging.asid;
     bool asid_ok = space->paging.upper ? asid == 0 : s->asids[asid / 64] >> (asid % 64) & 1;
-    return faults + (count != space->region_count) + (pages != mapped_pages(space)) + !asid_ok;
+    size_t marked = paging_count(p, paging_base(p), paging_base(p) + (DESC_HALF_SIZE - 1), DESC_PAGED);
+    return faults + (count != space->region_count) + (pages + paged != mapped_pages(space)) + (marked != paged)
+        + !asid_ok;
 }
 
 static unsigned count_maps(const spaces_t *s, const hold_t *hold) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the address space layer: space.c space_map.c region.c wx.c hold.c window.c.
+// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c hold.c window.c.
 // Ranges are [va, last] with the last byte included (see paging_internal.h).
 
 #ifndef MODULES_MEMORY_SPACE_INTERNAL_H
 #define MODULES_MEMORY_SPACE_INTERNAL_H
 
 #include "space.h"
-
-#define REGION_FLAGS (REGION_BOOT | REGION_LOCKED | REGION_RESERVED)
 
 // Fills in *why (if there is one) and passes the result on.
 static inline int space_fail(space_error_t *why, int result, space_error_kind_t kind, mem_va_t va, mem_pa_t pa,
@@ -24,6 +22,29 @@ static inline int space_fail(space_error_t *why, int result, space_error_kind_t 
 // Translates the failure of a paging call at `where`.
 int space_paging_fail(const space_t *space, int result, const paging_error_t *where, space_error_t *why);
 
+// --- space_map.c ---
+
+// Whether [va, va + size) is whole pages of this half.
+int space_check_range(const space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
+
+// Whether the request's memory and attributes can be.
+int space_check_request(const spaces_t *s, const space_request_t *q, space_error_t *why);
+
+// Whether [va, va + size) is free of regions, and in the upper half a place where such a region may be.
+int space_check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why);
+
+// Records for cutting regions at both ends of a range.
+typedef struct _space_spares_t {
+    region_t *head, *tail;
+} space_spares_t;
+
+// Regions are at both ends of [va, last]. MEM_ENOMEM takes none.
+int space_take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, space_spares_t *spares,
+    space_error_t *why);
+
+// Uses them up.
+void space_cut_ends(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, space_spares_t *spares);
+
 // --- region.c ---
 
 static inline uint64_t region_size(const region_t *r) {
@@ -35,8 +56,9 @@ static inline mem_pa_t region_pa(const region_t *r, mem_va_t va) {
     return r->pa + (va - r->start);
 }
 
+// Whether all of it is mapped, by ascending addresses.
 static inline bool region_is_mapped(const region_t *r) {
-    return !(r->flags & REGION_RESERVED);
+    return !(r->flags & (REGION_RESERVED | REGION_PAGED));
 }
 
 // Whether mappings of this region are judged for W^X.
@@ -81,5 +103,6 @@ int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem
 
 void hold_ref(hold_t *hold);
 void hold_unref(spaces_t *s, hold_t *hold); // an orphan without maps is freed
+void hold_forget(spaces_t *s, hold_t *hold); // frees the record of a hold without maps: its frames have another owner
 
 #endif // MODULES_MEMORY_SPACE_INTERNAL_H

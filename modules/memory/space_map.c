@@ -27,7 +27,7 @@ int space_paging_fail(const space_t *space, int result, const paging_error_t *wh
     return space_fail(why, result, kind, where->va, where->pa, 0, r != NULL ? r->name : NULL);
 }
 
-static int check_range(const space_t *space, mem_va_t va, uint64_t size, space_error_t *why) {
+int space_check_range(const space_t *space, mem_va_t va, uint64_t size, space_error_t *why) {
     if (!mem_is_aligned(va, MEM_PAGE_SIZE)) {
         return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, va, MEM_ADDR_NONE, va, NULL);
     }
@@ -43,7 +43,7 @@ static int check_range(const space_t *space, mem_va_t va, uint64_t size, space_e
     return MEM_OK;
 }
 
-static int check_request(const spaces_t *s, const space_request_t *q, space_error_t *why) {
+int space_check_request(const spaces_t *s, const space_request_t *q, space_error_t *why) {
     if (!mem_is_aligned(q->pa, MEM_PAGE_SIZE)) {
         return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, q->va, q->pa, q->pa, NULL);
     }
@@ -61,8 +61,7 @@ static int check_request(const spaces_t *s, const space_request_t *q, space_erro
     return MEM_OK;
 }
 
-// Whether [va, va + size) is free of regions, and in the upper half a place where such a region may be.
-static int check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why) {
+int space_check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why) {
     region_t *r = region_overlap(space, va, va + size - 1);
     if (r != NULL) {
         mem_va_t at = r->start > va ? r->start : va;
@@ -95,12 +94,12 @@ static unsigned map_flags(const space_t *space, const space_request_t *q) {
 }
 
 static int check_map(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
-    int result = check_range(space, q->va, q->size, why);
+    int result = space_check_range(space, q->va, q->size, why);
     if (result == MEM_OK) {
-        result = check_request(s, q, why);
+        result = space_check_request(s, q, why);
     }
     if (result == MEM_OK) {
-        result = check_place(s, space, q->va, q->size, q->flags, why);
+        result = space_check_place(s, space, q->va, q->size, q->flags, why);
     }
     if (result == MEM_OK) {
         result = wx_check_memory(s, q->va, q->pa, q->size, q->attrs, q->flags, why);
@@ -157,19 +156,14 @@ static int check_covered(space_t *space, mem_va_t va, mem_va_t last, uint32_t fl
     return space_fail(why, MEM_ENOENT, SPACE_UNMAPPED, at, MEM_ADDR_NONE, last - va + 1, NULL);
 }
 
-// Records for cutting regions at both ends of a range.
-typedef struct _spares_t {
-    region_t *head, *tail;
-} spares_t;
-
-static void release_spares(spaces_t *s, const spares_t *spares) {
+static void release_spares(spaces_t *s, const space_spares_t *spares) {
     (void)pool_free(&s->region_pool, spares->head);
     (void)pool_free(&s->region_pool, spares->tail);
 }
 
-static int take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, spares_t *spares,
+int space_take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, space_spares_t *spares,
     space_error_t *why) {
-    *spares = (spares_t) {NULL, NULL};
+    *spares = (space_spares_t) {NULL, NULL};
     const region_t *first = space_find(space, va);
     const region_t *final = space_find(space, last);
     bool need_head = first->start < va;
@@ -187,7 +181,7 @@ static int take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, 
     return MEM_OK;
 }
 
-static void cut_ends(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, spares_t *spares) {
+void space_cut_ends(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, space_spares_t *spares) {
     region_cut(s, space, va, &spares->head);
     if (last != UINT64_MAX) {
         region_cut(s, space, last + 1, &spares->tail);
@@ -199,14 +193,14 @@ static unsigned change_flags(const space_t *space) {
 }
 
 int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why) {
-    int result = check_range(space, va, size, why);
+    int result = space_check_range(space, va, size, why);
     mem_va_t last = va + size - 1;
     if (result == MEM_OK) {
         result = check_covered(space, va, last, flags, why);
     }
-    spares_t spares;
+    space_spares_t spares;
     if (result == MEM_OK) {
-        result = take_spares(s, space, va, last, &spares, why);
+        result = space_take_spares(s, space, va, last, &spares, why);
     }
     if (result != MEM_OK) {
         return result;
@@ -217,7 +211,7 @@ int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_
         release_spares(s, &spares);
         return space_paging_fail(space, result, &where, why);
     }
-    cut_ends(s, space, va, last, &spares);
+    space_cut_ends(s, space, va, last, &spares);
     // The TLB has forgotten these pages: holds without an owner may free their frames now.
     for (region_t *r; (r = region_overlap(space, va, last)) != NULL;) {
         region_remove(s, r);
@@ -255,7 +249,7 @@ static int check_protect(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last
 
 int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t prot, uint32_t flags,
     space_error_t *why) {
-    int result = check_range(space, va, size, why);
+    int result = space_check_range(space, va, size, why);
     mem_va_t last = va + size - 1;
     if (result == MEM_OK) {
         result = check_covered(space, va, last, flags, why);
@@ -263,9 +257,9 @@ int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_a
     if (result == MEM_OK) {
         result = check_protect(s, space, va, last, prot, flags, why);
     }
-    spares_t spares;
+    space_spares_t spares;
     if (result == MEM_OK) {
-        result = take_spares(s, space, va, last, &spares, why);
+        result = space_take_spares(s, space, va, last, &spares, why);
     }
     if (result != MEM_OK) {
         return result;
@@ -276,7 +270,7 @@ int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_a
         release_spares(s, &spares);
         return space_paging_fail(space, result, &where, why);
     }
-    cut_ends(s, space, va, last, &spares);
+    space_cut_ends(s, space, va, last, &spares);
     for (region_t *r = region_at_or_after(space, va); r != NULL && r->start <= last; r = r->next) {
         region_change(s, r, (r->attrs & MEM_TYPE_MASK) | prot, protected_flags(r, flags));
         sync_executable(s, r->pa, region_size(r), r->attrs, r->flags);
@@ -287,10 +281,10 @@ int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_a
 
 int space_reserve(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, const char *name,
     space_error_t *why) {
-    int result = check_range(space, va, size, why);
+    int result = space_check_range(space, va, size, why);
     if (result == MEM_OK) {
         // Guards stand outside the windows: whoever may lock may place them.
-        result = check_place(s, space, va, size, flags & REGION_LOCKED ? REGION_BOOT : flags, why);
+        result = space_check_place(s, space, va, size, flags & REGION_LOCKED ? REGION_BOOT : flags, why);
     }
     if (result != MEM_OK) {
         return result;
@@ -314,6 +308,9 @@ int space_unreserve(spaces_t *s, space_t *space, mem_va_t va, uint32_t flags, sp
     }
     if (r->flags & REGION_LOCKED && !(flags & SPACE_FORCE)) {
         return space_fail(why, MEM_EPERM, SPACE_LOCKED, va, MEM_ADDR_NONE, region_size(r), r->name);
+    }
+    if (r->flags & REGION_PAGED) {
+        paging_evict(&space->paging, r->start, r->last);
     }
     region_remove(s, r);
     return MEM_OK;

@@ -57,19 +57,53 @@ int wx_check_memory(const spaces_t *s, mem_va_t va, mem_pa_t pa, uint64_t size, 
     return check_type(s, va, pa, size, attrs, why);
 }
 
+// Where r maps some of [pa, pa + size), which it does.
+static mem_va_t find_alias(const region_t *r, mem_pa_t pa, uint64_t size) {
+    if (region_is_mapped(r)) {
+        return pa > r->pa ? r->start + (pa - r->pa) : r->start;
+    }
+    paging_run_t run = {.va = r->start};
+    while (paging_next_run(&r->space->paging, run.va + run.size, r->last + 1, &run)
+           && !overlaps(pa, size, run.pa, run.size)) {
+    }
+    return pa > run.pa ? run.va + (pa - run.pa) : run.va;
+}
+
 static int conflict(const region_t *r, mem_va_t va, mem_pa_t pa, uint64_t size, space_error_t *why) {
-    mem_pa_t at = pa > r->pa ? pa : r->pa;
+    mem_va_t other = find_alias(r, pa, size);
+    mem_pa_t at = pa;
+    (void)paging_translate(&r->space->paging, other, &at, NULL);
     space_fail(why, MEM_EPERM, SPACE_WRITE_EXECUTE, va + (at - pa), at, size, r->name);
     if (why != NULL) {
         why->other_space = r->space;
-        why->other_va = r->start + (at - r->pa);
+        why->other_va = other;
     }
     return MEM_EPERM;
+}
+
+// Whether a range with a pager maps some of [pa, pa + size) outside the addresses that are being changed.
+static bool is_paged_alias(const region_t *r, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_pa_t pa,
+    uint64_t size) {
+    paging_run_t run = {.va = r->start};
+    while (run.va + run.size - 1 != r->last
+           && paging_next_run(&r->space->paging, run.va + run.size, r->last + 1, &run)) {
+        for (uint64_t page = 0; page < run.size && overlaps(pa, size, run.pa, run.size); page += MEM_PAGE_SIZE) {
+            mem_va_t va = run.va + page;
+            bool skipped = r->space == space && va >= skip && va <= skip_last;
+            if (!skipped && overlaps(pa, size, run.pa + page, MEM_PAGE_SIZE)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 // Whether r maps some of [pa, pa + size) outside the addresses that are being changed.
 static bool is_alias(const region_t *r, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_pa_t pa,
     uint64_t size) {
+    if (r->flags & REGION_PAGED) {
+        return is_paged_alias(r, space, skip, skip_last, pa, size);
+    }
     if (!region_is_judged(r) || !overlaps(pa, size, r->pa, region_size(r))) {
         return false;
     }

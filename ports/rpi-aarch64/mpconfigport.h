@@ -53,11 +53,12 @@ typedef intptr_t mp_off_t;
 // Modules.
 #define MICROPY_PY_SYS_PLATFORM             "rpi-aarch64"
 #define MICROPY_PY_SYS_ATEXIT               (1)
+#define MP_EDEADLK                          (35) // of a pager that waits for itself; py/mperrno.h has it not
 #define MICROPY_PY_ERRNO_LIST \
     X(EPERM) X(ENOENT) X(EIO) X(EBADF) X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(EBUSY) X(EEXIST) \
     X(ENODEV) X(EISDIR) X(EINVAL) X(ERANGE) X(EOPNOTSUPP) X(EADDRINUSE) X(ECONNABORTED) \
     X(ECONNRESET) X(ENOBUFS) X(ENOTCONN) X(ETIMEDOUT) X(ECONNREFUSED) X(EHOSTUNREACH) X(EALREADY) \
-    X(EINPROGRESS)
+    X(EINPROGRESS) X(EDEADLK)
 #define MICROPY_PY_OS_INCLUDEFILE           "modos_port.c"
 #define MICROPY_PY_OS_URANDOM               (1)
 #define MICROPY_PY_OS_UNAME                 (1)

@@ -62,20 +62,30 @@ static bool stack_ran_out(const exception_frame_t *frame) {
     return frame->sp < STACK_BOTTOM + RAISE_ROOM || frame->sp > LAYOUT_THREAD_STACK_TOP;
 }
 
+bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes) {
+    return frame->sp >= STACK_BOTTOM + bytes && frame->sp <= LAYOUT_THREAD_STACK_TOP;
+}
+
+void thread_fault_redirect_overflow(exception_frame_t *frame) {
+    // Only the stack of the function that will catch it is known to be good.
+    const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
+    frame->sp = jmp_buf_words[JMP_BUF_SP];
+    frame->elr = (uintptr_t)fault_raise_recursion;
+    frame->x[29] = 0; // the chain of frame records ends at the handler
+    frame->x[30] = 0;
+}
+
 void thread_fault_redirect(exception_frame_t *frame) {
     if (stack_ran_out(frame)) {
-        // Only the stack of the function that will catch it is known to be good.
-        const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
-        frame->sp = jmp_buf_words[JMP_BUF_SP];
-        frame->elr = (uintptr_t)fault_raise_recursion;
-    } else {
-        pending = (thread_fault_t) {
-            .esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1,
-        };
-        frame->sp = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
-        frame->elr = (uintptr_t)fault_raise;
-        frame->x[0] = (uintptr_t)&pending;
+        thread_fault_redirect_overflow(frame);
+        return;
     }
+    pending = (thread_fault_t) {
+        .esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1,
+    };
+    frame->sp = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
+    frame->elr = (uintptr_t)fault_raise;
+    frame->x[0] = (uintptr_t)&pending;
     frame->x[29] = 0; // the chain of frame records ends at the handler
     frame->x[30] = 0;
 }

@@ -5,6 +5,7 @@
 #ifndef PORTS_RPI_AARCH64_THREAD_FAULT_H
 #define PORTS_RPI_AARCH64_THREAD_FAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "aarch64/exception.h"
@@ -20,6 +21,12 @@ typedef struct _thread_fault_t {
 // to catch (nlr_top), with the collector unlocked, and with no function of the no-raise section
 // (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack.
 const char *thread_fault_refusal(const exception_frame_t *frame);
+
+// Whether the interrupted stack pointer is in the thread's stack, with so many bytes left below it.
+bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes);
+
+// Changes the frame so that the thread goes on in fault_raise_recursion().
+void thread_fault_redirect_overflow(exception_frame_t *frame);
 
 // Changes the frame so that the thread goes on in fault_raise() (or fault_raise_recursion() when it
 // was its stack that ran out) instead of repeating the instruction.

@@ -30,6 +30,7 @@ SPACE_SOURCES = [
     "pool.c",
     "space.c",
     "space_map.c",
+    "space_paged.c",
     "space_check.c",
     "region.c",
     "wx.c",

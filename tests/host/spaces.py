@@ -46,6 +46,8 @@ class Why(enum.IntEnum):
     HELD = 22
     TABLE_FULL = 23
     NOT_KEPT = 24
+    NOT_PAGED = 25
+    TOO_MUCH = 26
 
 
 class Request(ctypes.Structure):
@@ -92,6 +94,7 @@ class Region(ctypes.Structure):
         ("pa", U64),
         ("attrs", U32),
         ("flags", U32),
+        ("pager", U32),
     ]
 
 

@@ -5,12 +5,14 @@ Addresses and sizes are in bytes, ranges half-open. ValueError and TypeError: an
 never be right. OSError(errno, text): what the state forbids; the text names the value.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple, Self, final, overload
 
 from typing_extensions import Buffer
 
 Prot = Literal["r", "rw", "rx", "ru", "rwu", "rxu"]
 MemType = Literal["normal", "device"]
+Access = Literal["read", "write", "execute"]
 FrameState = Literal["free", "used", "reserved", "unmanaged"]
 
 # --- frames ---
@@ -212,6 +214,19 @@ class AddressSpace:
 
     def unmap(self, va: int, size: int, /) -> None: ...
     def protect(self, va: int, size: int, prot: Prot, /) -> None: ...
+    def reserve(
+        self,
+        va: int,
+        size: int,
+        prot: Prot = "rw",
+        pager: Callable[[int, Access], Frames | None] | None = None,
+        step: bool = False,
+    ) -> None:
+        """Keep [va, va + size) free; with a pager, have it make each page when it is needed."""
+
+    def evict(self, va: int, size: int, /) -> None:
+        """Unmap the pages there are of a range with a pager, and free their frames."""
+
     def translate(self, va: int, /) -> int:
         """The physical address behind `va`. OSError(EFAULT) when it is not mapped."""
 

@@ -8,6 +8,9 @@
 #include "drivers/irq.h"
 #include "aarch64/exception.h"
 #include "aarch64/probe.h"
+#include "aarch64/step.h"
+#include "bind_pager.h"
+#include "pager_entry.h"
 #include "thread_fault.h"
 
 _Static_assert(offsetof(exception_frame_t, sp) == EXCEPTION_FRAME_SP, "frame layout");
@@ -29,14 +32,17 @@ const char *exception_vector_name(uint64_t vector) {
 
 // A synchronous exception of the thread: a Python exception where that is safe.
 void exception_sync(exception_frame_t *frame) {
-    if (probe_recover(frame)) {
+    if (step_done(frame) || probe_recover(frame)) {
         return;
     }
     const char *why = thread_fault_refusal(frame);
     if (why != NULL) {
         crash_report(frame, why);
     }
-    thread_fault_redirect(frame);
+    if (!pager_redirect(frame)) {
+        bind_pager_stepped();
+        thread_fault_redirect(frame);
+    }
 }
 
 void exception_irq(exception_frame_t *frame) {

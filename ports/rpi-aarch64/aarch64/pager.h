@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// What a fault that a pager resolves leaves on the thread's stack (pager.S, ../pager_entry.c).
+
+#ifndef PORTS_RPI_AARCH64_AARCH64_PAGER_H
+#define PORTS_RPI_AARCH64_AARCH64_PAGER_H
+
+#define PAGER_STACK_FRAME       32
+
+#ifndef __ASSEMBLER__
+
+#include "exception.h"
+
+// AAPCS64 6.4.6.
+typedef struct _frame_record_t {
+    uint64_t next, return_address;
+} frame_record_t;
+
+typedef struct _pager_stack_t {
+    frame_record_t pc, lr;     // of the interrupted code
+    exception_frame_t frame;
+} pager_stack_t;
+
+// Entered by an exception return with SP = a pager_stack_t, X0 = its frame, X29 = its first record.
+void pager_entry(void);
+
+#endif // __ASSEMBLER__
+#endif // PORTS_RPI_AARCH64_AARCH64_PAGER_H

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Pagers: a Python function makes the page that an access needs, then the access happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import space_lib
+from rig import Machine
+from space_lib import PAGE, VA, ask, ask_all, ask_lines
+
+nothing_left = space_lib.nothing_left
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+SETUP = """
+import sys, uctypes
+from machine import mem8, mem32, mem64
+calls = []
+def zero(va, access):
+    calls.append((va, access))
+    return memory.frames.alloc()
+def view(va, size):
+    return memoryview(uctypes.bytearray_at(va, size))
+space = memory.AddressSpace()
+"""
+END = """
+memory.identity.activate()
+space.close()
+"""
+
+
+def test_the_first_touch_of_a_page_calls_the_pager(board: Machine) -> None:
+    got = ask_all(
+        board,
+        SETUP
+        + """
+space.reserve(VA, 3 * PAGE, 'rw', zero)
+print(calls)
+space.activate()
+mem64[VA + 8] = 7
+print([(mem64[VA + 8], mem64[VA], mem8[VA + PAGE + 1]), calls])
+"""
+        + END,
+    )
+    assert got == [[], [(7, 0, 0), [(VA + 8, "write"), (VA + PAGE + 1, "read")]]]
+
+
+def test_a_gibibyte_costs_what_is_touched(board: Machine) -> None:
+    before, after, given = ask_all(
+        board,
+        SETUP
+        + """
+space.reserve(VA, 1 << 30, 'rw', lambda va, access: memory.frames.alloc())
+space.activate()
+gc.collect()
+start, tables, records = free(), space.tables, owned('records')
+for i in range(1000):
+    mem8[VA + i * 1047 * 1024] = i & 255
+gc.collect()
+print((owned('paged'), start - free() - (space.tables - tables) - (owned('records') - records)))
+print((all(mem8[VA + i * 1047 * 1024] == i & 255 for i in range(1000)), memory.check()))
+"""
+        + END
+        + "gc.collect()\nprint((owned('paged'), free() - start - tables))\n",
+    )
+    assert before == (1000, 1000)
+    assert after == (True, [])
+    assert given[0] == 0
+
+
+def test_what_a_pager_raises_surfaces_at_the_faulting_line(board: Machine) -> None:
+    lines = ask_lines(
+        board,
+        SETUP
+        + """
+def refuse(va, access):
+    raise ValueError("no page for", hex(va))
+space.reserve(VA, PAGE, 'rw', refuse)
+space.activate()
+def touch():
+    return mem32[VA]
+try:
+    touch()
+except ValueError as e:
+    sys.print_exception(e, sys.stdout)
+"""
+        + END,
+    )
+    assert lines[-1] == f"ValueError: ('no page for', '{VA:#x}')"
+    assert [line.split("in ")[-1] for line in lines[1:-1]] == ["<module>", "touch", "refuse"]
+
+
+def test_a_forbidden_access_calls_the_pager_too(board: Machine) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+def pager(va, access):
+    calls.append(access)
+    if len(calls) == 1:
+        return memory.frames.alloc()
+    space.protect(va & -PAGE, PAGE, 'rw')
+space.reserve(VA, PAGE, 'rw', pager)
+space.activate()
+mem8[VA] = 1
+space.protect(VA, PAGE, 'r')
+seen = mem8[VA], list(calls)
+mem8[VA] = 2
+print((seen, mem8[VA], calls))
+"""
+        + END,
+    )
+    assert got == ((1, ["write"]), 2, ["write", "write"])
+
+
+def test_a_pager_that_does_not_help_is_a_fault(board: Machine) -> None:
+    got: Any = ask(
+        board,
+        SETUP
+        + """
+space.reserve(VA, PAGE, 'rw', lambda va, access: None)
+space.activate()
+try:
+    mem8[VA + 3] = 1
+except memory.Fault as e:
+    print((e.errno, e.address, e.access, 'did not' in str(e)))
+"""
+        + END,
+    )
+    assert got == (14, VA + 3, "write", True)
+
+
+def test_a_pager_that_needs_its_own_page_is_told(board: Machine) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+def pager(va, access):
+    calls.append(peek(va))
+    return memory.frames.alloc()
+def peek(va):
+    try:
+        return mem8[va]
+    except OSError as e:
+        return e.errno
+space.reserve(VA, PAGE, 'rw', pager)
+space.activate()
+print((mem8[VA], calls))
+"""
+        + END,
+    )
+    assert got == (0, [35])
