@@ -3,125 +3,15 @@
 
 #include <string.h>
 
-#include "heap_block.h"
+#include "heap_change.h"
 
 // Free blocks looked at for a close fit before the first bin is taken in which every block fits.
 #define FIND_STEPS (4)
 
-// ---- lists ---------------------------------------------------------------------------------------------------------
+// Keeps what is rarely needed out of the way of what is always needed.
+#define NOINLINE __attribute__((noinline))
 
-static inline uint32_t next_used_bin(const heap_t *h, uint32_t bin) {
-    uint32_t row = bin / HEAP_BINS;
-    if (row >= h->rows) {
-        return BIN_NONE;
-    }
-    uint32_t map = h->bin_map[row] & (UINT32_MAX << (bin % HEAP_BINS));
-    if (map == 0) {
-        uint32_t rows = h->row_map & (UINT32_MAX << (row + 1));
-        if (rows == 0) {
-            return BIN_NONE;
-        }
-        row = (uint32_t)__builtin_ctz(rows);
-        map = h->bin_map[row];
-    }
-    return row * HEAP_BINS + (uint32_t)__builtin_ctz(map);
-}
-
-static void list_insert(heap_t *h, uintptr_t b) {
-    uint32_t bin = bin_of(granules(b));
-    uint32_t self = link_to(h, b);
-    uint32_t old_head = bin_is_used(h, bin) ? heads(h)[bin] : 0;
-    header(b)->next = old_head;
-    header(b)->prev = 0;
-    if (old_head != 0) {
-        header(linked(h, old_head))->prev = self;
-    }
-    heads(h)[bin] = self;
-    h->bin_map[bin / HEAP_BINS] |= (uint32_t)1 << (bin % HEAP_BINS);
-    h->row_map |= (uint32_t)1 << (bin / HEAP_BINS);
-    h->free_blocks++;
-}
-
-static void list_remove(heap_t *h, uintptr_t b) {
-    uint32_t next = header(b)->next;
-    uint32_t prev = header(b)->prev;
-    h->free_blocks--;
-    if (next != 0) {
-        header(linked(h, next))->prev = prev;
-    }
-    if (prev != 0) {
-        header(linked(h, prev))->next = next;
-        return;
-    }
-    uint32_t bin = bin_of(granules(b));
-    uint32_t row = bin / HEAP_BINS;
-    heads(h)[bin] = next;
-    if (next == 0) {
-        h->bin_map[row] &= ~((uint32_t)1 << (bin % HEAP_BINS));
-        if (h->bin_map[row] == 0) {
-            h->row_map &= ~((uint32_t)1 << row);
-        }
-    }
-}
-
-// True when list_insert may touch the head of the bin for this size. 0 granules: nothing will be inserted.
-static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
-    uint32_t bin = bin_of(n_granules);
-    if (n_granules == 0 || !bin_is_used(h, bin)) {
-        return true;
-    }
-    uintptr_t head = linked(h, heads(h)[bin]);
-    return is_linkable(h, head) && header(head)->prev == 0;
-}
-
-// ---- blocks --------------------------------------------------------------------------------------------------------
-
-static inline void write_header(heap_t *h, uintptr_t b, uint32_t word) {
-    header(b)->word = word;
-    header(b)->sum = checksum(h, b, word);
-}
-
-// Tells the block after b whether b is free.
-static inline void tell_after(heap_t *h, uintptr_t b, uint32_t prev_free) {
-    uintptr_t after = block_after(b);
-    uint32_t word = (header(after)->word & ~WORD_PREV_FREE) | prev_free;
-    if (word != header(after)->word) {
-        write_header(h, after, word);
-    }
-}
-
-static void make_free(heap_t *h, uintptr_t b, uint32_t n_granules) {
-    write_header(h, b, n_granules << WORD_SIZE_SHIFT | WORD_FREE);
-    *footer(b) = n_granules;
-    list_insert(h, b);
-    tell_after(h, b, WORD_PREV_FREE);
-}
-
-static void make_used(heap_t *h, uintptr_t b, uint32_t word) {
-    write_header(h, b, word);
-    tell_after(h, b, 0);
-    h->live_blocks++;
-    h->used += usable(b);
-    if (h->used > h->peak_used) {
-        h->peak_used = h->used;
-    }
-}
-
-// A header that ends up inside another block must not pass for one again.
-static inline void retire_header(heap_t *h, uintptr_t b) {
-    header(b)->sum = checksum(h, b, header(b)->word) ^ SUM_FREED;
-}
-
-static inline void forget_used(heap_t *h, uintptr_t b) {
-    h->live_blocks--;
-    h->used -= usable(b);
-    retire_header(h, b);
-}
-
-static inline void forget_free(heap_t *h, uintptr_t b) {
-    list_remove(h, b);
-    retire_header(h, b);
-}
+// ---- merging -------------------------------------------------------------------------------------------------------
 
 // The free block before b (whose WORD_PREV_FREE is set), found by its footer; 0 when that is damaged.
 static inline uintptr_t free_block_before(const heap_t *h, uintptr_t b) {
@@ -131,6 +21,16 @@ static inline uintptr_t free_block_before(const heap_t *h, uintptr_t b) {
     }
     uintptr_t before = b - bytes(n_granules);
     return is_intact(h, before) && is_free(before) && granules(before) == n_granules ? before : 0;
+}
+
+// True when list_insert may touch the head of the bin for this size.
+static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
+    uint32_t bin = bin_of(n_granules);
+    if (!bin_is_used(h, bin)) {
+        return true;
+    }
+    uintptr_t head = linked(h, heads(h)[bin]);
+    return is_linkable(h, head) && header(head)->prev == 0;
 }
 
 // A used block with its free neighbours: what a free or a realloc may touch.
@@ -143,10 +43,14 @@ typedef struct _surroundings_t {
 } surroundings_t;
 
 // Fills *s for the intact used block b. False when something in reach of a merge is damaged.
-static bool look_around(const heap_t *h, uintptr_t b, surroundings_t *s) {
-    *s = (surroundings_t) { .own_granules = granules(b) };
+static inline bool look_around(const heap_t *h, uintptr_t b, surroundings_t *s) {
+    s->before = 0;
+    s->after = 0;
+    s->before_granules = 0;
+    s->own_granules = granules(b);
+    s->after_granules = 0;
     uintptr_t after = block_after(b);
-    if (!is_intact(h, after) || (header(after)->word & WORD_PREV_FREE) != 0) {
+    if (!is_intact(h, after) || (word_of(after) & WORD_PREV_FREE) != 0) {
         return false;
     }
     if (is_free(after)) {
@@ -156,7 +60,7 @@ static bool look_around(const heap_t *h, uintptr_t b, surroundings_t *s) {
         s->after = after;
         s->after_granules = granules(after);
     }
-    if ((header(b)->word & WORD_PREV_FREE) != 0) {
+    if ((word_of(b) & WORD_PREV_FREE) != 0) {
         s->before = free_block_before(h, b);
         if (s->before == 0 || !links_hold(h, s->before)) {
             return false;
@@ -167,19 +71,38 @@ static bool look_around(const heap_t *h, uintptr_t b, surroundings_t *s) {
 }
 
 // Makes used block b free and merges it with its free neighbours. Everything was verified.
-static void release(heap_t *h, uintptr_t b, const surroundings_t *s) {
-    forget_used(h, b);
+static inline void release(heap_t *h, uintptr_t b, const surroundings_t *s) {
+    uintptr_t after = block_after(b);
+    uncount_used(h, s->own_granules);
     if (s->after != 0) {
         forget_free(h, s->after);
+    } else {
+        tell(after, true);
     }
     if (s->before != 0) {
         list_remove(h, s->before);
+        retire_header(b);
         b = s->before;
     }
     make_free(h, b, s->before_granules + s->own_granules + s->after_granules);
 }
 
 // ---- finding and carving -------------------------------------------------------------------------------------------
+
+// The first bin from `bin` on, of a row that the heap has, that holds a block.
+static inline uint32_t next_used_bin(const heap_t *h, uint32_t bin) {
+    uint32_t row = bin / HEAP_BINS;
+    uint32_t map = h->bin_map[row] & (UINT32_MAX << (bin % HEAP_BINS));
+    if (map == 0) {
+        uint32_t rows = h->row_map & (UINT32_MAX << (row + 1));
+        if (rows == 0) {
+            return BIN_NONE;
+        }
+        row = (uint32_t)__builtin_ctz(rows);
+        map = h->bin_map[row];
+    }
+    return row * HEAP_BINS + (uint32_t)__builtin_ctz(map);
+}
 
 // What is wanted: a size, an alignment, and how both look in a header's word.
 typedef struct _request_t {
@@ -190,6 +113,9 @@ typedef struct _request_t {
 
 // Granules to skip in a block at b for the alignment: none, or enough for a free block.
 static inline uint32_t gap_for(uintptr_t b, size_t align) {
+    if (align == HEAP_ALIGN) {
+        return 0;
+    }
     uint32_t gap = (uint32_t)((mem_align_up(b, align) - b) >> GRANULE_SHIFT);
     return gap == 1 ? gap + (uint32_t)(align >> GRANULE_SHIFT) : gap;
 }
@@ -204,11 +130,7 @@ static inline uint32_t sure_bin(const request_t *r) {
     if (r->align > HEAP_ALIGN) {
         n += (uint32_t)(r->align >> GRANULE_SHIFT) + 1;
     }
-    if (n < HEAP_BINS) {
-        return bin_of(n);
-    }
-    uint32_t log2 = 31 - (uint32_t)__builtin_clz(n);
-    return bin_of(n + ((uint32_t)1 << (log2 - 5)) - 1);
+    return bin_of(n + ((uint32_t)1 << bin_width(n)) - 1);
 }
 
 // Looks for the request in one list, at most *steps blocks of it. A link that leads nowhere ends the search: *damaged
@@ -229,47 +151,118 @@ static uintptr_t search_bin(const heap_t *h, uint32_t bin, const request_t *r, u
     return 0;
 }
 
-// A free block for the request, or 0. Looks at a few blocks for a close fit; after that, the first bin above in which
-// every block is large enough decides, so the time is bounded.
-static uintptr_t find(const heap_t *h, const request_t *r, bool *damaged) {
+// A free block for the request from `bin` on, or 0. Looks at a few blocks for a close fit; after that, the first bin
+// above in which every block is large enough decides, so the time is bounded.
+static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, const request_t *r, bool *damaged) {
     unsigned steps = FIND_STEPS;
-    uint32_t bin = next_used_bin(h, bin_of(r->n_granules));
     while (bin != BIN_NONE && steps != 0) {
         uintptr_t b = search_bin(h, bin, r, &steps, damaged);
         if (b != 0 || *damaged) {
             return b;
         }
-        bin = next_used_bin(h, steps != 0 ? bin + 1 : sure_bin(r));
+        bin = steps != 0 ? bin + 1 : sure_bin(r);
+        bin = bin / HEAP_BINS < h->rows ? next_used_bin(h, bin) : BIN_NONE;
     }
     steps = 1;
     return bin != BIN_NONE ? search_bin(h, bin, r, &steps, damaged) : 0;
 }
 
+// Most often the first block looked at serves.
+static inline uintptr_t find(const heap_t *h, const request_t *r, bool *damaged) {
+    uint32_t bin = next_used_bin(h, bin_of(r->n_granules));
+    if (bin == BIN_NONE) {
+        return 0;
+    }
+    uintptr_t b = linked(h, heads(h)[bin]);
+    return is_linkable(h, b) && fits(b, r) ? b : search(h, bin, r, damaged);
+}
+
 // Turns `total` granules at b, which are in no list, into: `gap` free, the request used, the rest free.
 // word_flags is WORD_PREV_FREE when the block before b is free (then gap is 0). Returns the used block.
-static uintptr_t carve(heap_t *h, uintptr_t b, uint32_t total, uint32_t gap, const request_t *r, uint32_t word_flags) {
+static inline uintptr_t carve(
+    heap_t *h, uintptr_t b, uint32_t total, uint32_t gap, const request_t *r, uint32_t word_flags) {
     uint32_t rest = total - gap - r->n_granules;
-    uint32_t own = r->n_granules + (rest < GRANULES_MIN ? rest : 0);
+    uint32_t own = r->n_granules;
     uintptr_t used = b + bytes(gap);
+    uintptr_t after = b + bytes(total);
     if (rest >= GRANULES_MIN) {
         make_free(h, used + bytes(own), rest);
+        tell(after, true);
+    } else {
+        own += rest;
+        tell(after, false);
     }
-    make_used(h, used, own << WORD_SIZE_SHIFT | r->align_bits | word_flags);
     if (gap != 0) {
         make_free(h, b, gap);
+        word_flags = WORD_PREV_FREE;
     }
+    write_header(h, used, own << WORD_SIZE_SHIFT | r->align_bits | word_flags);
+    count_used(h, own);
     return used;
 }
 
 // True when carve() may insert what it leaves over.
 static inline bool may_carve(const heap_t *h, uint32_t total, uint32_t gap, const request_t *r) {
     uint32_t rest = total - gap - r->n_granules;
-    return may_insert(h, gap) && may_insert(h, rest < GRANULES_MIN ? 0 : rest);
+    return (gap == 0 || may_insert(h, gap)) && (rest < GRANULES_MIN || may_insert(h, rest));
+}
+
+// ---- small blocks --------------------------------------------------------------------------------------------------
+
+// Most blocks are small and need neither a search nor a merge: the bin of their size holds nothing else. These two do
+// that much and no more. Whatever else there is to do, or to doubt, they leave untouched to the way for all blocks.
+
+// Usable bytes of the largest block whose bin holds one size only.
+#define SMALL_MAX (((size_t)(HEAP_BINS - 1) << GRANULE_SHIFT) - HEAP_HEADER_SIZE)
+
+// Granules of a block for `size` usable bytes, which may not be 0 or overflow.
+static inline uint32_t granules_for(size_t size) {
+    uint32_t n_granules = (uint32_t)((size + HEAP_HEADER_SIZE + HEAP_ALIGN - 1) >> GRANULE_SHIFT);
+    return n_granules < GRANULES_MIN ? GRANULES_MIN : n_granules;
+}
+
+// Takes the first block of just this size. 0 when there is none.
+static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
+    if ((h->bin_map[0] >> n_granules & 1) == 0) {
+        return 0;
+    }
+    uint32_t self = heads(h)[n_granules];
+    uintptr_t b = linked(h, self);
+    uintptr_t after = b + bytes(n_granules);
+    if (!is_intact(h, b) || word_of(b) != (n_granules << WORD_SIZE_SHIFT | WORD_FREE) || header(b)->prev != 0
+        || !is_intact(h, after) || (word_of(after) & WORD_PREV_FREE) == 0) {
+        return 0;
+    }
+    uintptr_t next = linked(h, header(b)->next);
+    if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
+        return 0;
+    }
+    list_unlink(h, b, n_granules, &heads(h)[n_granules]);
+    header(b)->head -= HEAD_FLAG(WORD_FREE);
+    header(after)->head -= HEAD_FLAG(WORD_PREV_FREE);
+    count_used(h, n_granules);
+    return b;
+}
+
+// Frees live block b where it is. False when it must be merged.
+static inline bool free_small(heap_t *h, uintptr_t b) {
+    uint32_t n_granules = granules(b);
+    uintptr_t after = b + bytes(n_granules);
+    if (n_granules >= HEAP_BINS || word_of(b) != n_granules << WORD_SIZE_SHIFT || !is_intact(h, after)
+        || (word_of(after) & (WORD_FREE | WORD_PREV_FREE)) != 0 || !may_insert(h, n_granules)) {
+        return false;
+    }
+    header(b)->head += HEAD_FLAG(WORD_FREE);
+    header(after)->head += HEAD_FLAG(WORD_PREV_FREE);
+    write_footer(b, n_granules);
+    list_insert(h, b, n_granules);
+    uncount_used(h, n_granules);
+    return true;
 }
 
 // ---- errors and arguments ------------------------------------------------------------------------------------------
 
-static int refuse(heap_error_t *error, heap_error_kind_t kind, uint64_t address, uint64_t value) {
+static NOINLINE int refuse(heap_error_t *error, heap_error_kind_t kind, uint64_t address, uint64_t value) {
     static const int8_t results[] = {
         [HEAP_OK] = MEM_OK, [HEAP_FULL] = MEM_ENOMEM, [HEAP_TOO_LARGE] = MEM_ENOMEM, [HEAP_ZERO_SIZE] = MEM_EINVAL,
         [HEAP_BAD_ALIGNMENT] = MEM_EINVAL, [HEAP_OUTSIDE] = MEM_ERANGE, [HEAP_NOT_A_BLOCK] = MEM_EINVAL,
@@ -281,9 +274,20 @@ static int refuse(heap_error_t *error, heap_error_kind_t kind, uint64_t address,
     return results[kind];
 }
 
+static inline void succeed(heap_error_t *error) {
+    if (error != NULL) {
+        *error = (heap_error_t) { .kind = HEAP_OK };
+    }
+}
+
 // False, with the reason in *error, when no heap of this size could serve the request.
-static bool make_request(const heap_t *h, size_t size, size_t align, request_t *r, heap_error_t *error) {
-    align = align < HEAP_ALIGN && (align & (align - 1)) == 0 ? HEAP_ALIGN : align;
+static inline bool make_request(const heap_t *h, size_t size, size_t align, request_t *r, heap_error_t *error) {
+    r->align = HEAP_ALIGN;
+    r->align_bits = 0;
+    if (align > HEAP_ALIGN) {
+        r->align = align;
+        r->align_bits = (uint32_t)(__builtin_ctzl(align) - GRANULE_SHIFT) << WORD_ALIGN_SHIFT;
+    }
     if ((align & (align - 1)) != 0 || align > HEAP_ALIGN_MAX) {
         refuse(error, HEAP_BAD_ALIGNMENT, 0, align);
         return false;
@@ -292,15 +296,12 @@ static bool make_request(const heap_t *h, size_t size, size_t align, request_t *
         refuse(error, size == 0 ? HEAP_ZERO_SIZE : HEAP_TOO_LARGE, 0, size);
         return false;
     }
-    uint32_t n = (uint32_t)((size + HEAP_HEADER_SIZE + HEAP_ALIGN - 1) >> GRANULE_SHIFT);
-    r->n_granules = n < GRANULES_MIN ? GRANULES_MIN : n;
-    r->align = align;
-    r->align_bits = (uint32_t)(__builtin_ctzl(align) - GRANULE_SHIFT) << WORD_ALIGN_SHIFT;
+    r->n_granules = granules_for(size);
     return true;
 }
 
 // Names the first damaged block of the heap.
-static int refuse_damaged(const heap_t *h, heap_error_t *error, uint64_t value) {
+static NOINLINE int refuse_damaged(const heap_t *h, heap_error_t *error, uint64_t value) {
     heap_damage_t damage;
     heap_check(h, &damage);
     return refuse(error, HEAP_DAMAGED, damage.address, value);
@@ -311,7 +312,7 @@ static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
     if (p < h->first || p >= h->end || (p & (HEAP_ALIGN - 1)) != 0) {
         return HEAP_NOT_A_BLOCK;
     }
-    if (header(p)->sum == (checksum(h, p, header(p)->word) ^ SUM_FREED)) {
+    if ((mix(h, p, header(p)->head << 32) ^ header(p)->head ^ SUM_FREED) >> 32 == 0) {
         return HEAP_DOUBLE_FREE;
     }
     uintptr_t b = h->first;
@@ -321,24 +322,15 @@ static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
     return b > p ? HEAP_NOT_A_BLOCK : HEAP_DAMAGED;
 }
 
-// The used block that p is the payload of, or 0 with the reason in *error.
-static uintptr_t used_block(const heap_t *h, const void *p, heap_error_t *error) {
-    uintptr_t b = (uintptr_t)p;
+// Says why b is no used block.
+static NOINLINE int refuse_block(const heap_t *h, uintptr_t b, heap_error_t *error) {
     heap_error_kind_t kind = HEAP_OUTSIDE;
-    if (mem_is_aligned(b, HEAP_ALIGN) && is_intact(h, b) && b != h->end) {
-        if (!is_free(b)) {
-            return b;
-        }
+    if (mem_is_aligned(b, HEAP_ALIGN) && b != h->end && is_intact(h, b)) {
         kind = HEAP_DOUBLE_FREE;
-    } else if (heap_contains(h, p)) {
+    } else if (heap_contains(h, (const void *)b)) {
         kind = diagnose(h, b);
     }
-    if (kind == HEAP_DAMAGED) {
-        refuse_damaged(h, error, 0);
-    } else {
-        refuse(error, kind, b, 0);
-    }
-    return 0;
+    return kind == HEAP_DAMAGED ? refuse_damaged(h, error, 0) : refuse(error, kind, b, 0);
 }
 
 // ---- interface -----------------------------------------------------------------------------------------------------
@@ -361,56 +353,77 @@ int heap_init(heap_t *h, void *base, size_t size, uint32_t secret) {
     memset(base, 0, heads_size);
     write_header(h, h->end, 0);
     make_free(h, h->first, (uint32_t)((h->end - h->first) >> GRANULE_SHIFT));
+    tell(h->end, true);
     return MEM_OK;
 }
 
-// Takes the request from the heap, or returns 0 with the reason in *error. `value` is the size asked for.
-static uintptr_t take(heap_t *h, const request_t *r, heap_error_t *error, uint64_t value) {
-    bool damaged = false;
-    uintptr_t b = find(h, r, &damaged);
+// Takes the request from the heap. 0 when it has no room, or with *damaged.
+static inline uintptr_t take(heap_t *h, const request_t *r, bool *damaged) {
+    uintptr_t b = find(h, r, damaged);
     if (b == 0) {
-        if (damaged) {
-            refuse_damaged(h, error, value);
-        } else {
-            refuse(error, HEAP_FULL, 0, value);
-        }
         return 0;
     }
     uint32_t total = granules(b);
     uint32_t gap = gap_for(b, r->align);
-    if (!is_intact(h, b) || !links_hold(h, b) || !is_intact(h, block_after(b)) || !may_carve(h, total, gap, r)) {
-        refuse_damaged(h, error, value);
+    uint32_t bin = bin_of(total);
+    uint32_t *from;
+    *damaged = !is_intact(h, b) || !links_lead_back(h, b, bin, &from) || !is_intact(h, block_after(b))
+        || !may_carve(h, total, gap, r);
+    if (*damaged) {
         return 0;
     }
-    list_remove(h, b);
+    list_unlink(h, b, bin, from);
     return carve(h, b, total, gap, r, 0);
 }
 
-void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error) {
+static NOINLINE void *alloc_any(heap_t *h, size_t size, size_t align, heap_error_t *error) {
     request_t r;
     if (!make_request(h, size, align, &r, error)) {
         return NULL;
     }
-    uintptr_t b = take(h, &r, error, size);
+    bool damaged = false;
+    uintptr_t b = take(h, &r, &damaged);
     if (b != 0) {
-        refuse(error, HEAP_OK, 0, 0);
+        succeed(error);
+    } else if (damaged) {
+        refuse_damaged(h, error, size);
+    } else {
+        refuse(error, HEAP_FULL, 0, size);
     }
     return (void *)b;
 }
 
-int heap_free(heap_t *h, void *p, heap_error_t *error) {
-    heap_error_t unwanted = { .kind = HEAP_OK };
-    error = error != NULL ? error : &unwanted;
-    uintptr_t b = used_block(h, p, error);
-    if (b == 0) {
-        return error->result;
+void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error) {
+    if (size - 1 < SMALL_MAX && (align == 0 || align == HEAP_ALIGN)) {
+        uintptr_t b = take_small(h, granules_for(size));
+        if (b != 0) {
+            succeed(error);
+            return (void *)b;
+        }
     }
+    return alloc_any(h, size, align, error);
+}
+
+static NOINLINE int free_any(heap_t *h, uintptr_t b, heap_error_t *error) {
     surroundings_t s;
     if (!look_around(h, b, &s) || !may_insert(h, s.before_granules + s.own_granules + s.after_granules)) {
         return refuse_damaged(h, error, 0);
     }
     release(h, b, &s);
-    return refuse(error, HEAP_OK, 0, 0);
+    succeed(error);
+    return MEM_OK;
+}
+
+int heap_free(heap_t *h, void *p, heap_error_t *error) {
+    uintptr_t b = (uintptr_t)p;
+    if (!is_live(h, b)) {
+        return refuse_block(h, b, error);
+    }
+    if (!free_small(h, b)) {
+        return free_any(h, b, error);
+    }
+    succeed(error);
+    return MEM_OK;
 }
 
 // Resizes used block b where it is, or by moving its start into the free block before it. 0 when neither will do, or
@@ -435,12 +448,13 @@ static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, con
         return 0;
     }
     size_t content = usable(b);
-    uint32_t word_flags = start == b ? header(b)->word & WORD_PREV_FREE : 0;
-    forget_used(h, b);
+    uint32_t word_flags = start == b ? word_of(b) & WORD_PREV_FREE : 0;
+    uncount_used(h, s->own_granules);
     if (s->after != 0) {
         forget_free(h, s->after);
     }
     if (start != b) {
+        retire_header(b);
         forget_free(h, start);
         memmove((void *)(start + bytes(gap)), (const void *)b, content);
     }
@@ -448,12 +462,13 @@ static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, con
 }
 
 void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
-    uintptr_t b = used_block(h, p, error);
-    if (b == 0) {
+    uintptr_t b = (uintptr_t)p;
+    if (!is_live(h, b)) {
+        refuse_block(h, b, error);
         return NULL;
     }
     request_t r;
-    uint32_t align_code = header(b)->word >> WORD_ALIGN_SHIFT & WORD_ALIGN_MASK;
+    uint32_t align_code = word_of(b) >> WORD_ALIGN_SHIFT & WORD_ALIGN_MASK;
     if (!make_request(h, size, HEAP_ALIGN << align_code, &r, error)) {
         return NULL;
     }
@@ -465,7 +480,7 @@ void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
         return NULL;
     }
     if (resized == 0) {
-        resized = take(h, &r, error, size);
+        resized = (uintptr_t)alloc_any(h, size, r.align, error);
         if (resized == 0) {
             return NULL;
         }
@@ -476,16 +491,6 @@ void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
             return NULL;
         }
     }
-    refuse(error, HEAP_OK, 0, 0);
+    succeed(error);
     return (void *)resized;
-}
-
-size_t heap_usable_size(const heap_t *h, const void *p) {
-    uintptr_t b = (uintptr_t)p;
-    bool live = mem_is_aligned(b, HEAP_ALIGN) && is_intact(h, b) && b != h->end && !is_free(b);
-    return live && bytes(granules(b)) <= h->end - b ? usable(b) : 0;
-}
-
-bool heap_contains(const heap_t *h, const void *p) {
-    return (uintptr_t)p - h->base < h->size;
 }

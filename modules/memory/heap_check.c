@@ -41,7 +41,7 @@ static bool check_blocks(scan_t *s) {
             report(s, HEAP_DAMAGE_HEADER, b, previous);
             return false;
         }
-        if (((header(b)->word & WORD_PREV_FREE) != 0) != previous_free || (previous_free && is_free(b))) {
+        if (((word_of(b) & WORD_PREV_FREE) != 0) != previous_free || (previous_free && is_free(b))) {
             report(s, HEAP_DAMAGE_FLAGS, b, previous);
         }
         if (b == h->end) {
@@ -137,6 +137,15 @@ static void report_unlisted(scan_t *s) {
         }
     }
     report_step(s, 0);
+}
+
+size_t heap_usable_size(const heap_t *h, const void *p) {
+    uintptr_t b = (uintptr_t)p;
+    return is_live(h, b) && bytes(granules(b)) <= h->end - b ? usable(b) : 0;
+}
+
+bool heap_contains(const heap_t *h, const void *p) {
+    return (uintptr_t)p - h->base < h->size;
 }
 
 unsigned heap_check(const heap_t *h, heap_damage_t *first) {

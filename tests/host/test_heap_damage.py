@@ -151,6 +151,18 @@ def test_a_damaged_list_is_found_before_a_rest_is_put_into_it():
         assert refusal(Kind.DAMAGED, function, *args).address == free
 
 
+@pytest.mark.parametrize("size", [40, 700])
+@pytest.mark.parametrize("elsewhere", ["used", "free"])
+def test_a_link_that_leads_elsewhere_is_found_before_its_block_is_taken(size, elsewhere):
+    heap = Heap(16384)
+    first, _a, second, _b, third, used = (heap.alloc(size) for _ in range(6))
+    for block in (third, second, first):
+        heap.free(block)
+    lead = {"used": used, "free": third}[elsewhere]
+    heap.write(first, struct.pack("<I", (lead - heap.base) // 16))
+    assert refusal(Kind.DAMAGED, heap.alloc, size).address == first
+
+
 def test_a_footer_that_leads_to_another_free_block_is_found():
     heap = Heap(8192)
     far, _a, near, block, _b = (heap.alloc(40) for _ in range(5))
@@ -260,7 +272,7 @@ def test_a_head_that_was_cleared_is_found():
 
 def forge(heap: Heap, block: int, word: int) -> None:
     """Writes a header with the right checksum: what only a fault of the heap itself could do."""
-    mixed = (word << 32) ^ block ^ SECRET
+    mixed = (word << 32) + block + SECRET
     checksum = (mixed * 0x9E3779B97F4A7C15 & (1 << 64) - 1) >> 32
     heap.write(block - HEADER, struct.pack("<II", word, checksum))
 
