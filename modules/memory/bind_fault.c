@@ -37,8 +37,12 @@ static const char *protected_name(const space_t *space, uint64_t va) {
 }
 
 // What lies at the address, as the tables of its half say it; "" when there is nothing to say.
-static void print_place(const mp_print_t *print, const fault_info_t *info) {
+static void print_place(const mp_print_t *print, const thread_fault_t *fault, const fault_info_t *info) {
     memory_system_t *m = &memory_system;
+    if (fault->el == 0) { // the program's space may be gone by now
+        mp_print_str(print, desc_va_is_upper(info->far) ? " (the kernel's half)" : "");
+        return;
+    }
     if (!desc_va_is_upper(info->far) && !desc_va_is_lower(info->far)) {
         mp_print_str(print, " (in neither half of the address space)");
         return;
@@ -66,7 +70,7 @@ static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     fault_sentence(&info, sentence, sizeof(sentence));
     mp_print_str(print, sentence);
     if (info.far_valid && (info.kind == FAULT_TRANSLATION || info.kind == FAULT_PERMISSION)) {
-        print_place(print, &info);
+        print_place(print, &self->fault, &info);
     }
     if (self->fault.pc != 0) {
         mp_printf(print, ", pc 0x%016lx", self->fault.pc);

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 // _memory.Registers: the complete register state of a program at EL0 as attributes: x0 to x30, sp, pc, flags, tpidr,
 // q0 to q31 (128 bits) or d0 to d31 (their lower half as a float), fpcr, fpsr; and call, the latest system call.
+// read() and write() copy the memory of the program that is running with them.
 
 #include <string.h>
 
 #include "py/objint.h"
-#include "py/smallint.h"
+#include "py/runtime.h"
 
 #include "bind_common.h"
+#include "bind_space.h"
 #include "bind_user.h"
+#include "user_copy.h"
 
 #define ISS_IMMEDIATE_MASK (0xffff)
 #define QUAD_BYTES (16)
+#define READ_MAX (1 << 20)     // bytes that a program may make a handler read at once
 
 bind_registers_obj_t *bind_registers_get(mp_obj_t obj) {
     if (!mp_obj_is_type(obj, &bind_registers_type)) {
@@ -147,14 +151,61 @@ static void attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
     bind_registers_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (dest[0] == MP_OBJ_NULL) {
         dest[0] = load(self, name);
+        dest[1] = dest[0] == MP_OBJ_NULL ? MP_OBJ_SENTINEL : MP_OBJ_NULL; // go on in the type's table
     } else if (dest[1] != MP_OBJ_NULL && store(self, name, dest[1])) {
         dest[0] = MP_OBJ_NULL; // stored
     }
 }
 
+// --- the program's memory ---
+
+static space_t *get_space(const bind_registers_obj_t *self) {
+    if (self->space == MP_OBJ_NULL) {
+        bind_raise_value(MP_ERROR_TEXT("no program runs with these registers, pc 0x%016lx"), self->state.frame.elr);
+    }
+    return bind_space_get(self->space);
+}
+
+static void check_copy(int result, mem_va_t where, const char *access) {
+    if (result != MEM_OK) {
+        bind_raise_os(result, MP_ERROR_TEXT("0x%016lx is not %s at EL0"), where, access);
+    }
+}
+
+static mp_obj_t read(mp_obj_t self_in, mp_obj_t address, mp_obj_t size_in) {
+    space_t *space = get_space(MP_OBJ_TO_PTR(self_in));
+    mem_va_t va = bind_get_u64(address, "address"), where = va;
+    uint64_t size = bind_get_u64(size_in, "size");
+    vstr_t vstr;
+    if (size > READ_MAX) {
+        bind_raise_value(MP_ERROR_TEXT("size %lu is more than %u"), size, READ_MAX);
+    }
+    vstr_init_len(&vstr, size);
+    check_copy(user_copy_from(space, vstr.buf, va, size, &where), where, "readable");
+    return mp_obj_new_bytes_from_vstr(&vstr);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(read_obj, read);
+
+static mp_obj_t write(mp_obj_t self_in, mp_obj_t address, mp_obj_t data) {
+    space_t *space = get_space(MP_OBJ_TO_PTR(self_in));
+    mem_va_t va = bind_get_u64(address, "address"), where = va;
+    mp_buffer_info_t info;
+    mp_get_buffer_raise(data, &info, MP_BUFFER_READ);
+    check_copy(user_copy_to(space, va, info.buf, info.len, &where), where, "writable");
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(write_obj, write);
+
+static const mp_rom_map_elem_t locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&write_obj) },
+};
+static MP_DEFINE_CONST_DICT(locals, locals_table);
+
 MP_DEFINE_CONST_OBJ_TYPE(
     bind_registers_type, MP_QSTR_Registers, MP_TYPE_FLAG_NONE,
     make_new, make_new,
     print, print,
-    attr, attr
+    attr, attr,
+    locals_dict, &locals
     );

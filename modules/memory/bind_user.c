@@ -10,7 +10,6 @@
 #include "py/runtime.h"
 
 #include "aarch64/cpu.h"
-#include "arch_mmu.h"
 #include "bind_common.h"
 #include "bind_fault.h"
 #include "bind_pager.h"
@@ -41,17 +40,6 @@ typedef struct _run_t {
 } run_t;
 
 // --- before ---
-
-// What the kernel wrote as data is fetched as instructions now. Through the linear map: every page is there.
-static void sync_user_code(const space_t *space) {
-    for (const region_t *r = space_region_from(space, 0); r != NULL; r = r->next) {
-        const mem_attrs_t code = MEM_PROT_X | MEM_PROT_U;
-        if (!(r->flags & (REGION_RESERVED | REGION_PAGED)) && (r->attrs & code) == code) {
-            mem_va_t at = (uintptr_t)mem_source_va(space->paging.source, r->pa);
-            arch_sync_code(at, r->last - r->start + 1);
-        }
-    }
-}
 
 static void check_interrupts(void) {
     uint64_t daif = cpu_irq_save();
@@ -173,11 +161,10 @@ static mp_obj_t user_run(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     run_t run;
     get_run(args, &run);
-    space_t *space = bind_space_get(run.space);
+    bind_space_get(run.space);
     mp_cstack_check();
     check_interrupts();
     set_registers(&run.registers->state.frame, args[2], args[3], args[4]);
-    sync_user_code(space);
     bind_space_enter(run.space);
     run.registers->space = run.space;
     nlr_buf_t nlr;

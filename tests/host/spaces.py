@@ -173,8 +173,13 @@ class Spaces:
     With other banks there is no kernel text in them.
     """
 
-    def __init__(self, frames: int = 200, ram: Sequence[tuple[int, int]] = (RAM,)) -> None:
-        sources = [*fake.SPACE_SOURCES, "space_shim.c"]
+    def __init__(
+        self,
+        frames: int = 200,
+        ram: Sequence[tuple[int, int]] = (RAM,),
+        extra_sources: Sequence[str] = (),
+    ) -> None:
+        sources = [*fake.SPACE_SOURCES, "space_shim.c", *extra_sources]
         self.library = mech.build("space", sources, ["MEM_ARCH_RECORD"])
         fake.declare(self.library, SIGNATURES)
         self.frames = fake.Frames(self.library, frames, 0x6000_0000)

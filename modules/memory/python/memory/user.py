@@ -10,7 +10,7 @@ from _memory import user_exit as EXIT
 
 CODE = 0x40_0000  # where a program's code begins
 STACK = 0x4000_0000  # and where its stack ends
-STACK_SIZE = 65536
+STACK_PAGES = 16
 
 last = None  # the registers of the program that ended last, however it did
 
@@ -27,13 +27,15 @@ def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, regi
     last = registers
     if space is not None:
         return user_run(space, registers, code, sp, args, handler, limit_ms)
-    pages = (len(code) + 4095) // 4096
-    with frames_alloc(pages) as text, frames_alloc(STACK_SIZE // 4096) as stack:
+    if isinstance(code, (int, str)):
+        raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
+    code = bytes(code)
+    with frames_alloc((len(code) + 4095) // 4096) as text, frames_alloc(STACK_PAGES) as stack:
+        memoryview(text)[: len(code)] = code
         space = AddressSpace()
         try:
-            memoryview(text)[: len(code)] = code
             space.map(CODE, text, prot="rxu")
-            space.map(STACK - STACK_SIZE, stack, prot="rwu")
+            space.map(STACK - 4096 * STACK_PAGES, stack, prot="rwu")
             top = STACK if sp is None else sp
             return user_run(space, registers, CODE, top, args, handler, limit_ms)
         finally:
