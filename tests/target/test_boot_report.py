@@ -187,3 +187,22 @@ def test_the_port_names_itself(board: Machine) -> None:
         assert (build, machine) == ("RPI", "Raspberry Pi 3/4 with BCM2837/BCM2711")
     else:
         assert build == "QEMU_VIRT"
+
+
+def test_the_registers_are_decoded_field_by_field(board: Machine) -> None:
+    raw, values, fields, text = board.eval(
+        "[_memory.regs(), {n: r[n] for n in r}, {n: r.fields(n) for n in r}, repr(r)]",
+        "import _memory, memory\nr = memory.regs()",
+    )
+    assert {**values, "sp": 0, "daif": 0} == {**raw, "sp": 0, "daif": 0}
+    sctlr = fields["sctlr"]
+    assert (sctlr["M"], sctlr["C"], sctlr["I"], sctlr["A"], sctlr["WXN"]) == (1, 1, 1, 0, 0)
+    tcr = fields["tcr"]
+    assert (tcr["T0SZ"], tcr["T1SZ"], tcr["TG0"], tcr["TG1"], tcr["A1"]) == (16, 16, 0, 2, 0)
+    assert fields["mair"]["Attr0"] == 0xFF and fields["mair"]["Attr1"] == 0x04
+    assert fields["ttbr0"]["BADDR"] | fields["ttbr0"]["ASID"] << 48 == values["ttbr0"]
+    assert fields["midr"]["PartNum"] == {"RPI3": 0xD03}.get(board.name, 0xD08)
+    assert fields["vbar"] == {}
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines] == list(values)
+    assert f"midr   {values['midr']:016x}  Implementer=0x41 " in text

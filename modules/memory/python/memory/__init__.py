@@ -21,7 +21,6 @@ from _memory import (
     gc_limit,
     poke,
     probe,
-    regs,
     sync_code,
 )
 
@@ -48,6 +47,10 @@ def __getattr__(name):
         from memory._ramdisk import ramdisk
 
         return ramdisk
+    if name == "regs":
+        from memory._regs import Registers
+
+        return Registers
     if name == "user":
         import memory.user
 

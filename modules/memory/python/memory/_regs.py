@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""System registers, decoded by the Arm ARM's names (D19.2, "General system control registers")."""
+
+import _memory
+
+# Per register (name, highest bit, lowest bit), or (name, bit) for a flag.
+FIELDS = {
+    "sctlr": (
+        ("M", 0), ("A", 1), ("C", 2), ("SA", 3), ("SA0", 4), ("I", 12), ("DZE", 14), ("UCT", 15),
+        ("nTWI", 16), ("nTWE", 18), ("WXN", 19), ("E0E", 24), ("EE", 25), ("UCI", 26),
+    ),
+    "tcr": (
+        ("T0SZ", 5, 0), ("EPD0", 7), ("IRGN0", 9, 8), ("ORGN0", 11, 10), ("SH0", 13, 12),
+        ("TG0", 15, 14), ("T1SZ", 21, 16), ("A1", 22), ("EPD1", 23), ("IRGN1", 25, 24),
+        ("ORGN1", 27, 26), ("SH1", 29, 28), ("TG1", 31, 30), ("IPS", 34, 32), ("AS", 36),
+        ("TBI0", 37), ("TBI1", 38),
+    ),
+    "mair": tuple(("Attr%d" % i, 8 * i + 7, 8 * i) for i in range(8)),
+    "ttbr0": (("ASID", 63, 48), ("BADDR", 47, 1)),
+    "ttbr1": (("ASID", 63, 48), ("BADDR", 47, 1)),
+    "midr": (
+        ("Implementer", 31, 24), ("Variant", 23, 20), ("Architecture", 19, 16),
+        ("PartNum", 15, 4), ("Revision", 3, 0),
+    ),
+    "mpidr": (("U", 30), ("MT", 24), ("Aff2", 23, 16), ("Aff1", 15, 8), ("Aff0", 7, 0)),
+    "daif": (("D", 9), ("A", 8), ("I", 7), ("F", 6)),
+}  # fmt: skip
+ADDRESSES = ("BADDR",)  # stand for the bits where they are, not for a number of their own
+ORDER = (
+    "el", "sctlr", "tcr", "mair", "ttbr0", "ttbr1", "vbar", "sp", "spsel", "daif", "midr", "mpidr",
+    "cntfrq",
+)  # fmt: skip
+
+
+def field(value, name, high, low):
+    """Bits high to low of a register's value."""
+    bits = value & (1 << high + 1) - (1 << low)
+    return bits if name in ADDRESSES else bits >> low
+
+
+def line(name, value):
+    """What the register says: flags that are set, and every field that is a number."""
+    words = []
+    for item in FIELDS.get(name, ()):
+        if len(item) == 3:
+            words.append("%s=%#x" % (item[0], field(value, *item)))
+        elif value >> item[1] & 1:
+            words.append(item[0])
+    return " ".join(["%-6s %016x " % (name, value)] + words).rstrip()
+
+
+class Registers:
+    """System registers as they were when they were read: r['tcr'] and r.fields('tcr')."""
+
+    def __init__(self):
+        self._values = _memory.regs()
+
+    def __getitem__(self, name):
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(ORDER)
+
+    def fields(self, name):
+        """The fields of one register, by name."""
+        value = self._values[name]
+        return {item[0]: field(value, item[0], item[1], item[-1]) for item in FIELDS.get(name, ())}
+
+    def __repr__(self):
+        return "\n".join([line(name, self._values[name]) for name in ORDER])
