@@ -9,6 +9,7 @@
 #include "py/runtime.h"
 
 #include "bind_common.h"
+#include "bind_pager.h"
 #include "bind_space.h"
 #include "bind_user.h"
 #include "user_copy.h"
@@ -166,6 +167,17 @@ static space_t *get_space(const bind_registers_obj_t *self) {
     return bind_space_get(self->space);
 }
 
+// Has pagers bring what is missing of [va, va + size), as the program's own accesses would.
+static void touch(const space_t *space, mem_va_t va, uint64_t size, bool write) {
+    mem_va_t end = va + size;
+    while (space == memory_system.spaces.active && va < end && desc_va_is_lower(va)) {
+        if (bind_pager_wants(va)) {
+            (void)bind_pager_touch((void *)(uintptr_t)va, 1, write);
+        }
+        va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+    }
+}
+
 static void check_copy(int result, mem_va_t where, const char *access) {
     if (result != MEM_OK) {
         bind_raise_os(result, MP_ERROR_TEXT("0x%016lx is not %s at EL0"), where, access);
@@ -181,6 +193,7 @@ static mp_obj_t read(mp_obj_t self_in, mp_obj_t address, mp_obj_t size_in) {
         bind_raise_value(MP_ERROR_TEXT("size %lu is more than %u"), size, READ_MAX);
     }
     vstr_init_len(&vstr, size);
+    touch(space, va, size, false);
     check_copy(user_copy_from(space, vstr.buf, va, size, &where), where, "readable");
     return mp_obj_new_bytes_from_vstr(&vstr);
 }
@@ -191,6 +204,7 @@ static mp_obj_t write(mp_obj_t self_in, mp_obj_t address, mp_obj_t data) {
     mem_va_t va = bind_get_u64(address, "address"), where = va;
     mp_buffer_info_t info;
     mp_get_buffer_raise(data, &info, MP_BUFFER_READ);
+    touch(space, va, info.len, true);
     check_copy(user_copy_to(space, va, info.buf, info.len, &where), where, "writable");
     return mp_const_none;
 }

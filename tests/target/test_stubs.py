@@ -15,6 +15,7 @@ MODULES = {
     "_memory": "_memory.pyi",
     "memory": "memory/__init__.pyi",
     "memory.frames": "memory/frames.pyi",
+    "memory.user": "memory/user.pyi",
 }
 # Frozen modules that are nobody's interface; they are there once something has used them.
 INTERNAL = {"memory": {"boot"}}
@@ -26,6 +27,7 @@ MAKE = {
     "Heap": "memory.Heap(8192)",
     "AddressSpace": "memory.AddressSpace()",
     "Fault": "fault()",
+    "Registers": "registers()",
     "Step": "memory.kernel.walk(memory.report()['kernel']['text'][0])[-1]",
     "Mapping": "memory.kernel.mappings()[0]",
     "Region": "memory.kernel.regions()[0]",
@@ -114,7 +116,15 @@ def shown(name: str) -> bool:
 
 LOOK = """\
 import memory, _memory
-import memory.frames
+import memory.frames, memory.user
+
+def registers():
+    # dir() shows only names that the interpreter has met.
+    o = memory.user.Registers()
+    for letter, count in (("x", 31), ("d", 32), ("q", 32)):
+        for i in range(count):
+            getattr(o, letter + str(i))
+    return o
 
 def fault():
     try:

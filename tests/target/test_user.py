@@ -481,6 +481,46 @@ def test_what_a_program_may_use(board: Machine) -> None:
     assert got == [True, True, 0]
 
 
+def test_a_program_is_paged_in(board: Machine) -> None:
+    # Code, data and what its handler reads and writes for it all come from pagers.
+    source = code("ldr x1, [x0]; str x1, [x0, #8]; svc #1; ldr x2, [x0, #16]; svc #0")
+    got = board.eval(
+        "got",
+        PRELUDE
+        + f"""
+asked, got = [], []
+def text(va, access):
+    asked.append([va, access])
+    frames = memory.frames.alloc()
+    memoryview(frames)[:20] = {source}
+    return frames
+def data(va, access):
+    asked.append([va, access])
+    frames = memory.frames.alloc()
+    memoryview(frames)[0] = 77
+    return frames
+def answer(number, regs):
+    if number == 0:
+        return user.EXIT
+    got.append(list(regs.read(0x20000, 9)))
+    regs.write(0x21ffc, b'12345678')
+    return 0x21ff0
+space = memory.AddressSpace()
+space.reserve(0x10000, 4096, 'rxu', pager=text)
+space.reserve(0x20000, 1 << 20, 'rwu', pager=data)
+space.reserve(0x30_0000, 4096, 'rw', pager=data)
+r = user.run(0x10000, space, args=(0x20000,), handler=answer)
+got += [r.x1, r.x2 == int.from_bytes(b'5678', 'little'), asked]
+got.append(fields(0x10000, space, args=(0x30_0000,))[2:])
+space.close()
+""",
+    )
+    assert got[0] == [77, 0, 0, 0, 0, 0, 0, 0, 77]
+    assert got[1:3] == [77, True]
+    assert got[3][:2] == [[0x10000, "execute"], [0x20000, "read"]]
+    assert got[4][-1] == 0
+
+
 # --- limits ---
 
 

@@ -6,6 +6,7 @@ memory.frames.alloc(4)           physical memory
 memory.AddressSpace()            page tables of the lower half
 memory.kernel, memory.identity   the tables in use
 memory.heap.alloc(100)           the 1 MiB kernel heap
+memory.user.run(code)            a program at EL0
 memory.selftest()                is it all right?
 """
 

@@ -5,12 +5,13 @@ memory.user.run(code)            run it; its first system call (SVC) ends it
 memory.user.run(code, handler=f) f(number, registers) answers its system calls
 """
 
-from _memory import AddressSpace, Registers, frames_alloc, user_run
+import _memory
+from _memory import Registers
 from _memory import user_exit as EXIT
 
 CODE = 0x40_0000  # where a program's code begins
 STACK = 0x4000_0000  # and where its stack ends
-STACK_PAGES = 16
+_STACK_PAGES = 16
 
 last = None  # the registers of the program that ended last, however it did
 
@@ -26,17 +27,18 @@ def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, regi
         registers = Registers()
     last = registers
     if space is not None:
-        return user_run(space, registers, code, sp, args, handler, limit_ms)
+        return _memory.user_run(space, registers, code, sp, args, handler, limit_ms)
     if isinstance(code, (int, str)):
         raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
     code = bytes(code)
-    with frames_alloc((len(code) + 4095) // 4096) as text, frames_alloc(STACK_PAGES) as stack:
+    pages, alloc = (len(code) + 4095) // 4096, _memory.frames_alloc
+    with alloc(pages) as text, alloc(_STACK_PAGES) as stack:
         memoryview(text)[: len(code)] = code
-        space = AddressSpace()
+        space = _memory.AddressSpace()
         try:
             space.map(CODE, text, prot="rxu")
-            space.map(STACK - 4096 * STACK_PAGES, stack, prot="rwu")
+            space.map(STACK - 4096 * _STACK_PAGES, stack, prot="rwu")
             top = STACK if sp is None else sp
-            return user_run(space, registers, CODE, top, args, handler, limit_ms)
+            return _memory.user_run(space, registers, CODE, top, args, handler, limit_ms)
         finally:
             space.close()
