@@ -57,10 +57,15 @@ el2_reflect:
     msr ELR_EL1, x9
     mrs x9, SPSR_EL2
     msr SPSR_EL1, x9
-    tst x9, #1                      // SPSel of the interrupted code picks the vector
+    tst x9, #0xc                    // what was interrupted picks the row of vectors: EL0,
+    b.eq 2f
+    tst x9, #1                      // EL1 on SP_EL0, or on SP_EL1
     mrs x9, VBAR_EL1
     b.eq 1f
     add x9, x9, #0x200
+    b 1f
+2:  mrs x9, VBAR_EL1
+    add x9, x9, #0x400
 1:  msr ELR_EL2, x9
     mov x9, #0x3c5                  // EL1h, DAIF masked
     msr SPSR_EL2, x9

@@ -61,6 +61,7 @@ boot_el3:
     mov x0, #0x5b1                  // SCR_EL3: NS, RW, HCE, SMD, RES1
     msr SCR_EL3, x0
     msr CPTR_EL3, xzr
+    msr MDCR_EL3, xzr               // debug and performance registers are not trapped here
     mov x0, #0x73                   // ACTLR_EL3: EL2 may write the CPU's own control registers
     msr ACTLR_EL3, x0
     mrs x0, S3_1_C15_C2_1           // CPUECTLR_EL1.SMPEN: coherency, needed before caches are on
@@ -111,6 +112,9 @@ boot_el2:
     msr CPTR_EL2, x0
     msr HSTR_EL2, xzr
     msr VTTBR_EL2, xzr
+    mrs x0, PMCR_EL0                // MDCR_EL2, unknown after reset: all counters are EL1's (HPMN), debug
+    ubfx x0, x0, #11, #5            //   exceptions go to EL1 (TDE 0), where single steps are expected
+    msr MDCR_EL2, x0
     mrs x0, MIDR_EL1
     msr VPIDR_EL2, x0
     mrs x0, MPIDR_EL1
