@@ -133,11 +133,13 @@ static inline uint32_t sure_bin(const request_t *r) {
     return bin_of(n + ((uint32_t)1 << bin_width(n)) - 1);
 }
 
-// Looks for the request in one list, at most *steps blocks of it. A link that leads nowhere ends the search: *damaged
-// becomes true. The block found is still to be verified.
-static uintptr_t search_bin(const heap_t *h, uint32_t bin, const request_t *r, unsigned *steps, bool *damaged) {
+// A free block for the request from `bin` on, or 0. Looks at a few blocks for a close fit; after that, the first bin
+// above in which every block is large enough decides, so the time is bounded. A link that leads nowhere ends the search:
+// *damaged becomes true. The block found is still to be verified.
+static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, const request_t *r, bool *damaged) {
+    unsigned steps = FIND_STEPS;
     uint32_t link = heads(h)[bin];
-    do {
+    for (;;) {
         uintptr_t b = linked(h, link);
         if (!is_linkable(h, b)) {
             *damaged = true;
@@ -146,25 +148,19 @@ static uintptr_t search_bin(const heap_t *h, uint32_t bin, const request_t *r, u
         if (fits(b, r)) {
             return b;
         }
-        link = header(b)->next;
-    } while (--*steps != 0 && link != 0);
-    return 0;
-}
-
-// A free block for the request from `bin` on, or 0. Looks at a few blocks for a close fit; after that, the first bin
-// above in which every block is large enough decides, so the time is bounded.
-static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, const request_t *r, bool *damaged) {
-    unsigned steps = FIND_STEPS;
-    while (bin != BIN_NONE && steps != 0) {
-        uintptr_t b = search_bin(h, bin, r, &steps, damaged);
-        if (b != 0 || *damaged) {
-            return b;
+        if (steps == 0) {
+            return 0;
         }
-        bin = steps != 0 ? bin + 1 : sure_bin(r);
-        bin = bin / HEAP_BINS < h->rows ? next_used_bin(h, bin) : BIN_NONE;
+        link = --steps != 0 ? header(b)->next : 0;
+        if (link == 0) {
+            bin = steps != 0 ? bin + 1 : sure_bin(r);
+            bin = bin / HEAP_BINS < h->rows ? next_used_bin(h, bin) : BIN_NONE;
+            if (bin == BIN_NONE) {
+                return 0;
+            }
+            link = heads(h)[bin];
+        }
     }
-    steps = 1;
-    return bin != BIN_NONE ? search_bin(h, bin, r, &steps, damaged) : 0;
 }
 
 // Most often the first block looked at serves.
@@ -221,11 +217,13 @@ static inline uint32_t granules_for(size_t size) {
     return n_granules < GRANULES_MIN ? GRANULES_MIN : n_granules;
 }
 
-// Takes the first block of just this size. 0 when there is none.
+// Takes the first block of just this size, or with a granule more that is too little for a block. 0 when there is none.
 static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
-    if ((h->bin_map[0] >> n_granules & 1) == 0) {
+    uint32_t map = h->bin_map[0] >> n_granules;
+    if ((map & ((1 << GRANULES_MIN) - 1)) == 0) {
         return 0;
     }
+    n_granules += (map & 1) == 0;
     uint32_t self = heads(h)[n_granules];
     uintptr_t b = linked(h, self);
     uintptr_t after = b + bytes(n_granules);

@@ -39,6 +39,7 @@ _Static_assert(offsetof(heap_header_t, next) == HEAP_HEADER_SIZE, "links lie in 
 _Static_assert(HEAP_ALIGN == 1 << GRANULE_SHIFT, "a granule is the smallest alignment");
 _Static_assert(HEAP_ALIGN_MAX == HEAP_ALIGN << WORD_ALIGN_MASK, "every alignment has a code");
 _Static_assert(HEAP_SIZE_MAX >> GRANULE_SHIFT <= (uint64_t)1 << (32 - WORD_SIZE_SHIFT), "sizes fit the word");
+_Static_assert(GRANULES_MIN == 2, "at most one granule is too little for a block");
 _Static_assert(HEAP_BINS == 1 << (31 - 26), "bin_width of the first rows is 0");
 _Static_assert(sizeof(heap_header_t) + sizeof(uint32_t) <= GRANULES_MIN << GRANULE_SHIFT, "footer fits");
 
