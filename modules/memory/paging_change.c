@@ -94,9 +94,24 @@ static size_t count_splits(mem_va_t va, mem_va_t last, unsigned level) {
     return tail > head_last ? count + count_splits(tail, last, level + 1) : count;
 }
 
+// Whether entries [first, last] of a table of level 3 are all mapped and can be changed. No branches: pages come by the
+// hundred thousand, and nearly always they can.
+static bool pages_can_change(const change_t *c, const uint64_t *table, unsigned first, unsigned last) {
+    uint64_t all = DESC_VALID;
+    uint64_t any = 0;
+    for (unsigned i = first; i <= last; ++i) {
+        all &= table[i];
+        any |= table[i];
+    }
+    return all != 0 && (any & c->forbidden) == 0;
+}
+
 // Checks that all of [va, last] is mapped and can be changed, and counts the tables that splitting takes.
 static int check_change(const change_t *c, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
     size_t *count, paging_error_t *why) {
+    if (level == 3 && pages_can_change(c, table, desc_index(va, 3), desc_index(last, 3))) {
+        return MEM_OK;
+    }
     for (;;) {
         mem_va_t step = paging_entry_last(va, last, level);
         uint64_t desc = table[desc_index(va, level)];
@@ -220,6 +235,19 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
     return MEM_OK;
 }
 
+// Permissions only: no break needed, but the old ones stay in TLBs until invalidated.
+static void protect_pages(change_t *c, uint64_t *table, mem_va_t va, mem_va_t last) {
+    for (unsigned i = desc_index(va, 3); i <= desc_index(last, 3); ++i) {
+        uint64_t desc = (table[i] & ~DESC_PERMISSIONS) | c->permissions;
+        if (desc != table[i]) {
+            arch_write_descriptor(&table[i], desc);
+            if (!c->flush_all) {
+                note_stale(c, mem_align_down(va, desc_entry_size(2)) + i * MEM_PAGE_SIZE);
+            }
+        }
+    }
+}
+
 static void protect_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
     for (;;) {
         mem_va_t step = paging_entry_last(va, last, level);
@@ -229,9 +257,13 @@ static void protect_entries(change_t *c, uint64_t *table, unsigned level, mem_va
             split(c, slot, level, va);
         }
         if (desc_is_table(*slot, level)) {
-            protect_entries(c, paging_table(c->p, desc_table_pa(*slot)), level + 1, va, step);
+            uint64_t *below = paging_table(c->p, desc_table_pa(*slot));
+            if (level == 2) {
+                protect_pages(c, below, va, step);
+            } else {
+                protect_entries(c, below, level + 1, va, step);
+            }
         } else if (*slot != desc) {
-            // Permissions only: no break needed, but the old ones stay in TLBs until invalidated.
             arch_write_descriptor(slot, desc);
             note_stale(c, va);
         }
