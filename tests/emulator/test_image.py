@@ -17,7 +17,11 @@ MAX_SIZE = 716_800
 OBJDUMP = "aarch64-linux-gnu-objdump"
 NM = "aarch64-linux-gnu-nm"
 # Runs, at least once, with the MMU off: all memory is device memory then.
-EARLY = ("boot_map.o", "soc.o", "aarch64/start.o", "aarch64/el2.o")
+EARLY = ("boot_map.o", "soc.o", "aarch64/start.o", "aarch64/el2.o", "aarch64/chain.o")
+# What start.S calls that is not in it: boot_map_build() before the MMU is on, boot_main() after.
+CALLED_EARLY = {"boot_map_build", "boot_main"}
+PLANNER = "frames_init:frames_metadata_size"
+STACK_BYTES = 1024  # of a function's frame; the exception stack has 16 KiB, the thread's 64
 EXCLUSIVE = re.compile(r"\b(ld[a]?xrb?h?|ld[a]?xp|st[l]?xrb?h?|st[l]?xp|cas\w*|ldadd\w*|swp\w*)\b")
 VECTOR = re.compile(r"\b[qvdsh]\d{1,2}\b|\b(ldnp|stnp)\b")
 BRANCH = re.compile(r"(b|bl|b\.\w+|cbn?z|tbn?z|adrp?)\s")
@@ -99,6 +103,46 @@ def test_early_c_code_calls_nothing_outside_itself(name: str, part: str) -> None
     undefined = [line.split()[-1] for line in run(NM, "-u", str(path)).splitlines()]
     allowed = re.compile(r"^(__\w+_(start|end)|soc|soc_init|boot_\w+)$")
     assert [symbol for symbol in undefined if not allowed.match(symbol)] == []
+
+
+@pytest.mark.parametrize("part", EARLY[2:])
+def test_early_assembly_calls_early_code_only(name: str, part: str) -> None:
+    """So that the list above is all that runs with the MMU off."""
+    listing = run(OBJDUMP, "-dr", str(rig.image_folder(boards.load(name)) / part))
+    called = set(re.findall(r"R_AARCH64_(?:CALL26|JUMP26)\s+(\w+)$", listing, re.MULTILINE))
+    assert called - {symbol for symbol in called if f"<{symbol}>:" in listing} <= CALLED_EARLY
+
+
+def frames(path: Path) -> dict[str, int]:
+    """Bytes of stack of each function of an object; one of variable size counts as endless."""
+    sizes: dict[str, int] = {}
+    function = ""
+    for line in run(OBJDUMP, "-d", "--no-show-raw-insn", str(path)).splitlines():
+        if start := re.match(r"[0-9a-f]+ <(\S+)>:", line):
+            function = start[1]
+            sizes[function] = 0
+        elif found := re.search(r"\tsub\tsp, sp, #(\w+)(, lsl #12)?", line):
+            sizes[function] += int(found[1], 0) << (12 if found[2] else 0)
+        elif found := re.search(r"\[sp, #-(\d+)\]!", line):
+            sizes[function] += int(found[1])
+        elif re.search(r"\t(sub|and)\tsp, (?!sp, #)", line):
+            sizes[function] = 1 << 30
+    return sizes
+
+
+def test_no_function_of_ours_has_a_large_or_endless_stack_frame(name: str) -> None:
+    folder = rig.image_folder(boards.load(name))
+    port = Path(__file__).parents[2] / "ports" / "rpi-aarch64"
+    objects = [path for part in ("drivers", "memory") for path in (folder / part).glob("*.o")]
+    objects += [folder / "aarch64" / f"{path.stem}.o" for path in (port / "aarch64").glob("*.c")]
+    objects += [folder / f"{path.stem}.o" for path in port.glob("*.c")]
+    # Files that MicroPython includes have no object of their own.
+    present = [path for path in objects if path.exists()]
+    found = {f"{path.stem}:{f}": size for path in present for f, size in frames(path).items()}
+    assert len(found) > 500
+    # It plans with an allocator on its stack, once, at boot; so the listing is understood, too.
+    assert [f for f, size in found.items() if size > STACK_BYTES] == [PLANNER]
+    assert found[PLANNER] < 2 * STACK_BYTES
 
 
 def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
