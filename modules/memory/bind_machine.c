@@ -12,6 +12,7 @@
 #include "bind_machine.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "crash_record.h"
 #include "devices.h"
 #include "gc_areas.h"
 #include "layout.h"
@@ -255,6 +256,13 @@ static mp_obj_t sync_code(mp_obj_t va_in, mp_obj_t size_in) {
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_2(bind_machine_sync_code_obj, sync_code);
+
+// last_crash(): one line about the crash that ended the run before, or None.
+static mp_obj_t last_crash(void) {
+    const char *line = crash_record_last();
+    return line != NULL ? bind_new_text(line) : mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_last_crash_obj, last_crash);
 
 static mp_obj_t crash_action(mp_obj_t action_in) {
     const char *action = mp_obj_str_get_str(action_in);

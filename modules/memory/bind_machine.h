@@ -16,6 +16,7 @@ MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_gc_info_obj);           // gc_info() -> 
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_machine_gc_limit_obj); // gc_limit(size=None), bytes
 MP_DECLARE_CONST_FUN_OBJ_VAR(bind_machine_call_obj);            // call(va, *up to 8 ints) -> x0
 MP_DECLARE_CONST_FUN_OBJ_2(bind_machine_sync_code_obj);         // sync_code(va, size)
+MP_DECLARE_CONST_FUN_OBJ_0(bind_machine_last_crash_obj);         // last_crash() -> str or None
 MP_DECLARE_CONST_FUN_OBJ_1(bind_machine_crash_action_obj);      // crash_action('halt' or 'reset')
 
 // layout: {window: (base, size)} of the kernel half, made anew at each look.

@@ -65,6 +65,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_regs), MP_ROM_PTR(&bind_machine_regs_obj) },
     { MP_ROM_QSTR(MP_QSTR_call), MP_ROM_PTR(&bind_machine_call_obj) },
     { MP_ROM_QSTR(MP_QSTR_sync_code), MP_ROM_PTR(&bind_machine_sync_code_obj) },
+    { MP_ROM_QSTR(MP_QSTR_last_crash), MP_ROM_PTR(&bind_machine_last_crash_obj) },
     { MP_ROM_QSTR(MP_QSTR_crash_action), MP_ROM_PTR(&bind_machine_crash_action_obj) },
 };
 static MP_DEFINE_CONST_DICT(memory_globals, memory_globals_table);

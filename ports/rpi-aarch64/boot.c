@@ -10,6 +10,7 @@
 #include "arch_mmu.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "crash_record.h"
 #include "devices.h"
 #include "drivers/irq.h"
 #include "drivers/mmio.h"
@@ -147,6 +148,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     boot_info.x0 = x0;
     boot_info.start_ticks = start_ticks;
     boot_info.entry_el = (unsigned)entry_el;
+    crash_record_take();
     devices_probe();
     irq_init(soc);
     timer_init(soc->timer_irq);

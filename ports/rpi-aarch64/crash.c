@@ -11,6 +11,8 @@
 #include "arch_mmu.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "crash_python.h"
+#include "crash_record.h"
 #include "descriptor.h"
 #include "drivers/board.h"
 #include "fault.h"
@@ -20,6 +22,8 @@
 
 #define BACKTRACE_MAX (16)
 #define SENTENCE_SIZE (160)
+#define PYTHON_SIZE (100)
+#define LINE_SIZE (320)
 
 extern char __image_start[], __text_end[];
 
@@ -73,10 +77,10 @@ static void print_tables(uint64_t va) {
 
 static void print_registers(const exception_frame_t *frame) {
     for (unsigned i = 0; i < 31; ++i) {
-        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 4 == 3 ? "\n" : "  ");
+        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 3 == 2 ? "\n" : "  ");
     }
-    PRINT("sp  %016lx\n", frame->sp);
-    PRINT("pc  %016lx  spsr %08lx  esr %08lx  far %016lx\n", frame->elr, frame->spsr, frame->esr, frame->far);
+    PRINT("sp  %016lx  pc  %016lx\n", frame->sp, frame->elr);
+    PRINT("spsr %08lx  esr %08lx  far %016lx\n", frame->spsr, frame->esr, frame->far);
     PRINT("ttbr0 %016lx  ttbr1 %016lx\n", arch_read_ttbr0(), arch_read_ttbr1());
 }
 
@@ -91,15 +95,41 @@ static unsigned collect_backtrace(const exception_frame_t *frame, uint64_t *addr
 }
 
 static void print_json(const exception_frame_t *frame, const char *why, const char *sentence,
-    const uint64_t *backtrace, unsigned count) {
+    const char *python, const uint64_t *backtrace, unsigned count) {
     PRINT("CRASH {\"cause\":\"%s\",\"fault\":\"%s\",\"vector\":%u", why, sentence, (unsigned)frame->vector);
     PRINT(",\"pc\":\"0x%lx\",\"esr\":\"0x%lx\",\"far\":\"0x%lx\"", frame->elr, frame->esr, frame->far);
     PRINT(",\"spsr\":\"0x%lx\",\"sp\":\"0x%lx\",\"lr\":\"0x%lx\"", frame->spsr, frame->sp, frame->x[30]);
+    if (*python != '\0') {
+        PRINT(",\"python\":\"%s\"", python);
+    }
     PRINT(",\"soc\":\"%s\",\"backtrace\":[", soc->name);
     for (unsigned i = 0; i < count; ++i) {
         PRINT("%s\"0x%lx\"", i == 0 ? "" : ",", backtrace[i]);
     }
     PRINT("]}\n");
+}
+
+typedef struct _line_t {
+    char text[LINE_SIZE];
+    size_t length;
+} line_t;
+
+static void add_to_line(void *data, const char *str, size_t len) {
+    line_t *line = data;
+    for (size_t i = 0; i < len && line->length < sizeof(line->text) - 1; ++i) {
+        line->text[line->length++] = str[i];
+    }
+}
+
+// For the next start: what is known, in one line.
+static void keep(const exception_frame_t *frame, const char *why, const char *sentence, const char *python) {
+    line_t line = {.length = 0};
+    const mp_print_t print = {&line, add_to_line};
+    mp_printf(&print, "%s: %s, pc 0x%lx", why, sentence, frame->elr);
+    if (*python != '\0') {
+        mp_printf(&print, ", %s", python);
+    }
+    crash_record_keep(line.text);
 }
 
 static void __attribute__((noreturn)) stop(void) {
@@ -126,6 +156,11 @@ void crash_report(const exception_frame_t *frame, const char *why) {
     unsigned count = collect_backtrace(frame, backtrace);
 
     PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(frame->vector), sentence);
+    char python[PYTHON_SIZE];
+    if (crash_python_line(frame, python, sizeof(python))) {
+        PRINT("Python: %s\n", python);
+    }
+    keep(frame, why, sentence, python);
     print_registers(frame);
     if (info.far_valid) {
         PRINT("what the tables say about 0x%lx:\n", frame->far);
@@ -133,9 +168,9 @@ void crash_report(const exception_frame_t *frame, const char *why) {
     }
     PRINT("backtrace:");
     for (unsigned i = 0; i < count; ++i) {
-        PRINT(" %lx", backtrace[i]);
+        PRINT("%s %lx", i % 4 == 0 && i != 0 ? "\n          " : "", backtrace[i]);
     }
     PRINT("\n");
-    print_json(frame, why, sentence, backtrace, count);
+    print_json(frame, why, sentence, python, backtrace, count);
     stop();
 }

@@ -4,6 +4,7 @@
 #include "py/mperrno.h"
 #include "py/mphal.h"
 
+#include "crash_record.h"
 #include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
@@ -17,6 +18,7 @@ enum {
     RESET_HARD = 2,
     RESET_WATCHDOG = 3,
     RESET_SOFT = 5,
+    RESET_CRASH = 6,
 };
 
 #define MICROPY_PY_MACHINE_EXTRA_GLOBALS \
@@ -28,7 +30,8 @@ enum {
     { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(RESET_POWER_ON) }, \
     { MP_ROM_QSTR(MP_QSTR_HARD_RESET), MP_ROM_INT(RESET_HARD) }, \
     { MP_ROM_QSTR(MP_QSTR_WDT_RESET), MP_ROM_INT(RESET_WATCHDOG) }, \
-    { MP_ROM_QSTR(MP_QSTR_SOFT_RESET), MP_ROM_INT(RESET_SOFT) },
+    { MP_ROM_QSTR(MP_QSTR_SOFT_RESET), MP_ROM_INT(RESET_SOFT) }, \
+    { MP_ROM_QSTR(MP_QSTR_CRASH_RESET), MP_ROM_INT(RESET_CRASH) },
 
 // Outlives the soft reset that sets it.
 static bool soft_reset;
@@ -65,10 +68,14 @@ NORETURN static void mp_machine_reset(void) {
 }
 
 // On these SoCs every reset by software is a watchdog reset, so that is HARD_RESET; WDT_RESET is for
-// a watchdog that expired, which nothing arms yet.
+// a watchdog that expired, which nothing arms yet. CRASH_RESET: the run before ended in a crash report,
+// which memory.last_crash() tells in one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;
+    }
+    if (crash_record_last() != NULL) {
+        return RESET_CRASH;
     }
     switch (board_reset_cause()) {
         case BOARD_RESET_POWER_ON:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import pytest
 import rig
 
-from pimem.link import BoardCrash
+from pimem.link import BoardCrash, Link
 
 THREAD_STACK_GUARD = 0xFFFF008040000000  # 64 KiB without a mapping below the thread's stack
 UDF = 0x00000000
@@ -147,6 +147,78 @@ def test_a_view_used_after_its_owner_closed_names_the_address(victim: rig.Machin
     assert 0xFFFF008100000000 <= far < 0xFFFF00A000000000, "the view window"
     assert far & 0xFFF == 1
     assert f"{far:x}" in exc.text
+
+
+PYTHON = """\
+import machine
+class Deep:
+    def method(self, n):
+        if n == 0:
+            machine.disable_irq()
+
+            return [machine.mem8[8] for _ in range(2)]
+        return self.method(n - 1)
+print('before')
+Deep().method(9)
+"""
+
+
+def test_the_report_names_the_python_line_that_ran(victim: rig.Machine) -> None:
+    exc = crash(victim, PYTHON)
+    check_whole(exc)
+    assert exc.report["python"] == "<stdin>:7 in <listcomp>"
+    assert "\nPython: <stdin>:7 in <listcomp>\n" in exc.text.replace("\r", "")
+
+
+def test_the_line_of_frozen_and_of_generated_code(victim: rig.Machine) -> None:
+    code = """
+import machine
+def numbers():
+    machine.disable_irq()
+    yield machine.mem8[8]
+print('before')
+exec("import sys\\nfor n in numbers():\\n    pass")
+"""
+    exc = crash(victim, code)
+    assert exc.report["python"] == "<stdin>:5 in numbers"
+
+
+def test_the_report_fits_a_screen(victim: rig.Machine) -> None:
+    exc = crash(victim, READ.format(address=0x10))
+    lines = exc.text.replace("\r", "").rstrip().split("\n")
+    assert all(len(line) <= 80 for line in lines[2:-1]), "but for the sentence and the JSON"
+    assert sum(1 + (len(line) - 1) // 80 for line in lines if line) <= 40
+
+
+def test_the_next_start_tells_of_the_crash(victim: rig.Machine) -> None:
+    assert victim.eval("memory.last_crash()", "import memory") is None
+    machine = rig.boot(victim.name, reboot=True)
+    try:
+        machine.exec("import memory\nmemory.crash_action('reset')")
+        exc = crash(machine, PYTHON)
+        machine.link.close()  # this one knows nothing but the crash
+        machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
+        rig.wake(machine.link)
+        told, cause = machine.eval(
+            "[memory.last_crash(), machine.reset_cause() == machine.CRASH_RESET]",
+            "import machine, memory",
+        )
+        assert cause is True
+        assert told.startswith("fault with interrupts masked: read from 0x0000000000000008: ")
+        assert told.endswith(f", pc {exc.report['pc']}, <stdin>:7 in <listcomp>")
+        # A soft reset is one, and a reset later nobody talks of it any more.
+        machine.soft_reset()
+        assert machine.eval("machine.reset_cause() == machine.SOFT_RESET", "import machine")
+        machine.link.write(b"import machine\nmachine.reset()\n\x04")
+        rig.wait_for_prompt(machine)
+        machine.link.enter_raw_repl()
+        got = machine.eval(
+            "[memory.last_crash(), machine.reset_cause() == machine.CRASH_RESET]",
+            "import machine, memory",
+        )
+        assert got == [None, False]
+    finally:
+        machine.close()
 
 
 def test_the_setting_resets_instead_of_halting(victim: rig.Machine) -> None:

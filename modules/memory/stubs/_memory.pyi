@@ -427,4 +427,7 @@ def call(va: int, /, *args: int) -> int:
 def sync_code(va: int, size: int, /) -> None:
     """Make code written as data visible to instruction fetches."""
 
+def last_crash() -> str | None:
+    """One line about the crash that ended the run before this one."""
+
 def crash_action(action: Literal["halt", "reset"], /) -> None: ...

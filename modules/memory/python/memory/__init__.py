@@ -20,6 +20,7 @@ from _memory import (
     check,
     crash_action,
     gc_limit,
+    last_crash,
     poke,
     probe,
     sync_code,

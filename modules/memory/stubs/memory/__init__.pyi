@@ -13,6 +13,7 @@ from _memory import call as call
 from _memory import check as check
 from _memory import crash_action as crash_action
 from _memory import gc_limit as gc_limit
+from _memory import last_crash as last_crash
 from _memory import poke as poke
 from _memory import probe as probe
 from _memory import sync_code as sync_code
