@@ -236,11 +236,13 @@ def test_unaligned_access_to_a_device(board: Machine) -> None:
 
 @pytest.mark.parametrize("verb", ["read", "write"])
 def test_an_address_that_nothing_answers(board: Machine, verb: str) -> None:
-    if board.name != "RPI4":
-        pytest.skip("only raspi4b refuses an address in the peripherals that has no device")
-    expected = [0xFD500000, verb, "external abort", None]
-    check(board, f"{verb}, 0xfd500000", expected, DATA_ABORT)
-    assert board.eval("memory.probe(0xfd500000)") is None
+    if board.qemu is None:
+        pytest.skip("what a real bus says to an address without a device is its own affair")
+    # Inside a window of devices, where QEMU has none.
+    address = {"RPI3": 0x40000800, "RPI4": 0xFD500000, "QEMU_VIRT": 0x09011000}[board.name]
+    expected = [address, verb, "external abort", None]
+    check(board, f"{verb}, {address}", expected, DATA_ABORT)
+    assert board.eval(f"memory.probe({address})") is None
 
 
 def test_the_message_is_a_sentence(board: Machine) -> None:

@@ -36,6 +36,7 @@ INSTRUCTIONS_PER_SECOND = 10**9
 BOOT_LIMIT = 1_500_000
 IMAGE_LIMIT = 716_800
 HEAP_CALL_LIMIT = 600
+FAULT_LIMIT = 10_000
 REPORT = BUILD / "bench.json"
 
 
@@ -168,7 +169,12 @@ def measure_target(tally: Tally) -> None:
             tally.figure(what, max(costs))
         tally.figure(f"{board.name}: {name}() in C, median", int(statistics.median(costs)))
     for what, count in bench_target.python_costs(board).items():
-        tally.figure(f"{board.name}: {what}", count)
+        if what == bench_target.FAULT:
+            tally.row(f"{board.name}: {what}", count, FAULT_LIMIT)
+        else:
+            tally.figure(f"{board.name}: {what}", count)
+    for what, costs in bench_target.fault_parts(board, known, clock).items():
+        tally.figure(f"{board.name}: of a fault: {what}", int(statistics.median(costs)))
 
 
 def measure(args: argparse.Namespace) -> Tally:

@@ -24,12 +24,13 @@ BOOT_SECONDS = 120.0
 SCRIPT_SECONDS = 300.0
 SAMPLES = 300  # calls of heap functions; other functions need fewer, they do not vary as much
 FEW_SAMPLES = 40
+FAULT = "fault to exception caught in Python"
 
 #: Reads the counter of the stopped machine, in nanoseconds, which are instructions.
 Clock = Callable[[Gdb], int]
 
 PYTHON_COSTS = """
-import gc, json, memory, time
+import gc, json, machine, memory, time
 
 def ticks_per_us():
     t, u = time.ticks_cpu(), time.ticks_us()
@@ -65,6 +66,15 @@ found["space.translate"] = cost(lambda: space.translate(VA + 0x1234))
 found["heap.alloc and close, 100 bytes"] = cost(lambda: memory.heap.alloc(100).close())
 space.close()
 frames.close()
+mem8 = machine.mem8
+
+def fault():
+    try:
+        mem8[0]
+    except memory.Fault:
+        pass
+
+found["FAULT"] = cost(fault, 2000)
 
 def collect(size):
     keep = [[i] for i in range(size // 100)] if size < 1 << 22 else bytearray(size)
@@ -80,7 +90,7 @@ for size in (64, 512):
     except MemoryError:
         pass
 print(json.dumps(found))
-"""
+""".replace("FAULT", FAULT)
 
 HEAP_TRAFFIC = """
 import memory, random
@@ -104,6 +114,24 @@ while True:
     space.unmap(0x40000000, 4096)
     frames.close()
 """
+
+
+FAULTS = """
+import machine, memory
+mem8 = machine.mem8
+while True:
+    try:
+        mem8[0]
+    except memory.Fault:
+        pass
+"""
+
+#: Where a fault's instructions go, by the function that begins each part.
+FAULT_PARTS = (
+    ("exception_sync", "may it be raised, registers restored"),
+    ("fault_raise", "the exception object"),
+    ("nlr_jump", "unwinding, except clause, next access, registers saved"),
+)
 
 
 @contextlib.contextmanager
@@ -149,6 +177,26 @@ def traffic(link: Link, script: str) -> threading.Thread:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     return thread
+
+
+def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
+    """Instructions of each part of a fault that Python catches."""
+    names = [name for name, _ in FAULT_PARTS]
+    costs: dict[str, list[int]] = {what: [] for _, what in FAULT_PARTS}
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        with booted(board, ["-gdb", f"unix:{stub},server=on,wait=off"]) as link:
+            traffic(link, FAULTS)
+            with Gdb(stub) as gdb:
+                gdb.run_to(known[names[0]])
+                at = clock(gdb)
+                for _ in range(FEW_SAMPLES):
+                    for (_, what), then in zip(FAULT_PARTS, [*names[1:], names[0]], strict=True):
+                        gdb.run_to(known[then])
+                        now = clock(gdb)
+                        costs[what].append(now - at)
+                        at = now
+    return costs
 
 
 def c_costs(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
