@@ -89,6 +89,19 @@ def functions(exc: BoardCrash, machine: rig.Machine) -> set[str]:
     return {place.function for places in found for place in places}
 
 
+@pytest.mark.parametrize(
+    "address", ["0", "0xdead0000dead0000", "(1 << 64) - 8", "TEXT", "DATA"], ids=str.lower
+)
+def test_a_damaged_interpreter_is_still_reported(memtest: rig.Machine, address: str) -> None:
+    kernel = "kernel = memory.report()['kernel']\n"
+    names = "TEXT, DATA = kernel['text'][0], kernel['data'][1] - 4096\n"
+    exc = crash(memtest, f"{kernel}{names}_memtest.damage_python({address})")
+    assert exc.report["cause"] == "fault with interrupts masked"
+    assert "backtrace:" in exc.text
+    if address[0] in "0(":
+        assert "python" not in exc.report
+
+
 def test_an_asynchronous_abort_is_a_report(memtest: rig.Machine) -> None:
     if memtest.name not in rig.PIS:
         assert memtest.eval("_memtest.abort_later()", "import _memtest") is False

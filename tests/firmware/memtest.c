@@ -111,6 +111,23 @@ static mp_obj_t fault_uncaught(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_uncaught_obj, fault_uncaught);
 
+// Has the record of the running Python function (aarch64/vm_entry.S) name `address` as its state, then
+// faults where that ends in a crash report.
+extern char vm_entry_return[];
+
+static mp_obj_t damage_python(mp_obj_t address_in) {
+    for (uint64_t *record = __builtin_frame_address(0); record != NULL; record = (uint64_t *)record[0]) {
+        if (record[1] == (uintptr_t)vm_entry_return) {
+            ((uint64_t *)record[0])[2] = (uint64_t)mp_obj_get_int_truncated(address_in);
+            break;
+        }
+    }
+    cpu_irq_save();
+    touch_nowhere();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(damage_python_obj, damage_python);
+
 // An asynchronous external abort, which QEMU makes of no device: EL2 makes a virtual one pending
 // (HCR_EL2.AMO and VSE). False where there is no EL2 of ours.
 void memtest_el2_abort(void);
@@ -191,6 +208,7 @@ static const struct {
     {"fault_in", MP_ROM_PTR(&fault_in_obj)},
     {"fault_in_irq", MP_ROM_PTR(&fault_in_irq_obj)},
     {"fault_uncaught", MP_ROM_PTR(&fault_uncaught_obj)},
+    {"damage_python", MP_ROM_PTR(&damage_python_obj)},
     {"abort_later", MP_ROM_PTR(&abort_later_obj)},
     {"read_byte", MP_ROM_PTR(&read_byte_obj)},
     {"recurse", MP_ROM_PTR(&recurse_obj)},
