@@ -372,6 +372,15 @@ def test_a_permission_change_is_written_in_place_and_invalidated(lower):
     assert seen.events[0].b & 1, "no break"
 
 
+def test_so_is_that_of_a_whole_block(lower):
+    lower.map(2 * M2, 2 * M2, M2)
+    with Recorder(lower.library) as seen:
+        assert lower.protect(2 * M2, M2, R) == 0
+    assert seen.ops() == [Op.WRITE, *INVALIDATED]
+    assert seen.events[0].b & 3 == 1, "a block still"
+    assert next(e.a for e in seen.events if e.op == Op.TLBI_VAE1IS) == 7 << 48 | 2 * M2 >> 12
+
+
 def test_a_split_breaks_before_it_makes(lower):
     lower.map(M2, M2, M2)
     with Recorder(lower.library) as seen:

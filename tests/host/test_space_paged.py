@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Ranges whose pages come and go one by one: what they own, allow and give back."""
+
+import ctypes
+
+import fake
+import pytest
+from fake import (
+    DEVICE,
+    EBUSY,
+    EEXIST,
+    EINVAL,
+    ENOENT,
+    ENOMEM,
+    EPERM,
+    INT,
+    PAGE,
+    PTR,
+    U32,
+    U64,
+    Op,
+    R,
+    Recorder,
+    W,
+    X,
+)
+from spaces import Request, Space, Spaces, Why, hold_of
+
+VA = 0x40_0000_0000
+FRAME = 0x5000_0000
+SIZE = 16 * PAGE
+SIGNATURES: dict[str, tuple[type | None, list]] = {
+    "space_reserve_paged": (INT, [PTR, PTR, U64, U64, U32, U32, U32, PTR]),
+    "space_page_in": (INT, [PTR, PTR, U64, PTR, PTR]),
+    "space_page_map": (INT, [PTR, PTR, PTR, PTR]),
+    "space_page_protect": (INT, [PTR, PTR, U64, U64, U32, PTR]),
+    "space_evict": (INT, [PTR, PTR, U64, U64, PTR]),
+    "space_release": (INT, [PTR, PTR, U64, U64, PTR]),
+}
+
+
+class Paged:
+    """A space with one such range; results are those of the functions."""
+
+    def __init__(self, attrs: int = R | W) -> None:
+        self.spaces = Spaces()
+        fake.declare(self.spaces.library, SIGNATURES)
+        self.space = self.spaces.open("paged")
+        assert self.reserve(VA, SIZE, attrs) == 0
+        self.before = self.spaces.frames.in_use
+
+    def call(self, name: str, *args: object, space: Space | None = None) -> int:
+        function = getattr(self.spaces.library, name)
+        return function(self.spaces.s, (space or self.space).p, *args, self.spaces.because())
+
+    def reserve(self, va: int, size: int, attrs: int = R | W, space: Space | None = None) -> int:
+        return self.call("space_reserve_paged", va, size, attrs, 0, 7, space=space)
+
+    def page_in(self, va: int, hold: int) -> int:
+        return self.call("space_page_in", va, hold)
+
+    def page_map(self, va: int, pa: int, attrs: int = R, size: int = PAGE) -> int:
+        request = Request(va, pa, size, attrs, 0, None, None)
+        return self.call("space_page_map", ctypes.addressof(request))
+
+    def protect(self, va: int, size: int, prot: int) -> int:
+        return self.call("space_page_protect", va, size, prot)
+
+    def evict(self, va: int, size: int = PAGE) -> int:
+        return self.call("space_evict", va, size)
+
+    def release(self, va: int, size: int) -> int:
+        return self.call("space_release", va, size)
+
+    @property
+    def taken(self) -> int:
+        """Frames taken since the range was made, tables not counted."""
+        return self.spaces.frames.in_use - self.before - (self.space.state.paging.tables - 1)
+
+
+@pytest.fixture
+def paged():
+    paged = Paged()
+    yield paged
+    assert paged.spaces.check() == 0
+
+
+def test_a_page_takes_its_frame_over_and_frees_it_when_evicted(paged):
+    hold = paged.spaces.hold(1)
+    pa = hold_of(hold).pa
+    assert paged.space.activate() == 0
+    assert paged.page_in(VA + 3 * PAGE, hold) == 0
+    assert paged.space.translate(VA + 3 * PAGE + 5) == (pa + 5, R | W)
+    assert paged.space.translate(VA + 2 * PAGE) < 0
+    with Recorder(paged.spaces.library) as seen:
+        assert paged.evict(VA, SIZE) == 0
+    assert not paged.spaces.frames.is_used(pa)
+    assert paged.space.translate(VA + 3 * PAGE) < 0
+    ops = [event.op for event in seen.events]
+    done = max(i for i, op in enumerate(ops) if op == Op.DSB_ISH)
+    freed = [i for i, e in enumerate(seen.events) if e.op == Op.FREE and e.a == pa]
+    assert freed and freed[0] > done, "freed before the TLB had forgotten it"
+
+
+def test_a_page_mapped_by_bare_address_is_left_alone_when_evicted(paged):
+    pa = paged.spaces.frames.take()
+    assert paged.page_map(VA, pa, R | W) == 0
+    assert paged.evict(VA) == 0
+    assert paged.spaces.frames.is_used(pa)
+
+
+def test_a_page_replaces_the_one_before_and_frees_it(paged):
+    first, second = paged.spaces.hold(1), paged.spaces.hold(1)
+    old, new = hold_of(first).pa, hold_of(second).pa
+    assert paged.page_in(VA, first) == paged.page_in(VA, second) == 0
+    assert paged.space.translate(VA) == (new, R | W)
+    assert not paged.spaces.frames.is_used(old) and paged.spaces.frames.is_used(new)
+
+
+def test_several_pages_come_at_once_where_nothing_is(paged):
+    hold = paged.spaces.hold(3)
+    assert paged.page_map(VA + 2 * PAGE, FRAME) == 0
+    assert paged.page_in(VA, hold) == EEXIST and paged.spaces.error.va == VA + 2 * PAGE
+    assert paged.page_in(VA + 4 * PAGE, hold) == 0
+    assert [paged.space.translate(VA + i * PAGE) for i in (3, 7)] == 2 * [ENOENT]
+
+
+def test_frames_that_are_mapped_elsewhere_are_not_taken_over(paged):
+    hold = paged.spaces.hold(1)
+    other = paged.spaces.open()
+    assert other.map(VA, None, PAGE, hold=hold) == 0
+    assert paged.page_in(VA, hold) == EBUSY and paged.spaces.why == Why.HELD
+
+
+def test_no_page_gets_more_than_its_range_allows():
+    paged = Paged(R)
+    assert paged.page_map(VA, FRAME, R | W) == EPERM
+    assert paged.page_map(VA, FRAME, R | X) == EPERM
+    assert paged.page_map(VA, FRAME, R) == 0
+    assert paged.protect(VA, SIZE, R | W) == EPERM
+    assert paged.space.translate(VA) == (FRAME, R)
+    assert paged.spaces.check() == 0
+
+
+def test_protection_is_changed_for_the_pages_there_are(paged):
+    assert paged.page_map(VA, FRAME, R | W) == paged.page_map(VA + PAGE, FRAME, R | W) == 0
+    assert paged.protect(VA + PAGE, SIZE - PAGE, R) == 0
+    assert [paged.space.translate(VA + i * PAGE) for i in (0, 1)] == [
+        (FRAME, R | W),
+        (FRAME, R),
+    ]
+
+
+def test_what_can_never_be_is_refused(paged):
+    kernel = paged.spaces.open("kernel", upper=True)
+    assert paged.reserve(kernel.base + VA, PAGE, space=kernel) == EPERM
+    assert paged.reserve(VA + SIZE - PAGE, PAGE) == EEXIST
+    assert paged.reserve(2 * VA, PAGE, R | W | DEVICE) == EINVAL
+    assert paged.reserve(2 * VA, PAGE, R | W | X) == EINVAL
+    assert paged.page_map(VA + SIZE, FRAME) == ENOENT
+    assert paged.page_map(VA + SIZE - PAGE, FRAME, R, 2 * PAGE) == ENOENT
+    assert paged.spaces.error.va == VA + SIZE
+    assert paged.page_map(VA, 0x10_0000_0000) < 0 and paged.spaces.why == Why.NOT_RAM
+
+
+def test_a_frame_is_not_writable_here_and_executable_there(paged):
+    other = paged.spaces.open()
+    assert other.map(VA, FRAME, PAGE, R | X) == 0
+    assert paged.page_map(VA, FRAME, R | W) == EPERM
+    assert paged.spaces.why == Why.WRITE_EXECUTE
+    assert paged.page_map(VA, FRAME + PAGE, R | W) == 0
+    assert other.map(VA + PAGE, FRAME + PAGE, PAGE, R | X) == EPERM
+    assert paged.spaces.why == Why.WRITE_EXECUTE
+    assert paged.evict(VA) == 0
+    assert other.map(VA + PAGE, FRAME + PAGE, PAGE, R | X) == 0
+
+
+@pytest.mark.parametrize("start", [0, 5, 12])
+def test_part_of_a_range_is_given_up_with_its_pages(paged, start):
+    pages = []
+    for i in range(16):
+        hold = paged.spaces.hold(1)
+        pages.append(hold_of(hold).pa)
+        assert paged.page_in(VA + i * PAGE, hold) == 0
+    assert paged.release(VA + start * PAGE, 4 * PAGE) == 0
+    gone = range(start, start + 4)
+    assert [i for i in range(16) if not paged.spaces.frames.is_used(pages[i])] == list(gone)
+    assert paged.page_map(VA + start * PAGE, FRAME) == ENOENT
+    assert paged.space.map(VA + start * PAGE, FRAME, 4 * PAGE, R) == 0
+
+
+def test_a_range_without_frames_for_tables_stays_as_it_was(paged):
+    hold = paged.spaces.hold(1)
+    for allowed in range(3):
+        before = paged.spaces.frames.snapshot()
+        paged.spaces.frames.fail_after(allowed)
+        assert paged.page_in(VA, hold) == ENOMEM
+        paged.spaces.frames.fail_after(None)
+        assert paged.spaces.frames.snapshot() == before
+    assert paged.page_in(VA, hold) == 0
+    assert paged.taken == 1
+
+
+def test_closing_the_space_frees_what_its_pages_own(paged):
+    hold = paged.spaces.hold(1)
+    pa = hold_of(hold).pa
+    assert paged.page_in(VA, hold) == 0
+    assert paged.space.close() == 0
+    assert not paged.spaces.frames.is_used(pa)
