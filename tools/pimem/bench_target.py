@@ -64,6 +64,21 @@ found["space.map and unmap, 16 pages"] = cost(map_unmap)
 space.map(VA, frames)
 found["space.translate"] = cost(lambda: space.translate(VA + 0x1234))
 found["heap.alloc and close, 100 bytes"] = cost(lambda: memory.heap.alloc(100).close())
+space.unmap(VA, frames.size)
+
+def run(calls):
+    # The same program, with so many more system calls in a row.
+    memoryview(frames)[:4 * calls + 4] = b"\\x21\\x00\\x00\\xd4" * calls + b"\\x01\\x00\\x00\\xd4"
+    space.map(VA, frames, prot="rxu")
+    spent = cost(lambda: memory.user.run(VA, space, handler=answer), times=20)
+    space.unmap(VA, frames.size)
+    return spent
+
+def answer(number, registers):
+    return memory.user.EXIT if number == 0 else number
+
+found["user.run, to its first system call"] = run(0)
+found["user.run, one more system call"] = round((run(100) - run(0)) / 100)
 space.close()
 frames.close()
 mem8 = machine.mem8
