@@ -50,9 +50,9 @@ def __getattr__(name):
 
         return ramdisk
     if name == "regs":
-        from memory._regs import Registers
+        from memory._regs import regs
 
-        return Registers
+        return regs
     if name == "user":
         import memory.user
 

@@ -68,3 +68,8 @@ class Registers:
 
     def __repr__(self):
         return "\n".join([line(name, self._values[name]) for name in ORDER])
+
+
+def regs():
+    """Read the system registers."""
+    return Registers()

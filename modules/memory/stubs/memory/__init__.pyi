@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The machine's memory: frames, address spaces, heaps."""
 
-from collections.abc import Iterator
-
 from _memory import AddressSpace as AddressSpace
 from _memory import Block as Block
 from _memory import Fault as Fault
@@ -20,18 +18,11 @@ from _memory import sync_code as sync_code
 
 from . import frames as frames
 from . import user as user
+from ._regs import Registers
 
 kernel: AddressSpace  # the upper half, in TTBR1
 identity: AddressSpace  # in TTBR0 when no other space is: memory where its physical address is
 heap: Heap  # the 1 MiB kernel heap
-
-class Registers:
-    """System registers as they were when they were read; prints them decoded."""
-
-    def __getitem__(self, name: str, /) -> int: ...
-    def __iter__(self) -> Iterator[str]: ...
-    def fields(self, name: str, /) -> dict[str, int]:
-        """The fields of one register by the Arm ARM's names; empty where it has none."""
 
 def regs() -> Registers:
     """Read the system registers."""
