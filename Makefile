@@ -48,7 +48,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl image deploy test test-host test-micropython bench fuzz mutants coverage lint clean distclean help
+.PHONY: setup all images run repl image deploy test test-host test-long test-micropython bench fuzz mutants coverage lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -60,6 +60,7 @@ help:
 	@echo '  deploy            write it to a card: DEVICE=/dev/sdX, or MOUNT=/media/... for the kernel only'
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
 	@echo '  test-host         the tests that need no image'
+	@echo '  test-long         what test has no time for: models, fuzzing, mutants, coverage, suites, bars'
 	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
 	@echo '  bench             the memory system beside references; instructions to the prompt (CHECK=1)'
 	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
@@ -128,6 +129,15 @@ endif
 
 test-host: setup
 	@$(SANITISED) $(PYTEST) tests/host tests/tools $(TEST_OPTIONS) </dev/null
+
+# Each part is a target of its own. Hours on a small machine; the first failure ends it.
+test-long: images
+	@$(SANITISED) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(TEST_OPTIONS) </dev/null
+	@$(MAKE) fuzz SECONDS=600
+	@$(MAKE) mutants
+	@$(MAKE) coverage
+	@for board in $(BOARDS); do $(MAKE) test-micropython BOARD=$$board || exit 1; done
+	@$(MAKE) bench CHECK=1
 
 test-micropython: all
 	@$(PIMEM) conformance --board $(BOARD) --source $(MICROPYTHON_DIR) \

@@ -30,6 +30,11 @@ FLAGS = shlex.split(
 COMPILE_SECONDS = 120
 
 
+def examples(count: int) -> int:
+    """How many examples a model test tries: $HOST_EXAMPLES times `count` (make test-long)."""
+    return count * int(os.environ.get("HOST_EXAMPLES", "1"))
+
+
 class BuildError(Exception):
     """The compiler refused; the text is what it printed."""
 

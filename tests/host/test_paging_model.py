@@ -7,6 +7,7 @@ descriptor may have gone from one valid kind to another without a break.
 """
 
 import fake
+import mech
 import pytest
 from fake import (
     DEVICE,
@@ -253,7 +254,7 @@ class PagingHistory(RuleBasedStateMachine):
             assert self.frames.in_use == 0
 
 
-PagingHistory.TestCase.settings = settings(max_examples=50, stateful_step_count=40)
+PagingHistory.TestCase.settings = settings(max_examples=mech.examples(50), stateful_step_count=40)
 TestPagingHistory = PagingHistory.TestCase
 
 

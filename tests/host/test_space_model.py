@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Random histories of several address spaces against a plain model of pages, rights and owners."""
 
+import mech
 from fake import (
     EBUSY,
     EEXIST,
@@ -234,5 +235,5 @@ class SpacesHistory(RuleBasedStateMachine):
         assert self.spaces.check() == 0
 
 
-SpacesHistory.TestCase.settings = settings(max_examples=50, stateful_step_count=40)
+SpacesHistory.TestCase.settings = settings(max_examples=mech.examples(50), stateful_step_count=40)
 TestSpacesHistory = SpacesHistory.TestCase

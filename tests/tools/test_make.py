@@ -16,7 +16,16 @@ def make(*args: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_board_and_target() -> None:
     done = make("help")
     assert done.returncode == 0
-    for word in [*boards.names(), "run", "repl", "test", "test-micropython", "bench", "clean"]:
+    for word in [
+        *boards.names(),
+        "run",
+        "repl",
+        "test",
+        "test-long",
+        "test-micropython",
+        "bench",
+        "clean",
+    ]:
         assert word in done.stdout
 
 
