@@ -325,6 +325,16 @@ void bind_pager_stepped(void) {
 
 // --- before code that must not fault ---
 
+// The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
+// no-raise section is about to. The chain of frame records ends here meanwhile, so that nobody finds it.
+static __attribute__((noinline)) void resolve_before(const thread_fault_t *fault, fault_access_t access) {
+    volatile uintptr_t *record = __builtin_frame_address(0);
+    uintptr_t caller = *record;
+    *record = 0;
+    (void)resolve(fault, access);
+    *record = caller;
+}
+
 size_t bind_pager_touch(const void *buf, size_t size, bool write) {
     mem_va_t va = (uintptr_t)buf;
     mem_va_t end = va + size;
@@ -335,7 +345,7 @@ size_t bind_pager_touch(const void *buf, size_t size, bool write) {
             fault_raise(&fault);
         }
         if (fails) {
-            (void)resolve(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ);
+            resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ);
         }
         va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
         if (desc_va_is_lower(va)) {

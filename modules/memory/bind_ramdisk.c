@@ -6,6 +6,7 @@
 
 #include "bind_common.h"
 #include "bind_frames.h"
+#include "bind_pager.h"
 #include "bind_ramdisk.h"
 #include "layout.h"
 
@@ -125,7 +126,12 @@ static void *locate(size_t n_args, const mp_obj_t *args, size_t size) {
 static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_WRITE);
-    memcpy(buffer.buf, locate(n_args, args, buffer.len), buffer.len);
+    const char *from = locate(n_args, args, buffer.len);
+    for (size_t done = 0, piece; done < buffer.len; done += piece) {
+        piece = bind_pager_touch((char *)buffer.buf + done, buffer.len - done, true);
+        check_open(args[0]); // a pager may do anything
+        memcpy((char *)buffer.buf + done, from + done, piece);
+    }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ramdisk_readblocks_obj, 3, 4, ramdisk_readblocks);
@@ -133,7 +139,12 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ramdisk_readblocks_obj, 3, 4, ramdisk
 static mp_obj_t ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_READ);
-    memcpy(locate(n_args, args, buffer.len), buffer.buf, buffer.len);
+    char *to = locate(n_args, args, buffer.len);
+    for (size_t done = 0, piece; done < buffer.len; done += piece) {
+        piece = bind_pager_touch((const char *)buffer.buf + done, buffer.len - done, false);
+        check_open(args[0]); // a pager may do anything
+        memcpy(to + done, (const char *)buffer.buf + done, piece);
+    }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ramdisk_writeblocks_obj, 3, 4, ramdisk_writeblocks);

@@ -45,6 +45,10 @@ def __getattr__(name):
         from memory._selftest import selftest
 
         return selftest
+    if name == "pagers":
+        import memory.pagers
+
+        return memory.pagers
     if name == "ramdisk":
         from memory._ramdisk import ramdisk
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""A file as memory: each page is read when it is first accessed."""
+
+from _memory import frames_alloc
+
+PAGE = 4096
+
+
+class FileMap:
+    """The file at `path`, from `va` on; behind its end zeros up to the end of the page.
+
+    prot: 'r', or 'rw' for memory that starts as the file does; what is written stays in memory.
+    size: bytes of the file. The file is open, for the pager alone, until close().
+    """
+
+    def __init__(self, space, va, path, prot="r"):
+        self.file = open(path, "rb")
+        self.size = self.file.seek(0, 2)
+        self.space = space
+        self.va = va
+        try:
+            if self.size == 0:
+                raise ValueError("file '%s' is empty" % path)
+            space.reserve(va, -(-self.size // PAGE) * PAGE, prot, self._read_page)
+        except (OSError, ValueError):
+            self.file.close()
+            raise
+
+    def _read_page(self, at, access):
+        page = at & -PAGE
+        frames = frames_alloc()
+        view = memoryview(frames)
+        self.file.seek(page - self.va)
+        done = 0
+        while done < PAGE:
+            count = self.file.readinto(view[done:])
+            if not count:
+                break
+            done += count
+        return frames
+
+    def close(self):
+        """Unmap the file and close it."""
+        self.space.unmap(self.va, -(-self.size // PAGE) * PAGE)
+        self.file.close()

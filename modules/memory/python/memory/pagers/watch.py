@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""A watchpoint as large as you like: memory whose accesses are counted, one by one."""
+
+PAGE = 4096
+
+
+class Watch:
+    """`frames` at `va` of `space`; every instruction that accesses them is counted.
+
+    counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once a page, as what it did
+    first there. call(va, access), if given, is called before the access, and may raise to stop it.
+    The frames stay yours: keep them open until close().
+    """
+
+    def __init__(self, space, va, frames, prot="rw", call=None):
+        self.space = space
+        self.va = va
+        self.frames = frames
+        self.size = frames.size
+        self.counts = {"read": 0, "write": 0, "execute": 0}
+
+        def pager(at, access):
+            self.counts[access] += 1
+            if call is not None:
+                call(at, access)
+            page = at & -PAGE
+            space.map(page, frames.pa + (page - va), PAGE, prot)
+
+        # With step the page is there for one instruction only: the next access comes here again.
+        space.reserve(va, self.size, prot, pager, step=True)
+
+    def close(self):
+        """Give the addresses back; the frames and what is in them stay."""
+        self.space.unmap(self.va, self.size)
