@@ -19,6 +19,7 @@ from _memory import sync_code as sync_code
 from . import frames as frames
 from . import user as user
 from ._regs import Registers
+from . import pagers as pagers
 
 kernel: AddressSpace  # the upper half, in TTBR1
 identity: AddressSpace  # in TTBR0 when no other space is: memory where its physical address is

@@ -14,7 +14,7 @@ class FileMap:
     """
 
     def __init__(self, space, va, path, prot="r"):
-        self.file = open(path, "rb")
+        self.file = open(path, "rb")  # noqa: SIM115 (it stays open)
         self.size = self.file.seek(0, 2)
         self.space = space
         self.va = va

@@ -7,8 +7,8 @@ PAGE = 4096
 class Watch:
     """`frames` at `va` of `space`; every instruction that accesses them is counted.
 
-    counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once a page, as what it did
-    first there. call(va, access), if given, is called before the access, and may raise to stop it.
+    counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once a page, as what it
+    did first there. call(va, access), if given, is called before it, and may raise to stop it.
     The frames stay yours: keep them open until close().
     """
 
