@@ -20,6 +20,7 @@ from . import frames as frames
 from . import user as user
 from ._regs import Registers
 from . import pagers as pagers
+from . import user as user
 
 kernel: AddressSpace  # the upper half, in TTBR1
 identity: AddressSpace  # in TTBR0 when no other space is: memory where its physical address is
