@@ -17,10 +17,9 @@ from _memory import probe as probe
 from _memory import sync_code as sync_code
 
 from . import frames as frames
-from . import user as user
-from ._regs import Registers
 from . import pagers as pagers
 from . import user as user
+from ._regs import Registers
 
 kernel: AddressSpace  # the upper half, in TTBR1
 identity: AddressSpace  # in TTBR0 when no other space is: memory where its physical address is
