@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import rig
@@ -67,6 +68,14 @@ def test_an_exception_is_1_with_its_traceback_on_stderr() -> None:
     assert "in f\n" in done.stderr
     assert done.stderr.endswith("IndexError: 99\n")
     assert "Traceback" not in done.stdout
+
+
+def test_a_script_gets_its_arguments(tmp_path: Path) -> None:
+    script = tmp_path / "args.py"
+    script.write_text("import sys\nprint(sys.argv)\n")
+    done = run("RPI4", "", str(script), "one", "t'w o", "ü")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == str([str(script), "one", "t'w o", "ü"])
 
 
 def test_silence_is_4() -> None:

@@ -71,6 +71,7 @@ def test_the_firmware_is_what_it_should_be(contents: dict[str, bytes]) -> None:
     [
         ("bcm2710-rpi-3-b.dtb", b"Raspberry Pi 3 Model B\0"),
         ("bcm2710-rpi-3-b-plus.dtb", b"Raspberry Pi 3 Model B+\0"),
+        ("bcm2710-rpi-3-a-plus.dtb", b"Raspberry Pi 3 Model A+\0"),
         ("bcm2710-rpi-zero-2-w.dtb", b"Raspberry Pi Zero 2 W\0"),
         ("bcm2711-rpi-4-b.dtb", b"Raspberry Pi 4 Model B\0"),
         ("bcm2711-rpi-400.dtb", b"Raspberry Pi 400\0"),

@@ -19,6 +19,7 @@ TOOL_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/
 NEEDED = {
     "3B": "bootcode.bin start.elf fixup.dat bcm2710-rpi-3-b.dtb",
     "3B+": "bootcode.bin start.elf fixup.dat bcm2710-rpi-3-b-plus.dtb",
+    "3A+": "bootcode.bin start.elf fixup.dat bcm2710-rpi-3-a-plus.dtb",
     "Zero 2 W": "bootcode.bin start.elf fixup.dat bcm2710-rpi-zero-2-w.dtb",
     "4B": "start4.elf fixup4.dat bcm2711-rpi-4-b.dtb",
     "400": "start4.elf fixup4.dat bcm2711-rpi-400.dtb",

@@ -221,14 +221,29 @@ def test_json_lists_what_is_inside(pimem: Run, tmp_path: Path) -> None:
     assert all(file["origin"] and len(file["sha256"]) == 64 for file in record["files"])
 
 
+def test_the_3a_plus_gets_the_tree_that_its_firmware_would_take(
+    pimem: Run, tmp_path: Path
+) -> None:
+    """A folder of Raspberry Pi's own releases has none for it."""
+    options = inputs(tmp_path)
+    own, other = (f"bcm2710-rpi-3-{board}-plus.dtb" for board in "ab")
+    (tmp_path / "boot" / own).unlink()
+    done = pimem("image", *options, "-o", str(tmp_path / "x.img"), "--json")
+    assert done.returncode == 0, done.stderr
+    files = {file["name"]: file for file in json.loads(done.stdout)["files"]}
+    assert files[own]["sha256"] == files[other]["sha256"]
+    assert files[own]["origin"].endswith(other)
+
+
 def test_what_is_missing_is_listed_with_who_needs_it(pimem: Run, tmp_path: Path) -> None:
     options = inputs(tmp_path)
-    for name in ("start4.elf", "bcm2710-rpi-3-b-plus.dtb"):
+    for name in ("start4.elf", "bcm2710-rpi-3-b-plus.dtb", "bcm2710-rpi-3-a-plus.dtb"):
         (tmp_path / "boot" / name).unlink()
     done = pimem("image", *options, "-o", str(tmp_path / "x.img"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "start4.elf                 Pi 4B, Pi 400, CM4" in done.stderr
     assert "bcm2710-rpi-3-b-plus.dtb   Pi 3B+" in done.stderr
+    assert "bcm2710-rpi-3-a-plus.dtb   Pi 3A+" in done.stderr
     assert "fixup4.dat" not in done.stderr
     assert "raspi-firmware" in done.stderr and "--firmware DIR" in done.stderr
     assert not (tmp_path / "x.img").exists()

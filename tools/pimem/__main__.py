@@ -51,6 +51,14 @@ exit codes:
 """
 
 
+def describe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Each command's own help begins with the line that stands for it in the list of all."""
+    for listed in commands._get_subactions():
+        command = commands.choices[listed.dest]
+        text = listed.help or ""
+        command.description = command.description or f"{text[:1].upper()}{text[1:]}."
+
+
 def add_board(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--board", default=boards.DEFAULT, choices=boards.names(), help="default: %(default)s"
@@ -94,14 +102,17 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = top.add_subparsers(dest="command", required=True)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("setup", help="fetch and install what building and running need")
     run = commands.add_parser("run", help="boot and run a script, or a REPL on a terminal")
     run.add_argument("script", nargs="?", help="a file, or - for stdin (read to its end first)")
+    run.add_argument(
+        "arguments", nargs="*", metavar="ARG", help="the script's sys.argv[1:]; -- before dashes"
+    )
     run.set_defaults(interactive=False)
     add_run_options(run)
     repl = commands.add_parser("repl", help="boot and talk to the REPL from this terminal")
-    repl.set_defaults(interactive=True, script=None)
+    repl.set_defaults(interactive=True, script=None, arguments=[])
     add_run_options(repl)
     conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
     add_conformance_options(conformance)
@@ -109,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
     card_options.add_commands(commands)
     serial_options.add_commands(commands)
     boot_options.add_command(commands)
+    describe(commands)
     return top
 
 

@@ -35,16 +35,20 @@ PI4_FIRMWARE = ("start4.elf", "fixup4.dat")
 DEVICE_TREES = {
     "bcm2710-rpi-3-b.dtb": "bcm2837-rpi-3-b.dtb",
     "bcm2710-rpi-3-b-plus.dtb": "bcm2837-rpi-3-b-plus.dtb",
+    "bcm2710-rpi-3-a-plus.dtb": "bcm2837-rpi-3-a-plus.dtb",
     "bcm2710-rpi-zero-2-w.dtb": "bcm2837-rpi-zero-2-w.dtb",
     "bcm2710-rpi-zero-2.dtb": "bcm2837-rpi-zero-2-w.dtb",
     "bcm2711-rpi-4-b.dtb": "bcm2711-rpi-4-b.dtb",
     "bcm2711-rpi-400.dtb": "bcm2711-rpi-400.dtb",
     "bcm2711-rpi-cm4.dtb": "bcm2711-rpi-cm4-io.dtb",
 }
+#: Raspberry Pi's own releases have no tree for the 3A+: its firmware then takes the 3B+'s.
+STAND_INS = {"bcm2710-rpi-3-a-plus.dtb": ("bcm2710-rpi-3-b-plus.dtb",)}
 #: What each board has to find on its card, besides kernel and config.txt.
 BOARD_FILES = {
     "Pi 3B": (*PI3_FIRMWARE, "bcm2710-rpi-3-b.dtb"),
     "Pi 3B+": (*PI3_FIRMWARE, "bcm2710-rpi-3-b-plus.dtb"),
+    "Pi 3A+": (*PI3_FIRMWARE, "bcm2710-rpi-3-a-plus.dtb"),
     "Pi Zero 2 W": (*PI3_FIRMWARE, "bcm2710-rpi-zero-2-w.dtb", "bcm2710-rpi-zero-2.dtb"),
     "Pi 4B": (*PI4_FIRMWARE, "bcm2711-rpi-4-b.dtb"),
     "Pi 400": (*PI4_FIRMWARE, "bcm2711-rpi-400.dtb"),
@@ -238,7 +242,8 @@ def from_folder(folder: Path) -> list[CardFile]:
     """The same from a folder such as `boot` of the public repository raspberrypi/firmware."""
     names: dict[str, tuple[str, ...]]
     names = {name: (name,) for name in (*FIRMWARE.files, TREES_LICENCE)}
-    names |= {name: (name, linux) for name, linux in DEVICE_TREES.items()}
+    for name, linux in DEVICE_TREES.items():
+        names[name] = (name, linux, *STAND_INS.get(name, ()))
     files, missing = [], []
     for name, candidates in names.items():
         path = next((folder / each for each in candidates if (folder / each).is_file()), None)

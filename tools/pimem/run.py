@@ -11,7 +11,7 @@ import codecs
 import contextlib
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +22,7 @@ from pimem.qemu import Qemu, QemuError, kernel_args
 
 BOOT_SECONDS = 120.0
 SHOW_REPORT = b"import memory\nmemory.info()\n"
+SET_ARGV = "__import__('sys').argv[:] = {}"
 
 
 class Output:
@@ -86,7 +87,9 @@ def finish_boot(link: Link, output: Output | None = None) -> None:
     link.read_until(PROMPT, total=BOOT_SECONDS)
 
 
-def run_script(link: Link, script: bytes, output: Output, *, booting: bool) -> None:
+def run_script(
+    link: Link, script: bytes, argv: Sequence[str], output: Output, *, booting: bool
+) -> None:
     """Boot report, then the script; a board that runs already is soft-reset instead."""
     if booting:
         finish_boot(link, output)
@@ -97,6 +100,8 @@ def run_script(link: Link, script: bytes, output: Output, *, booting: bool) -> N
         link.enter_raw_repl()
         link.soft_reset()
         script = script if script.strip() else SHOW_REPORT
+    if argv:
+        link.run(SET_ARGV.format(ascii(list(argv))).encode())
     link.run(script, sink=output)
 
 
@@ -114,7 +119,8 @@ def session(args: Namespace, script: bytes | None) -> None:
             talk(link, booting=booting)
         else:
             with Output(sys.stdout) as output:
-                run_script(link, script, output, booting=booting)
+                argv = [args.script, *args.arguments] if args.arguments else []
+                run_script(link, script, argv, output, booting=booting)
 
 
 def elf_of(args: Namespace) -> Path:
