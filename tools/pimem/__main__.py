@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("setup", help="fetch and install what building and running need")
     run = commands.add_parser("run", help="boot and run a script, or a REPL on a terminal")
     run.add_argument("script", nargs="?", help="a file, or - for stdin (read to its end first)")
