@@ -72,10 +72,10 @@ def test_an_exception_is_1_with_its_traceback_on_stderr() -> None:
 
 def test_a_script_gets_its_arguments(tmp_path: Path) -> None:
     script = tmp_path / "args.py"
-    script.write_text("import sys\nprint(sys.argv)\n")
+    script.write_text("import sys\nprint('|'.join(sys.argv))\n")
     done = run("RPI4", "", str(script), "one", "t'w o", "ü")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == str([str(script), "one", "t'w o", "ü"])
+    assert done.stdout.splitlines()[-1] == f"{script}|one|t'w o|ü"
 
 
 def test_silence_is_4() -> None:
