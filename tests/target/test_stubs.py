@@ -15,10 +15,11 @@ MODULES = {
     "_memory": "_memory.pyi",
     "memory": "memory/__init__.pyi",
     "memory.frames": "memory/frames.pyi",
+    "memory.pagers": "memory/pagers.pyi",
     "memory.user": "memory/user.pyi",
 }
 # Frozen modules that are nobody's interface; they are there once something has used them.
-INTERNAL = {"memory": {"boot"}}
+INTERNAL = {"memory": {"boot"}, "memory.pagers": {"copyonwrite", "filemap", "watch"}}
 # How an object of each class comes to be. Classes that are there by other means have None.
 MAKE = {
     "Frames": "memory.frames.alloc()",
