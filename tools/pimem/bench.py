@@ -169,7 +169,7 @@ def measure_target(tally: Tally) -> None:
             tally.figure(what, max(costs))
         tally.figure(f"{board.name}: {name}() in C, median", int(statistics.median(costs)))
     for what, count in bench_target.python_costs(board).items():
-        if what == bench_target.FAULT:
+        if what in (bench_target.FAULT, bench_target.PAGER):
             tally.row(f"{board.name}: {what}", count, FAULT_LIMIT)
         else:
             tally.figure(f"{board.name}: {what}", count)

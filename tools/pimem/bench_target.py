@@ -25,6 +25,7 @@ SCRIPT_SECONDS = 300.0
 SAMPLES = 300  # calls of heap functions; other functions need fewer, they do not vary as much
 FEW_SAMPLES = 40
 FAULT = "fault to exception caught in Python"
+PAGER = "demand-zero page through a Python pager"
 
 #: Reads the counter of the stopped machine, in nanoseconds, which are instructions.
 Clock = Callable[[Gdb], int]
@@ -91,6 +92,24 @@ def fault():
 
 found["FAULT"] = cost(fault, 2000)
 
+lazy = memory.AddressSpace()
+memory.pagers.zeros(lazy, VA, 1 << 30)
+
+def touch():
+    global at
+    at += 4096
+    mem8[at]
+
+def touch_all():
+    global at
+    at = VA
+    return cost(touch)
+
+with lazy:
+    first = touch_all()
+    found["PAGER"] = first - touch_all()
+lazy.close()
+
 def collect(size):
     keep = [[i] for i in range(size // 100)] if size < 1 << 22 else bytearray(size)
     gc.collect()
@@ -105,7 +124,7 @@ for size in (64, 512):
     except MemoryError:
         pass
 print(json.dumps(found))
-""".replace("FAULT", FAULT)
+""".replace("FAULT", FAULT).replace("PAGER", PAGER)
 
 HEAP_TRAFFIC = """
 import memory, random
@@ -140,6 +159,28 @@ while True:
     except memory.Fault:
         pass
 """
+
+PAGES = """
+import machine, memory
+mem8 = machine.mem8
+lazy = memory.AddressSpace()
+memory.pagers.zeros(lazy, 0x40000000, 1 << 24)
+lazy.activate()
+while True:
+    for at in range(0x40000000, 0x41000000, 4096):
+        mem8[at]
+    lazy.evict(0x40000000, 1 << 24)
+"""
+
+#: Where the instructions of a page made by a Python pager go.
+PAGER_PARTS = (
+    ("exception_sync", "page: may it be resolved, registers to the thread's stack"),
+    ("bind_pager_run", "page: which range, call of the Python function"),
+    ("frames_alloc", "page: a frame"),
+    ("hold_open", "page: zeroed, returned by the Python function"),
+    ("space_page_in", "page: checked, mapped, record given back"),
+    ("exception_restore", "page: registers restored, access done, next one, registers saved"),
+)
 
 #: Where a fault's instructions go, by the function that begins each part.
 FAULT_PARTS = (
@@ -194,24 +235,37 @@ def traffic(link: Link, script: str) -> threading.Thread:
     return thread
 
 
-def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
-    """Instructions of each part of a fault that Python catches."""
-    names = [name for name, _ in FAULT_PARTS]
-    costs: dict[str, list[int]] = {what: [] for _, what in FAULT_PARTS}
+def parts(
+    board: Board,
+    known: dict[str, int],
+    clock: Clock,
+    script: str,
+    begins: tuple[tuple[str, str], ...],
+) -> dict[str, list[int]]:
+    """Instructions of each part of what a script does again and again."""
+    names = [name for name, _ in begins]
+    costs: dict[str, list[int]] = {what: [] for _, what in begins}
     with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
         stub = Path(folder) / "gdb"
         with booted(board, ["-gdb", f"unix:{stub},server=on,wait=off"]) as link:
-            traffic(link, FAULTS)
+            traffic(link, script)
             with Gdb(stub) as gdb:
                 gdb.run_to(known[names[0]])
                 at = clock(gdb)
                 for _ in range(FEW_SAMPLES):
-                    for (_, what), then in zip(FAULT_PARTS, [*names[1:], names[0]], strict=True):
+                    for (_, what), then in zip(begins, [*names[1:], names[0]], strict=True):
                         gdb.run_to(known[then])
                         now = clock(gdb)
                         costs[what].append(now - at)
                         at = now
     return costs
+
+
+def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
+    """Instructions of each part of a fault that Python catches, and of one that it resolves."""
+    return parts(board, known, clock, FAULTS, FAULT_PARTS) | parts(
+        board, known, clock, PAGES, PAGER_PARTS
+    )
 
 
 def c_costs(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
