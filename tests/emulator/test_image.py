@@ -26,6 +26,12 @@ EXCLUSIVE = re.compile(r"\b(ld[a]?xrb?h?|ld[a]?xp|st[l]?xrb?h?|st[l]?xp|cas\w*|l
 VECTOR = re.compile(r"\b[qvdsh]\d{1,2}\b|\b(ldnp|stnp)\b")
 BRANCH = re.compile(r"(b|bl|b\.\w+|cbn?z|tbn?z|adrp?)\s")
 IMAGES = ("RPI4", "QEMU_VIRT")
+# Of bootloader.c: the new kernel's bytes leave the caches while all still runs; then nothing
+# may interrupt any more. What follows the jump is chain.S, which the host tests read.
+HAND_OVER = (
+    "arch_clean_inval_poc arch_sync_code mp_printf uart_flush machine_pin_deinit "
+    "daifset cntp_ctl_el0 irq_init chain_jump"
+)
 
 
 def run(*command: str) -> str:
@@ -153,3 +159,11 @@ def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
         assert body, f"{function} is linked"
         for pair in ("d8, d9", "d10, d11", "d12, d13", "d14, d15"):
             assert re.search(rf"{access}\s+{pair}", body[1]), (function, pair)
+
+
+def test_the_hand_over_to_another_kernel_is_in_order(name: str) -> None:
+    listing = run(OBJDUMP, "-dr", str(rig.image_folder(boards.load(name)) / "bootloader.o"))
+    steps = re.compile(r"(?:CALL26|JUMP26)\s+(\w+)|msr\s+(daifset|cntp_ctl_el0)")
+    found = [match[1] or match[2] for match in steps.finditer(listing)]
+    end = found.index("chain_jump") + 1
+    assert " ".join(found[:end]).endswith(HAND_OVER)
