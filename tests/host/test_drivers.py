@@ -130,6 +130,29 @@ def test_taking_over_disables_first_and_latches_the_divisor_last() -> None:
     assert uart.machine.registers[LCRH] == 0x70
 
 
+def test_qemu_is_asked_for_more_after_the_fifo_was_thrown_away() -> None:
+    """Its sender waits while the FIFO is full, also when the FIFO is emptied by other means, until
+    the data register is read."""
+    uart = Uart()
+    sender_waits = False
+
+    def throw_away(value: int) -> None:
+        nonlocal sender_waits
+        sender_waits = bool(uart.fifo)
+        uart.fifo.clear()
+
+    def read_data() -> int:
+        nonlocal sender_waits
+        sender_waits = False
+        return uart.read_data()
+
+    uart.machine.on_write[LCRH] = throw_away
+    uart.machine.on_read[DR] = read_data
+    uart.fifo.append(65)  # came after the receiver had been emptied
+    assert lib().pl011_enable(uart.pointer, 48_000_000, 115_200)
+    assert not sender_waits
+
+
 def test_a_uart_that_stays_busy_is_taken_over_all_the_same_in_bounded_time() -> None:
     uart = Uart()
     uart.flags = BUSY
@@ -236,6 +259,13 @@ def test_an_interrupt_without_a_byte_is_cleared() -> None:
     uart = Uart().start()
     lib().pl011_irq(uart.pointer)
     assert uart.machine.writes[-1] == (ICR, RX_INTERRUPTS)
+
+
+def test_a_byte_that_comes_as_its_interrupt_is_cleared_is_not_left_behind() -> None:
+    uart = Uart().start()
+    uart.machine.on_write[ICR] = lambda value: uart.fifo.append(65)
+    lib().pl011_irq(uart.pointer)
+    assert uart.take(10) == b"A"
 
 
 def test_the_interrupt_of_waiting_bytes_is_never_cleared() -> None:

@@ -78,6 +78,9 @@ bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud) {
     mmio_write(uart->base + IBRD, integer);
     mmio_write(uart->base + FBRD, fraction);
     mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it comes after it
+    // Turning the FIFO on throws away what came since it was emptied. QEMU takes nothing more from its sender then until
+    // the data register is read, empty or not.
+    (void)mmio_read(uart->base + DR);
     mmio_write(uart->base + IFLS, IFLS_EIGHTH);
     mmio_write(uart->base + CR, CR_ENABLE);
     return true;
@@ -128,9 +131,8 @@ void pl011_irq(void *arg) {
     pl011_t *uart = arg;
     if (mmio_read(uart->base + FR) & FR_RXFE) {
         // Asserted without a byte: clear it, or it would come back for ever. Never cleared while
-        // there are bytes: their interrupt would be lost.
+        // there are bytes: their interrupt would be lost, so look again for one that has just come.
         mmio_write(uart->base + ICR, INT_RX | INT_RX_TIMEOUT);
-        return;
     }
     drain(uart);
 }
