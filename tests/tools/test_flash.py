@@ -325,6 +325,11 @@ def test_what_is_no_card_image_is_refused(loop: Loops, pimem: Run, tmp_path: Pat
     assert untouched(card)
 
 
+def heed_ctrl_c() -> None:
+    """What a shell puts into the background ignores SIGINT, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int, str]:
     """The card, exit code and words of a flash that met a signal while it wrote.
 
@@ -336,7 +341,7 @@ def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the kernel makes it the least
     command = [sys.executable, "-m", "pimem", "flash", "--yes", str(image), str(card)]
     with ours:
-        process = subprocess.Popen(command, stderr=theirs)
+        process = subprocess.Popen(command, stderr=theirs, preexec_fn=heed_ctrl_c)
         theirs.close()
         ours.settimeout(60)
         while b"writing" not in ours.recv(1 << 16, socket.MSG_PEEK):
