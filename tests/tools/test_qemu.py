@@ -78,6 +78,7 @@ def test_guest_errors_and_output_are_collected(tiny: Tiny, tmp_path: Path) -> No
     with Qemu(board, boot, guest_errors=errors, log=log) as machine, Link(machine.pty) as link:
         machine.resume()
         link.read_until(b"hello")
+        machine.pause()  # QEMU writes the log after the line
     assert "disabled UART" in errors.read_text()
     assert log.read_text() == "hello"
 
