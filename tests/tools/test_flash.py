@@ -223,6 +223,39 @@ def test_the_disk_of_the_running_system_is_refused(made: Path, pimem: Run) -> No
     assert one_line(done, f"{disks[0]} is refused: it is the disk this system runs from")
 
 
+def test_a_disk_in_use_is_refused_before_anybody_is_asked(
+    made: Path, loop: Loops, pimem: Run
+) -> None:
+    card = loop()
+    fd = os.open(card, os.O_RDONLY | os.O_EXCL)
+    try:
+        for option in ("--dry-run", "--yes"):
+            done = pimem("flash", option, str(made), str(card))
+            assert done.returncode == 2
+            assert one_line(done, f"{card}: it is in use: mounted, or opened by another program")
+    finally:
+        os.close(fd)
+    assert untouched(card)
+
+
+def test_a_disk_without_permission_is_refused_with_the_command_for_root(
+    loop: Loops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = loop()
+    (device,) = [each for each in devices.list_devices() if each.path == str(card)]
+    card.chmod(0o600)
+    monkeypatch.setattr(sys, "argv", ["pimem", "flash", "my image.img", str(card)])
+    os.seteuid(65534)
+    try:
+        with pytest.raises(flash.Refusal) as caught:
+            flash.check_access(device)
+    finally:
+        os.seteuid(0)
+    command = f"sudo {sys.executable} -m pimem flash 'my image.img' {card}"
+    assert str(caught.value) == f"{card}: no permission; as root: {command}"
+    flash.check_access(device)
+
+
 def test_a_card_too_small_is_refused(made: Path, loop: Loops, pimem: Run) -> None:
     card = loop(size=48 * MIB)
     done = pimem("flash", "--yes", str(made), str(card))

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shlex
 import signal
 import stat
 import sys
@@ -24,6 +25,7 @@ from pimem.progress import Progress
 #: Held back to the end: a card whose writing was cut short has no partition table, and boots
 #: nothing instead of half of something.
 HEAD = 4096
+PIMEM = (sys.executable, "-m", "pimem")
 SYNC_EVERY = 32 << 20
 READ_PIECE = 1 << 20
 BLKFLSBUF, BLKRRPART = 0x1261, 0x125F
@@ -33,10 +35,10 @@ NEXT_STEPS = """\
 Later kernels need no flashing: pimem flash --update DIR, DIR being where the card is mounted."""
 
 
-def open_disk(device: Device) -> int:
+def open_disk(device: Device, access: int = os.O_RDWR) -> int:
     """Opens a disk that nobody uses; O_EXCL makes the kernel refuse if it is mounted."""
     try:
-        fd = os.open(device.path, os.O_RDWR | os.O_EXCL | os.O_CLOEXEC)
+        fd = os.open(device.path, access | os.O_EXCL | os.O_CLOEXEC)
     except OSError as exc:
         raise Refusal(f"{device.path}: {why_not(exc)}") from exc
     try:
@@ -52,11 +54,19 @@ def open_disk(device: Device) -> int:
     return fd
 
 
+def check_access(device: Device) -> None:
+    """Refuses early what open_disk() would refuse in the end, without touching the disk: closing
+    one that was open for writing makes desktops look at it, and mount it."""
+    if not os.access(device.path, os.R_OK | os.W_OK, effective_ids=True):
+        raise Refusal(f"{device.path}: {why_not(PermissionError(errno.EACCES, ''))}")
+    os.close(open_disk(device, os.O_RDONLY))
+
+
 def why_not(exc: OSError) -> str:
     if exc.errno == errno.EBUSY:
         return "it is in use: mounted, or opened by another program"
     if exc.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission; as root: sudo {sys.executable} -m pimem {' '.join(sys.argv[1:])}"
+        return f"no permission; as root: sudo {shlex.join([*PIMEM, *sys.argv[1:]])}"
     return f"cannot open it: {exc.strerror}"
 
 
@@ -165,6 +175,7 @@ def choose(path: str, max_size: float) -> Device:
 
 def flash(args: Namespace) -> int:
     device = choose(args.device, args.max_size)
+    check_access(device)
     source = image_source.check(args.image)
     reason = devices.too_small(device, source.size)
     if reason:
