@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,47 @@ def test_own_settings_in_config_txt_are_kept_aside(card: Path, new: Path, pimem:
     assert "your config.txt is now config.txt.old" in done.stderr
 
 
+def update(card: Path, kernel: Path, config: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a release with this config.txt."""
+    folder = kernel.with_name("release")
+    folder.mkdir(exist_ok=True)
+    (folder / "config.txt").write_bytes(config)
+    monkeypatch.setattr(card_update, "CARD", folder)
+    args = Namespace(update=card, kernel=kernel, board="RPI4", dry_run=False)
+    assert card_update.update(args) == 0
+
+
+def test_no_later_update_loses_what_an_earlier_one_kept(
+    card: Path, new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (card / "config.txt").write_bytes(b"first=1\n")
+    update(card, new, b"release=2\n", monkeypatch)
+    update(card, new, b"release=3\n", monkeypatch)
+    assert (card / "config.txt.old").read_bytes() == b"first=1\n"
+    assert not (card / "config.txt.old1").exists(), "release 2 was nobody's own"
+    (card / "config.txt").write_bytes(b"second=1\n")
+    update(card, new, b"release=4\n", monkeypatch)
+    assert (card / "config.txt.old").read_bytes() == b"first=1\n"
+    assert (card / "config.txt.old1").read_bytes() == b"second=1\n"
+    assert (card / "config.txt").read_bytes() == b"release=4\n"
+    (card / "config.txt").write_bytes(b"first=1\n")
+    update(card, new, b"release=5\n", monkeypatch)
+    assert not (card / "config.txt.old2").exists(), "it is there already"
+
+
+def test_whoever_reads_the_card_meanwhile_sees_the_old_kernel_or_the_new_one(
+    card: Path, new: Path, pimem: Run
+) -> None:
+    """Never a part of one: what a board finds that is switched on, or a card that is pulled."""
+    whole = {(card / "kernel8.img").read_bytes(), new.read_bytes()}
+    command = [sys.executable, "-m", "pimem", "flash", "--update", str(card), "--kernel", str(new)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            assert (card / "kernel8.img").read_bytes() in whole
+    assert process.returncode == 0
+    assert (card / "kernel8.img").read_bytes() == new.read_bytes()
+
+
 def test_a_second_update_has_nothing_to_do(card: Path, new: Path, pimem: Run) -> None:
     pimem("flash", "--update", str(card), "--kernel", str(new))
     before = snapshot(card)
@@ -109,7 +151,7 @@ def test_a_folder_that_is_no_card_is_refused(card: Path, new: Path, pimem: Run) 
     assert snapshot(card) == before
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_an_update_that_fails_leaves_the_old_files_whole(
     card: Path, new: Path, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:

@@ -15,6 +15,7 @@ from pimem.firmware import BOARD_FILES, CardFile
 from pimem.image import CARD, CONFIG, README, read_kernel
 
 NEW, OLD = ".new", ".old"
+KEPT = 100  # old files of one name
 
 
 def check_card(folder: Path) -> None:
@@ -46,15 +47,34 @@ def listed_anew(text: str, file: CardFile) -> str:
     )
 
 
-def with_readme(folder: Path, files: list[CardFile]) -> list[CardFile]:
-    """The files, and the card's README.txt to match them, if it has one."""
+def read_readme(folder: Path) -> str:
     try:
-        text = (folder / README).read_bytes().decode()
+        return (folder / README).read_bytes().decode()
     except (OSError, UnicodeError):
+        return ""
+
+
+def with_readme(text: str, files: list[CardFile]) -> list[CardFile]:
+    """The files, and the card's README.txt to match them, if it has one."""
+    if not text:
         return files
     for file in files:
         text = listed_anew(text, file)
     return [*files, CardFile(README, text.encode(), "this project")]
+
+
+def own_config(folder: Path, text: str) -> list[CardFile]:
+    """A config.txt that is not as we made it (the README has the checksum), under a name that
+    keeps it and all that were kept before."""
+    data = (folder / CONFIG).read_bytes()
+    mine = CardFile(CONFIG, data, "the user")
+    names = [f"{CONFIG}{OLD}{number or ''}" for number in range(KEPT)]
+    if f"{mine.sha256}  {CONFIG}" in text or any(holds(folder / name, data) for name in names):
+        return []
+    free = [name for name in names if not (folder / name).exists()]
+    if not free:
+        raise Refusal(f"{folder} has {KEPT} files {CONFIG}{OLD}...: remove what is not needed")
+    return [CardFile(free[0], data, "the user")]
 
 
 def changed(folder: Path, files: list[CardFile]) -> list[CardFile]:
@@ -69,10 +89,10 @@ def holds(path: Path, data: bytes) -> bool:
 
 
 def check_room(folder: Path, files: list[CardFile]) -> None:
-    """Old and new are there together for a moment."""
+    """Old and new are there together for a moment. Some file systems do not tell their size."""
     room = os.statvfs(folder)
     free, needed = room.f_bavail * room.f_frsize, sum(len(file.data) for file in files)
-    if free < needed:
+    if room.f_blocks and free < needed:
         raise Refusal(f"{folder} has {free} bytes free, {needed} are needed")
 
 
@@ -96,9 +116,6 @@ def replace(folder: Path, files: list[CardFile]) -> None:
     try:
         for file in files:
             write_synced(folder / (file.name + NEW), file.data)
-        config = folder / CONFIG
-        if any(file.name == CONFIG for file in files) and config.is_file():
-            write_synced(folder / (CONFIG + OLD), config.read_bytes())
         for file in files:
             os.replace(folder / (file.name + NEW), folder / file.name)
         sync_folder(folder)
@@ -113,15 +130,17 @@ def replace(folder: Path, files: list[CardFile]) -> None:
 def update(args: Namespace) -> int:
     folder = args.update
     check_card(folder)
-    files = changed(folder, with_readme(folder, new_files(args)))
+    text = read_readme(folder)
+    files = changed(folder, with_readme(text, new_files(args)))
     names = ", ".join(file.name for file in files)
+    kept = own_config(folder, text) if CONFIG in names else []
     if not files:
         complain(f"{folder} is up to date")
     elif args.dry_run:
         complain(f"would replace {names} in {folder}")
     else:
-        check_room(folder, files)
-        replace(folder, files)
-        kept = f"; your {CONFIG} is now {CONFIG}{OLD}" if CONFIG in names else ""
-        complain(f"replaced {names} in {folder}{kept}: unmount the card before taking it out")
+        check_room(folder, kept + files)
+        replace(folder, kept + files)
+        aside = "".join(f"; your {CONFIG} is now {file.name}" for file in kept)
+        complain(f"replaced {names} in {folder}{aside}: unmount the card before taking it out")
     return OK
