@@ -20,7 +20,8 @@ import pytest
 import rig
 
 from pimem import boards, reset
-from pimem.link import BoardError, NoAnswer
+from pimem.exits import CommandError
+from pimem.link import BoardError
 
 SHOWN_LINES = 30
 
@@ -76,7 +77,7 @@ def answer(place: Place) -> str | None:
     sequence = reset.configured(None)
     try:
         rig.attach(place.board, place.port, sequence).close()
-    except (NoAnswer, BoardError, reset.NotReset) as exc:
+    except (BoardError, CommandError, reset.NotReset) as exc:
         return f"{place}: {exc}"
     return None
 

@@ -133,6 +133,9 @@ class Machine:
         return self.qemu
 
     def close(self) -> None:
+        if self.qemu is None and not self.lost:
+            with contextlib.suppress(BoardError):
+                self.link.leave_raw_repl()  # whoever comes next expects a prompt
         self.link.close()
         if self.qemu is not None:
             self.qemu.close()

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 
 import pytest
 from fake_board import WINDOW, FakeBoard
 
+from pimem.exits import Refusal
 from pimem.link import BoardCrash, Link, NoAnswer, ScriptError, begun
 
 
@@ -137,10 +139,56 @@ def test_a_machine_that_has_ended_is_a_crash_with_what_it_printed_last() -> None
     assert caught.value.text.endswith("last words\n")
 
 
-@pytest.mark.parametrize("url", ["/dev/no-such-port", "no-such-scheme://x"])
-def test_a_port_that_cannot_be_opened_is_named(url: str) -> None:
-    with pytest.raises(NoAnswer, match=f"cannot open {url}"):
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("/dev/no-such-port", "there is no such device; `pimem ports` lists what there is"),
+        ("/dev", "Is a directory"),
+        ("socket://127.0.0.1:1", "[Errno 111] Connection refused"),
+        ("rfc2217://127.0.0.1:1", "[Errno 111] Connection refused"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_named_with_the_reason(url: str, reason: str) -> None:
+    with pytest.raises(NoAnswer) as caught:
         Link(url)
+    assert str(caught.value) == f"cannot open {url}: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("no-such-scheme://x", "protocol 'no-such-scheme' not known"),
+        ("socket://bench", "it must be socket://HOST:PORT"),
+        ("RFC2217://bench:70000", "it must be rfc2217://HOST:PORT"),
+        ("rfc2217://:4000", "it must be rfc2217://HOST:PORT"),
+    ],
+)
+def test_a_url_that_can_be_no_port_is_refused(url: str, reason: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        Link(url)
+    assert str(caught.value).startswith(f"{url} is no port: ") and reason in str(caught.value)
+
+
+def test_a_port_is_opened_by_one_program_at_a_time(fake: FakeBoard) -> None:
+    with Link(fake.url):
+        with pytest.raises(NoAnswer) as caught:
+            Link(fake.url)
+        assert str(caught.value) == f"cannot open {fake.url}: another program has it open"
+    Link(fake.url).close()
+
+
+@pytest.mark.parametrize("end", [None, ScriptError("", ""), KeyboardInterrupt()])
+def test_whoever_comes_after_the_raw_repl_finds_a_prompt(
+    fake: FakeBoard, end: BaseException | None
+) -> None:
+    with Link(fake.url, silence=5) as link:
+        with contextlib.suppress(ScriptError, KeyboardInterrupt), link.in_raw_repl():
+            assert link.run("print(1)") == "1\n"
+            if end:
+                raise end
+        link.forget()
+        link.write(b"\r")
+        assert link.read_until(b">>> ", silence=2) == b"\r\n>>> "
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,13 @@ def boot(args: Namespace) -> None:
     transfer = prepare(path.read_bytes())
     with Link(args.port, silence=args.timeout) as link:
         link.enter_raw_repl()
-        block_size = start(link)
-        with Progress(path.name, len(transfer.packed)) as progress:
-            transmit(link, transfer, block_size, progress.advance)
+        try:
+            block_size = start(link)
+            with Progress(path.name, len(transfer.packed)) as progress:
+                transmit(link, transfer, block_size, progress.advance)
+        except Rejected:
+            link.leave_raw_repl()
+            raise
         with Output(sys.stdout) as output:
             finish_boot(link, output)
 

@@ -212,10 +212,8 @@ def svg(snapshot: Snapshot) -> str:
 def board_link(args: Namespace) -> Iterator[Link]:
     """A board in the raw REPL: the one on the port as it is, or an emulated one, booted."""
     if args.port:
-        with Link(args.port) as link:
-            link.enter_raw_repl()
+        with Link(args.port) as link, link.in_raw_repl():
             yield link
-            link.leave_raw_repl()
         return
     board = boards.load(args.board)
     kernel = args.kernel or board.kernel

@@ -8,14 +8,20 @@ Speaks MicroPython's raw REPL with raw-paste (whose flow control is the only thi
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
+import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import serial
+
+from pimem.exits import Refusal
 
 INTERRUPT, RAW_MODE, FRIENDLY_MODE, END = b"\x03", b"\x01", b"\x02", b"\x04"
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
@@ -29,6 +35,7 @@ REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, a
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
 POLL_SECONDS = 0.05
 WRITE_BYTES = 256  # at once; what there is no room for is tried again
+NETWORK = ("socket", "rfc2217")  # URLs with a host and a port
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
@@ -76,19 +83,54 @@ def _still_there() -> str | None:
 
 
 def open_port(url: str, baudrate: int = 115200) -> serial.Serial:
-    """The serial port that `url` names, its control lines left low; NoAnswer if it cannot be."""
+    """The serial port that `url` names, for this program alone, its control lines left low;
+    NoAnswer if it cannot be opened, Refusal where there can be no such port."""
+    check_url(url)
     try:
         port = serial.serial_for_url(url, baudrate, do_not_open=True)
+    except ValueError as exc:
+        raise Refusal(f"{url} is no port: {exc}; `pimem ports` lists what there is") from exc
+    try:
         # Asserted, these lines reset a board whose RUN pin hangs on one of them.
         port.dtr = False
         port.rts = False
+        port.exclusive = True
         port.timeout = POLL_SECONDS
         if not url.lower().startswith("rfc2217:"):  # pyserial has none there; the socket has one
             port.write_timeout = REPL_SECONDS
         port.open()
-    except (serial.SerialException, ValueError) as exc:
-        raise NoAnswer(f"cannot open {url}: {exc}") from exc
+    except (serial.SerialException, OSError) as exc:
+        raise NoAnswer(f"cannot open {url}: {why_not(exc, url)}") from exc
+    except ValueError as exc:
+        raise Refusal(f"{url}, {baudrate} baud: {exc}") from exc
     return port
+
+
+def check_url(url: str) -> None:
+    """What pyserial would answer with an exception about its own innards."""
+    scheme, mark, _ = url.lower().partition("://")
+    if not mark or scheme not in NETWORK:
+        return
+    try:
+        parts = urlsplit(url)
+        complete = bool(parts.hostname and parts.port)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise Refusal(f"{url} is no port: it must be {scheme}://HOST:PORT, PORT from 1 to 65535")
+
+
+def why_not(exc: OSError, url: str) -> str:
+    """The reason alone: pyserial packs it into sentences that repeat the port and the number."""
+    if exc.errno == errno.EACCES:
+        return "no permission; on most systems the group dialout has it"
+    if exc.errno == errno.EAGAIN:
+        return "another program has it open"
+    if exc.errno in (errno.ENOENT, errno.ENXIO, errno.ENODEV):
+        return "there is no such device; `pimem ports` lists what there is"
+    if exc.errno:
+        return os.strerror(exc.errno)
+    return str(exc).removeprefix(f"Could not open port {url}: ")
 
 
 class Link:
@@ -326,6 +368,22 @@ class Link:
     def leave_raw_repl(self) -> None:
         self.write(FRIENDLY_MODE)
         self.read_until(PROMPT, silence=self._brief)
+
+    @contextlib.contextmanager
+    def in_raw_repl(self) -> Iterator[None]:
+        """The raw REPL for a block, then the prompt for whoever comes next: also after an
+        exception or Ctrl-C, which then stops the board's script too."""
+        self.enter_raw_repl()
+        try:
+            yield
+        except (BoardCrash, NoAnswer):
+            raise  # there is nobody to be led back
+        except BaseException:
+            with contextlib.suppress(BoardError):
+                self.write(INTERRUPT)
+                self.leave_raw_repl()
+            raise
+        self.leave_raw_repl()
 
     def soft_reset(self, sink: Sink | None = None) -> bytes:
         """In the raw REPL: a soft reset; what was printed until the raw REPL was back."""
