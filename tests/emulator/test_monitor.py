@@ -42,12 +42,12 @@ def check_backtrace(text: str, report: dict) -> None:
 
 
 class Typist:
-    """The monitor at a terminal: what it prints, and keys for it."""
+    """A command at a terminal: what it prints, and keys for it."""
 
     def __init__(self, *args: str) -> None:
         self.text = ""
         self._keys, slave = os.openpty()
-        command = [sys.executable, "-m", "pimem", "monitor", *args]
+        command = [sys.executable, "-m", "pimem", *args]
         self.process = subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE)
         os.close(slave)
 
@@ -76,7 +76,9 @@ class Typist:
 def test_the_monitor_explains_a_crash_line_by_line(name: str, tmp_path: Path) -> None:
     capture = tmp_path / "log"
     kernel = rig.kernel(rig.boards.load(name))
-    monitor = Typist("--board", name, "--kernel", str(kernel), "--capture", str(capture))
+    monitor = Typist(
+        "monitor", "--board", name, "--kernel", str(kernel), "--capture", str(capture)
+    )
     monitor.read_until(">>> ")
     monitor.type(CRASH + b"\r")
     monitor.read_until("CRASH {")
@@ -87,6 +89,23 @@ def test_the_monitor_explains_a_crash_line_by_line(name: str, tmp_path: Path) ->
     check_backtrace(text, json.loads(line[line.index("{") :]))
     assert capture.read_text() == text
     assert re.search(r"^\[ *\d+\.\d{3}\] RAM ", text, re.MULTILINE)
+
+
+def test_the_repl_explains_a_crash_and_a_machine_that_stopped(tmp_path: Path) -> None:
+    kernel = str(rig.kernel(rig.boards.load("RPI4")))
+    repl = Typist("repl", "--board", "RPI4", "--kernel", kernel)
+    repl.read_until(">>> ")
+    repl.type(CRASH + b"\r")
+    repl.read_until("the board crashed; Ctrl-] leaves --")
+    assert repl.leave() == 3
+    text = repl.text.replace("\r\n", "\n")
+    line = next(line for line in text.splitlines() if "CRASH {" in line)
+    check_backtrace(text, json.loads(line[line.index("{") :]))
+    repl = Typist("repl", "--board", "RPI4", "--kernel", kernel)
+    repl.read_until(">>> ")
+    repl.type(b"import machine; machine.reset()\r")
+    repl.read_until("the guest ended in state 'shutdown' --")
+    assert repl.process.wait(timeout=30) == 3
 
 
 def test_the_runner_explains_a_crash_as_well(tmp_path: Path) -> None:

@@ -67,5 +67,37 @@ def test_wrong_usage_is_2_with_the_usage(pimem: Pimem, arguments: list[str]) -> 
     assert done.stderr.startswith("usage: pimem")
 
 
+@pytest.mark.parametrize(
+    ("words", "script", "arguments"),
+    [
+        ("s.py", "s.py", []),
+        ("s.py a b", "s.py", ["a", "b"]),
+        ("s.py a --port X b", "s.py", ["a", "b"]),
+        ("s.py --port X a b", "s.py", ["a", "b"]),
+        ("s.py --port X -- -v a", "s.py", ["-v", "a"]),
+        ("--port X s.py a -- --port Y", "s.py", ["a", "--port", "Y"]),
+        ("- -- -v", "-", ["-v"]),
+    ],
+)
+def test_a_scripts_arguments_come_after_it(words: str, script: str, arguments: list[str]) -> None:
+    args = __main__.parse(["run", *words.split()])
+    assert (args.script, args.arguments) == (script, arguments)
+    assert args.port == ("X" if "X" in words else None)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ("s.py --fly", "--fly (a script's follow --)"),
+        ("-- a", "which script are the arguments for"),
+    ],
+)
+def test_arguments_that_belong_to_nothing_are_wrong_usage(
+    pimem: Pimem, words: str, complaint: str
+) -> None:
+    done = pimem("run", *words.split())
+    assert done.returncode == 2 and complaint in done.stderr
+
+
 def test_the_version_is_told(pimem: Pimem) -> None:
     assert re.fullmatch(r"pimem \d+\.\d+\.\d+\n", pimem("--version").stdout)

@@ -191,6 +191,20 @@ def test_a_port_that_goes_away_is_opened_again(adapter: Adapter) -> None:
     running.process.communicate(timeout=30)
 
 
+def test_a_port_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path / "ttyUSB0")
+    running = Running("--port", str(adapter.place), "--seconds", "25")
+    running.wait_for("there is no such device; `pimem ports` lists what there is; waiting for it")
+    adapter.plug()
+    try:
+        running.wait_for("hello", lambda: os.write(adapter.master, b"hello\r\n"))
+        assert f"-- {adapter.place} is there --" in running.text
+    finally:
+        running.process.terminate()
+        running.process.communicate(timeout=30)
+        adapter.pull()
+
+
 def test_a_port_that_stays_away_is_no_answer(pimem: Pimem, tmp_path: Path) -> None:
     done = pimem("monitor", "--port", str(tmp_path / "none"), "--wait", "0")
     assert done.returncode == 4

@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_board import FakeBoard
+from fake_board import CRASH, FakeBoard
+
+from pimem.link import Link
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 Tiny = Callable[..., Path]
@@ -55,6 +58,16 @@ def test_an_uncaught_exception_is_1_with_its_traceback_on_stderr(
     assert (done.returncode, done.stdout) == (1, "before\n")
     assert done.stderr.startswith("Traceback")
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize("script", ["print(1)", "1 / 0"])
+def test_the_next_program_on_the_port_finds_a_prompt(
+    pimem: Pimem, fake: FakeBoard, script: str
+) -> None:
+    pimem("run", "--port", fake.url, stdin=script)
+    with Link(fake.url, silence=2) as link:
+        link.write(b"\r")
+        link.read_until(b"\r\n>>> ")
 
 
 def test_a_crash_is_3_with_the_report_on_stderr(pimem: Pimem, fake: FakeBoard) -> None:
@@ -135,18 +148,51 @@ def read_until(fd: int, wanted: bytes, seconds: float = 20) -> bytes:
     return seen
 
 
-def test_a_terminal_gets_a_repl_and_is_told_how_to_leave(fake: FakeBoard) -> None:
+@contextlib.contextmanager
+def at_a_terminal(*args: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     master, slave = pty.openpty()
-    command = [sys.executable, "-m", "pimem", "run", "--port", fake.url]
+    command = [sys.executable, "-m", "pimem", *args]
     child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
     try:
-        assert b"Ctrl-] leaves" in read_until(master, b">>> ")
-        os.write(master, b"typed")
-        read_until(master, b"typed")
-        os.write(master, b"\x1d")
-        assert child.wait(10) == 0
+        yield master, child
     finally:
         child.kill()
         child.wait()
         os.close(master)
         os.close(slave)
+
+
+@pytest.mark.parametrize("command", ["run", "repl"])
+def test_a_terminal_gets_a_repl_and_is_told_how_to_leave(fake: FakeBoard, command: str) -> None:
+    with at_a_terminal(command, "--port", fake.url) as (master, child):
+        assert b"Ctrl-] leaves" in read_until(master, b">>> ")
+        os.write(master, b"typed")
+        read_until(master, b"typed")
+        os.write(master, b"\x1d")
+        assert child.wait(10) == 0
+
+
+def test_a_crash_at_the_repl_is_told_and_kept(fake: FakeBoard, tmp_path: Path) -> None:
+    capture = tmp_path / "log"
+    with at_a_terminal("repl", "--port", fake.url, "--capture", str(capture)) as (master, child):
+        read_until(master, b">>> ")
+        fake.send(CRASH)
+        read_until(master, b"-- the board crashed; Ctrl-] leaves --")
+        os.write(master, b"\x1d")
+        assert child.wait(10) == 3
+    text = capture.read_text()
+    assert "*** crash: exception in the fake\n" in text and "[" not in text.partition("*")[0]
+
+
+def test_a_repl_on_a_port_that_is_not_there_ends_at_once(tmp_path: Path) -> None:
+    with at_a_terminal("repl", "--port", str(tmp_path / "none")) as (master, child):
+        read_until(master, b"there is no such device; `pimem ports` lists what there is")
+        assert child.wait(10) == 4
+
+
+@pytest.mark.parametrize("key", [b"\x1d", b"\x03"])
+def test_who_waits_for_a_port_can_leave(tmp_path: Path, key: bytes) -> None:
+    with at_a_terminal("monitor", "--port", str(tmp_path / "none")) as (master, child):
+        read_until(master, b"waiting for it --")
+        os.write(master, key)
+        assert child.wait(10) == 0

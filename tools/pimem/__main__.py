@@ -109,11 +109,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "arguments", nargs="*", metavar="ARG", help="the script's sys.argv[1:]; -- before dashes"
     )
-    run.set_defaults(interactive=False)
+    run.set_defaults(interactive=False, baud=serial_options.BAUD, capture=None)
     add_run_options(run)
     repl = commands.add_parser("repl", help="boot and talk to the REPL from this terminal")
     repl.set_defaults(interactive=True, script=None, arguments=[])
     add_run_options(repl)
+    serial_options.add_line(repl)
     conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
     add_conformance_options(conformance)
     bench_options.add_command(commands)
@@ -124,6 +125,22 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Like parse_args(), but a script's arguments may also follow options, and `--`."""
+    top = parser()
+    if argv[:1] != ["run"]:
+        return top.parse_args(argv)
+    at = argv.index("--") if "--" in argv else len(argv)
+    args, more = top.parse_known_args(argv[:at])
+    unknown = [word for word in more if word.startswith("-")]
+    if unknown:
+        top.error(f"run: unrecognized arguments: {' '.join(unknown)} (a script's follow --)")
+    args.arguments += more + argv[at + 1 :]
+    if args.arguments and args.script is None:
+        top.error(f"run: which script are the arguments for? {' '.join(args.arguments)}")
+    return args
+
+
 def command_main(name: str) -> Callable[[argparse.Namespace], int]:
     entry: Callable[[argparse.Namespace], int]
     entry = importlib.import_module(f"pimem.{COMMANDS[name]}").main
@@ -131,7 +148,7 @@ def command_main(name: str) -> Callable[[argparse.Namespace], int]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    args = parse(sys.argv[1:] if argv is None else argv)
     try:
         return command_main(args.command)(args)
     except CommandError as exc:

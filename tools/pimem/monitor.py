@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`pimem monitor`: watches a board's serial line, and types on it from a terminal.
+"""`pimem monitor` and `pimem repl`: a board's serial line, watched and typed on.
 
 Each line gets the time since the watch began; a crash report gets functions, files and lines;
 a port that goes away is opened again when it is back.
@@ -24,11 +24,13 @@ from pimem import boards, symbols
 from pimem.exits import CRASHED, OK, SILENT, Failure, Refusal, complain
 from pimem.link import CRASH_MARK, NoAnswer, open_port
 from pimem.qemu import Qemu, QemuError, kernel_args
-from pimem.run import elf_of
 from pimem.terminal import HINT, LEAVE, raw_mode
 
 RETRY_SECONDS = 0.5
 KEY_PIECE = 1024
+WAIT_SECONDS = 60.0  # for a port that was there and is not
+CTRL_C = b"\x03"
+FRIENDLY = b"\r\x02"  # whatever mode the board was left in, to its prompt
 
 Write = Callable[[str], None]
 
@@ -40,6 +42,7 @@ class Watcher:
         self, write: Write, elf: Path, *, stamps: bool, clock: Callable[[], float]
     ) -> None:
         self.crashed = False
+        self.hint = ""  # what to tell the person at the terminal after a crash
         self._write = write
         self._elf = elf
         self._stamps = stamps
@@ -75,6 +78,8 @@ class Watcher:
         if line.startswith(CRASH_MARK):
             self.crashed = True
             self._write(symbols.explain_line(line, self._elf))
+            if self.hint:
+                self.note(f"the board crashed; {self.hint}")
 
     def note(self, text: str) -> None:
         """A line of ours between the board's."""
@@ -109,7 +114,8 @@ class Line:
     """What is watched."""
 
     url: str
-    start: Callable[[], None]  # called once the port is open: what came before would be lost
+    #: Called once the port is open: what came before would be lost.
+    start: Callable[[serial.Serial], object]
     ended: Callable[[], str | None]  # why nothing will come any more
 
 
@@ -122,6 +128,7 @@ class Watch:
         self._ended = source.ended
         self._baud = args.baud
         self._patience = args.wait
+        self._first_patience = args.wait if args.wait_first else 0
         self._end = time.monotonic() + args.seconds if args.seconds else None
         self._keys = sys.stdin.fileno() if sys.stdin.isatty() else None
 
@@ -132,9 +139,10 @@ class Watch:
     def run(self, watcher: Watcher) -> None:
         """Until the time is over, the key to leave is pressed, or the board does not return."""
         port = self._open(watcher, first=True)
-        self._start()
         try:
-            while not self._over():
+            if port:
+                self._start(port)
+            while port and not self._over():
                 try:
                     if self._step(port, watcher):
                         return
@@ -142,30 +150,48 @@ class Watch:
                     port.close()
                     reason = self._ended()
                     if reason:
-                        watcher.note(reason)
+                        watcher.note(f"the machine stopped: {reason}")
+                        watcher.crashed = True
                         return
                     watcher.note(f"lost {self._url} ({exc}), waiting for it")
                     port = self._open(watcher, first=False)
         finally:
-            port.close()
+            if port:
+                port.close()
 
     def _over(self) -> bool:
         return self._end is not None and time.monotonic() > self._end
 
-    def _open(self, watcher: Watcher, *, first: bool) -> serial.Serial:
-        """Opens the port, or waits until it is back; NoAnswer after --wait seconds."""
-        end = time.monotonic() + self._patience
+    def _open(self, watcher: Watcher, *, first: bool) -> serial.Serial | None:
+        """Opens the port, or waits until it is there; NoAnswer after --wait seconds, None if
+        the user leaves before."""
+        end = time.monotonic() + (self._first_patience if first else self._patience)
+        waiting = not first
         while True:
             try:
                 port = open_port(self._url, self._baud)
-            except NoAnswer:
-                if first and not self._patience or time.monotonic() > end or self._over():
+            except NoAnswer as exc:
+                if time.monotonic() >= end or self._over():
                     raise
-                time.sleep(RETRY_SECONDS)
+                if not waiting:
+                    waiting = True
+                    watcher.note(f"{exc}; waiting for it")
+                if self._leaves_within(RETRY_SECONDS):
+                    return None
                 continue
-            if not first:
-                watcher.note(f"{self._url} is back")
+            if waiting:
+                watcher.note(f"{self._url} is {'there' if first else 'back'}")
             return port
+
+    def _leaves_within(self, seconds: float) -> bool:
+        """Waits; whether the user had enough of it. Other keys have nowhere to go."""
+        if self._keys is None:
+            time.sleep(seconds)
+            return False
+        if not select.select([self._keys], [], [], seconds)[0]:
+            return False
+        typed = os.read(self._keys, KEY_PIECE)
+        return not typed or LEAVE in typed or CTRL_C in typed
 
     def _step(self, port: serial.Serial, watcher: Watcher) -> bool:
         """Shows what has come and sends what was typed; whether the user leaves."""
@@ -173,7 +199,7 @@ class Watch:
         if data:
             watcher.feed(data)
         elif self._ended():
-            raise serial.SerialException("the machine stopped")
+            raise serial.SerialException("it stopped")
         if self._keys is None or not select.select([self._keys], [], [], 0)[0]:
             return False
         typed = os.read(self._keys, KEY_PIECE)
@@ -186,15 +212,16 @@ class Watch:
 def line(args: Namespace) -> Iterator[Line]:
     """The port asked for, or that of an emulated board about to boot."""
     if args.port:
-        yield Line(args.port, lambda: None, lambda: None)
+        nudge = FRIENDLY if args.interactive else b""
+        yield Line(args.port, lambda port: port.write(nudge), lambda: None)
         return
     board = boards.load(args.board)
-    kernel = args.kernel or board.kernel
+    kernel = Path(args.kernel) if args.kernel else board.kernel
     if not kernel.is_file():
         raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
     try:
-        with Qemu(board, kernel_args(kernel)) as machine:
-            yield Line(machine.pty, machine.resume, machine.ended)
+        with Qemu(board, kernel_args(kernel), icount=args.icount) as machine:
+            yield Line(machine.pty, lambda port: machine.resume(), machine.ended)
     except QemuError as exc:
         raise Refusal(str(exc)) from exc
 
@@ -206,13 +233,21 @@ def watch_line(args: Namespace, watcher: Watcher, screen: Screen) -> None:
             complain(f"{HINT}, {source.url}")
             stack.enter_context(raw_mode(sys.stdin.fileno()))
             screen.raw = True
+            watcher.hint = HINT
         watch.run(watcher)
 
 
+def talk(args: Namespace) -> int:
+    """A REPL at this terminal: the monitor without time stamps, at the board's prompt."""
+    values = dict(stamps=False, seconds=None, wait=WAIT_SECONDS, wait_first=False, elf=None)
+    return main(Namespace(**vars(args) | values | {"interactive": True}))
+
+
 def main(args: Namespace) -> int:
-    """Watches until told to stop; CRASHED if a crash report was among what came."""
+    """Watches until told to stop; CRASHED if a crash report was among what came, or the machine
+    stopped."""
     screen = Screen(args.capture)
-    elf = args.elf or elf_of(args)
+    elf = args.elf or symbols.elf_of(args)
     watcher = Watcher(screen.write, elf, stamps=args.stamps, clock=time.monotonic)
     try:
         watch_line(args, watcher, screen)

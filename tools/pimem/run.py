@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from pimem import boards, symbols, terminal
+from pimem import boards, monitor, symbols
 from pimem.exits import CRASHED, FAILED, INTERRUPTED, OK, SILENT, USAGE, Refusal, complain
 from pimem.link import BANNER, PROMPT, BoardCrash, Link, NoAnswer, ScriptError
 from pimem.qemu import Qemu, QemuError, kernel_args
@@ -95,38 +95,24 @@ def run_script(
         finish_boot(link, output)
         if not script.strip():
             return
-        link.enter_raw_repl()
-    else:
-        link.enter_raw_repl()
+        with link.in_raw_repl():
+            exec_script(link, script, argv, output)
+        return
+    with link.in_raw_repl():
         link.soft_reset()
-        script = script if script.strip() else SHOW_REPORT
+        exec_script(link, script if script.strip() else SHOW_REPORT, argv, output)
+
+
+def exec_script(link: Link, script: bytes, argv: Sequence[str], output: Output) -> None:
     if argv:
         link.run(SET_ARGV.format(ascii(list(argv))).encode())
     link.run(script, sink=output)
 
 
-def talk(link: Link, *, booting: bool) -> None:
-    complain(f"{terminal.HINT}, {'Ctrl-D resets' if booting else link.url}")
-    if not booting:
-        link.write(b"\r\x02")  # whatever mode it was left in, to a friendly prompt
-    terminal.interact(link)
-
-
-def session(args: Namespace, script: bytes | None) -> None:
-    with connect(args) as link:
-        booting = not args.port
-        if script is None:
-            talk(link, booting=booting)
-        else:
-            with Output(sys.stdout) as output:
-                argv = [args.script, *args.arguments] if args.arguments else []
-                run_script(link, script, argv, output, booting=booting)
-
-
-def elf_of(args: Namespace) -> Path:
-    """The ELF of the image that runs: where a kernel is, its own lies beside it."""
-    board = boards.load(args.board)
-    return Path(args.kernel).with_name(board.elf.name) if args.kernel else board.elf
+def session(args: Namespace, script: bytes) -> None:
+    argv = [args.script, *args.arguments] if args.arguments else []
+    with connect(args) as link, Output(sys.stdout) as output:
+        run_script(link, script, argv, output, booting=not args.port)
 
 
 def main(args: Namespace) -> int:
@@ -137,14 +123,15 @@ def main(args: Namespace) -> int:
             script = read_script(args.script)
         elif not sys.stdin.isatty():
             raise Refusal("repl needs a terminal; `run` takes a script on stdin")
+        if script is None:
+            return monitor.talk(args)
         session(args, script)
     except ScriptError as exc:
         print(exc.traceback, end="", file=sys.stderr)
         return FAILED
     except BoardCrash as exc:
-        if script is not None:
-            print(exc.text, end="", file=sys.stderr)
-            print(symbols.explain(exc.report, elf_of(args)), end="", file=sys.stderr)
+        print(exc.text, end="", file=sys.stderr)
+        print(symbols.explain(exc.report, symbols.elf_of(args)), end="", file=sys.stderr)
         complain(str(exc))
         return CRASHED
     except NoAnswer as exc:

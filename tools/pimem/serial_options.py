@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pimem import boards
 
+BAUD = 115200
 FRAMES_EPILOG = """\
 Reading the board interrupts the program that runs on it, as Ctrl-C does; its memory stays as it
 is. On a terminal the picture is drawn anew every --interval seconds until Ctrl-C.
@@ -18,9 +19,14 @@ SEQUENCE is esptool's: D0 and D1 set DTR, R0 and R1 RTS, W0.1 waits 0.1 s, joine
 socket) is an error. RTS is released in any case, or the board would be held in reset.
 """
 MONITOR_EPILOG = """\
-exit code 3 if a crash report was among what the board sent. Copying files is mpremote's job:
-mpremote connect PORT cp main.py :
+exit code 3 if a crash report was among what the board sent, or the machine stopped. Copying
+files is mpremote's job: mpremote connect PORT cp main.py :
 """
+
+
+def add_line(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--baud", type=int, default=BAUD, help="default: %(default)d")
+    command.add_argument("--capture", type=Path, metavar="FILE", help="keep a copy of all shown")
 
 
 def add_source(command: argparse.ArgumentParser) -> None:
@@ -43,11 +49,11 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add_source(monitor)
-    monitor.add_argument("--baud", type=int, default=115200, help="default: %(default)d")
+    monitor.set_defaults(interactive=False, wait_first=True, icount=False)
+    add_line(monitor)
     monitor.add_argument(
         "--elf", type=Path, metavar="FILE", help="default: the one beside the image"
     )
-    monitor.add_argument("--capture", type=Path, metavar="FILE", help="keep a copy of all shown")
     monitor.add_argument(
         "--no-stamps", dest="stamps", action="store_false", help="lines without times"
     )
