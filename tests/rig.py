@@ -37,6 +37,7 @@ BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
 PIS = ("RPI3", "RPI4")
 BOOT_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
+DRAIN_SECONDS = 2.0
 #: LAYOUT_IMAGE of layout.h, and the physical address that QEMU gives it.
 IMAGE_LINK = 0xFFFF_0080_0000_0000
 IMAGE_LOAD = {"RPI": 0, "QEMU_VIRT": 0x4000_0000}
@@ -208,7 +209,8 @@ def wake(link: Link) -> None:
                     f"no MicroPython answered within {WAKE_SECONDS:.0f} s of asking with Ctrl-C "
                     f"and Ctrl-A: {exc}"
                 ) from exc
-    while link.receive():  # answers to what was asked while it booted
+    end = time.monotonic() + DRAIN_SECONDS
+    while link.receive() and time.monotonic() < end:  # answers to what was asked while it booted
         pass
     link.forget()
 

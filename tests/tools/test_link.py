@@ -126,6 +126,19 @@ def test_endless_output_is_bounded_where_a_total_is_given(link: Link, fake: Fake
         talker.join()
 
 
+def test_something_else_that_talks_without_end_is_no_board() -> None:
+    enough = threading.Event()
+    with FakeBoard() as off, Link(off.url, silence=1) as link:
+        talker = threading.Thread(target=chatter, args=(off, enough))
+        talker.start()
+        try:
+            with pytest.raises(NoAnswer, match=r"talks, but does not say .*; it sent last '.*1"):
+                link.enter_raw_repl()
+        finally:
+            enough.set()
+            talker.join()
+
+
 def test_a_machine_that_has_ended_is_a_crash_with_what_it_printed_last() -> None:
     ended: list[str] = []
     with FakeBoard() as fake, Link(fake.url, ended=lambda: "".join(ended) or None) as link:

@@ -241,6 +241,8 @@ class Link:
 
     def _check_time(self, pattern: bytes, last: float, silence: float, end: float) -> None:
         now = time.monotonic()
+        if now > end and now - last < 1:
+            raise NoAnswer(f"{self.url} talks, but does not say {pattern!r}{self._sent_last()}")
         if now - last > silence or now > end:
             raise NoAnswer(self._no_answer(pattern, now - last))
 
@@ -273,9 +275,11 @@ class Link:
         return data
 
     def _no_answer(self, wanted: object, seconds: float) -> str:
-        tail = to_text(bytes(self._recent[-200:]))
         waited = f"{self.url} silent for {seconds:.0f} s while waiting for {wanted!r}"
-        return f"{waited}; it sent last {tail!r}"
+        return waited + self._sent_last()
+
+    def _sent_last(self) -> str:
+        return f"; it sent last {to_text(bytes(self._recent[-200:]))!r}"
 
     def _poll(self) -> bool:
         """Takes in what has come; whether anything did. Raises if the board is in trouble."""
@@ -363,11 +367,11 @@ class Link:
         """Interrupts whatever runs and enters the raw REPL."""
         self.write(b"\r" + INTERRUPT + INTERRUPT)
         self.write(b"\r" + RAW_MODE)
-        self.read_until(RAW_PROMPT, silence=self._brief)
+        self.read_until(RAW_PROMPT, total=self._brief)
 
     def leave_raw_repl(self) -> None:
         self.write(FRIENDLY_MODE)
-        self.read_until(PROMPT, silence=self._brief)
+        self.read_until(PROMPT, total=self._brief)
 
     @contextlib.contextmanager
     def in_raw_repl(self) -> Iterator[None]:
