@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import fdt
 import pytest
 import rig
+from signals import heed_ctrl_c
 
 from pimem import ROOT, boards, chainload
 from pimem.bootstrap import qemu_program
@@ -415,6 +417,44 @@ def test_the_command_boots_an_image_and_shows_its_report(tmp_path: Path) -> None
         with rig.Link(pty) as link:
             link.enter_raw_repl()
             assert "on 1990-09-10" in link.run("import sys\nprint(sys.version)")
+
+
+def test_interrupted_it_leaves_the_old_system_at_its_prompt(tmp_path: Path) -> None:
+    kernel = tmp_path / "other.img"
+    kernel.write_bytes(variant("RPI4", "1990-11-10"))
+    with rig.booted("RPI4") as machine:
+        date = built(machine)
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        pty = machine.emulated().pty
+        command = [sys.executable, "-m", "pimem", "boot", kernel, "--port", pty]
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
+        ) as process:
+            assert process.stderr
+            assert " %, " in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.read()
+        assert process.returncode == 130
+        assert "100 %" not in said, "it was quicker than the signal"
+        assert said.endswith("pimem: the board goes on as before\npimem: interrupted\n")
+        with rig.Link(pty, silence=2) as link:
+            link.write(b"\r")
+            link.read_until(b">>> ")
+            link.enter_raw_repl()
+            assert f"on {date}" in link.run("import sys\nprint(sys.version)")
+
+
+def test_a_refused_image_leaves_the_board_at_its_prompt(tmp_path: Path) -> None:
+    with rig.booted("RPI3") as machine:
+        machine.link.close()
+        pty = machine.emulated().pty
+        done = pimem_boot(rig.kernel(boards.load("QEMU_VIRT")), "--port", pty)
+        assert done.returncode == 1
+        assert "pimem: the board goes on as before: OSError: [Errno 22] " in done.stderr
+        with rig.Link(pty, silence=2) as link:
+            link.write(b"\r")
+            link.read_until(b">>> ")
 
 
 def test_mpremote_bootloader_leaves_a_board_that_waits(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from cards import kernel_bytes, make_boot_folder, noise, tool
+from signals import heed_ctrl_c
 
 from pimem import bmap, devices, flash, image_source
 from pimem.exits import Failure
@@ -356,11 +357,6 @@ def test_what_is_no_card_image_is_refused(loop: Loops, pimem: Run, tmp_path: Pat
     assert one_line(done, "is no card image: its first sector has no partition table")
     assert pimem("flash", "--yes", str(tmp_path / "none"), str(card)).returncode == 2
     assert untouched(card)
-
-
-def heed_ctrl_c() -> None:
-    """What a shell puts into the background ignores SIGINT, and so would all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int, str]:

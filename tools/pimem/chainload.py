@@ -27,6 +27,8 @@ VERSION = 1
 MAGIC = b"PIMBOOT1"
 IMAGE_HEADER = struct.Struct("<8xQQ32x4s4x")  # text_offset, image_size, magic
 IMAGE_MAGIC = b"ARM\x64"
+BLOCK_TRIES = 4  # of the board, then it gives up
+BLOCK_SUM = 4  # bytes of CRC-32 after each block
 ANSWER_SECONDS = 15.0  # for one line of the board
 UNPACK_SECONDS = 60.0  # for RUN: the board unpacks and checks before it
 
@@ -113,6 +115,19 @@ def transmit(link: Link, transfer: Transfer, block_size: int, advance: Advance) 
     expect(link, "RUN", UNPACK_SECONDS)
 
 
+def give_up(link: Link, block_size: int) -> bool:
+    """In the middle of a transfer: makes the board refuse it, by blocks that are wrong as often
+    as it takes. Whether it did, and is at its raw REPL as before."""
+    for _ in range(BLOCK_TRIES + 1):
+        link.write(bytes(block_size + BLOCK_SUM))
+        try:
+            if answer(link, UNPACK_SECONDS) == "RUN":
+                return False
+        except Rejected:
+            return True
+    return False
+
+
 def send(link: Link, image: bytes, advance: Advance = lambda count: None) -> None:
     """From the raw REPL: after this the board is booting `image`."""
     transfer = prepare(image)
@@ -131,12 +146,17 @@ def boot(args: Namespace) -> None:
     transfer = prepare(path.read_bytes())
     with Link(args.port, silence=args.timeout) as link:
         link.enter_raw_repl()
+        block_size = start(link)
         try:
-            block_size = start(link)
             with Progress(path.name, len(transfer.packed)) as progress:
                 transmit(link, transfer, block_size, progress.advance)
         except Rejected:
             link.leave_raw_repl()
+            raise
+        except KeyboardInterrupt:
+            if give_up(link, block_size):
+                link.leave_raw_repl()
+                complain("the board goes on as before")
             raise
         with Output(sys.stdout) as output:
             finish_boot(link, output)
