@@ -12,6 +12,7 @@ from pathlib import Path
 import lab
 import pytest
 import rig
+from keeper import Keeper
 
 from pimem import ROOT
 from pimem.qemu import Qemu, kernel_args
@@ -71,6 +72,25 @@ def test_a_board_that_crashes_is_back_for_the_next_test() -> None:
         again = rig.attach("RPI3", machine.pty)
         assert again.exec("print(6 * 7)") == "42\n"
         again.close()
+
+
+def test_a_board_that_does_not_come_back_holds_up_a_few_tests_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def nobody(*where: str | None) -> rig.Machine:
+        asked.append(where)
+        raise rig.NoAnswer("nobody")
+
+    monkeypatch.setattr(rig, "attach", nobody)
+    keeper = Keeper(lab.Place("RPI4", "/dev/ttyX"))
+    for _ in range(3):
+        with pytest.raises(rig.NoAnswer):
+            keeper.get()
+    with pytest.raises(pytest.fail.Exception, match="RPI4@/dev/ttyX has not come back in 3"):
+        keeper.get()
+    assert asked == [("RPI4", "/dev/ttyX", None)] * 3
 
 
 def test_with_nobody_there_it_ends_at_once_and_says_what_was_tried(tmp_path: Path) -> None:

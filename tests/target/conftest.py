@@ -13,59 +13,7 @@ from collections.abc import Generator, Iterator
 import lab
 import pytest
 import rig
-
-from pimem import reset
-from pimem.link import BoardError
-
-
-class Keeper:
-    """Keeps one board running for many tests, and starts it again after a crash."""
-
-    def __init__(self, place: lab.Place) -> None:
-        self.name = place.board
-        self.port = place.port
-        self.sequence = reset.configured(None)
-        self.transcript = lab.Transcript()
-        self.machine: rig.Machine | None = None
-        self.free = 0  # frames, after a soft reset with nothing done
-
-    def get(self) -> rig.Machine:
-        if self.machine is None:
-            if self.port:
-                self.machine = rig.attach(self.name, self.port, self.sequence)
-            else:
-                self.machine = rig.boot(self.name)
-            self.machine.link.tap = self.transcript
-            self.machine.soft_reset()
-            self.free = self.machine.free_frames()
-        self.transcript.clear()
-        return self.machine
-
-    def settle(self) -> None:
-        """After a test: everything it took must come back with a soft reset."""
-        if self.machine is None:
-            return
-        if self.machine.lost:
-            self.drop()
-            return
-        try:
-            self.machine.link.enter_raw_repl()
-            printed = self.machine.soft_reset()
-            free = self.machine.free_frames()
-        except BoardError:
-            self.drop()
-            raise
-        if free != self.free:
-            self.drop()
-            pytest.fail(f"{self.free} frames were free before the test, {free} are after it")
-        if self.port and self.sequence:  # a board that can be reset is, before the next test
-            self.drop()
-        assert "leaked" not in printed, printed
-
-    def drop(self) -> None:
-        if self.machine is not None:
-            self.machine.close()
-            self.machine = None
+from keeper import Keeper
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

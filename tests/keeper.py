@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The board of many target tests: kept running, put in order after each, recovered when lost."""
+
+from __future__ import annotations
+
+import lab
+import pytest
+import rig
+
+from pimem import reset
+from pimem.link import BoardError
+
+ATTEMPTS = 3
+
+
+class Keeper:
+    """Keeps one board running for many tests, and starts it again after a crash."""
+
+    def __init__(self, place: lab.Place) -> None:
+        self.name = place.board
+        self.port = place.port
+        self.sequence = reset.configured(None)
+        self.transcript = lab.Transcript()
+        self.machine: rig.Machine | None = None
+        self.free = 0  # frames, after a soft reset with nothing done
+        self.failures = 0  # in a row, to get at the board
+
+    def attach(self, port: str) -> rig.Machine:
+        """The board on the port. One that has not come back several times will not: the rest of
+        the tests need not wait for it."""
+        if self.failures >= ATTEMPTS:
+            pytest.fail(f"{self.name}@{port} has not come back in {ATTEMPTS} attempts", False)
+        self.failures += 1
+        machine = rig.attach(self.name, port, self.sequence)
+        self.failures = 0
+        return machine
+
+    def get(self) -> rig.Machine:
+        if self.machine is None:
+            self.machine = self.attach(self.port) if self.port else rig.boot(self.name)
+            self.machine.link.tap = self.transcript
+            self.machine.soft_reset()
+            self.free = self.machine.free_frames()
+        self.transcript.clear()
+        return self.machine
+
+    def settle(self) -> None:
+        """After a test: everything it took must come back with a soft reset."""
+        if self.machine is None:
+            return
+        if self.machine.lost:
+            self.drop()
+            return
+        try:
+            self.machine.link.enter_raw_repl()
+            printed = self.machine.soft_reset()
+            free = self.machine.free_frames()
+        except BoardError:
+            self.machine.lost = True
+            self.drop()
+            raise
+        if free != self.free:
+            self.drop()
+            pytest.fail(f"{self.free} frames were free before the test, {free} are after it")
+        if self.port and self.sequence:  # a board that can be reset is, before the next test
+            self.drop()
+        assert "leaked" not in printed, printed
+
+    def drop(self) -> None:
+        if self.machine is not None:
+            self.machine.close()
+            self.machine = None
