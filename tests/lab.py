@@ -10,6 +10,7 @@ sequence that resets them over DTR and RTS; without it a board that has crashed 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,14 +73,15 @@ def make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def answer(place: Place) -> str | None:
-    """Whether the board is there; if not, what was tried."""
+    """What is wrong with the board on this port; if it is not there, what was tried."""
     assert place.port
     sequence = reset.configured(None)
     try:
-        rig.attach(place.board, place.port, sequence).close()
+        with contextlib.closing(rig.attach(place.board, place.port, sequence)) as machine:
+            found = machine.eval("memory.report()['board']", "import memory")
+        return None if found == place.board else f"{place}: the board there is {found}"
     except (BoardError, CommandError, reset.NotReset) as exc:
         return f"{place}: {exc}"
-    return None
 
 
 def check_ports(found: Sequence[Place]) -> None:

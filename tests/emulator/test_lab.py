@@ -115,6 +115,13 @@ def test_a_port_that_cannot_be_reset_is_told_before_any_test(tmp_path: Path) -> 
     assert "it has no DTR and RTS" in done.stdout + done.stderr
 
 
+def test_another_board_than_named_is_told_before_any_test(tmp_path: Path) -> None:
+    with power_on("RPI3") as machine:
+        done = run_tests("--board", "RPI4", "--port", machine.pty, folder=tmp_path)
+    assert done.returncode == 1
+    assert f"RPI4@{machine.pty}: the board there is RPI3" in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
