@@ -38,6 +38,8 @@ def test_each_command_explains_itself(pimem: Pimem, command: str) -> None:
     done = pimem(*command.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: pimem {command}")
+    # The usage, then a sentence about what it does.
+    assert re.match(r"[A-Z].*\.$", done.stdout.split("\n\n")[1], re.DOTALL)
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     # Every option is explained.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import socket
@@ -223,11 +224,17 @@ class FakeEsp:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     log: list[Any] = []
 
-    def note(name: str, result: Any = None) -> Callable[..., Any]:
-        return lambda esp, *args: log.append((name, *args)) or esp
+    def note(name: str) -> Callable[..., Any]:
+        real = inspect.signature(getattr(esptool, name))
 
-    monkeypatch.setattr(esptool, "connect_esp", lambda **how: log.append(how) or FakeEsp(log))
-    for name in ("run_stub", "attach_flash", "write_flash", "reset_chip"):
+        def call(*args: Any, **named: Any) -> Any:
+            real.bind(*args, **named)  # or the real one would not take it
+            log.append(named or (name, *args[1:]))
+            return FakeEsp(log) if name == "connect_esp" else args[0]
+
+        return call
+
+    for name in ("connect_esp", "run_stub", "attach_flash", "write_flash", "reset_chip"):
         monkeypatch.setattr(esptool, name, note(name))
     return log
 

@@ -88,7 +88,12 @@ def add_frames(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def add_bridge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     bridge = commands.add_parser("bridge", help="look after a bench's ESP32 serial bridge")
     actions = bridge.add_subparsers(dest="action", required=True)
-    flash = actions.add_parser("flash", help="write a firmware to it")
+    flash = actions.add_parser(
+        "flash",
+        help="write a firmware to it",
+        description="Writes a firmware to the ESP of a bridge, through esptool, and starts it.",
+        epilog="Without --port every serial port is asked, that of a board included.",
+    )
     flash.add_argument("firmware", type=Path, metavar="FIRMWARE", help="a merged image (.bin)")
     flash.add_argument("--port", metavar="DEVICE", help="default: the first ESP found")
     flash.add_argument("--chip", default="auto", help="default: %(default)s")
