@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import shutil
 import signal
@@ -18,7 +19,7 @@ from typing import Any
 import fdt
 import pytest
 import rig
-from signals import heed_ctrl_c
+from terminals import at_a_terminal, heed_ctrl_c, read_until
 
 from pimem import ROOT, boards, chainload
 from pimem.bootstrap import qemu_program
@@ -443,6 +444,21 @@ def test_interrupted_it_leaves_the_old_system_at_its_prompt(tmp_path: Path) -> N
             link.read_until(b">>> ")
             link.enter_raw_repl()
             assert f"on {date}" in link.run("import sys\nprint(sys.version)")
+
+
+def test_on_a_terminal_the_monitor_follows(tmp_path: Path) -> None:
+    with rig.booted("RPI4") as machine:
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        command = ("boot", str(rig.kernel(boards.load("RPI4"))), "--port", machine.emulated().pty)
+        with at_a_terminal(*command) as (terminal, child):
+            seen = read_until(terminal, b"Ctrl-] leaves", seconds=60)
+            assert seen.count(b"\rkernel8.img: ") > 5 and b"100 %" in seen
+            assert b"entered at EL2" in seen
+            os.write(terminal, b"\rprint(6 * 7)\r")
+            assert b"[ " in read_until(terminal, b"42\r\n", seconds=20)
+            os.write(terminal, b"\x1d")
+            assert child.wait(10) == 0
 
 
 def test_a_refused_image_leaves_the_board_at_its_prompt(tmp_path: Path) -> None:

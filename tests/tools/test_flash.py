@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from cards import kernel_bytes, make_boot_folder, noise, tool
-from signals import heed_ctrl_c
+from terminals import heed_ctrl_c
 
 from pimem import bmap, devices, flash, image_source
 from pimem.exits import Failure

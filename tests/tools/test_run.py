@@ -3,18 +3,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pty
-import select
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fake_board import CRASH, FakeBoard
+from terminals import at_a_terminal, read_until
 
 from pimem.link import Link
 
@@ -137,29 +133,6 @@ def test_a_boot_that_falls_silent_is_4(pimem: Pimem, tiny: Tiny) -> None:
     image = tiny("RPI3", "half a rep", then="spin")
     done = pimem("run", "--board", "RPI3", "--kernel", str(image), "--timeout", "1")
     assert (done.returncode, done.stdout) == (4, "half a rep")
-
-
-def read_until(fd: int, wanted: bytes, seconds: float = 20) -> bytes:
-    seen, end = b"", time.monotonic() + seconds
-    while wanted not in seen and time.monotonic() < end:
-        if select.select([fd], [], [], 0.1)[0]:
-            seen += os.read(fd, 4096)
-    assert wanted in seen
-    return seen
-
-
-@contextlib.contextmanager
-def at_a_terminal(*args: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    master, slave = pty.openpty()
-    command = [sys.executable, "-m", "pimem", *args]
-    child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave)
-    try:
-        yield master, child
-    finally:
-        child.kill()
-        child.wait()
-        os.close(master)
-        os.close(slave)
 
 
 @pytest.mark.parametrize("command", ["run", "repl"])

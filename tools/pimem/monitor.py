@@ -83,8 +83,14 @@ class Watcher:
 
     def note(self, text: str) -> None:
         """A line of ours between the board's."""
-        self._write(f"{'' if self._fresh else chr(10)}-- {text} --\n")
-        self._fresh, self._line = True, b""
+        self.finish_line()
+        self._write(f"-- {text} --\n")
+        self._line = b""
+
+    def finish_line(self) -> None:
+        if not self._fresh:
+            self._write("\n")
+        self._fresh = True
 
 
 class Screen:
@@ -234,7 +240,11 @@ def watch_line(args: Namespace, watcher: Watcher, screen: Screen) -> None:
             stack.enter_context(raw_mode(sys.stdin.fileno()))
             screen.raw = True
             watcher.hint = HINT
-        watch.run(watcher)
+        try:
+            watch.run(watcher)
+        finally:
+            if watch.interactive:
+                watcher.finish_line()
 
 
 def talk(args: Namespace) -> int:
