@@ -8,6 +8,7 @@ import lab
 import pytest
 
 ROOT = Path(__file__).parents[1]
+TRANSCRIPTS = ROOT / "build" / "test" / "transcripts"
 
 # The test command preloads the address sanitiser's run-time for the sanitised host libraries.
 # It is in this process by now; compilers, emulators and tools started from here must not get it.
@@ -26,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--transcripts",
         type=Path,
-        default=ROOT / "build" / "test" / "transcripts",
+        default=TRANSCRIPTS,
         metavar="DIR",
         help="where the serial lines of failed tests are kept",
     )
@@ -40,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     worker = hasattr(session.config, "workerinput")  # of pytest-xdist: one check is enough
     if not worker and not session.config.option.collectonly:
+        if session.config.getoption("--transcripts") == TRANSCRIPTS:
+            lab.remove_old(TRANSCRIPTS)
         lab.check_ports(lab.places(session.config))
 
 

@@ -128,6 +128,12 @@ class Transcript:
         return path
 
 
+def remove_old(folder: Path) -> None:
+    """Transcripts of earlier runs, which would pass for failures of this one."""
+    for path in folder.glob("*.txt"):
+        path.unlink(missing_ok=True)
+
+
 def attach_transcript(report: pytest.TestReport, transcript: Transcript, folder: Path) -> None:
     """Keeps the transcript of a failed test, and shows its end in the report."""
     path = transcript.write(folder, report.nodeid)

@@ -136,6 +136,14 @@ def test_ports_that_make_no_sense_are_usage_errors(
     assert done.returncode == 4 and message in done.stdout + done.stderr
 
 
+def test_transcripts_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
+    lab.Transcript().write(tmp_path, "tests/x.py::test_y")
+    (tmp_path / "mine.log").touch()
+    lab.remove_old(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.log"]
+    lab.remove_old(tmp_path / "none")
+
+
 def test_a_transcript_has_both_directions_and_every_byte(tmp_path: Path) -> None:
     transcript = lab.Transcript()
     for direction, data in (
