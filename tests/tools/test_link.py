@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 
@@ -105,6 +106,15 @@ def test_a_crash_line_cut_short_is_still_a_crash(link: Link, fake: FakeBoard) ->
 def test_silence_is_no_answer_and_names_what_came_last(link: Link) -> None:
     with pytest.raises(NoAnswer, match=r"silent for 1 s .* it sent last '.*so far\\n'"):
         link.run("print('so far')\nhang()", silence=1)
+
+
+def test_a_port_that_hangs_up_is_told_so() -> None:
+    master, slave = os.openpty()
+    with Link(os.ttyname(slave), silence=5) as link:
+        os.close(slave)
+        os.close(master)
+        with pytest.raises(NoAnswer, match=f"lost {link.url}: it is disconnected"):
+            link.read_until(b"never")
 
 
 def chatter(fake: FakeBoard, enough: threading.Event) -> None:

@@ -133,6 +133,12 @@ def why_not(exc: OSError, url: str) -> str:
     return str(exc).removeprefix(f"Could not open port {url}: ")
 
 
+def why_lost(exc: OSError) -> str:
+    """The same for a port that was open. One that hung up is ready to be read, and empty."""
+    gone = exc.errno in (errno.EIO, errno.ENXIO, errno.ENODEV) or "returned no data" in str(exc)
+    return "it is disconnected" if gone else str(exc)
+
+
 class Link:
     def __init__(
         self,
@@ -288,7 +294,7 @@ class Link:
         try:
             data = self._port.read(max(1, self._port.in_waiting))
         except (serial.SerialException, OSError) as exc:
-            self._stopped(f"lost {self.url}: {exc}")
+            self._stopped(f"lost {self.url}: {why_lost(exc)}")
         if not data:
             reason = self._ended()
             if reason:

@@ -22,7 +22,7 @@ import serial
 
 from pimem import boards, symbols
 from pimem.exits import CRASHED, OK, SILENT, Failure, Refusal, complain
-from pimem.link import CRASH_MARK, NoAnswer, open_port
+from pimem.link import CRASH_MARK, NoAnswer, open_port, why_lost
 from pimem.qemu import Qemu, QemuError, kernel_args
 from pimem.terminal import HINT, LEAVE, raw_mode
 
@@ -159,7 +159,7 @@ class Watch:
                         watcher.note(f"the machine stopped: {reason}")
                         watcher.crashed = True
                         return
-                    watcher.note(f"lost {self._url} ({exc}), waiting for it")
+                    watcher.note(f"lost {self._url}: {why_lost(exc)}; waiting for it")
                     port = self._open(watcher, first=False)
         finally:
             if port:
