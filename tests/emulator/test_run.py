@@ -78,6 +78,33 @@ def test_a_script_gets_its_arguments(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == f"{script}|one|t'w o|ü"
 
 
+ENDINGS = {
+    "import sys\nprint('é')\nsys.exit(5)": (5, "é\n", ""),
+    "import sys\nsys.exit()": (0, "", ""),
+    "raise SystemExit('bad\\nluck')": (1, "", "bad\nluck\n"),
+    "e = 3\ntry:\n    raise SystemExit(4)\nfinally:\n    print(e)": (4, "3\n", ""),
+    "print(__name__)\n'" + "x" * 20000 + "'\r\nprint(2)": (0, "__main__\n2\n", ""),
+    "x = (": (1, "", 'Traceback (most recent call last):\n  File "<stdin>", line 2\nSynt'),
+    "def f():\n    1 / 0\nf()": (
+        1,
+        "",
+        'Traceback (most recent call last):\n  File "<stdin>", line 3, in <module>\n'
+        '  File "<stdin>", line 2, in f\nZeroDivisionError: divide by zero\n',
+    ),
+}
+
+
+def test_the_exit_code_follows_the_script() -> None:
+    with rig.booted("RPI4") as machine:
+        machine.link.leave_raw_repl()
+        machine.link.close()
+        port = machine.emulated().pty
+        for script, (code, output, errors) in ENDINGS.items():
+            done = run("RPI4", script, "--port", port)
+            assert (done.returncode, done.stdout) == (code, output), script
+            assert done.stderr.startswith(errors) and bool(errors) == bool(done.stderr), script
+
+
 def test_silence_is_4() -> None:
     done = run("RPI4", "print('before')\nwhile True: pass\n", "--timeout", "2")
     assert done.returncode == 4

@@ -48,6 +48,7 @@ exit codes:
   3    the board crashed, or the machine stopped (the crash report is on stderr)
   4    no answer from the board
   130  interrupted
+of `run`, what the script gives sys.exit()
 """
 
 

@@ -19,10 +19,10 @@ from pimem import boards, monitor, symbols
 from pimem.exits import CRASHED, FAILED, INTERRUPTED, OK, SILENT, USAGE, Refusal, complain
 from pimem.link import BANNER, PROMPT, BoardCrash, Link, NoAnswer, ScriptError
 from pimem.qemu import Qemu, QemuError, kernel_args
+from pimem.script import ScriptExit, execute
 
 BOOT_SECONDS = 120.0
 SHOW_REPORT = b"import memory\nmemory.info()\n"
-SET_ARGV = "__import__('sys').argv[:] = {}"
 
 
 class Output:
@@ -95,18 +95,10 @@ def run_script(
         finish_boot(link, output)
         if not script.strip():
             return
-        with link.in_raw_repl():
-            exec_script(link, script, argv, output)
-        return
     with link.in_raw_repl():
-        link.soft_reset()
-        exec_script(link, script if script.strip() else SHOW_REPORT, argv, output)
-
-
-def exec_script(link: Link, script: bytes, argv: Sequence[str], output: Output) -> None:
-    if argv:
-        link.run(SET_ARGV.format(ascii(list(argv))).encode())
-    link.run(script, sink=output)
+        if not booting:
+            link.soft_reset()
+        execute(link, script if script.strip() else SHOW_REPORT, argv, output)
 
 
 def session(args: Namespace, script: bytes) -> None:
@@ -129,6 +121,9 @@ def main(args: Namespace) -> int:
     except ScriptError as exc:
         print(exc.traceback, end="", file=sys.stderr)
         return FAILED
+    except ScriptExit as exc:
+        print(exc.text, end="", file=sys.stderr)
+        return exc.code
     except BoardCrash as exc:
         print(exc.text, end="", file=sys.stderr)
         print(symbols.explain(exc.report, symbols.elf_of(args)), end="", file=sys.stderr)
