@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import rig
 from bridge import Bridge
-from test_lab import power_on, run_tests
+from by_hand import power_on, run_tests
 
 from pimem import reset
 

@@ -4,45 +4,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import lab
 import pytest
 import rig
+from by_hand import power_on, run_tests
 from keeper import Keeper
-
-from pimem import ROOT
-from pimem.qemu import Qemu, kernel_args
 
 # With interrupts masked a fault cannot be raised.
 CRASH = "import machine\nmachine.disable_irq()\nmachine.mem8[0x10]"
 SUBSET = "test_boot_report or test_soft_reset"
-
-
-def run_tests(*options: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """pytest in a process of its own, as `make test PORT=...` starts it."""
-    command = [sys.executable, "-m", "pytest", "tests/target", "-p", "no:cacheprovider"]
-    reports = ["--junitxml", str(folder / "junit.xml"), "--transcripts", str(folder / "lines")]
-    return subprocess.run(
-        [*command, *reports, *options],
-        cwd=ROOT,
-        env=os.environ | env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-
-def power_on(name: str) -> Qemu:
-    """A machine started by hand: it restarts when it is reset."""
-    board = rig.boards.load(name)
-    machine = Qemu(board, kernel_args(rig.kernel(board)), reboot=True)
-    machine.resume()
-    return machine
 
 
 def test_two_boards_on_two_ports_are_tested_side_by_side(tmp_path: Path) -> None:

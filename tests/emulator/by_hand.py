@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Machines started by hand, and the target tests run on their ports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import rig
+
+from pimem import ROOT
+from pimem.qemu import Qemu, kernel_args
+
+
+def run_tests(*options: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a process of its own, as `make test PORT=...` starts it."""
+    command = [sys.executable, "-m", "pytest", "tests/target", "-p", "no:cacheprovider"]
+    reports = ["--junitxml", str(folder / "junit.xml"), "--transcripts", str(folder / "lines")]
+    return subprocess.run(
+        [*command, *reports, *options],
+        cwd=ROOT,
+        env=os.environ | env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def power_on(name: str) -> Qemu:
+    """A machine started by hand: it restarts when it is reset."""
+    board = rig.boards.load(name)
+    machine = Qemu(board, kernel_args(rig.kernel(board)), reboot=True)
+    machine.resume()
+    return machine
