@@ -26,10 +26,6 @@ def pimem(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
 
 
-# pyserial's own, of the thread that reads behind rfc2217://
-pytestmark = pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")
-
-
 @pytest.fixture(params=["socket", "rfc2217"])
 def bridge(request: pytest.FixtureRequest) -> Iterator[Bridge]:
     with power_on("RPI4") as machine, Bridge(machine, telnet=request.param == "rfc2217") as bridge:
