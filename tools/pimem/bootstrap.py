@@ -145,6 +145,9 @@ def needs() -> list[Need]:
         Need("mtools", "mtools", on_path("mcopy")),
         Need("bmaptool", "bmap-tools", on_path("bmaptool")),
         Need("xz", "xz-utils", on_path("xz")),
+        Need("lsblk", "util-linux", on_path("lsblk")),
+        Need("losetup", "mount", on_path("losetup")),
+        Need("mke2fs", "e2fsprogs", on_path("mke2fs")),
         Need("cppcheck", "cppcheck", on_path("cppcheck")),
     ]
 
