@@ -3,6 +3,7 @@
 #include "py/mperrno.h"
 #include "py/objlist.h"
 
+#include "aarch64/step.h"
 #include "arch_mmu.h"
 #include "bind_common.h"
 #include "bind_fault.h"
@@ -50,6 +51,14 @@ static size_t n_step_pages;
 
 // --- reserve, evict ---
 
+static bool has_range(const space_t *space, uint32_t pager) {
+    const region_t *r = space->regions;
+    while (r != NULL && !(r->flags & REGION_PAGED && r->pager == pager)) {
+        r = r->next;
+    }
+    return r != NULL;
+}
+
 // A number for a pager: its place in the space's list. Places that no range uses are used again.
 static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
     if (self->pagers == mp_const_none) {
@@ -59,17 +68,25 @@ static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
     }
     mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
     for (size_t i = 0; i < list->len; ++i) {
-        const region_t *r = self->space->regions;
-        while (r != NULL && !(r->flags & REGION_PAGED && r->pager == i)) {
-            r = r->next;
-        }
-        if (r == NULL) {
+        if (!has_range(self->space, i)) {
             list->items[i] = pager;
             return (uint32_t)i;
         }
     }
     mp_obj_list_append(self->pagers, pager);
     return (uint32_t)(list->len - 1);
+}
+
+// Undoes add_pager(): a space that has no other is not kept for it.
+static void remove_pager(bind_space_obj_t *self, uint32_t number) {
+    mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
+    list->items[number] = mp_const_none;
+    for (size_t i = 0; i < list->len; ++i) {
+        if (has_range(self->space, i)) {
+            return;
+        }
+    }
+    bind_pager_close(self);
 }
 
 static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
@@ -104,6 +121,9 @@ static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_ar
         result = paged ? space_reserve_paged(&memory_system.spaces, space, va, size, attrs, flags, number, &why)
             : space_reserve(&memory_system.spaces, space, va, size, 0, NULL, &why);
     } while (bind_space_retry(result, &collected));
+    if (paged && result != MEM_OK) {
+        remove_pager(MP_OBJ_TO_PTR(pos_args[0]), number);
+    }
     bind_space_check(result, &why);
     return mp_const_none;
 }
@@ -296,10 +316,13 @@ bool bind_pager_run(const exception_frame_t *frame) {
         fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
     }
     bool step = resolve(&fault, access_of(frame));
-    nlr_pop_jump_callback(false);
     if (step) {
         add_step_page(fault.far);
+        if (step_breaks(frame)) {
+            fault_raise_because(&fault, MP_EDEADLK, "an exclusive access cannot be stepped");
+        }
     }
+    nlr_pop_jump_callback(false);
     return have_step_pages() || repeats >= REPEATS_STEP;
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import space_lib
 from rig import Machine
-from space_lib import PAGE, VA, ask, ask_all, ask_lines
+from space_lib import EEXIST, PAGE, VA, ask, ask_all, ask_lines
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -151,3 +151,28 @@ print((mem8[VA], calls))
         + END,
     )
     assert got == (0, [35])
+
+
+def test_a_reserve_that_fails_does_not_keep_the_space(board: Machine) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+def dropped(pager):
+    other = memory.AddressSpace()
+    other.reserve(VA, PAGE)
+    return refused(other.reserve, VA, PAGE, 'rw', pager)[1]
+def clear(n):
+    return clear(n - 1) if n else [0] * 50
+tables = owned('space tables')
+got = [dropped(zero), clear(20), gc.collect(), owned('space tables') - tables][::3]
+# One that has a pager already keeps it.
+space.reserve(VA, PAGE, 'rw', zero)
+got += [refused(space.reserve, VA, PAGE, 'rw', zero)[1]]
+with space:
+    got += [mem8[VA], len(calls)]
+print(got)
+"""
+        + END,
+    )
+    assert got == [EEXIST, 0, EEXIST, 0, 1]

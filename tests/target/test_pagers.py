@@ -10,6 +10,7 @@ import space_lib
 from rig import Machine
 from space_lib import PAGE, ask, ask_all
 from test_pager import END, SETUP
+from user_lib import code
 
 from pimem import ROOT
 
@@ -222,6 +223,87 @@ watch.close()
         + "code.close()\n",
     )
     assert got == (7, {"read": 0, "write": 0, "execute": 4})
+
+
+#: Each with x0 = the watched page, from VA + 32 on; the result is in x0.
+STEPPED = {
+    # What it does, and the accesses that are counted: reads, writes.
+    "ldr x1, [x0, #8]!; mov x0, x1": (8, 1, 0),
+    "ldr x1, [x0], #16; ldr x0, [x0]": (16, 2, 0),
+    "ldp x0, x1, [x0]": (0, 1, 0),
+    "add x0, x0, #4088; ldp x0, x1, [x0], #16; add x0, x0, x1": (4088 + 4096 + 16, 2, 0),
+    "add x0, x0, #4088; ldp x1, x0, [x0]": (4096, 2, 0),
+    "add x0, x0, #4092; ldr x0, [x0]; lsr x0, x0, #32": (4096, 2, 0),
+    "add x0, x0, #4088; mov x1, #1; stp x1, x1, [x0]; ldp x0, x1, [x0]; add x0, x0, x1": (2, 2, 2),
+    "add x0, x0, #4090; ldr q0, [x0]; umov w0, v0.h[3]": (4096, 2, 0),
+    "mov x1, #7; stlr x1, [x0]; ldar x0, [x0]": (7, 1, 1),
+    "dc zva, x0; ldr x0, [x0, #8]": (0, 1, 1),
+}
+
+
+@pytest.mark.parametrize("source", STEPPED)
+def test_a_watchpoint_steps_instructions_of_every_kind(board: Machine, source: str) -> None:
+    value, reads, writes = STEPPED[source]
+    got = ask(
+        board,
+        SETUP
+        + f"""
+frames, code = memory.frames.alloc(2), memory.frames.alloc()
+words = memoryview(frames)
+for at in range(0, 2 * PAGE, 8):
+    words[at : at + 8] = at.to_bytes(8, 'little')
+program = {code(source + "; ret")}
+memoryview(code)[: len(program)] = program
+CODE = VA + (1 << 30)
+space.map(CODE, code, prot='rx')
+watch = memory.pagers.Watch(space, VA, frames)
+space.activate()
+result = memory.call(CODE, VA)
+print((result - VA if result >= VA else result, watch.counts['read'], watch.counts['write']))
+watch.close()
+"""
+        + END
+        + "frames.close()\ncode.close()\n",
+    )
+    if "#16; add" in source:
+        value = got[0]  # x0 is base and destination: whatever it becomes, it does not hang
+    assert got == (value, reads, writes)
+
+
+@pytest.mark.parametrize(
+    ("source", "prot"),
+    [
+        ("1: ldxr x1, [x0]; add x1, x1, #1; stxr w2, x1, [x0]; cbnz w2, 1b", "rw"),
+        ("1: ldaxp x1, x2, [x0]; stlxp w3, x1, x2, [x0]; cbnz w3, 1b", "rw"),
+        ("mov x0, sp; 1: ldxr x1, [x0]; stxr w2, x1, [x0]; cbnz w2, 1b", "rx"),
+    ],
+    ids=["one", "pair", "in watched code"],
+)
+def test_an_exclusive_access_cannot_be_watched(board: Machine, source: str, prot: str) -> None:
+    got = ask(
+        board,
+        SETUP
+        + f"""
+frames, code = memory.frames.alloc(), memory.frames.alloc()
+program = {code(source + "; ret")}
+CODE = VA + (1 << 30)
+memoryview(code)[: len(program)] = program
+memoryview(frames)[: len(program)] = program
+space.map(CODE, code, prot='rx')
+watch = memory.pagers.Watch(space, VA, frames, {prot!r})
+space.activate()
+try:
+    memory.call(CODE if {prot!r} == 'rw' else VA, VA)
+except memory.Fault as e:
+    got = [e.errno, 'exclusive' in str(e)]
+got += [sum(watch.counts.values()) < 4, refused(space.translate, VA)[1]]
+watch.close()
+"""
+        + "print(got)\n"
+        + END
+        + "frames.close()\ncode.close()\n",
+    )
+    assert got == [35, True, True, 14]
 
 
 def test_the_collector_sees_the_registers_of_the_fault(board: Machine) -> None:

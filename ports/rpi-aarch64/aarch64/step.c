@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+#include "aarch64/backtrace.h"
 #include "aarch64/step.h"
 #include "bind_pager.h"
 
@@ -11,6 +12,10 @@
 #define MDSCR_SS (UINT64_C(1) << 0)
 #define MDSCR_KDE (UINT64_C(1) << 13)   // debug exceptions from the kernel itself
 #define EC_STEP_SAME_EL (0x33)
+
+// LDXR, STXR, and the forms with A, L and P (Arm ARM C4.1.88). CASP (FEAT_LSE) looks like one; these cores have it not.
+#define EXCLUSIVE_MASK (0x3f800000)
+#define EXCLUSIVE (0x08000000)
 
 static bool active;
 static uint64_t spsr;   // SPSR_CHANGED of the thread
@@ -29,6 +34,15 @@ void step_begin(exception_frame_t *frame) {
     spsr = frame->spsr & SPSR_CHANGED;
     frame->spsr = (frame->spsr & ~SPSR_D) | SPSR_SS | SPSR_I | SPSR_F;
     write_mdscr(0, MDSCR_SS | MDSCR_KDE);
+}
+
+bool step_breaks(const exception_frame_t *frame) {
+    uint64_t words;
+    if (!backtrace_peek(frame->elr & ~UINT64_C(7), &words)) {
+        return false;
+    }
+    uint32_t instruction = (uint32_t)(words >> (8 * (frame->elr & 4)));
+    return (instruction & EXCLUSIVE_MASK) == EXCLUSIVE;
 }
 
 bool step_done(exception_frame_t *frame) {
