@@ -7,6 +7,7 @@
 #include "py/runtime.h"
 
 #include "aarch64/probe.h"
+#include "arch_mmu.h"
 #include "bind_common.h"
 #include "bind_fault.h"
 #include "fault.h"
@@ -15,6 +16,7 @@
 typedef struct _record_obj_t {
     mp_obj_base_t base;
     thread_fault_t fault;
+    uint64_t ttbr0;    // of the space that was active: another one may be when it is printed
     const char *why;   // NULL, or what else there is to say
 } record_obj_t;
 
@@ -36,10 +38,38 @@ static const char *protected_name(const space_t *space, uint64_t va) {
     return NULL;
 }
 
+// The space whose tables were used; NULL when it is closed.
+static space_t *find_space(const record_obj_t *self) {
+    if (desc_va_is_upper(self->fault.far)) {
+        return memory_system.kernel;
+    }
+    space_t *space = memory_system.spaces.list;
+    while (space != NULL && desc_ttbr(space->paging.root, space->paging.asid) != self->ttbr0) {
+        space = space->next;
+    }
+    return space;
+}
+
+// What is to be said about the range of an address that faulted; NULL when it has been changed since.
+static const char *region_text(const region_t *region, const fault_info_t *info) {
+    if (region == NULL) {
+        return info->kind == FAULT_TRANSLATION ? "nothing is mapped there" : NULL;
+    }
+    if (region->flags & REGION_PAGED) {
+        return "in a range with a pager";
+    }
+    if (region->flags & REGION_RESERVED) {
+        return info->kind == FAULT_TRANSLATION ? "reserved, nothing is mapped" : NULL;
+    }
+    if (info->kind == FAULT_TRANSLATION) {
+        return NULL;
+    }
+    return info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
+}
+
 // What lies at the address, as the tables of its half say it; "" when there is nothing to say.
-static void print_place(const mp_print_t *print, const thread_fault_t *fault, const fault_info_t *info) {
-    memory_system_t *m = &memory_system;
-    if (fault->el == 0) { // the program's space may be gone by now
+static void print_place(const mp_print_t *print, const record_obj_t *self, const fault_info_t *info) {
+    if (self->fault.el == 0) { // the program's space may be gone by now
         mp_print_str(print, desc_va_is_upper(info->far) ? " (the kernel's half)" : "");
         return;
     }
@@ -47,18 +77,15 @@ static void print_place(const mp_print_t *print, const thread_fault_t *fault, co
         mp_print_str(print, " (in neither half of the address space)");
         return;
     }
-    space_t *space = desc_va_is_upper(info->far) ? m->kernel : m->spaces.active;
+    space_t *space = find_space(self);
     const region_t *region = space != NULL ? space_find(space, info->far) : NULL;
-    if (region == NULL) {
-        mp_print_str(print, info->kind == FAULT_TRANSLATION ? " (nothing is mapped there)" : "");
+    const char *text = space != NULL ? region_text(region, info) : NULL;
+    if (text == NULL) {
         return;
     }
-    const char *what = region->flags & REGION_PAGED ? "in a range with a pager"
-        : region->flags & REGION_RESERVED ? "reserved, nothing is mapped"
-        : info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
-    const char *name = protected_name(space, info->far);
-    name = name != NULL ? name : region->name;
-    mp_printf(print, " (%s%s%s)", what, name != NULL ? ", " : "", name != NULL ? name : "");
+    const char *name = region != NULL ? protected_name(space, info->far) : NULL;
+    name = name == NULL && region != NULL ? region->name : name;
+    mp_printf(print, " (%s%s%s)", text, name != NULL ? ", " : "", name != NULL ? name : "");
 }
 
 static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
@@ -70,7 +97,7 @@ static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     fault_sentence(&info, sentence, sizeof(sentence));
     mp_print_str(print, sentence);
     if (info.far_valid && (info.kind == FAULT_TRANSLATION || info.kind == FAULT_PERMISSION)) {
-        print_place(print, &self->fault, &info);
+        print_place(print, self, &info);
     }
     if (self->fault.pc != 0) {
         mp_printf(print, ", pc 0x%016lx", self->fault.pc);
@@ -160,6 +187,7 @@ void fault_raise_because(const thread_fault_t *fault, int error, const char *why
     thread_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
     record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
     record->fault = copy;
+    record->ttbr0 = arch_read_ttbr0();
     record->why = why;
     mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(error), MP_OBJ_FROM_PTR(record)};
     nlr_raise(mp_obj_exception_make_new(&mp_type_Fault, 2, 0, args));
