@@ -3,11 +3,30 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/timeutils/timeutils.h"
+
+#include "boot.h"
+#include "uart.h"
 #if MICROPY_VFS_FAT
 #include "lib/oofatfs/ff.h"
 #endif
 
 static uint64_t time_offset_ns;
+
+// Not in uart.c: Python's scheduled callbacks run while this waits, and these may fault or page as any
+// other code may, which nothing in the no-raise section does (firmware.ld.S).
+int mp_hal_stdin_rx_chr(void) {
+    if (boot_info.prompt_ticks == 0) {
+        boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
+    }
+    for (;;) {
+        int byte = uart_get();
+        if (byte >= 0) {
+            return byte;
+        }
+        // Sleeps; a byte that arrives after the look above ends the sleep at once (irq_wait).
+        mp_event_wait_indefinite();
+    }
+}
 
 void mp_hal_wait_event(int timeout_ms) {
     timer_wait_ms(timeout_ms);

@@ -14,7 +14,6 @@
 #include "drivers/pl011.h"
 #include "drivers/ring.h"
 #include "soc.h"
-#include "boot.h"
 #include "devices.h"
 #include "uart.h"
 
@@ -179,20 +178,6 @@ uintptr_t mp_hal_stdio_poll(uintptr_t poll_flags) {
         ready |= MP_STREAM_POLL_RD;
     }
     return ready | (poll_flags & MP_STREAM_POLL_WR);
-}
-
-int mp_hal_stdin_rx_chr(void) {
-    if (boot_info.prompt_ticks == 0) {
-        boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
-    }
-    for (;;) {
-        int byte = uart_get();
-        if (byte >= 0) {
-            return byte;
-        }
-        // Sleeps; a byte that arrives after the look above ends the sleep at once (irq_wait).
-        mp_event_wait_indefinite();
-    }
 }
 
 mp_uint_t mp_hal_stdout_tx_strn(const char *str, size_t len) {
