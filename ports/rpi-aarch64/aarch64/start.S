@@ -137,6 +137,7 @@ boot_el1:
     address x0, boot_vectors
     msr VBAR_EL1, x0
     isb
+    msr FPCR, xzr                   // unknown after reset: round to nearest, trap nothing
 
     address x0, __bss_start
     address x1, __bss_end

@@ -78,6 +78,9 @@ endfunction user_leave
 // and neither timer. No event stream.
 #define CNTKCTL_EL0VCTEN (1 << 1)
 
+// MDSCR_EL1 (D17.3.20): no debug exceptions, and none of the debugger's channel for EL0.
+#define MDSCR_TDCC  (1 << 12)
+
 // void user_switch_init(void): what EL0 may do. The reset values of these registers are unknown.
 function user_switch_init
     mrs x0, SCTLR_EL1
@@ -88,6 +91,8 @@ function user_switch_init
     msr SCTLR_EL1, x0
     mov x0, #CNTKCTL_EL0VCTEN
     msr CNTKCTL_EL1, x0
+    mov x0, #MDSCR_TDCC
+    msr MDSCR_EL1, x0
     msr PMUSERENR_EL0, xzr          // no performance counters
     msr TPIDR_EL0, xzr
     msr TPIDRRO_EL0, xzr
