@@ -42,10 +42,8 @@ bool pager_redirect(exception_frame_t *frame) {
     // The chain of frame records leads through here into the interrupted code: PC, LR, then its callers.
     stack->pc = (frame_record_t) {(uintptr_t)&stack->lr, frame->elr};
     stack->lr = (frame_record_t) {frame->x[29], frame->x[30]};
-    frame->sp = (uintptr_t)stack;
-    frame->x[0] = (uintptr_t)&stack->frame;
+    thread_fault_enter(frame, (uintptr_t)pager_entry, (uintptr_t)&stack->frame, (uintptr_t)stack);
     frame->x[29] = (uintptr_t)&stack->pc;
-    frame->x[30] = frame->elr;
-    frame->elr = (uintptr_t)pager_entry;
+    frame->x[30] = stack->frame.elr;
     return true;
 }

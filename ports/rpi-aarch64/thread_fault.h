@@ -19,11 +19,16 @@ typedef struct _thread_fault_t {
 // NULL when the fault may be raised, else the condition that failed, for the crash report. Raised
 // are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with somebody
 // to catch (nlr_top), with the collector unlocked, and with no function of the no-raise section
-// (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack.
+// (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack, which takes a
+// chain of frame records that leads up the thread's stack to its end.
 const char *thread_fault_refusal(const exception_frame_t *frame);
 
 // Whether the interrupted stack pointer is in the thread's stack, with so many bytes left below it.
 bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes);
+
+// Changes the frame so that the thread goes on in `function`, with one argument and a stack, and
+// nobody to return to.
+void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp);
 
 // Changes the frame so that the thread goes on in fault_raise_recursion().
 void thread_fault_redirect_overflow(exception_frame_t *frame);

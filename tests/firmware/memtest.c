@@ -17,6 +17,7 @@
 #include "memory_system.h"
 #include "soc.h"
 
+#define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
 #define FP_REGISTERS (8)    // d8 to d15, which a function must preserve (AAPCS64 6.1.2)
 
 // What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/rig.py);
@@ -50,7 +51,7 @@ static void touch_nowhere(void) {
 
 // --- faults where they must not be raised ---
 
-static bool fault_in_mark, fault_in_sweep, fault_in_frames;
+static bool fault_in_mark, fault_in_sweep, fault_in_frames, fault_in_deep_frames, no_touch;
 
 static bool take(bool *armed) {
     bool was = *armed;
@@ -61,6 +62,8 @@ static bool take(bool *armed) {
 void __real_gc_collect_start(void);
 void __real_gc_collect_end(void);
 size_t __real_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
+
+size_t __real_bind_pager_touch(const void *va, size_t size, bool write);
 
 void __wrap_gc_collect_start(void) {
     if (take(&fault_in_mark)) {
@@ -76,11 +79,30 @@ void __wrap_gc_collect_end(void) {
     __real_gc_collect_end();
 }
 
+// More frame records than a backtrace in a report has.
+static int __attribute__((noinline)) touch_nowhere_deep(int n) {
+    if (n == 0) {
+        touch_nowhere();
+        return 0;
+    }
+    int result = touch_nowhere_deep(n - 1);
+    __asm__ volatile ("" : : : "memory");
+    return result + 1;
+}
+
 size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     if (take(&fault_in_frames)) {
         touch_nowhere();
     }
+    if (take(&fault_in_deep_frames)) {
+        touch_nowhere_deep(DEEP);
+    }
     return __real_frames_search(f, count, align, lo, hi);
+}
+
+// The next buffer that is asked for is not looked at: who uses it meets the fault.
+size_t __wrap_bind_pager_touch(const void *va, size_t size, bool write) {
+    return take(&no_touch) ? size : __real_bind_pager_touch(va, size, write);
 }
 
 static mp_obj_t fault_in(mp_obj_t where_in) {
@@ -88,7 +110,9 @@ static mp_obj_t fault_in(mp_obj_t where_in) {
     fault_in_mark = strcmp(where, "mark") == 0;
     fault_in_sweep = strcmp(where, "sweep") == 0;
     fault_in_frames = strcmp(where, "frames") == 0;
-    return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames);
+    fault_in_deep_frames = strcmp(where, "deep frames") == 0;
+    no_touch = strcmp(where, "buffer") == 0;
+    return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames || fault_in_deep_frames || no_touch);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fault_in_obj, fault_in);
 
@@ -110,6 +134,31 @@ static mp_obj_t fault_uncaught(void) {
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_uncaught_obj, fault_uncaught);
+
+// With nothing of the collector on the stack but the program counter.
+static mp_obj_t fault_at_pc(void) {
+    gc_info((gc_info_t *)nowhere);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(fault_at_pc_obj, fault_at_pc);
+
+// With this in X29; 'cycle' and 'down' are records on the stack that lead to themselves and down.
+void memtest_fault_with_record(uint64_t record);
+
+static mp_obj_t fault_with_record(mp_obj_t record_in) {
+    volatile uint64_t records[4];
+    records[0] = records[2] = (uintptr_t)&records[0];
+    records[1] = records[3] = (uintptr_t)fault_with_record;
+    uint64_t record;
+    if (mp_obj_is_str(record_in)) {
+        record = (uintptr_t)(strcmp(mp_obj_str_get_str(record_in), "cycle") == 0 ? &records[0] : &records[2]);
+    } else {
+        record = (uint64_t)mp_obj_get_int_truncated(record_in);
+    }
+    memtest_fault_with_record(record);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(fault_with_record_obj, fault_with_record);
 
 // Has the record of the running Python function (aarch64/vm_entry.S) name `address` as its state, then
 // faults where that ends in a crash report.
@@ -158,10 +207,13 @@ static unsigned __attribute__((noinline)) recurse(unsigned n) {
     return recurse(n + 1) + room[n % 64];
 }
 
-static mp_obj_t recurse_py(void) {
+// recurse(...): also as a pager.
+static mp_obj_t recurse_py(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    (void)args;
     return mp_obj_new_int_from_uint(recurse(0));
 }
-static MP_DEFINE_CONST_FUN_OBJ_0(recurse_obj, recurse_py);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(recurse_obj, 0, 2, recurse_py);
 
 // Loads d8 to d15, calls, and stores them.
 void memtest_call_with_fp(void (*fn)(void *), void *arg, const double *before, double *after);
@@ -169,6 +221,28 @@ void memtest_call_with_fp(void (*fn)(void *), void *arg, const double *before, d
 static void call_python(void *arg) {
     mp_call_function_0(MP_OBJ_FROM_PTR(arg));
 }
+
+// The same under a callback that is to run when something is raised; how often it did so far.
+static unsigned callback_runs;
+
+static void count_run(void *node) {
+    (void)node;
+    ++callback_runs;
+}
+
+static mp_obj_t recurse_under_callback(void) {
+    nlr_jump_callback_node_t node;
+    nlr_push_jump_callback(&node, count_run);
+    unsigned result = recurse(0);
+    nlr_pop_jump_callback(false);
+    return mp_obj_new_int_from_uint(result);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(recurse_under_callback_obj, recurse_under_callback);
+
+static mp_obj_t get_callback_runs(void) {
+    return mp_obj_new_int_from_uint(callback_runs);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(callback_runs_obj, get_callback_runs);
 
 // keeps_fp(f): how many of d8 to d15 still have their value after f(), which catches a fault.
 static mp_obj_t keeps_fp(mp_obj_t f) {
@@ -208,10 +282,14 @@ static const struct {
     {"fault_in", MP_ROM_PTR(&fault_in_obj)},
     {"fault_in_irq", MP_ROM_PTR(&fault_in_irq_obj)},
     {"fault_uncaught", MP_ROM_PTR(&fault_uncaught_obj)},
+    {"fault_at_pc", MP_ROM_PTR(&fault_at_pc_obj)},
+    {"fault_with_record", MP_ROM_PTR(&fault_with_record_obj)},
     {"damage_python", MP_ROM_PTR(&damage_python_obj)},
     {"abort_later", MP_ROM_PTR(&abort_later_obj)},
     {"read_byte", MP_ROM_PTR(&read_byte_obj)},
     {"recurse", MP_ROM_PTR(&recurse_obj)},
+    {"recurse_under_callback", MP_ROM_PTR(&recurse_under_callback_obj)},
+    {"callback_runs", MP_ROM_PTR(&callback_runs_obj)},
     {"keeps_fp", MP_ROM_PTR(&keeps_fp_obj)},
     {"spoil_fp_and_fault", MP_ROM_PTR(&spoil_fp_and_fault_obj)},
 };
@@ -220,7 +298,7 @@ void __real_mp_init(void);
 
 void __wrap_mp_init(void) {
     __real_mp_init();
-    fault_in_mark = fault_in_sweep = fault_in_frames = false;
+    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = no_touch = false;
     mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(qstr_from_str("_memtest")));
     for (size_t i = 0; i < MP_ARRAY_SIZE(functions); ++i) {
         mp_obj_dict_store(MP_OBJ_FROM_PTR(module->globals),

@@ -32,6 +32,14 @@ function memtest_call_with_fp, .text.memtest
     ret
 endfunction memtest_call_with_fp
 
+// void memtest_fault_with_record(uint64_t record): faults with x29 = record.
+function memtest_fault_with_record, .text.memtest
+    mov x29, x0
+    mov x0, #0x10
+    ldr x0, [x0]
+    b .
+endfunction memtest_fault_with_record
+
 // uint64_t memtest_hvc(uint64_t call, uint64_t pa, uint64_t back): has EL2 branch to pa (el2.S).
 function memtest_hvc, .text.memtest
     adr x2, 1f

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from rig import PIS, Machine
+from user_lib import start
 
 # fields() tells a fault as [address, access, kind, level, el]; None: the processor says nothing.
 PRELUDE = """
@@ -64,7 +65,8 @@ def tidy():
     space.close()
     frames.close()
 
-TEXT, TEXT_END = memory.report()['kernel']['text'][:2]
+REPORT = memory.report()
+TEXT, TEXT_END = REPORT['kernel']['text'][:2]
 """
 VA = 0x60_0000_0000
 UDF = 0x00000000
@@ -75,7 +77,7 @@ LINEAR = 0xFFFF_0000_0000_0000
 STACK_GUARD = 0xFFFF_0080_4000_0000
 VIEWS, VIEWS_END = 0xFFFF_0081_0000_0000, 0xFFFF_00A0_0000_0000
 TRANSLATION, PERMISSION = "translation fault", "permission fault"
-UNDEFINED, INSTRUCTION_ABORT, PC_ALIGNMENT, DATA_ABORT, BREAKPOINT = 0, 0x21, 0x22, 0x25, 0x3C
+UNDEFINED, ILLEGAL_STATE, INSTRUCTION_ABORT, DATA_ABORT = 0, 0x0E, 0x21, 0x25
 STATUS = {TRANSLATION: 0x04, PERMISSION: 0x0C, "external abort": 0x10, "alignment fault": 0x21}
 WNR = 1 << 6
 
@@ -219,6 +221,48 @@ def test_machine_code_that_faults_raises(
     board.exec("tidy()")
 
 
+def test_an_illegal_execution_state_is_over_when_it_is_told(board: Machine) -> None:
+    # mov x0, #9 (EL2h); msr SPSR_EL1, x0; adr x1, 1f; msr ELR_EL1, x1; eret; 1: ret
+    words = "0xd2800120, 0xd5184000, 0x10000061, 0xd5184021, 0xd69f03e0, 0xd65f03c0"
+    expected = [None, None, "illegal execution state", None]
+    for _ in range(2):
+        setup = f"code_at({VA}, {words})\n"
+        check(board, f"memory.call, {VA}", expected, ILLEGAL_STATE, setup, in_kernel=False)
+        board.exec("tidy()")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(0xD2A01800, 0xD51B4400), (0xD50344DF, 0xD50348FF)],  # to zero; A masked, D not
+    ids=["rounding", "masks"],
+)
+def test_what_machine_code_did_to_the_processor_is_over(
+    board: Machine, words: tuple[int, ...]
+) -> None:
+    # ..., mov x0, #0; ldr x0, [x0]
+    listed = ", ".join(hex(word) for word in (*words, 0xD2800000, LDR_X0_X0))
+    got = board.eval(
+        f"[before, fields(memory.call, {VA})[2], [one / 10, memory.regs()['daif']]]",
+        PRELUDE + f"one = 1.0\nbefore = [0.1, memory.regs()['daif']]\ncode_at({VA}, {listed})\n",
+    )
+    board.exec("tidy()")
+    assert got[1] == TRANSLATION and got[0] == got[2]
+
+
+def test_a_callback_that_faults_while_the_console_waits(board: Machine) -> None:
+    start(
+        board,
+        "import sys",
+        "def later(address):",
+        "    machine.mem8[address]",
+        "micropython.schedule(later, 0); print(sys.stdin.read(1))",
+    )
+    board.link.read_until(b"memory.Fault: read from 0x0000000000000000", total=20)
+    board.link.write(b"k")
+    assert board.link.read_until(b"\x04>", total=20).split(b"\x04")[0].endswith(b"\r\nk\r\n")
+    assert board.exec("print(6 * 7)") == "42\n"
+
+
 def test_unaligned_access_to_a_device(board: Machine) -> None:
     if board.name not in PIS:
         pytest.skip("QEMU's virt machine lets an unaligned access to a device through")
@@ -257,6 +301,50 @@ def test_the_message_is_a_sentence(board: Machine) -> None:
     )
     assert sentence.startswith(text + ", pc 0xffff0080")
     assert (errno, is_repr) == ("14", "True")
+
+
+def test_the_message_is_about_the_space_of_the_fault(board: Machine) -> None:
+    # ... whatever another space, which is active when it is printed, has at that address.
+    out = board.exec(
+        PRELUDE
+        + """
+RAM = REPORT['ram'][0][0] + 0x200000
+space, page = memory.AddressSpace(), memory.frames.alloc()
+def told(f):
+    with space:
+        try:
+            f(RAM)
+        except memory.Fault as e:
+            fault = e
+    print(str(fault).split(': ')[1].split(', pc')[0])
+told(read)
+space.map(RAM, page, prot='r')
+told(write)
+space.unmap(RAM, 4096)
+space.reserve(RAM, 4096)
+told(read)
+space.unmap(RAM, 4096)
+space.reserve(RAM, 4096, pager=lambda va, access: None)
+told(read)
+with space:
+    try:
+        read(RAM)
+    except memory.Fault as e:
+        fault = e
+space.close()
+page.close()
+print(str(fault).split(': ')[1].split(', pc')[0])
+"""
+    )
+    fault, where = zip(*(line.split(" (") for line in out.splitlines()[:-1]), strict=True)
+    assert {f.split(" at ")[0] for f in fault} == {TRANSLATION, PERMISSION}
+    assert where == (
+        "nothing is mapped there)",
+        "page is read-only)",
+        "reserved, nothing is mapped)",
+        "in a range with a pager)",
+    )
+    assert "(" not in out.splitlines()[-1], "nothing is known of a space that is closed"
 
 
 def test_a_fault_made_by_hand_is_an_ordinary_exception(board: Machine) -> None:

@@ -2,31 +2,68 @@
 
 #include "aarch64/backtrace.h"
 #include "arch_mmu.h"
+#include "layout.h"
+
+#define PAR_FAULT (1)       // PAR_EL1 (Arm ARM D17.2.107)
+#define PAR_NORMAL_SHIFT (60) // four bits, zero for every type of device memory
 
 bool backtrace_peek(uint64_t va, uint64_t *value) {
-    if ((va & 7) != 0 || (arch_at_s1e1r(va) & 1) != 0) {
+    if ((va & 7) != 0) {
+        return false;
+    }
+    uint64_t par = arch_at_s1e1r(va);
+    if ((par & PAR_FAULT) || par >> PAR_NORMAL_SHIFT == 0) {
         return false;
     }
     *value = *(const volatile uint64_t *)va;
     return true;
 }
 
+// Whether there may be a frame record of the thread: its stack is always mapped.
+static bool is_on_thread_stack(uint64_t va) {
+    return va >= LAYOUT_THREAD_STACK_BOTTOM && va <= LAYOUT_THREAD_STACK_TOP - 16 && va % 8 == 0;
+}
+
 void backtrace_start(backtrace_t *b, const exception_frame_t *frame, unsigned max) {
     *b = (backtrace_t) {.record = frame->x[29], .left = max, .frame = frame};
 }
 
+static bool read_record(uint64_t va, uint64_t *next, uint64_t *address) {
+    if (is_on_thread_stack(va)) {
+        const volatile uint64_t *record = (const volatile uint64_t *)va;
+        *next = record[0];
+        *address = record[1];
+        return true;
+    }
+    return backtrace_peek(va, next) && backtrace_peek(va + 8, address);
+}
+
+// Up the stack, or from the exceptions' stack, which is above it, to the thread's.
+static bool leads_on(uint64_t from, uint64_t to) {
+    return to > from || (!is_on_thread_stack(from) && is_on_thread_stack(to));
+}
+
 static bool next_record(backtrace_t *b, uint64_t *address) {
     uint64_t next;
-    if (b->record == 0 || !backtrace_peek(b->record, &next) || !backtrace_peek(b->record + 8, address)
-        || *address == 0) {
+    if (b->record == 0) {
         return false;
     }
-    b->record = next > b->record ? next : 0;
-    return true;
+    b->off_stack |= !is_on_thread_stack(b->record);
+    if (!read_record(b->record, &next, address)) {
+        b->broken = true;
+        return false;
+    }
+    if (next != 0 && !leads_on(b->record, next)) {
+        b->broken = true;
+        next = 0;
+    }
+    b->record = next;
+    return *address != 0;
 }
 
 bool backtrace_next(backtrace_t *b, uint64_t *address) {
     if (b->left == 0) {
+        b->broken = true;
         return false;
     }
     --b->left;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reading a stack and memory that may be damaged: nothing is touched that the processor would not
-// translate (AT S1E1R is asked first).
+// translate (AT S1E1R is asked first), and no device.
 
 #ifndef PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
 #define PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
@@ -10,7 +10,7 @@
 
 #include "aarch64/exception.h"
 
-// Reads the 64-bit word at `va`; false when it is misaligned or not mapped.
+// Reads the 64-bit word at `va`; false when it is misaligned, not mapped or of a device.
 bool backtrace_peek(uint64_t va, uint64_t *value);
 
 // Steps along the chain of frame records (AAPCS64 6.4.6).
@@ -18,14 +18,16 @@ typedef struct _backtrace_t {
     uint64_t record;    // address of the next frame record
     unsigned left;      // addresses still to come at most
     unsigned state;     // 0: PC is next, 1: LR is next, 2: the chain
+    bool broken;        // the chain was left before its end
+    bool off_stack;     // a record was elsewhere than on the thread's stack
     const exception_frame_t *frame;
 } backtrace_t;
 
 // Starts at the exception's PC, then LR, then the return addresses of the chain; at most `max`.
 void backtrace_start(backtrace_t *b, const exception_frame_t *frame, unsigned max);
 
-// The next address; false at the end. The chain ends at a null record, at one that cannot be read,
-// and where it does not go up the stack.
+// The next address; false at the end. The chain ends at a null record. It is broken at a record that
+// cannot be read, where it does not go up the stack, and where it is longer than `max`.
 bool backtrace_next(backtrace_t *b, uint64_t *address);
 
 #endif // PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
