@@ -55,9 +55,8 @@ static const region_t *find_map(const spaces_t *s, const hold_t *hold) {
     return NULL;
 }
 
-int hold_close(spaces_t *s, hold_t *hold, space_error_t *why) {
+int hold_check_unmapped(const spaces_t *s, const hold_t *hold, space_error_t *why) {
     if (hold->maps == 0) {
-        free_hold(s, hold);
         return MEM_OK;
     }
     const region_t *r = find_map(s, hold);
@@ -67,6 +66,14 @@ int hold_close(spaces_t *s, hold_t *hold, space_error_t *why) {
         why->other_va = r->start;
     }
     return MEM_EBUSY;
+}
+
+int hold_close(spaces_t *s, hold_t *hold, space_error_t *why) {
+    int result = hold_check_unmapped(s, hold, why);
+    if (result == MEM_OK) {
+        free_hold(s, hold);
+    }
+    return result;
 }
 
 void hold_orphan(spaces_t *s, hold_t *hold) {

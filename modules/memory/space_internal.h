@@ -103,6 +103,7 @@ int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem
 
 void hold_ref(hold_t *hold);
 void hold_unref(spaces_t *s, hold_t *hold); // an orphan without maps is freed
+int hold_check_unmapped(const spaces_t *s, const hold_t *hold, space_error_t *why); // MEM_EBUSY names a mapping
 void hold_forget(spaces_t *s, hold_t *hold); // frees the record of a hold without maps: its frames have another owner
 
 #endif // MODULES_MEMORY_SPACE_INTERNAL_H

@@ -78,11 +78,11 @@ int space_page_in(spaces_t *s, space_t *space, mem_va_t va, hold_t *hold, space_
     if (r == NULL) {
         return result;
     }
-    if (hold->maps != 0) {
-        return space_fail(why, MEM_EBUSY, SPACE_HELD, va, hold->pa, hold->maps, NULL);
-    }
     q.attrs = r->attrs;
-    result = map_pages(s, space, &q, PAGING_OWNED, why);
+    result = hold_check_unmapped(s, hold, why);
+    if (result == MEM_OK) {
+        result = map_pages(s, space, &q, PAGING_OWNED, why);
+    }
     if (result == MEM_OK) {
         hold_forget(s, hold);
     }

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import space_lib
 from rig import Machine
-from space_lib import EEXIST, PAGE, VA, ask, ask_all, ask_lines
+from space_lib import EBUSY, EEXIST, EFAULT, PAGE, VA, ask, ask_all, ask_lines
+from user_lib import start
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -129,6 +130,95 @@ except memory.Fault as e:
         + END,
     )
     assert got == (14, VA + 3, "write", True)
+
+
+#: What a pager does, and how the access that called it ends: errno or 0, part of the text.
+WRONG = {
+    "int": ("lambda va, access: 5", "TypeError", None, "int"),
+    "one too many": (
+        "lambda va, access: memory.frames.alloc(3)",
+        "OSError",
+        EFAULT,
+        f"{VA + 2 * PAGE:016x}",
+    ),
+    "closed": ("lambda va, access: used", "ValueError", None, "is closed"),
+    "mapped": ("lambda va, access: held", "OSError", EBUSY, "mapped at 0x0000000000001000 of"),
+    "no arguments": ("lambda: None", "TypeError", None, "2 were given"),
+    "closes the space": ("lambda va, access: space.close()", "OSError", EBUSY, "is active"),
+    "unmaps its range": ("unmaps", "OSError", EFAULT, "not in a range with a pager"),
+    "another space": ("leaves", "Fault", EFAULT, "did not make it possible"),
+    "the space is gone": ("drops", "ValueError", None, "is closed"),
+    "exit": ("exits", "SystemExit", None, "3"),
+    "no heap": ("locks", "MemoryError", None, ""),
+    "itself": ("recurses", "RuntimeError", None, "recursion"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_a_pager_does_wrong_surfaces_and_leaves_nothing(board: Machine, case: str) -> None:
+    pager, kind, errno, text = WRONG[case]
+    got = ask(
+        board,
+        SETUP
+        + f"""
+import micropython
+used, held, other = memory.frames.alloc(), memory.frames.alloc(), memory.AddressSpace()
+used.close()
+other.map(0x1000, held)
+def unmaps(va, access):
+    space.unmap(VA, 2 * PAGE)
+    return memory.frames.alloc()
+def leaves(va, access):
+    other.activate()
+def drops(va, access):
+    memory.identity.activate()
+    space.close()
+    return memory.frames.alloc()
+def exits(va, access):
+    sys.exit(3)
+def locks(va, access):
+    micropython.heap_lock()
+    try:
+        return [va] * 100
+    finally:
+        micropython.heap_unlock()
+def recurses(va, access):
+    return recurses(va, access)
+space.reserve(VA, 2 * PAGE, 'rw', {pager})
+space.activate()
+try:
+    mem8[VA]
+except BaseException as e:
+    got = type(e).__name__, e.errno if isinstance(e, OSError) else None, str(e)
+memory.identity.activate()
+other.close()
+held.close()
+print(got)
+"""
+        + END,
+    )
+    assert got[:2] == (kind, errno) and text in got[2]
+
+
+def test_ctrl_c_in_a_pager_surfaces_at_the_access(board: Machine) -> None:
+    start(
+        board,
+        "import time",
+        "def slow(va, access):",
+        "    time.sleep(60)",
+        "space = memory.AddressSpace()",
+        f"space.reserve({VA}, {PAGE}, pager=slow)",
+        "space.activate()",
+        "try:",
+        f"    machine.mem8[{VA}]",
+        "finally:",
+        "    memory.identity.activate()",
+        "    space.close()",
+    )
+    board.link.write(b"\x03")
+    text = board.link.read_until(b"\x04>", total=20)
+    assert text.count(b"File") == 2 and b"in slow\r\nKeyboardInterrupt" in text
+    assert board.eval("memory.check()", "import memory") == []
 
 
 def test_a_pager_that_needs_its_own_page_is_told(board: Machine) -> None:
