@@ -194,17 +194,22 @@ static bool have_step_pages(void) {
     return n_step_pages != 0 && step_pages[n_step_pages - 1].depth >= depth;
 }
 
+// The space may be closed by now, and the range given up.
+static void take_page(const space_t *of, mem_va_t page) {
+    space_t *space = memory_system.spaces.list;
+    while (space != NULL && space != of) {
+        space = space->next;
+    }
+    if (space != NULL) {
+        (void)space_evict(&memory_system.spaces, space, page, MEM_PAGE_SIZE, NULL);
+    }
+}
+
 // Takes the pages of this depth away, and those of deeper pagers that raised.
 static void take_step_pages(void) {
     while (have_step_pages()) {
         --n_step_pages;
-        space_t *space = memory_system.spaces.list;
-        while (space != NULL && space != step_pages[n_step_pages].space) {
-            space = space->next;
-        }
-        if (space != NULL) {
-            (void)space_evict(&memory_system.spaces, space, step_pages[n_step_pages].page, MEM_PAGE_SIZE, NULL);
-        }
+        take_page(step_pages[n_step_pages].space, step_pages[n_step_pages].page);
     }
 }
 
@@ -350,30 +355,52 @@ void bind_pager_stepped(void) {
 
 // The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
 // no-raise section is about to. The chain of frame records ends here meanwhile, so that nobody finds it.
-static __attribute__((noinline)) void resolve_before(const thread_fault_t *fault, fault_access_t access) {
+static __attribute__((noinline)) bool resolve_before(const thread_fault_t *fault, fault_access_t access) {
     volatile uintptr_t *record = __builtin_frame_address(0);
     uintptr_t caller = *record;
     *record = 0;
-    (void)resolve(fault, access);
+    bool step = resolve(fault, access);
     *record = caller;
+    return step;
 }
 
-size_t bind_pager_touch(const void *buf, size_t size, bool write) {
+// Takes the page of a range with step away again.
+static void end_touch(void *node) {
+    bind_pager_touch_t *t = node;
+    take_page(t->space, t->page);
+}
+
+static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write) {
+    if (!((write ? arch_at_s1e1w(va) : arch_at_s1e1r(va)) & 1)) {
+        return;
+    }
+    thread_fault_t fault = {.esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0), .far = va, .el = 1};
+    if (!bind_pager_wants(va)) {
+        fault_raise(&fault);
+    }
+    if (resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ)) {
+        t->space = memory_system.spaces.active;
+        t->page = mem_align_down(va, MEM_PAGE_SIZE);
+        nlr_push_jump_callback(&t->node, end_touch);
+    }
+}
+
+size_t bind_pager_touch(bind_pager_touch_t *t, const void *buf, size_t size, bool write) {
     mem_va_t va = (uintptr_t)buf;
     mem_va_t end = va + size;
+    t->space = NULL;
     while (va < end) {
-        bool fails = (write ? arch_at_s1e1w(va) : arch_at_s1e1r(va)) & 1;
-        thread_fault_t fault = {.esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0), .far = va, .el = 1};
-        if (fails && !bind_pager_wants(va)) {
-            fault_raise(&fault);
-        }
-        if (fails) {
-            resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ);
-        }
+        touch_page(t, va, write);
         va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
         if (desc_va_is_lower(va)) {
             break;
         }
     }
     return (va < end ? va : end) - (uintptr_t)buf;
+}
+
+void bind_pager_touched(bind_pager_touch_t *t) {
+    if (t->space != NULL) {
+        nlr_pop_jump_callback(true);
+    }
 }

@@ -5,7 +5,7 @@
 #ifndef MODULES_MEMORY_BIND_PAGER_H
 #define MODULES_MEMORY_BIND_PAGER_H
 
-#include "py/obj.h"
+#include "py/mpstate.h"
 
 #include "aarch64/exception.h"
 #include "bind_space.h"
@@ -30,9 +30,19 @@ bool bind_pager_run_user(const exception_frame_t *frame);
 // After the step.
 void bind_pager_stepped(void);
 
+// A page that is kept present for code that must not fault, from bind_pager_touch() to bind_pager_touched().
+typedef struct _bind_pager_touch_t {
+    nlr_jump_callback_node_t node;
+    space_t *space;     // NULL: it stays afterwards; else it is of a range with step
+    mem_va_t page;
+} bind_pager_touch_t;
+
 // Makes the page of va accessible, for the pager's sake. Returns for how many of `size` bytes from va on that is so now:
 // to the end of the page in the lower half. memory.Fault when it cannot be.
-size_t bind_pager_touch(const void *va, size_t size, bool write);
+size_t bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t size, bool write);
+
+// Once after each bind_pager_touch() that returned; also done when something is raised in between.
+void bind_pager_touched(bind_pager_touch_t *t);
 
 // Forgets every pager of the space, which is being closed.
 void bind_pager_close(bind_space_obj_t *self);

@@ -128,9 +128,11 @@ static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_WRITE);
     const char *from = locate(n_args, args, buffer.len);
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
-        piece = bind_pager_touch((char *)buffer.buf + done, buffer.len - done, true);
+        bind_pager_touch_t t;
+        piece = bind_pager_touch(&t, (char *)buffer.buf + done, buffer.len - done, true);
         check_open(args[0]); // a pager may do anything
         memcpy((char *)buffer.buf + done, from + done, piece);
+        bind_pager_touched(&t);
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
@@ -141,9 +143,11 @@ static mp_obj_t ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_READ);
     char *to = locate(n_args, args, buffer.len);
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
-        piece = bind_pager_touch((const char *)buffer.buf + done, buffer.len - done, false);
+        bind_pager_touch_t t;
+        piece = bind_pager_touch(&t, (const char *)buffer.buf + done, buffer.len - done, false);
         check_open(args[0]); // a pager may do anything
         memcpy(to + done, (const char *)buffer.buf + done, piece);
+        bind_pager_touched(&t);
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }

@@ -10,6 +10,7 @@
 #include "py/runtime.h"
 
 #include "aarch64/cpu.h"
+#include "bind_pager.h"
 #include "boot.h"
 #include "boot_map.h"
 #include "drivers/irq.h"
@@ -63,7 +64,7 @@ void __real_gc_collect_start(void);
 void __real_gc_collect_end(void);
 size_t __real_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
 
-size_t __real_bind_pager_touch(const void *va, size_t size, bool write);
+size_t __real_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t size, bool write);
 
 void __wrap_gc_collect_start(void) {
     if (take(&fault_in_mark)) {
@@ -101,8 +102,9 @@ size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, 
 }
 
 // The next buffer that is asked for is not looked at: who uses it meets the fault.
-size_t __wrap_bind_pager_touch(const void *va, size_t size, bool write) {
-    return take(&no_touch) ? size : __real_bind_pager_touch(va, size, write);
+size_t __wrap_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t size, bool write) {
+    t->space = NULL;
+    return take(&no_touch) ? size : __real_bind_pager_touch(t, va, size, write);
 }
 
 static mp_obj_t fault_in(mp_obj_t where_in) {

@@ -142,6 +142,67 @@ sys.stdout.write(view(VA + 7 * PAGE - 1, 4))
     assert out == "b'<+><+>'\n\x00<+>"
 
 
+@pytest.mark.parametrize("disk", [FAT, LFS], ids=["fat", "littlefs"])
+def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk: str) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+class Breaking:
+    def __init__(self, disk):
+        self.disk, self.broken = disk, False
+    def readblocks(self, *args):
+        self.disk.readblocks(*args)
+        if self.broken:
+            raise OSError(5)
+    def writeblocks(self, *args):
+        return self.disk.writeblocks(*args)
+    def ioctl(self, *args):
+        return self.disk.ioctl(*args)
+"""
+        + disk.replace(
+            "memory.ramdisk(256 * 1024)", "memory.ramdisk(256 * 1024)\nbreaking = Breaking(disk)"
+        ).replace("(disk)\nvfs.mount", "(breaking)\nvfs.mount")
+        + """
+frames = memory.frames.alloc(4)
+watch = memory.pagers.Watch(space, VA, frames)
+space.activate()
+got = []
+def count():
+    got.append((watch.counts['read'], watch.counts['write'], len(space.mappings())))
+m = view(VA + 100, len(data))
+with open('/lazy/file', 'rb') as f:
+    got += [f.readinto(m)]
+count()
+got += [bytes(memoryview(frames)[100 : 100 + len(data)]) == data]
+with open('/lazy/copy', 'wb') as f:
+    got += [f.write(m)]
+count()
+disk.readblocks(0, view(VA, PAGE))
+count()
+sys.stdout.write(view(VA + 2 * PAGE - 1, 2))
+count()
+mem8[VA], mem8[VA]
+count()
+# The filesystem fails: the page is taken away all the same.
+breaking.broken = True
+try:
+    with open('/lazy/file', 'rb') as f:
+        f.readinto(m)
+except OSError as e:
+    got += [e.errno]
+breaking.broken = False
+got += [len(space.mappings()), memory.check()]
+watch.close()
+print()
+print(got)
+"""
+        + DISK_END.replace("vfs.umount", "frames.close()\nvfs.umount"),
+    )
+    assert got[:5] == [10000, (0, 3, 0), True, 10000, (3, 3, 0)]
+    assert got[5:] == [(3, 4, 0), (5, 4, 0), (7, 4, 0), 5, 0, []]
+
+
 def test_copy_on_write_between_two_spaces(board: Machine) -> None:
     got = ask(
         board,
