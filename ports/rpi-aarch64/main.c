@@ -43,11 +43,15 @@ static void start(void) {
 static void run_files(uint64_t since) {
     bool friendly = pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL;
     bool any = mp_import_stat("boot.py") == MP_IMPORT_STAT_FILE || mp_import_stat("main.py") == MP_IMPORT_STAT_FILE;
-    if (!any || safe_mode_reason() != NULL) {
+    if (safe_mode_reason() != NULL) {
         return;
     }
-    if (safe_mode_key(since, friendly)) {
-        safe_mode_enter("Ctrl-X was pressed; boot.py and main.py were not run");
+    // Where there is nothing to pass by nobody waits for the key, but one that came already is told of.
+    if (safe_mode_key(since, any && friendly)) {
+        safe_mode_enter(any ? "Ctrl-X was pressed; boot.py and main.py were not run"
+            : "Ctrl-X was pressed; there is no boot.py and no main.py");
+    }
+    if (!any || safe_mode_reason() != NULL) {
         return;
     }
     int result = pyexec_file_if_exists("boot.py");

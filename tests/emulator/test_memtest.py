@@ -70,6 +70,11 @@ CRASHES = {
         INSIDE,
         "mp_hal_stdout_tx_strn_cooked",
     ),
+    "no stack to raise on": (
+        "_memtest.fault_without_stack()",
+        "the stack ran out, that of the handler too",
+        "catch_at_the_end",
+    ),
     "records in a circle": (
         "_memtest.fault_with_record('cycle')",
         BROKEN,

@@ -98,6 +98,13 @@ def test_the_key_skips_the_files(victim: rig.Machine) -> None:
     check_report(victim, why)
 
 
+def test_the_key_without_files_is_told_of_as_well(victim: rig.Machine) -> None:
+    why = "Ctrl-X was pressed; there is no boot.py and no main.py"
+    text = restart(victim, {}, typed=KEY)
+    assert banner_of(text)[0] == f"Safe mode: {why}"
+    check_report(victim, why)
+
+
 def test_other_keys_do_not(victim: rig.Machine) -> None:
     # What tools send when they open a port. It is kept for the REPL.
     text = restart(victim, {"main.py": "print('main ran')"}, typed=b"\r\x03\x03\r")

@@ -15,10 +15,12 @@
 #include "boot_map.h"
 #include "drivers/irq.h"
 #include "frames_private.h"
+#include "layout.h"
 #include "memory_system.h"
 #include "soc.h"
 
 #define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
+#define LITTLE_STACK (1800) // less than what raising takes (thread_fault.c)
 #define FP_REGISTERS (8)    // d8 to d15, which a function must preserve (AAPCS64 6.1.2)
 
 // What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/rig.py);
@@ -162,6 +164,26 @@ static mp_obj_t fault_with_record(mp_obj_t record_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fault_with_record_obj, fault_with_record);
 
+// Where even the function that would catch it has too little stack.
+static int __attribute__((noinline)) catch_at_the_end(int n) {
+    volatile char room[64];
+    room[0] = (char)n;
+    if ((uintptr_t)__builtin_frame_address(0) - LAYOUT_THREAD_STACK_BOTTOM > LITTLE_STACK) {
+        return catch_at_the_end(n + 1) + room[0];
+    }
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        touch_nowhere();
+        nlr_pop();
+    }
+    return room[0];
+}
+
+static mp_obj_t fault_without_stack(void) {
+    return mp_obj_new_int(catch_at_the_end(0));
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(fault_without_stack_obj, fault_without_stack);
+
 // Has the record of the running Python function (aarch64/vm_entry.S) name `address` as its state, then
 // faults where that ends in a crash report.
 extern char vm_entry_return[];
@@ -286,6 +308,7 @@ static const struct {
     {"fault_uncaught", MP_ROM_PTR(&fault_uncaught_obj)},
     {"fault_at_pc", MP_ROM_PTR(&fault_at_pc_obj)},
     {"fault_with_record", MP_ROM_PTR(&fault_with_record_obj)},
+    {"fault_without_stack", MP_ROM_PTR(&fault_without_stack_obj)},
     {"damage_python", MP_ROM_PTR(&damage_python_obj)},
     {"abort_later", MP_ROM_PTR(&abort_later_obj)},
     {"read_byte", MP_ROM_PTR(&read_byte_obj)},
