@@ -194,3 +194,51 @@ space.close()
     assert got[1:3] == [77, True]
     assert got[3][:2] == [[0x10000, "execute"], [0x20000, "read"]]
     assert got[4][-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("pager", "step", "expected"),
+    [
+        ("lambda va, access: 1 / 0", False, ["ZeroDivisionError", None]),
+        ("lambda va, access: None", False, ["Fault", 14]),
+        ("lambda va, access: user.run({inner}).x9", False, ["TypeError", None]),
+        # Each of the two pages that the load needs takes the other away.
+        ("selfish", False, ["Fault", 35]),
+        ("lambda va, access: space.map(va & -4096, PA, 4096, 'rwu')", True, ["Fault", 35]),
+    ],
+    ids=["raises", "does nothing", "runs a program", "never stays", "step"],
+)
+def test_a_pager_that_fails_ends_the_program(
+    board: Machine, pager: str, step: bool, expected: list
+) -> None:
+    got = board.eval(
+        "got",
+        PRELUDE
+        + f"""
+text, page = memory.frames.alloc(), memory.frames.alloc()
+memoryview(text)[:8] = {code("ldr x1, [x0]; svc #0")}
+PA = page.pa
+space = memory.AddressSpace()
+space.map(0x10000, text, prot='rxu')
+calls = 0
+def selfish(va, access):
+    global calls
+    calls += 1
+    space.evict(0x20000, 8192)
+    return memory.frames.alloc()
+space.reserve(0x20000, 8192, 'rwu', {pager.format(inner=code("mov x9, #5; svc #0"))}, step={step})
+try:
+    user.run(0x10000, space, args=(0x20ffc,))
+except Exception as e:
+    got = [type(e).__name__, e.errno if isinstance(e, OSError) else None]
+    if isinstance(e, memory.Fault):
+        got.append(e.el)
+got += [user.last.x0 == 0x20ffc, calls < 2500, memory.identity.active, memory.check()]
+space.close()
+text.close()
+page.close()
+""",
+    )
+    el = [0] if expected[0] == "Fault" else []
+    # user.last is of the program that ended last, the pager's.
+    assert got == [*expected, *el, "user.run" not in pager, True, True, []]

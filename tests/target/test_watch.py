@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Watchpoints: memory.pagers.Watch, and the single step behind it."""
+
+from __future__ import annotations
+
+import pytest
+import space_lib
+from rig import Machine
+from space_lib import ask
+from test_pager import END, SETUP
+from test_pagers import DISK_END, FAT, LFS
+from user_lib import code
+
+nothing_left = space_lib.nothing_left
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+
+@pytest.mark.parametrize("disk", [FAT, LFS], ids=["fat", "littlefs"])
+def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk: str) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+class Breaking:
+    def __init__(self, disk):
+        self.disk, self.broken = disk, False
+    def readblocks(self, *args):
+        self.disk.readblocks(*args)
+        if self.broken:
+            raise OSError(5)
+    def writeblocks(self, *args):
+        return self.disk.writeblocks(*args)
+    def ioctl(self, *args):
+        return self.disk.ioctl(*args)
+"""
+        + disk.replace(
+            "memory.ramdisk(256 * 1024)", "memory.ramdisk(256 * 1024)\nbreaking = Breaking(disk)"
+        ).replace("(disk)\nvfs.mount", "(breaking)\nvfs.mount")
+        + """
+frames = memory.frames.alloc(4)
+watch = memory.pagers.Watch(space, VA, frames)
+space.activate()
+got = []
+def count():
+    got.append((watch.counts['read'], watch.counts['write'], len(space.mappings())))
+m = view(VA + 100, len(data))
+with open('/lazy/file', 'rb') as f:
+    got += [f.readinto(m)]
+count()
+got += [bytes(memoryview(frames)[100 : 100 + len(data)]) == data]
+with open('/lazy/copy', 'wb') as f:
+    got += [f.write(m)]
+count()
+disk.readblocks(0, view(VA, PAGE))
+count()
+sys.stdout.write(view(VA + 2 * PAGE - 1, 2))
+count()
+mem8[VA], mem8[VA]
+count()
+# The filesystem fails: the page is taken away all the same.
+breaking.broken = True
+try:
+    with open('/lazy/file', 'rb') as f:
+        f.readinto(m)
+except OSError as e:
+    got += [e.errno]
+breaking.broken = False
+got += [len(space.mappings()), memory.check()]
+watch.close()
+print()
+print(got)
+"""
+        + DISK_END.replace("vfs.umount", "frames.close()\nvfs.umount"),
+    )
+    assert got[:5] == [10000, (0, 3, 0), True, 10000, (3, 3, 0)]
+    assert got[5:] == [(3, 4, 0), (5, 4, 0), (7, 4, 0), 5, 0, []]
+
+
+def test_a_watchpoint_counts_every_access(board: Machine) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+frames = memory.frames.alloc(2)
+watch = memory.pagers.Watch(space, VA, frames)
+space.activate()
+for i in range(10):
+    mem32[VA + 4 * i] = i
+total = sum(mem32[VA + 4 * i] for i in range(5))
+got = [total, watch.counts['write'], watch.counts['read'], watch.counts['execute']]
+got += [view(VA + PAGE - 4, 8)[3], len(space.mappings()), memory.regs()['daif']]
+mem64[VA + PAGE - 8] = 1
+# An access to both pages is one of each, done once.
+before = dict(watch.counts)
+got += [uctypes.struct(VA + PAGE - 4, {'x': uctypes.UINT64 | 0}, uctypes.NATIVE).x]
+got += [watch.counts['read'] - before['read'], memory.check()]
+watch.close()
+got += [memoryview(frames).cast('I')[9] if hasattr(memoryview, 'cast') else 9]
+print((got, memory.regs()['daif']))
+"""
+        + END
+        + "frames.close()\n",
+    )
+    (total, writes, reads, fetches, last, mappings, daif, both, reads_both, checked, nine), now = (
+        got
+    )
+    assert (total, writes, reads, fetches) == (10, 10, 5, 0)
+    assert (last, mappings, daif) == (0, 0, now)
+    assert (both, reads_both, checked, nine) == (0, 2, [], 9)
+
+
+def test_a_watchpoint_counts_instructions_of_code(board: Machine) -> None:
+    got = ask(
+        board,
+        SETUP
+        + """
+import struct
+code = memory.frames.alloc()
+# add x0, x0, #1 (three times); ret
+struct.pack_into('<4I', memoryview(code), 0, 0x91000400, 0x91000400, 0x91000400, 0xd65f03c0)
+watch = memory.pagers.Watch(space, VA, code, 'rx')
+space.activate()
+print((memory.call(VA, 4), watch.counts))
+watch.close()
+"""
+        + END
+        + "code.close()\n",
+    )
+    assert got == (7, {"read": 0, "write": 0, "execute": 4})
+
+
+#: Each with x0 = the watched page, from VA + 32 on; the result is in x0.
+STEPPED = {
+    # What it does, and the accesses that are counted: reads, writes.
+    "ldr x1, [x0, #8]!; mov x0, x1": (8, 1, 0),
+    "ldr x1, [x0], #16; ldr x0, [x0]": (16, 2, 0),
+    "ldp x0, x1, [x0]": (0, 1, 0),
+    "add x2, x0, #4088; mov x3, x2; ldp x0, x1, [x2], #16; sub x2, x2, x3; add x0, x0, x1; "
+    "add x0, x0, x2": (4088 + 4096 + 16, 2, 0),
+    "add x0, x0, #4088; ldp x1, x0, [x0]": (4096, 2, 0),
+    "add x0, x0, #4092; ldr x0, [x0]; lsr x0, x0, #32": (4096, 2, 0),
+    "add x0, x0, #4088; mov x1, #1; stp x1, x1, [x0]; ldp x0, x1, [x0]; add x0, x0, x1": (2, 2, 2),
+    "add x0, x0, #4090; ldr q0, [x0]; umov w0, v0.h[3]": (4096, 2, 0),
+    "mov x1, #7; stlr x1, [x0]; ldar x0, [x0]": (7, 1, 1),
+    "dc zva, x0; ldr x0, [x0, #8]": (0, 1, 1),
+}
+
+
+@pytest.mark.parametrize("source", STEPPED)
+def test_a_watchpoint_steps_instructions_of_every_kind(board: Machine, source: str) -> None:
+    value, reads, writes = STEPPED[source]
+    got = ask(
+        board,
+        SETUP
+        + f"""
+frames, code = memory.frames.alloc(2), memory.frames.alloc()
+words = memoryview(frames)
+for at in range(0, 2 * PAGE, 8):
+    words[at : at + 8] = at.to_bytes(8, 'little')
+program = {code(source + "; ret")}
+memoryview(code)[: len(program)] = program
+CODE = VA + (1 << 30)
+space.map(CODE, code, prot='rx')
+watch = memory.pagers.Watch(space, VA, frames)
+space.activate()
+result = memory.call(CODE, VA)
+print((result - VA if result >= VA else result, watch.counts['read'], watch.counts['write']))
+watch.close()
+"""
+        + END
+        + "frames.close()\ncode.close()\n",
+    )
+    assert got == (value, reads, writes)
+
+
+@pytest.mark.parametrize(
+    ("source", "prot"),
+    [
+        ("1: ldxr x1, [x0]; add x1, x1, #1; stxr w2, x1, [x0]; cbnz w2, 1b", "rw"),
+        ("1: ldaxp x1, x2, [x0]; stlxp w3, x1, x2, [x0]; cbnz w3, 1b", "rw"),
+        ("mov x0, sp; 1: ldxr x1, [x0]; stxr w2, x1, [x0]; cbnz w2, 1b", "rx"),
+    ],
+    ids=["one", "pair", "in watched code"],
+)
+def test_an_exclusive_access_cannot_be_watched(board: Machine, source: str, prot: str) -> None:
+    got = ask(
+        board,
+        SETUP
+        + f"""
+frames, code = memory.frames.alloc(), memory.frames.alloc()
+program = {code(source + "; ret")}
+CODE = VA + (1 << 30)
+memoryview(code)[: len(program)] = program
+memoryview(frames)[: len(program)] = program
+space.map(CODE, code, prot='rx')
+watch = memory.pagers.Watch(space, VA, frames, {prot!r})
+space.activate()
+try:
+    memory.call(CODE if {prot!r} == 'rw' else VA, VA)
+except memory.Fault as e:
+    got = [e.errno, 'exclusive' in str(e)]
+got += [sum(watch.counts.values()) < 4, refused(space.translate, VA)[1]]
+watch.close()
+"""
+        + "print(got)\n"
+        + END
+        + "frames.close()\ncode.close()\n",
+    )
+    assert got == [35, True, True, 14]
