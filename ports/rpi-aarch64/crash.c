@@ -156,7 +156,8 @@ void crash_report(const exception_frame_t *frame, const char *why) {
     unsigned count = collect_backtrace(frame, backtrace);
 
     PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(frame->vector), sentence);
-    char python[PYTHON_SIZE];
+    char python[PYTHON_SIZE] = "";
+    keep(frame, why, sentence, python); // in case that the rest fails
     if (crash_python_line(frame, python, sizeof(python))) {
         PRINT("Python: %s\n", python);
     }

@@ -14,7 +14,7 @@ import pytest
 import rig
 
 from pimem import symbols
-from pimem.link import BoardCrash
+from pimem.link import BoardCrash, Link
 
 INSIDE = "fault inside the collector, the memory mechanism, a filesystem or the console"
 LOCKED = "fault while the collector is locked"
@@ -172,6 +172,27 @@ def test_a_damaged_interpreter_is_still_reported(memtest: rig.Machine, address: 
     assert "backtrace:" in exc.text
     if address[0] in "0(":
         assert "python" not in exc.report
+
+
+@pytest.mark.parametrize("name", rig.BOARDS)
+def test_a_report_that_fails_itself_says_so(name: str) -> None:
+    # Its first lines are out by then, it ends in a line for tools all the same, and is remembered.
+    machine = rig.boot(name, rig.memtest_args(name), reboot=True)
+    try:
+        machine.exec("import _memtest, memory\nmemory.crash_action('reset')")
+        exc = crash(
+            machine, "_memtest.fault_in('report')\nmachine.disable_irq()\n_memtest.read_byte(0)"
+        )
+        assert exc.report["cause"] == "exception in the crash report"
+        assert int(exc.report["far"], 16) == 0x10
+        assert exc.text.startswith("*** crash: fault with interrupts masked (")
+        machine.link.close()  # this one knows nothing but the crash
+        machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
+        rig.wake(machine.link)
+        told = machine.eval("memory.last_crash()", "import memory")
+        assert told.startswith("fault with interrupts masked: read from 0x0000000000000000: ")
+    finally:
+        machine.close()
 
 
 def test_an_asynchronous_abort_is_a_report(memtest: rig.Machine) -> None:

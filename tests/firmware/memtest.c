@@ -54,7 +54,7 @@ static void touch_nowhere(void) {
 
 // --- faults where they must not be raised ---
 
-static bool fault_in_mark, fault_in_sweep, fault_in_frames, fault_in_deep_frames, no_touch;
+static bool fault_in_mark, fault_in_sweep, fault_in_frames, fault_in_deep_frames, fault_in_report, no_touch;
 
 static bool take(bool *armed) {
     bool was = *armed;
@@ -109,14 +109,25 @@ size_t __wrap_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t siz
     return take(&no_touch) ? size : __real_bind_pager_touch(t, va, size, write);
 }
 
+bool __real_crash_python_line(const exception_frame_t *frame, char *text, size_t size);
+
+bool __wrap_crash_python_line(const exception_frame_t *frame, char *text, size_t size) {
+    if (take(&fault_in_report)) {
+        touch_nowhere();
+    }
+    return __real_crash_python_line(frame, text, size);
+}
+
 static mp_obj_t fault_in(mp_obj_t where_in) {
     const char *where = mp_obj_str_get_str(where_in);
     fault_in_mark = strcmp(where, "mark") == 0;
     fault_in_sweep = strcmp(where, "sweep") == 0;
     fault_in_frames = strcmp(where, "frames") == 0;
     fault_in_deep_frames = strcmp(where, "deep frames") == 0;
+    fault_in_report = strcmp(where, "report") == 0;
     no_touch = strcmp(where, "buffer") == 0;
-    return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames || fault_in_deep_frames || no_touch);
+    return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames || fault_in_deep_frames
+        || fault_in_report || no_touch);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fault_in_obj, fault_in);
 
@@ -323,7 +334,7 @@ void __real_mp_init(void);
 
 void __wrap_mp_init(void) {
     __real_mp_init();
-    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = no_touch = false;
+    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = fault_in_report = no_touch = false;
     mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(qstr_from_str("_memtest")));
     for (size_t i = 0; i < MP_ARRAY_SIZE(functions); ++i) {
         mp_obj_dict_store(MP_OBJ_FROM_PTR(module->globals),
