@@ -30,8 +30,11 @@ bool pager_is_missing_page(const exception_frame_t *frame) {
 }
 
 bool pager_redirect(exception_frame_t *frame) {
-    if (!pager_is_missing_page(frame) || !bind_pager_wants(frame->far) || frame->sp % 16 != 0) {
+    if (!pager_is_missing_page(frame) || !bind_pager_wants(frame->far)) {
         return false;
+    }
+    if (frame->sp % 16 != 0 || thread_fault_is_off_stack(frame)) {
+        return false; // where the registers would go
     }
     if (!thread_fault_has_room(frame, ROOM)) {
         thread_fault_redirect_overflow(frame);

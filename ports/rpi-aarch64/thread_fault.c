@@ -47,10 +47,15 @@ static const char *stack_refusal(const exception_frame_t *frame) {
 // below it faults with SP at most 512 bytes above the guard (pre-indexed STP) or in it; a stray
 // pointer into the guard is an ordinary fault.
 static bool stack_ran_out(const exception_frame_t *frame) {
-    return frame->sp < STACK_BOTTOM + RAISE_ROOM || frame->sp > LAYOUT_THREAD_STACK_TOP;
+    return frame->sp >= STACK_BOTTOM - LAYOUT_STACK_GUARD && frame->sp < STACK_BOTTOM + RAISE_ROOM;
 }
 
-// Where an exception can be made when the stack ran out. What is below the function that will catch
+// Machine code may have a stack of its own, or have lost its own. Nothing can be put there.
+bool thread_fault_is_off_stack(const exception_frame_t *frame) {
+    return frame->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || frame->sp > LAYOUT_THREAD_STACK_TOP;
+}
+
+// Where an exception can be made when that is not possible on top of the stack. What is below the function that will catch
 // it is of no use any more, but for what is to be called on the way there.
 static uint64_t catcher_sp(void) {
     const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
@@ -73,14 +78,15 @@ const char *thread_fault_refusal(const exception_frame_t *frame) {
         return "fault while the collector is locked";
     }
     const char *why = stack_refusal(frame);
-    if (why == NULL && stack_ran_out(frame) && catcher_sp() < STACK_BOTTOM + RAISE_ROOM) {
+    bool on_top = !stack_ran_out(frame) && !thread_fault_is_off_stack(frame);
+    if (why == NULL && !on_top && catcher_sp() < STACK_BOTTOM + RAISE_ROOM) {
         why = "the stack ran out, that of the handler too";
     }
     return why;
 }
 
 bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes) {
-    return frame->sp >= STACK_BOTTOM + bytes && frame->sp <= LAYOUT_THREAD_STACK_TOP;
+    return frame->sp >= STACK_BOTTOM + bytes;
 }
 
 void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp) {
@@ -106,6 +112,7 @@ void thread_fault_redirect(exception_frame_t *frame) {
     pending = (thread_fault_t) {
         .esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1,
     };
-    uint64_t sp = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
+    uint64_t top = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
+    uint64_t sp = thread_fault_is_off_stack(frame) ? catcher_sp() : top;
     thread_fault_enter(frame, (uintptr_t)fault_raise, (uintptr_t)&pending, sp);
 }

@@ -23,7 +23,10 @@ typedef struct _thread_fault_t {
 // chain of frame records that leads up the thread's stack to its end.
 const char *thread_fault_refusal(const exception_frame_t *frame);
 
-// Whether the interrupted stack pointer is in the thread's stack, with so many bytes left below it.
+// Whether the interrupted stack pointer is elsewhere than in the thread's stack or below it.
+bool thread_fault_is_off_stack(const exception_frame_t *frame);
+
+// Whether so many bytes are left below it, if it is not.
 bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes);
 
 // Changes the frame so that the thread goes on in `function`, with one argument and a stack, and

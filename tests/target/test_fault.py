@@ -422,6 +422,19 @@ def test_machine_code_that_overflows_the_stack_is_a_runtime_error(board: Machine
     assert out == "maximum recursion depth exceeded\n"
 
 
+@pytest.mark.parametrize("sp", [0x7000, VA + 0x800, "memory.heap.base + 0x8000", (1 << 64) - 4096])
+def test_machine_code_that_lost_its_stack_is_a_fault(board: Machine, sp: int | str) -> None:
+    # mov sp, x1; ldr x0, [x0]
+    expected = [0x10, "read", TRANSLATION, board.eval("depth(0x10)", PRELUDE)]
+    setup = f"code_at({VA}, 0x9100003f, {LDR_X0_X0:#x})\n"
+    expected[3] = board.eval("space.walk(0x10)[-1].level", PRELUDE + setup)
+    expression = f"memory.call, {VA}, 0x10, {sp}"
+    for _ in range(3):
+        check(board, expression, expected, DATA_ABORT, "tidy()\n" + setup, in_kernel=False)
+    board.exec("tidy()")
+    assert board.eval("memory.check()", PRELUDE) == []
+
+
 def test_probe_and_poke_touch_what_may_not_be_there(board: Machine) -> None:
     got = board.eval(
         "[memory.probe(0), memory.probe(at), memory.poke(at, 0xabcd, 2), memory.probe(at, 2), "

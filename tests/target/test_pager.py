@@ -9,7 +9,7 @@ import pytest
 import space_lib
 from rig import Machine
 from space_lib import EBUSY, EEXIST, EFAULT, PAGE, VA, ask, ask_all, ask_lines
-from user_lib import start
+from user_lib import code, start
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -266,3 +266,26 @@ print(got)
         + END,
     )
     assert got == [EEXIST, 0, EEXIST, 0, 1]
+
+
+@pytest.mark.parametrize("sp", ["VA + 2 * PAGE", "VA + PAGE - 8"], ids=["elsewhere", "misaligned"])
+def test_code_with_a_stack_of_its_own_is_not_paged_for(board: Machine, sp: str) -> None:
+    got = ask(
+        board,
+        SETUP
+        + f"""
+program = {code("mov x9, sp; mov sp, x1; ldr x0, [x0]; mov sp, x9; ret")}
+code = memory.frames.alloc()
+memoryview(code)[: len(program)] = program
+space.map(VA + (1 << 30), code, prot='rx')
+space.reserve(VA, PAGE, 'rw', zero)
+space.activate()
+try:
+    memory.call(VA + (1 << 30), VA + 16, {sp})
+except memory.Fault as e:
+    print((e.address - VA, e.access, calls, 'in a range with a pager' in str(e)))
+"""
+        + END
+        + "code.close()\n",
+    )
+    assert got == (16, "read", [], True)
