@@ -174,7 +174,7 @@ def measure_target(tally: Tally) -> None:
         else:
             tally.figure(f"{board.name}: {what}", count)
     for what, costs in bench_target.fault_parts(board, known, clock).items():
-        tally.figure(f"{board.name}: of a fault: {what}", int(statistics.median(costs)))
+        tally.figure(f"{board.name}: of a {what}", int(statistics.median(costs)))
 
 
 def measure(args: argparse.Namespace) -> Tally:
