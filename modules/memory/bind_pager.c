@@ -30,6 +30,7 @@ typedef struct _call_t {
     struct _call_t *outer;
     const space_t *space;
     mem_va_t page;
+    bool unstep;       // the page is to be taken away, since it will not be used
 } call_t;
 
 static call_t *innermost;
@@ -184,12 +185,6 @@ static bool is_possible(mem_va_t va, fault_access_t access, unsigned el) {
     return (el != 0 || user) && (access == FAULT_ACCESS_READ || attrs & MEM_PROT_W);
 }
 
-static void leave(void *node) {
-    (void)node;
-    innermost = innermost->outer;
-    --depth;
-}
-
 static bool have_step_pages(void) {
     return n_step_pages != 0 && step_pages[n_step_pages - 1].depth >= depth;
 }
@@ -203,6 +198,15 @@ static void take_page(const space_t *of, mem_va_t page) {
     if (space != NULL) {
         (void)space_evict(&memory_system.spaces, space, page, MEM_PAGE_SIZE, NULL);
     }
+}
+
+static void leave(void *node) {
+    const call_t *call = node;
+    if (call->unstep) {
+        take_page(call->space, call->page);
+    }
+    innermost = call->outer;
+    --depth;
 }
 
 // Takes the pages of this depth away, and those of deeper pagers that raised.
@@ -269,7 +273,7 @@ static bool resolve(const thread_fault_t *fault, fault_access_t access) {
         fault_raise_because(fault, MP_EDEADLK, "a range with step is for the kernel's own accesses");
     }
     mp_obj_t pager = ((mp_obj_list_t *)MP_OBJ_TO_PTR(self->pagers))->items[r->pager];
-    call_t call = {.outer = innermost, .space = self->space, .page = page};
+    call_t call = {.outer = innermost, .space = self->space, .page = page, .unstep = step};
     innermost = &call;
     ++depth;
     nlr_push_jump_callback(&call.node, leave);
@@ -280,8 +284,10 @@ static bool resolve(const thread_fault_t *fault, fault_access_t access) {
         }
         page_in(self_in, page, frames);
     }
+    bool possible = is_possible(fault->far, access, fault->el);
+    call.unstep = step && !possible;
     nlr_pop_jump_callback(true);
-    if (!is_possible(fault->far, access, fault->el)) {
+    if (!possible) {
         fault_raise_because(fault, MP_EFAULT, "the pager did not make it possible");
     }
     return step;

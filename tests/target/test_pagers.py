@@ -68,6 +68,7 @@ got += [bytes(m) == data + bytes(3 * PAGE - len(data)), owned('paged')]
 mem8[VA] = 99
 got += [mem8[VA], open('/lazy/file', 'rb').read(1)[0]]
 mapped.close()
+mapped.close()
 print(got + [owned('paged')])
 """
         + DISK_END,

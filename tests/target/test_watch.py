@@ -207,3 +207,33 @@ watch.close()
         + "frames.close()\ncode.close()\n",
     )
     assert got == [35, True, True, 14]
+
+
+def test_a_watched_page_is_taken_away_when_the_access_fails(board: Machine) -> None:
+    # A write to what may only be read, and a pager that changes its mind after it has mapped.
+    got = ask(
+        board,
+        SETUP
+        + """
+page = memory.frames.alloc()
+watch = memory.pagers.Watch(space, VA, page, 'r')
+def late(at, access):
+    space.map(at & -PAGE, page.pa, PAGE, 'rw')
+    raise ValueError(access)
+space.reserve(VA + PAGE, PAGE, 'rw', late, step=True)
+space.activate()
+got = []
+for at in VA, VA + PAGE:
+    try:
+        mem8[at] = 1
+    except (memory.Fault, ValueError) as e:
+        got += [type(e).__name__, len(space.mappings())]
+got += [mem8[VA], mem8[VA], watch.counts['read'], watch.counts['write']]
+watch.close()
+watch.close()
+print(got)
+"""
+        + END
+        + "page.close()\n",
+    )
+    assert got == ["Fault", 0, "ValueError", 0, 0, 0, 2, 1]

@@ -41,5 +41,9 @@ class FileMap:
 
     def close(self):
         """Unmap the file and close it."""
-        self.space.unmap(self.va, -(-self.size // PAGE) * PAGE)
-        self.file.close()
+        if self.space is not None:
+            try:
+                self.space.unmap(self.va, -(-self.size // PAGE) * PAGE)
+            finally:
+                self.file.close()
+            self.space = None

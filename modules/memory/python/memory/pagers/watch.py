@@ -31,4 +31,6 @@ class Watch:
 
     def close(self):
         """Give the addresses back; the frames and what is in them stay."""
-        self.space.unmap(self.va, self.size)
+        if self.space is not None:
+            self.space.unmap(self.va, self.size)
+            self.space = None
