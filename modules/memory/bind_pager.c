@@ -14,8 +14,11 @@
 
 #define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
 #define EC_FETCH_ABORT_SAME_EL (0x21)                 // Arm ARM D17.2.37; one less from EL0, data aborts have more
-#define ESR_DATA_ABORT (UINT64_C(0x96000007))         // same EL, translation fault at level 3
+#define ESR_DATA_ABORT (UINT64_C(0x96000000))         // same EL; a fault status is to be added
 #define ESR_WNR (UINT64_C(0x40))
+#define ESR_STATUS_MASK (0x3f)
+#define PAR_FAULT (1)        // PAR_EL1 (Arm ARM D17.2.107)
+#define PAR_STATUS_SHIFT (1) // the same code as in ESR
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
 #define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)
 #define REPEATS_STEP (8)     // the same fault so often in a row: the instruction is stepped, to see whether it gets done
@@ -376,11 +379,14 @@ static void end_touch(void *node) {
     take_page(t->space, t->page);
 }
 
-static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write) {
-    if (!((write ? arch_at_s1e1w(va) : arch_at_s1e1r(va)) & 1)) {
+// As the access of the caller at `pc` would do.
+static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write, uint64_t pc) {
+    uint64_t par = write ? arch_at_s1e1w(va) : arch_at_s1e1r(va);
+    if (!(par & PAR_FAULT)) {
         return;
     }
-    thread_fault_t fault = {.esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0), .far = va, .el = 1};
+    uint64_t esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0) | (par >> PAR_STATUS_SHIFT & ESR_STATUS_MASK);
+    thread_fault_t fault = {.esr = esr, .far = va, .pc = pc, .el = 1};
     if (!bind_pager_wants(va)) {
         fault_raise(&fault);
     }
@@ -394,9 +400,10 @@ static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write) {
 size_t bind_pager_touch(bind_pager_touch_t *t, const void *buf, size_t size, bool write) {
     mem_va_t va = (uintptr_t)buf;
     mem_va_t end = va + size;
+    uint64_t pc = (uintptr_t)__builtin_return_address(0);
     t->space = NULL;
     while (va < end) {
-        touch_page(t, va, write);
+        touch_page(t, va, write, pc);
         va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
         if (desc_va_is_lower(va)) {
             break;

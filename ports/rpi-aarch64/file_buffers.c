@@ -87,17 +87,11 @@ lfs2_ssize_t __wrap_lfs2_file_write(lfs2_t *lfs, lfs2_file_t *file, const void *
     }
 }
 
-// The kernel's own texts are always there, and are printed when nothing else works.
-static size_t touch_text(bind_pager_touch_t *t, const char *str, size_t len) {
-    t->space = NULL;
-    return desc_va_is_lower((uintptr_t)str) && len != 0 ? bind_pager_touch(t, str, len, false) : len;
-}
-
 mp_uint_t __wrap_mp_hal_stdout_tx_strn(const char *str, size_t len) {
     mp_uint_t written = 0;
     for (size_t piece; len != 0; str += piece, len -= piece) {
         bind_pager_touch_t t;
-        piece = touch_text(&t, str, len);
+        piece = bind_pager_touch(&t, str, len, false);
         written += __real_mp_hal_stdout_tx_strn(str, piece);
         bind_pager_touched(&t);
     }
@@ -107,7 +101,7 @@ mp_uint_t __wrap_mp_hal_stdout_tx_strn(const char *str, size_t len) {
 void __wrap_mp_hal_stdout_tx_strn_cooked(const char *str, size_t len) {
     for (size_t piece; len != 0; str += piece, len -= piece) {
         bind_pager_touch_t t;
-        piece = touch_text(&t, str, len);
+        piece = bind_pager_touch(&t, str, len, false);
         __real_mp_hal_stdout_tx_strn_cooked(str, piece);
         bind_pager_touched(&t);
     }

@@ -179,6 +179,52 @@ def use():
     check(board, "use", [address, verb, TRANSLATION, level], DATA_ABORT)
 
 
+@pytest.mark.parametrize(
+    "use",
+    ["sys.stdout.write(view[4096:])", "file.write(view[4096:])", "file.readinto(view[4096:])"],
+)
+def test_a_stale_view_is_met_before_the_console_and_filesystems(board: Machine, use: str) -> None:
+    got = board.eval(
+        "got",
+        PRELUDE
+        + f"""
+import sys, vfs
+disk = memory.ramdisk(256 * 1024)
+vfs.VfsFat.mkfs(disk)
+vfs.mount(vfs.VfsFat(disk), '/stale')
+file = open('/stale/file', 'wb+')
+file.write(b'text')
+file.seek(0)
+frames = memory.frames.alloc(2)
+view = memoryview(frames)
+view[4096] = 1
+frames.close()
+got = fields(lambda: {use})
+file.close()
+vfs.umount('/stale')
+disk.close()
+""",
+    )
+    assert VIEWS <= got[0] < VIEWS_END and got[0] & 0xFFF == 0
+    assert got[1:3] == ["write" if "into" in use else "read", TRANSLATION]
+
+
+def test_a_read_only_buffer_of_a_file_is_told_as_what_it_is(board: Machine) -> None:
+    got = board.eval(
+        "got",
+        PRELUDE
+        + f"""
+import uctypes, vfs
+disk = memory.ramdisk(256 * 1024)
+data_at({VA}, 'r')
+got = whole(disk.readblocks, 0, uctypes.bytearray_at({VA}, 512))
+tidy()
+disk.close()
+""",
+    )
+    assert got[:5] == [VA, "write", PERMISSION, 3, 1]
+
+
 def test_running_heap_memory(board: Machine) -> None:
     setup = "block = memory.heap.alloc(64)\nmemoryview(block)[:4] = bytes(4)\n"
     address = board.eval("block.address", PRELUDE + setup)
