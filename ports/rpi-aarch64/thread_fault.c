@@ -4,7 +4,6 @@
 
 #include "aarch64/backtrace.h"
 #include "bind_fault.h"
-#include "fault.h"
 #include "layout.h"
 #include "thread_fault.h"
 
@@ -55,8 +54,8 @@ bool thread_fault_is_off_stack(const exception_frame_t *frame) {
     return frame->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || frame->sp > LAYOUT_THREAD_STACK_TOP;
 }
 
-// Where an exception can be made when that is not possible on top of the stack. What is below the function that will catch
-// it is of no use any more, but for what is to be called on the way there.
+// Where an exception can be made when that is not possible on top of the stack. What is below the
+// function that will catch it is of no use any more, but for what is to be called on the way there.
 static uint64_t catcher_sp(void) {
     const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
     uint64_t sp = jmp_buf_words[JMP_BUF_SP];
