@@ -4,6 +4,7 @@
 // backtrace_peek() only.
 
 #include "py/mpprint.h"
+#include "lib/uzlib/uzlib.h"
 
 #include "aarch64/backtrace.h"
 #include "aarch64/cpu.h"
@@ -25,7 +26,7 @@
 #define PYTHON_SIZE (100)
 #define LINE_SIZE (320)
 
-extern char __image_start[], __text_end[];
+extern char __image_start[], __text_start[], __text_end[];
 
 bool crash_resets;
 
@@ -94,6 +95,11 @@ static unsigned collect_backtrace(const exception_frame_t *frame, uint64_t *addr
     return count;
 }
 
+// Tells builds apart: tools look addresses up in the ELF whose text has this CRC-32 only.
+static uint32_t text_crc(void) {
+    return ~uzlib_crc32(__text_start, (unsigned)(__text_end - __text_start), 0xffffffff);
+}
+
 static void print_json(const exception_frame_t *frame, const char *why, const char *sentence,
     const char *python, const uint64_t *backtrace, unsigned count) {
     PRINT("CRASH {\"cause\":\"%s\",\"fault\":\"%s\",\"vector\":%u", why, sentence, (unsigned)frame->vector);
@@ -102,7 +108,7 @@ static void print_json(const exception_frame_t *frame, const char *why, const ch
     if (*python != '\0') {
         PRINT(",\"python\":\"%s\"", python);
     }
-    PRINT(",\"soc\":\"%s\",\"backtrace\":[", soc->name);
+    PRINT(",\"soc\":\"%s\",\"text\":\"0x%08x\",\"backtrace\":[", soc->name, (unsigned)text_crc());
     for (unsigned i = 0; i < count; ++i) {
         PRINT("%s\"0x%lx\"", i == 0 ? "" : ",", backtrace[i]);
     }

@@ -32,6 +32,7 @@ def pimem(*args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
 
 def check_backtrace(text: str, report: dict) -> None:
     """Every address of the report's backtrace has its function, file and line."""
+    assert int(report["text"], 16)  # that it is the ELF's, or there were no names
     entries = ENTRY.findall(text)
     assert [int(number) for number, *_ in entries] == list(range(len(report["backtrace"])))
     assert [int(each[1], 16) for each in entries] == [int(a, 16) for a in report["backtrace"]]

@@ -131,6 +131,16 @@ def test_without_an_elf_the_reason_is_told(tmp_path: Path) -> None:
     assert text == f"  no symbols: no {tmp_path / 'none.elf'} to look addresses up in\n"
 
 
+def test_names_of_another_build_are_refused(elf: tuple[Path, dict[str, int]]) -> None:
+    path, names = elf
+    report = {"backtrace": [f"{names['inner']:#x}"]}
+    right = symbols.explain(report | {"text": f"{symbols.text_crc(path):#x}"}, path)
+    assert right == symbols.explain(report, path) and "inner at" in right
+    wrong = symbols.explain(report | {"text": "0x0badc0de"}, path)
+    assert wrong.startswith(f"  no symbols: {path} is another build") and "0x0badc0de" in wrong
+    assert wrong.count("\n") == 1
+
+
 class Adapter:
     """A serial adapter that can be pulled: a link to a pty that comes and goes."""
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
+import zlib
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from pimem import boards
 
 SECONDS = 30
 INSTRUCTION = 4
+PAGE = 4096
 UNKNOWN = "??"
 
 
@@ -42,8 +45,43 @@ def elf_of(args: Namespace) -> Path:
     return Path(args.kernel).with_name(board.elf.name) if args.kernel else board.elf
 
 
-def addr2line() -> str:
-    return f"{os.environ.get('CROSS_COMPILE') or 'aarch64-linux-gnu-'}addr2line"
+def binutil(name: str, *args: str) -> str:
+    """What one of the cross compiler's tools prints."""
+    program = f"{os.environ.get('CROSS_COMPILE') or 'aarch64-linux-gnu-'}{name}"
+    try:
+        done = subprocess.run(
+            [program, *args],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise NoSymbols(f"{program}: {exc}") from exc
+    if done.returncode:
+        raise NoSymbols(f"{program}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def text_crc(elf: Path) -> int:
+    """CRC-32 of the ELF's text, to the end of its last page, as a board takes it of its own."""
+    with tempfile.TemporaryDirectory(prefix="pimem-") as folder:
+        raw = Path(folder) / "text"
+        binutil("objcopy", "-O", "binary", "-j", ".text", str(elf), str(raw))
+        text = raw.read_bytes()
+    return zlib.crc32(text + bytes(-len(text) % PAGE))
+
+
+def check_build(report: dict[str, Any], elf: Path) -> None:
+    """The wrong build's names would be worse than none."""
+    if "text" not in report:
+        return
+    own, there = text_crc(elf), int(str(report["text"]), 16)
+    if own != there:
+        raise NoSymbols(
+            f"{elf} is another build than the board's (CRC-32 of text {own:#010x}, there "
+            f"{there:#010x}); name that build's image or ELF (--kernel, --elf)"
+        )
 
 
 def shorten(path: str) -> str:
@@ -54,22 +92,8 @@ def shorten(path: str) -> str:
 
 def resolve(elf: Path, addresses: Sequence[int]) -> list[list[Place]]:
     """For each address its places, the innermost inlined function first."""
-    if not elf.is_file():
-        raise NoSymbols(f"no {elf} to look addresses up in")
-    command = [addr2line(), "-e", str(elf), "-a", "-f", "-i", "-C"]
-    try:
-        done = subprocess.run(
-            [*command, *(f"{address:#x}" for address in addresses)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as exc:
-        raise NoSymbols(f"{command[0]}: {exc}") from exc
-    if done.returncode:
-        raise NoSymbols(f"{command[0]}: {done.stderr.strip()}")
-    return parse(done.stdout)
+    listed = (f"{address:#x}" for address in addresses)
+    return parse(binutil("addr2line", "-e", str(elf), "-a", "-f", "-i", "-C", *listed))
 
 
 def parse(text: str) -> list[list[Place]]:
@@ -95,6 +119,9 @@ def code_addresses(report: dict[str, Any]) -> list[int]:
 def explain(report: dict[str, Any], elf: Path) -> str:
     """The backtrace of a crash report, one line an address (and one an inlined function)."""
     try:
+        if not elf.is_file():
+            raise NoSymbols(f"no {elf} to look addresses up in")
+        check_build(report, elf)
         addresses = code_addresses(report)
         # All but the PC are return addresses: the call is the instruction before.
         calls = [each - INSTRUCTION if i else each for i, each in enumerate(addresses)]
