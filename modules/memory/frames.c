@@ -24,14 +24,19 @@ static void put_block(frames_block_t *block, bool free) {
     }
 }
 
+// Makes a block free as a whole, or all of it not free; it was the contrary.
+static void put_whole_block(frames_t *f, size_t block, bool free) {
+    put_block(&f->free_map[block], free);
+    state_write(f, block, free ? STATE_WHOLE : f->states[block] & STATE_MANAGED);
+}
+
 void frames_put_run(frames_t *f, size_t frame, size_t count, bool free) {
     while (count > 0) {
         size_t block = frame / FRAMES_PER_BLOCK;
         size_t n = smaller(count, FRAMES_PER_BLOCK - frame % FRAMES_PER_BLOCK);
-        note_low(f, block * BLOCK_WORDS);
+        note_low(f, block);
         if (n == FRAMES_PER_BLOCK) {
-            put_block(&f->free_map[block], free);
-            state_write(f, block, free ? STATE_WHOLE : f->states[block] & STATE_MANAGED);
+            put_whole_block(f, block, free);
         } else {
             put_bits(f, frame, n, free);
             state_write(f, block, frames_state_by_words(f, block));
@@ -39,23 +44,6 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free) {
         frame += n;
         count -= n;
     }
-}
-
-void frames_update_index(frames_t *f, size_t block, uint32_t changed) {
-    uint32_t state = f->states[block] >> STATE_INDEX_SHIFT;
-    for (changed >>= STATE_INDEX_SHIFT; changed != 0; changed &= changed - 1) {
-        unsigned index = lowest_bit(changed);
-        index_change(f, index, block / 64, (uint64_t)1 << (block % 64), state >> index & 1);
-    }
-}
-
-// Word `i` of a broken block, whose state was `state`, has come down to `left`. The orders that it has lost stay until a
-// search misses them. No branches: whether a word or a block is used up by this frame is anybody's guess.
-static inline void update_after_take(frames_t *f, size_t block, uint32_t state, size_t i, uint64_t left) {
-    state &= ~(STATE_ALL(i) | (uint32_t)(left == 0) << i);
-    bool gone = (state & STATE_SOME_MASK) == 0;
-    f->states[block] = state & ~(gone ? STATE_PARTIAL : 0);
-    leave_partial(f, block, gone);
 }
 
 // Takes frames of one word without looking at the rest of the block.
@@ -66,16 +54,10 @@ static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
     if (state & STATE_FULL) {
         state ^= STATE_FULL | STATE_PARTIAL | STATE_ORDERS;
         state_write(f, block, state);
-        note_low(f, block * BLOCK_WORDS);
+        note_low(f, block);
     }
     *word &= ~mask;
-    size_t i = frame / WORD_FRAMES % BLOCK_WORDS;
-    if ((state & STATE_SOME_MASK & ~STATE_SOME(i)) == 0 && *word == 0) {
-        // Used up: searches for its orders need not come here to find that out.
-        state_write(f, block, state & STATE_MANAGED);
-    } else {
-        update_after_take(f, block, state, i, *word);
-    }
+    update_after_take(f, block, state, frame / WORD_FRAMES % BLOCK_WORDS, *word);
 }
 
 // Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the
@@ -94,7 +76,7 @@ static void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     }
     *word = free;
     state_write(f, block, state);
-    note_low(f, frame / WORD_FRAMES);
+    note_low(f, block);
 }
 
 // The peak is noted when use goes down: frames_stats() knows of a higher one by `used` itself.
@@ -183,7 +165,7 @@ static size_t find(frames_t *f, size_t count, size_t align, size_t hi) {
     return frames_search(f, count, align, 0, hi);
 }
 
-static int alloc_with(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
+static __attribute__((noinline)) int alloc_with(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
     if (count == 0 || !is_power_of_two(req->align)) {
         return MEM_EINVAL;
     }
@@ -209,11 +191,15 @@ static __attribute__((noinline)) int alloc_any(frames_t *f, size_t count, mem_pa
     return alloc_with(f, count, &any, pa);
 }
 
-// One frame, from the lowest broken block above the DMA zone if there is one.
+// One frame, from the block that the last one came from while there is any, then from the lowest broken block.
 static __attribute__((noinline)) int alloc_one(frames_t *f, mem_pa_t *pa) {
-    size_t block = next_partial(f, f->low / BLOCK_WORDS);
-    if (block == NOT_FOUND) {
-        return alloc_any(f, 1, pa);
+    size_t block = f->cursor / BLOCK_WORDS;
+    if (!(f->states[block] & STATE_PARTIAL)) {
+        block = next_partial(f, f->low);
+        if (block == NOT_FOUND) {
+            return alloc_any(f, 1, pa);
+        }
+        f->low = block;
     }
     uint32_t state = f->states[block];
     size_t i = lowest_bit(state);
@@ -222,22 +208,50 @@ static __attribute__((noinline)) int alloc_one(frames_t *f, mem_pa_t *pa) {
     *word = before & (before - 1);
     update_after_take(f, block, state, i, *word);
     f->used++;
-    f->low = block * BLOCK_WORDS + i;
-    f->low_pa = pa_of_frame(f, f->low * WORD_FRAMES);
-    *pa = f->low_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
+    f->cursor = block * BLOCK_WORDS + i;
+    f->cursor_pa = pa_of_frame(f, f->cursor * WORD_FRAMES);
+    *pa = f->cursor_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
     return MEM_OK;
+}
+
+// A block, from the DMA zone only if there is none above it. It lies in no other place: the index knows them all.
+static int alloc_block(frames_t *f, mem_pa_t *pa) {
+    size_t block = frames_next_whole_block(f, f->dma_blocks);
+    if (block == NOT_FOUND && f->dma_blocks != 0) {
+        block = frames_next_whole_block(f, 0);
+    }
+    if (block == NOT_FOUND) {
+        return MEM_ENOMEM;
+    }
+    put_whole_block(f, block, false);
+    f->used += FRAMES_PER_BLOCK;
+    *pa = pa_of_frame(f, block * FRAMES_PER_BLOCK);
+    return MEM_OK;
+}
+
+// An aligned power of two, 2 to 32 frames or a block, most often without a search; or whatever it is.
+static inline int alloc_aligned(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
+    if (count == req->align && (req->at & req->below) == MEM_ADDR_NONE) {
+        if (count == FRAMES_PER_BLOCK) {
+            return alloc_block(f, pa);
+        }
+        if (count - 2 <= 30 && (count & (count - 1)) == 0 && frames_take_piece(f, count, pa)) {
+            return MEM_OK;
+        }
+    }
+    return alloc_with(f, count, req, pa);
 }
 
 int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
     if (req != NULL) {
-        return alloc_with(f, count, req, pa);
+        return alloc_aligned(f, count, req, pa);
     }
     if (count != 1) {
         return alloc_any(f, count, pa);
     }
-    // The commonest request by far. While the lowest broken word has more than one free frame, nothing but the word
-    // changes; if it is used up or whole by now, it says nothing about its block.
-    uint64_t *word = word_at(f->free_map, f->low);
+    // The commonest request by far. While the word that the last one came from has more than one free frame, nothing but
+    // the word changes; if it is used up or whole by now, it says nothing about its block.
+    uint64_t *word = word_at(f->free_map, f->cursor);
     uint64_t before = *word;
     uint64_t left = before & (before - 1);
     if (left == 0 || before == ALL_FREE) {
@@ -245,7 +259,7 @@ int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_
     }
     *word = left;
     f->used++;
-    *pa = f->low_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
+    *pa = f->cursor_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
     return MEM_OK;
 }
 
@@ -294,7 +308,7 @@ static inline bool free_one(frames_t *f, size_t frame) {
     *bits |= mask;
     f->states[block] = state | STATE_SOME(word % BLOCK_WORDS) | STATE_PARTIAL;
     f->index[FRAMES_INDEX_PARTIAL][block / 64] |= (uint64_t)1 << (block % 64);
-    note_low(f, word);
+    note_low(f, block);
     count_freed(f, 1);
     return true;
 }
@@ -317,13 +331,20 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
     return true;
 }
 
+// Frees a block all of which is in use. False when it is anything else.
+static bool free_block(frames_t *f, size_t frame, size_t count) {
+    if (count != FRAMES_PER_BLOCK || !is_whole_block(f, frame, false)) {
+        return false;
+    }
+    put_whole_block(f, frame / FRAMES_PER_BLOCK, true);
+    count_freed(f, count);
+    return true;
+}
+
 static __attribute__((noinline)) int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     size_t frame = 0;
     size_t used = 0;
     if (frame_of_pa(f, pa, &frame)) {
-        if (free_in_word(f, frame, count)) {
-            return MEM_OK;
-        }
         used = frames_same_state(f, frame, count, false);
     }
     if (used < count) {
@@ -339,7 +360,8 @@ int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
         return frames_fail(why, MEM_EINVAL, FRAMES_MISALIGNED, pa, NULL);
     }
-    if (count == 1 && frame_of_pa(f, pa, &frame) && free_one(f, frame)) {
+    if (frame_of_pa(f, pa, &frame)
+        && ((count == 1 && free_one(f, frame)) || free_in_word(f, frame, count) || free_block(f, frame, count))) {
         return MEM_OK;
     }
     if (count == 0) {

@@ -5,8 +5,8 @@
 // that single frames, aligned powers of two up to 2 MiB, and their refusals take a bounded number
 // of steps whatever the size of memory. Any other request (odd counts, unaligned, over 2 MiB) is
 // tried there first and then by a search, word by word, that finds a run whenever there is one.
-// The lowest block is used first, and blocks already broken before whole ones: this alone keeps
-// memory compact.
+// The lowest block is used first (single frames use up the block they have begun), and blocks
+// already broken before whole ones: this alone keeps memory compact.
 //
 // It knows neither who owns a frame nor what is in it: it does not zero, map or lock. It is not
 // reentrant: the caller keeps interrupts that allocate out.
@@ -120,11 +120,12 @@ typedef struct _frames_t {
     uint32_t *states; // per block: what frames_private.h says
     size_t n_blocks, n_groups;
     size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT; 0 if all do
-    size_t low;        // a word of free_map: no partly free block above those has a free frame in a lower one
-    mem_pa_t low_pa;   // of its first frame
+    size_t low;         // a block above those: between them and it none is partly free
+    size_t cursor;      // the word of free_map that the last single frame came from
+    mem_pa_t cursor_pa; // of its first frame
     size_t total, managed, used;
     size_t peak_used; // before the last free
-    // Which groups have a bit in that index. Of the partly free blocks there is none: it would change all the time, and
+    // Which groups may have a bit in that index: all that do, and some that did. Of the partly free blocks nobody asks:
     // `low` says where to begin.
     uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS];
     size_t n_extents, n_banks, n_regions;

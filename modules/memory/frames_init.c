@@ -169,18 +169,12 @@ uint32_t frames_state_by_words(const frames_t *f, size_t block) {
 // Derives the indexes, and the states of the blocks that add_bank() did not fill.
 static void build_index(frames_t *f) {
     for (size_t block = 0; block < f->n_blocks; block++) {
-        uint64_t bit = (uint64_t)1 << (block % 64);
         if (f->states[block] == 0) {
             f->states[block] = frames_state_by_words(f, block);
         }
         uint32_t in = (f->states[block] & STATE_INDEXES) >> STATE_INDEX_SHIFT;
         for (; in != 0; in &= in - 1) {
-            f->index[lowest_bit(in)][block / 64] |= bit;
-        }
-    }
-    for (size_t group = 0; group < f->n_groups; group++) {
-        for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
-            index_change(f, index, group, 0, true);
+            index_flip(f, lowest_bit(in), block);
         }
     }
 }
@@ -209,8 +203,9 @@ int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *met
     // Without memory above the zone there is nothing to spare it for.
     size_t dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
     f->dma_blocks = dma_blocks < f->n_blocks ? dma_blocks : 0;
-    f->low = f->dma_blocks * BLOCK_WORDS;
-    f->low_pa = pa_of_frame(f, f->low * WORD_FRAMES);
+    f->low = f->dma_blocks;
+    f->cursor = f->low * BLOCK_WORDS;
+    f->cursor_pa = pa_of_frame(f, f->cursor * WORD_FRAMES);
     for (size_t i = 0; i < f->n_banks; i++) {
         add_bank(f, &f->banks[i]);
     }

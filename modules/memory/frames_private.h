@@ -74,28 +74,28 @@ static inline uint64_t merge_pieces(uint64_t pieces, unsigned order) {
     return pieces & pieces >> (1u << (order - 1)) & every(order);
 }
 
-// Where aligned free pieces of 2^order start in `word`, order 0 to 5. The runs of one half, a quarter ... of the piece
-// need no mask until the last step; a shift by 0 is a step left out. No branches: orders come in any order.
-static inline uint64_t pieces_of_word(uint64_t word, unsigned order) {
-    unsigned steps = (1u << order) - 1; // 1 + 2 + 4 ...
-    word &= word >> (steps & 1);
-    word &= word >> (steps & 2);
-    word &= word >> (steps & 4);
-    word &= word >> (steps & 8);
-    word &= word >> (steps & 16);
-    return word & every(order);
+// The last frame of each aligned free piece of 2^order in `word`, order 0 to 5. One addition does it: in a piece all of
+// whose frames but the last are free, it carries up to the last. No branches: orders come in any order.
+static inline uint64_t ends_of_pieces(uint64_t word, unsigned order) {
+    uint64_t firsts = every(order);
+    uint64_t lasts = firsts << ((1u << order) - 1);
+    return ((word & ~lasts) + firsts) & word & lasts;
 }
 
-// The index bits of orders 1 to 5 for the aligned free pieces of `word` around bit `bit`. No
-// branches: what the neighbours are is anybody's guess, the predictor's too.
+// The order of the largest aligned free piece of `word` around frame `bit`, which is free. Of all frames in use, one of
+// the two nearest shares the most leading bits of its number with `bit`: the first bit that differs is the order.
+static inline unsigned order_around(uint64_t word, unsigned bit) {
+    uint64_t used = ~word;
+    uint64_t above = used & ALL_FREE << bit;
+    uint64_t below = used & ~(ALL_FREE << bit);
+    unsigned next = (above != 0 ? lowest_bit(above) : WORD_FRAMES) ^ bit;
+    unsigned previous = (below != 0 ? highest_bit(below) : WORD_FRAMES) ^ bit;
+    return highest_bit(next < previous ? next : previous);
+}
+
+// The index bits of orders 1 to 5 for the aligned free pieces of `word` around bit `bit`.
 static inline uint32_t orders_around(uint64_t word, unsigned bit) {
-    uint32_t found = 0;
-    found |= (uint32_t)((word >> (bit & ~1u) & 0x3) == 0x3) << 1;
-    found |= (uint32_t)((word >> (bit & ~3u) & 0xf) == 0xf) << 2;
-    found |= (uint32_t)((word >> (bit & ~7u) & 0xff) == 0xff) << 3;
-    found |= (uint32_t)((word >> (bit & ~15u) & 0xffff) == 0xffff) << 4;
-    found |= (uint32_t)((uint32_t)(word >> (bit & ~31u)) == UINT32_MAX) << 5;
-    return found << STATE_INDEX_SHIFT;
+    return ((((uint32_t)2 << order_around(word, bit)) - 2) & 0x3e) << STATE_INDEX_SHIFT;
 }
 
 // The index bits of orders 1 to 5 for all aligned free pieces of `word`.
@@ -130,20 +130,15 @@ static inline uint32_t orders_of_block(uint32_t state) {
     return found << STATE_INDEX_SHIFT;
 }
 
-// Enters blocks 64 * group + (bits of `blocks`) into an index, or takes them out.
-static inline void index_change(frames_t *f, unsigned index, size_t group, uint64_t blocks, bool enter) {
-    uint64_t *word = &f->index[index][group];
-    uint64_t *top = &f->top[index][group / 64];
-    uint64_t top_bit = (uint64_t)1 << (group % 64);
-    *word = enter ? *word | blocks : *word & ~blocks;
-    if (index != FRAMES_INDEX_PARTIAL) {
-        *top = *word != 0 ? *top | top_bit : *top & ~top_bit;
+// Enters a block into an index, or takes it out. The word over the index is told of the first block of a group that
+// comes, not of the last one that goes: a search puts it right.
+static inline void index_flip(frames_t *f, unsigned index, size_t block) {
+    uint64_t *word = &f->index[index][block / 64];
+    if (*word == 0) {
+        f->top[index][block / 4096] |= (uint64_t)1 << (block / 64 % 64);
     }
+    *word ^= (uint64_t)1 << (block % 64);
 }
-
-// frames.c: enters a block into the indexes `changed` (bits as in a state) or takes it out, as its
-// state says.
-void frames_update_index(frames_t *f, size_t block, uint32_t changed);
 
 // Whether giving back frame `bit` of a word, by which it became `free`, may complete an aligned piece that the block's
 // state does not know of. Says no in nearly every case, without branches: only if the frame's buddy is free as well,
@@ -160,15 +155,21 @@ static inline void leave_partial(frames_t *f, size_t block, bool gone) {
     f->index[FRAMES_INDEX_PARTIAL][block / 64] &= ~((uint64_t)gone << (block % 64));
 }
 
+// Word `i` of a broken block, whose state was `state`, has come down to `left`. The orders that it has lost stay until a
+// search misses them. No branches: whether a word or a block is used up by this frame is anybody's guess.
+static inline void update_after_take(frames_t *f, size_t block, uint32_t state, size_t i, uint64_t left) {
+    state &= ~(STATE_ALL(i) | (uint32_t)(left == 0) << i);
+    bool gone = (state & STATE_SOME_MASK) == 0;
+    f->states[block] = state & ~(gone ? STATE_PARTIAL : 0);
+    leave_partial(f, block, gone);
+}
+
 // Writes a block's state and brings the indexes in line with it.
 static inline void state_write(frames_t *f, size_t block, uint32_t state) {
     uint32_t changed = (f->states[block] ^ state) & STATE_INDEXES;
     f->states[block] = state;
-    if (changed == STATE_PARTIAL) {
-        // A block's first free frame, or its last: what single frames do all the time.
-        index_change(f, FRAMES_INDEX_PARTIAL, block / 64, (uint64_t)1 << (block % 64), (state & STATE_PARTIAL) != 0);
-    } else if (changed != 0) {
-        frames_update_index(f, block, changed);
+    for (; changed != 0; changed &= changed - 1) {
+        index_flip(f, lowest_bit(changed) - STATE_INDEX_SHIFT, block);
     }
 }
 
@@ -221,13 +222,9 @@ static inline uint64_t *word_of_frame(frames_block_t *map, size_t frame) {
     return word_at(map, frame / WORD_FRAMES);
 }
 
-// Notes that word `word` of the free map may now be the lowest of a partly free block. A branch, and rarely taken: a
-// minimum would make the next allocation wait for this free.
-static inline void note_low(frames_t *f, size_t word) {
-    if (__builtin_expect(word < f->low, false) && word >= f->dma_blocks * BLOCK_WORDS) {
-        f->low = word;
-        f->low_pa = pa_of_frame(f, word * WORD_FRAMES);
-    }
+// Notes that `block` may now be the lowest partly free one. No branch: where frames come back is anybody's guess.
+static inline void note_low(frames_t *f, size_t block) {
+    f->low = block >= f->dma_blocks ? smaller(block, f->low) : f->low;
 }
 
 // Fills in `why`, if wanted, and returns `code`.
@@ -260,6 +257,13 @@ size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool fre
 const frames_region_t *frames_find_region(const frames_t *f, mem_pa_t pa);
 
 // frames_search.c
+
+// Takes the lowest aligned piece of `count` frames, a power of two from 2 to 32, out of the broken blocks above the DMA
+// zone. False when they have none.
+bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa);
+
+// The lowest block >= `from`, which is a block, that is free as a whole; or NOT_FOUND.
+size_t frames_next_whole_block(frames_t *f, size_t from);
 
 // Searches frames [lo, hi) for `count` free ones aligned to `align` frames of physical address.
 // Returns the frame number, the lowest that the order of preference (broken blocks, whole blocks,

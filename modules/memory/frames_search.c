@@ -3,44 +3,59 @@
 
 #include "frames_private.h"
 
+// The blocks of a group that are in an index and not used up: those stay in the indexes of their orders.
+static inline uint64_t index_word(const frames_t *f, unsigned index, size_t group) {
+    uint64_t blocks = f->index[index][group];
+    return index == FRAMES_INDEX_FULL ? blocks : blocks & f->index[FRAMES_INDEX_PARTIAL][group];
+}
+
 // The lowest block of the groups >= `from` in an index other than that of partly free blocks, or NOT_FOUND.
-static size_t next_group(const frames_t *f, unsigned index, size_t from) {
+static size_t next_group(frames_t *f, unsigned index, size_t from) {
     for (size_t word = from / 64; word < FRAMES_TOP_WORDS; word++) {
         uint64_t groups = f->top[index][word] & (word == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE);
-        if (groups != 0) {
+        for (; groups != 0; groups &= groups - 1) {
             size_t group = word * 64 + lowest_bit(groups);
-            return group * 64 + lowest_bit(f->index[index][group]);
+            uint64_t blocks = index_word(f, index, group);
+            if (blocks != 0) {
+                return group * 64 + lowest_bit(blocks);
+            }
+            if (f->index[index][group] == 0) {
+                f->top[index][word] ^= groups & -groups;
+            }
         }
     }
     return NOT_FOUND;
 }
 
 // The lowest block >= `from`, which is a block, in an index, or NOT_FOUND.
-static inline size_t index_next(const frames_t *f, unsigned index, size_t from) {
+static inline size_t index_next(frames_t *f, unsigned index, size_t from) {
     if (index == FRAMES_INDEX_PARTIAL) {
         return next_partial(f, from);
     }
-    uint64_t blocks = f->index[index][from / 64] & ALL_FREE << (from % 64);
+    uint64_t blocks = index_word(f, index, from / 64) & ALL_FREE << (from % 64);
     return blocks != 0 ? from / 64 * 64 + lowest_bit(blocks) : next_group(f, index, from / 64 + 1);
 }
 
-// The lowest frame of a partly free block at which an aligned piece of 2^order starts.
-static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
+// The lowest frame of a partly free block at which an aligned piece of 2^order starts, order 0 to 5.
+static inline size_t find_in_words(const frames_t *f, size_t block, unsigned order) {
     const uint64_t *words = f->free_map[block].word;
-    uint32_t state = f->states[block];
-    size_t base = block * FRAMES_PER_BLOCK;
-    if (order >= 6) {
-        uint32_t starts = pieces_of_words(state, order);
-        return starts == 0 ? NOT_FOUND : base + lowest_bit(starts) * WORD_FRAMES;
-    }
-    for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
+    for (uint32_t some = f->states[block] & STATE_SOME_MASK; some != 0; some &= some - 1) {
         size_t i = lowest_bit(some);
-        uint64_t pieces = pieces_of_word(words[i], order);
-        if (pieces != 0) {
-            return base + i * WORD_FRAMES + lowest_bit(pieces);
+        uint64_t ends = ends_of_pieces(words[i], order);
+        if (ends != 0) {
+            return block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - ((size_t)1 << order);
         }
     }
     return NOT_FOUND;
+}
+
+// The lowest frame of a partly free block at which an aligned piece of 2^order starts.
+static inline size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
+    if (order < 6) {
+        return find_in_words(f, block, order);
+    }
+    uint32_t starts = pieces_of_words(f->states[block], order);
+    return starts == 0 ? NOT_FOUND : block * FRAMES_PER_BLOCK + lowest_bit(starts) * WORD_FRAMES;
 }
 
 // A block without a piece of this order has none of the higher ones either. Taking frames leaves
@@ -48,6 +63,34 @@ static size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
 static void forget_orders(frames_t *f, size_t block, unsigned order) {
     uint32_t from_order = STATE_ORDERS & ~(STATE_INDEX(order) - 1);
     state_write(f, block, f->states[block] & ~from_order);
+}
+
+size_t frames_next_whole_block(frames_t *f, size_t from) {
+    return index_next(f, FRAMES_INDEX_FULL, from);
+}
+
+bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
+    unsigned order = lowest_bit(count);
+    for (size_t block = index_next(f, order, f->low); block != NOT_FOUND; block = index_next(f, order, block)) {
+        uint64_t *words = f->free_map[block].word;
+        uint32_t state = f->states[block];
+        for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
+            size_t i = lowest_bit(some);
+            uint64_t free = words[i];
+            uint64_t ends = ends_of_pieces(free, order);
+            if (ends != 0) {
+                // From the first frame of the lowest piece to its last, in one subtraction.
+                uint64_t end = ends & -ends;
+                words[i] = free - (2 * end - (end >> (count - 1)));
+                update_after_take(f, block, state, i, words[i]);
+                f->used += count;
+                *pa = pa_of_frame(f, block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count);
+                return true;
+            }
+        }
+        forget_orders(f, block, order);
+    }
+    return false;
 }
 
 // Whether `count` frames from `frame` on end by `hi`; also false for NOT_FOUND.

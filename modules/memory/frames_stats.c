@@ -93,7 +93,7 @@ static unsigned check_tops(const frames_t *f) {
         for (size_t group = 0; group < FRAMES_TOP_WORDS * 64; group++) {
             bool in = f->top[index][group / 64] >> (group % 64) & 1;
             bool wanted = index != FRAMES_INDEX_PARTIAL && group < f->n_groups && f->index[index][group] != 0;
-            broken += in != wanted;
+            broken += wanted ? !in : in && group >= f->n_groups;
         }
         size_t last = f->n_blocks % 64;
         if (last != 0) {
@@ -103,18 +103,15 @@ static unsigned check_tops(const frames_t *f) {
     return broken;
 }
 
-// Every free frame of a partly free block above the DMA zone is at `low` or after it.
+// No partly free block between the DMA zone and `low`; the cursor is a word above the zone.
 static unsigned check_low(const frames_t *f) {
-    size_t low = f->low * WORD_FRAMES;
-    if (low < f->dma_blocks * FRAMES_PER_BLOCK || low >= f->n_blocks * FRAMES_PER_BLOCK) {
+    size_t cursor_block = f->cursor / BLOCK_WORDS;
+    if (f->low < f->dma_blocks || f->low >= f->n_blocks || cursor_block < f->dma_blocks || cursor_block >= f->n_blocks) {
         return 1;
     }
-    unsigned broken = f->low_pa != pa_of_frame(f, low);
-    for (size_t block = f->dma_blocks; block < f->n_blocks && block * FRAMES_PER_BLOCK <= low; block++) {
-        uint32_t state = f->states[block];
-        if (state & STATE_PARTIAL) {
-            broken += block * FRAMES_PER_BLOCK + lowest_bit(state) * WORD_FRAMES < low;
-        }
+    unsigned broken = f->cursor_pa != pa_of_frame(f, f->cursor * WORD_FRAMES);
+    for (size_t block = f->dma_blocks; block < f->low; block++) {
+        broken += (f->states[block] & STATE_PARTIAL) != 0;
     }
     return broken;
 }

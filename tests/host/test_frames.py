@@ -687,10 +687,10 @@ def test_check_notices_every_flipped_bit_of_a_small_allocator():
 def test_check_notices_a_damaged_context():
     frames = Frames([(GIB, GIB + 3 * MIB)])
     frames.alloc(300)
-    # low, low_pa, total, managed, used and peak_used follow 13 pointers (ten of them to indexes),
-    # n_blocks, n_groups and dma_blocks.
+    # low, cursor, cursor_pa, total, managed, used and peak_used follow 13 pointers (ten of them
+    # to indexes), n_blocks, n_groups and dma_blocks.
     first = 13 * ctypes.sizeof(ctypes.c_void_p) + 3 * ctypes.sizeof(ctypes.c_size_t)
-    for field in range(6):
+    for field in range(7):
         offset = first + field * 8
         original = frames.context.data()[offset : offset + 8]
         wrong = int.from_bytes(original, "little") ^ 0x4000
