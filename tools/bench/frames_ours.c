@@ -9,8 +9,12 @@
 // Where a Raspberry Pi has the memory that normal requests are served from.
 #define BASE ((mem_pa_t)1 << 30)
 
+// Orders up to that of a block.
+#define ORDERS (10)
+
 static frames_t frames;
 static void *metadata;
+static frames_request_t requests[ORDERS]; // for an aligned piece of each order
 
 static void ours_init(size_t n) {
     mem_range_t bank = { BASE, BASE + ((mem_pa_t)n << MEM_PAGE_SHIFT) };
@@ -20,18 +24,17 @@ static void ours_init(size_t n) {
     if (metadata == NULL || frames_init(&frames, &bank, 1, metadata, size) != MEM_OK) {
         bench_fail("cannot be set up", "ours");
     }
+    for (unsigned order = 0; order < ORDERS; ++order) {
+        requests[order] = (frames_request_t) {
+            .align = (size_t)1 << order, .at = MEM_ADDR_NONE, .below = MEM_ADDR_NONE,
+        };
+    }
 }
 
 static size_t ours_alloc(unsigned order) {
     mem_pa_t pa;
-    int result;
-    if (order == 0) {
-        result = frames_alloc(&frames, 1, NULL, &pa);
-    } else {
-        size_t count = (size_t)1 << order;
-        frames_request_t request = { .align = count, .at = MEM_ADDR_NONE, .below = MEM_ADDR_NONE };
-        result = frames_alloc(&frames, count, &request, &pa);
-    }
+    const frames_request_t *request = order == 0 ? NULL : &requests[order];
+    int result = frames_alloc(&frames, (size_t)1 << order, request, &pa);
     return result == MEM_OK ? (size_t)((pa - BASE) >> MEM_PAGE_SHIFT) : FRAMES_NONE;
 }
 
