@@ -141,6 +141,18 @@ def try_plant(plant: Plant) -> str | None:
     return caught
 
 
+def check_tests(plants: Sequence[Plant]) -> None:
+    """Without a bug the tests pass in a copy: else whatever fails there would count as a catch."""
+    folder = WORK / "none"
+    copy_tree(folder)
+    caught = catcher(
+        *run_tests(folder, sorted({test for plant in plants for test in plant.tests}))
+    )
+    if caught is not None:
+        raise MutantError(f"nothing is planted, and yet there fails: {caught}")
+    shutil.rmtree(folder)
+
+
 def check_list(plants: Sequence[Plant]) -> None:
     for plant in plants:
         planted(plant, (ROOT / "modules" / "memory" / plant.file).read_text())
@@ -165,6 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     plants = [plant for plant in load() if not args.numbers or plant.number in args.numbers]
     try:
         check_list(plants)
+        check_tests(plants)
         missed = try_all(plants, args.jobs)
     except MutantError as exc:
         complain(str(exc))
