@@ -3,6 +3,9 @@
 
 #include "frames_private.h"
 
+// Keeps what is rarely needed, and its registers, out of the way of what is always needed.
+#define NOINLINE __attribute__((noinline))
+
 // Sets or clears the bits of frames of one block.
 static void put_bits(frames_t *f, size_t frame, size_t count, bool free) {
     uint64_t *words = f->free_map[frame / FRAMES_PER_BLOCK].word;
@@ -60,22 +63,26 @@ static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
     update_after_take(f, block, state, frame / WORD_FRAMES % BLOCK_WORDS, *word);
 }
 
+// A block's state when word `i` has come to be all free.
+static NOINLINE uint32_t state_with_word(uint32_t state, size_t i) {
+    state |= STATE_ALL(i);
+    state |= orders_of_block(state);
+    return (state & STATE_ALL_MASK) == STATE_ALL_MASK ? STATE_WHOLE : state;
+}
+
 // Gives back 2^n frames aligned to 2^n, n <= 6: every piece that they complete lies around the
 // first of them.
-static void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
+static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     size_t block = frame / FRAMES_PER_BLOCK;
     size_t i = frame / WORD_FRAMES % BLOCK_WORDS;
-    uint64_t *word = word_of_frame(f->free_map, frame);
-    uint64_t free = *word | mask;
-    uint32_t state = f->states[block] | STATE_SOME(i) | STATE_PARTIAL;
-    state |= orders_around(free, frame % WORD_FRAMES);
+    uint64_t free = *word_of_frame(f->free_map, frame) |= mask;
+    uint32_t state = f->states[block] | STATE_SOME(i) | STATE_PARTIAL | orders_around(free, frame % WORD_FRAMES);
     if (free == ALL_FREE) {
-        state |= STATE_ALL(i);
-        state |= orders_of_block(state);
-        state = (state & STATE_ALL_MASK) == STATE_ALL_MASK ? STATE_WHOLE : state;
+        state = state_with_word(state, i);
     }
-    *word = free;
-    state_write(f, block, state);
+    if (state != f->states[block]) {
+        state_write(f, block, state);
+    }
     note_low(f, block);
 }
 
@@ -165,7 +172,7 @@ static size_t find(frames_t *f, size_t count, size_t align, size_t hi) {
     return frames_search(f, count, align, 0, hi);
 }
 
-static __attribute__((noinline)) int alloc_with(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
+static NOINLINE int alloc_with(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa) {
     if (count == 0 || !is_power_of_two(req->align)) {
         return MEM_EINVAL;
     }
@@ -185,14 +192,14 @@ static __attribute__((noinline)) int alloc_with(frames_t *f, size_t count, const
     return MEM_OK;
 }
 
-// A request of its own: kept out of frames_alloc() so that this has no stack to set up.
-static __attribute__((noinline)) int alloc_any(frames_t *f, size_t count, mem_pa_t *pa) {
+// A request of its own.
+static NOINLINE int alloc_any(frames_t *f, size_t count, mem_pa_t *pa) {
     frames_request_t any = FRAMES_REQUEST_ANY;
     return alloc_with(f, count, &any, pa);
 }
 
 // One frame, from the block that the last one came from while there is any, then from the lowest broken block.
-static __attribute__((noinline)) int alloc_one(frames_t *f, mem_pa_t *pa) {
+static NOINLINE int alloc_one(frames_t *f, mem_pa_t *pa) {
     size_t block = f->cursor / BLOCK_WORDS;
     if (!(f->states[block] & STATE_PARTIAL)) {
         block = next_partial(f, f->low);
@@ -332,7 +339,7 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
 }
 
 // Frees a block all of which is in use. False when it is anything else.
-static bool free_block(frames_t *f, size_t frame, size_t count) {
+static NOINLINE bool free_block(frames_t *f, size_t frame, size_t count) {
     if (count != FRAMES_PER_BLOCK || !is_whole_block(f, frame, false)) {
         return false;
     }
@@ -341,7 +348,7 @@ static bool free_block(frames_t *f, size_t frame, size_t count) {
     return true;
 }
 
-static __attribute__((noinline)) int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
+static NOINLINE int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     size_t frame = 0;
     size_t used = 0;
     if (frame_of_pa(f, pa, &frame)) {

@@ -71,7 +71,17 @@ size_t frames_next_whole_block(frames_t *f, size_t from) {
 
 bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
     unsigned order = lowest_bit(count);
-    for (size_t block = index_next(f, order, f->low); block != NOT_FOUND; block = index_next(f, order, block)) {
+    size_t group = f->low / 64;
+    uint64_t blocks = index_word(f, order, group) & ALL_FREE << (f->low % 64);
+    for (;;) {
+        while (blocks == 0) {
+            if (++group == f->n_groups) {
+                return false;
+            }
+            blocks = index_word(f, order, group);
+        }
+        size_t block = group * 64 + lowest_bit(blocks);
+        blocks &= blocks - 1;
         uint64_t *words = f->free_map[block].word;
         uint32_t state = f->states[block];
         for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
@@ -90,7 +100,6 @@ bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
         }
         forget_orders(f, block, order);
     }
-    return false;
 }
 
 // Whether `count` frames from `frame` on end by `hi`; also false for NOT_FOUND.
