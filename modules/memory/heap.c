@@ -133,32 +133,30 @@ static inline uint32_t sure_bin(const request_t *r) {
     return bin_of(n + ((uint32_t)1 << bin_width(n)) - 1);
 }
 
-// A free block for the request from `bin` on, or 0. Looks at a few blocks for a close fit; after that, the first bin
-// above in which every block is large enough decides, so the time is bounded. A link that leads nowhere ends the search:
-// *damaged becomes true. The block found is still to be verified.
-static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, const request_t *r, bool *damaged) {
-    unsigned steps = FIND_STEPS;
-    uint32_t link = heads(h)[bin];
-    for (;;) {
-        uintptr_t b = linked(h, link);
-        if (!is_linkable(h, b)) {
-            *damaged = true;
-            return 0;
-        }
-        if (fits(b, r)) {
-            return b;
-        }
-        if (steps == 0) {
-            return 0;
-        }
-        link = --steps != 0 ? header(b)->next : 0;
+// Another free block for the request than b, the first of `bin`, which does not serve; or 0. Looks at a few blocks for a
+// close fit; after that, the first bin above in which every block is large enough decides, so the time is bounded. A link
+// that leads nowhere ends the search: *damaged becomes true. The block found is still to be verified.
+static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, uintptr_t b, request_t r, bool *damaged) {
+    for (unsigned steps = FIND_STEPS - 1;; steps--) {
+        uint32_t link = steps != 0 ? header(b)->next : 0;
         if (link == 0) {
-            bin = steps != 0 ? bin + 1 : sure_bin(r);
+            bin = steps != 0 ? bin + 1 : sure_bin(&r);
             bin = bin / HEAP_BINS < h->rows ? next_used_bin(h, bin) : BIN_NONE;
             if (bin == BIN_NONE) {
                 return 0;
             }
             link = heads(h)[bin];
+        }
+        b = linked(h, link);
+        if (!is_linkable(h, b)) {
+            *damaged = true;
+            return 0;
+        }
+        if (fits(b, &r)) {
+            return b;
+        }
+        if (steps == 0) {
+            return 0;
         }
     }
 }
@@ -170,7 +168,11 @@ static inline uintptr_t find(const heap_t *h, const request_t *r, bool *damaged)
         return 0;
     }
     uintptr_t b = linked(h, heads(h)[bin]);
-    return is_linkable(h, b) && fits(b, r) ? b : search(h, bin, r, damaged);
+    if (!is_linkable(h, b)) {
+        *damaged = true;
+        return 0;
+    }
+    return fits(b, r) ? b : search(h, bin, b, *r, damaged);
 }
 
 // Turns `total` granules at b, which are in no list, into: `gap` free, the request used, the rest free.
