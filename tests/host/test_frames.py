@@ -171,6 +171,25 @@ def test_the_dma_zone_is_kept_while_there_is_memory_above_it():
     assert frames.alloc_any() == GIB + 2 * MIB
 
 
+def test_a_whole_block_is_taken_out_of_the_dma_zone_when_it_is_the_last():
+    frames = Frames([(0, 4 * MIB), (GIB, GIB + 2 * MIB)])
+    assert frames.alloc(BLOCK, align=BLOCK) == GIB
+    assert [frames.alloc(BLOCK, align=BLOCK) for _ in range(2)] == [0, 2 * MIB]
+    refused(ENOMEM, frames.alloc, BLOCK, align=BLOCK)
+    assert frames.check() == 0
+
+
+@pytest.mark.parametrize("free", [0, 1, 63, 64, 511])
+def test_a_block_of_which_one_frame_is_free_cannot_be_freed_as_a_whole(virt, free):
+    block = virt.alloc(BLOCK, align=BLOCK)
+    virt.free(block + free * PAGE)
+    refused(EINVAL if free else EALREADY, virt.free, block, BLOCK)
+    assert virt.stats().free == virt.stats().total - BLOCK + 1
+    assert virt.alloc(1, at=block + free * PAGE) == block + free * PAGE
+    virt.free(block, BLOCK)
+    assert virt.check() == 0
+
+
 def test_broken_blocks_are_used_before_whole_ones(virt):
     first = virt.alloc_any()
     virt.alloc(BLOCK, align=BLOCK)

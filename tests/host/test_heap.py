@@ -141,6 +141,18 @@ def test_a_block_that_is_surely_large_enough_is_found_behind_any_number_that_are
     healthy(heap)
 
 
+@pytest.mark.parametrize("unfit", [0, 1, 3])
+def test_a_close_fit_is_found_behind_a_few_blocks_that_are_too_small(unfit):
+    heap = Heap(64 << 10)
+    sizes = [67] + [66] * unfit  # granules: the same bin
+    blocks = [heap.alloc(size * 16 - HEADER) for size in sizes for _ in range(2)][::2]
+    heap.alloc(heap.stats().largest_free)
+    for block in blocks:  # what is freed last is looked at first
+        heap.free(block)
+    assert heap.alloc(67 * 16 - HEADER) == blocks[0]
+    healthy(heap)
+
+
 def test_a_size_of_zero_is_refused(heap):
     block = heap.alloc(10)
     refused(Kind.ZERO_SIZE, heap.alloc, 0)
