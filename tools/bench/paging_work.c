@@ -23,7 +23,7 @@ static uint8_t *arena;
 static mem_pa_t pool[POOL];
 static size_t pool_count;
 static mem_source_t source;
-static uint32_t lookups[LOOKUPS]; // page numbers
+static mem_va_t lookups[LOOKUPS];
 
 static int pool_alloc(void *ctx, mem_pa_t *pa) {
     (void)ctx;
@@ -56,7 +56,7 @@ static void set_up(paging_t *p) {
         source = (mem_source_t) { NULL, pool_alloc, pool_free, (uint64_t)(uintptr_t)arena };
     }
     for (size_t i = 0; i < LOOKUPS; ++i) {
-        lookups[i] = (uint32_t)(bench_random() % PAGES);
+        lookups[i] = AREA + ((mem_va_t)(bench_random() % PAGES) << MEM_PAGE_SHIFT);
     }
     must(paging_init(p, &source, false, 1, (mem_pa_t)1 << 40));
     p->live = true;
@@ -181,8 +181,8 @@ static uint64_t look_floor(const paging_t *p) {
     const uint64_t *level2 = mem_source_va(&source, desc_table_pa(level1[desc_index(AREA, 1)]));
     uint64_t sum = 0;
     for (size_t i = 0; i < LOOKUPS; ++i) {
-        const uint64_t *level3 = mem_source_va(&source, desc_table_pa(level2[lookups[i] / DESC_ENTRIES]));
-        sum += level3[lookups[i] % DESC_ENTRIES];
+        const uint64_t *level3 = mem_source_va(&source, desc_table_pa(level2[desc_index(lookups[i], 2)]));
+        sum += level3[desc_index(lookups[i], 3)];
     }
     return sum;
 }
@@ -191,7 +191,7 @@ static uint64_t look_ours(paging_t *p) {
     uint64_t sum = 0;
     for (size_t i = 0; i < LOOKUPS; ++i) {
         mem_pa_t pa;
-        must(paging_translate(p, AREA + ((mem_va_t)lookups[i] << MEM_PAGE_SHIFT), &pa, NULL));
+        must(paging_translate(p, lookups[i], &pa, NULL));
         sum += pa;
     }
     return sum;
