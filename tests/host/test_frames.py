@@ -179,6 +179,22 @@ def test_a_whole_block_is_taken_out_of_the_dma_zone_when_it_is_the_last():
     assert frames.check() == 0
 
 
+def test_pieces_are_found_in_any_group_of_blocks_and_past_blocks_that_lost_theirs():
+    frames = Frames([(GIB, GIB + 400 * MIB)])  # 200 blocks: four groups
+    blocks = [frames.alloc(BLOCK, align=BLOCK) for _ in range(200)]
+    low, high, last = blocks[3] + 64 * PAGE, blocks[100] + 16 * PAGE, blocks[199] + 496 * PAGE
+    for start, count in ((low, 8), (high, 8), (last, 16)):
+        frames.free(start, count)
+    assert frames.alloc(4, align=4) == low
+    assert frames.alloc(8, align=8) == high
+    assert frames.alloc(8, align=8) == last
+    assert frames.alloc(4, align=4) == low + 4 * PAGE
+    assert frames.alloc(4, align=4) == last + 8 * PAGE
+    refused(ENOMEM, frames.alloc, 8, align=8)
+    assert frames.alloc(2, align=2) == last + 12 * PAGE
+    assert frames.check() == 0
+
+
 @pytest.mark.parametrize("free", [0, 1, 63, 64, 511])
 def test_a_block_of_which_one_frame_is_free_cannot_be_freed_as_a_whole(virt, free):
     block = virt.alloc(BLOCK, align=BLOCK)
