@@ -30,8 +30,8 @@
 #define FRAMES_MAX_BANKS (16)
 #define FRAMES_MAX_REGIONS (32)
 
-// Index bitmaps: 0 = partly free blocks; 1 to 8 = partly free blocks with an aligned free piece of
-// that order; 9 = blocks free as a whole.
+// Index bitmaps: 0 = partly free blocks; 1 to 8 = those with an aligned free piece of that order, and
+// some that have lost theirs or are used up; 9 = blocks free as a whole.
 #define FRAMES_INDEX_PARTIAL (0)
 #define FRAMES_INDEX_FULL (9)
 #define FRAMES_INDEXES (10)

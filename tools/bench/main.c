@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "bench.h"
+
+// A time during which others had the processor says more about their use of the caches: it is taken again, so often.
+#define TRIES (3)
 
 uint64_t bench_random_state;
 static uint64_t seed;
@@ -43,10 +47,33 @@ void bench_use(uint64_t value) {
     sink = value;
 }
 
+// How often this thread had to give the processor up.
+static long interruptions(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+}
+
+// The figure of the first try without an interruption, else of the one with the fewest. All do the very same work.
+static double measure(const bench_work_t *work, unsigned who) {
+    double value = 0;
+    long fewest = 0;
+    for (unsigned i = 0; i < TRIES && (i == 0 || fewest != 0); ++i) {
+        bench_reseed();
+        long before = interruptions();
+        double found = work->run(work, who);
+        long count = interruptions() - before;
+        if (i == 0 || count < fewest) {
+            value = found;
+            fewest = count;
+        }
+    }
+    return value;
+}
+
 static void run_once(const bench_work_t *work) {
     for (unsigned who = 0; who < BENCH_CONTESTANTS && work->contestants[who] != NULL; ++who) {
-        bench_reseed();
-        double value = work->run(work, who);
+        double value = measure(work, who);
         printf("{\"work\": \"%s\", \"who\": \"%s\", \"unit\": \"%s\", \"value\": %.3f}\n",
             work->name, work->contestants[who], work->unit, value);
         fflush(stdout);
