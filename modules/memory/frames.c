@@ -3,9 +3,6 @@
 
 #include "frames_private.h"
 
-// Keeps what is rarely needed, and its registers, out of the way of what is always needed.
-#define NOINLINE __attribute__((noinline))
-
 // Sets or clears the bits of frames of one block.
 static void put_bits(frames_t *f, size_t frame, size_t count, bool free) {
     uint64_t *words = f->free_map[frame / FRAMES_PER_BLOCK].word;
@@ -334,6 +331,7 @@ static inline bool free_in_word(frames_t *f, size_t frame, size_t count) {
         return false;
     }
     give_in_word(f, frame, mask);
+    note_recent(f, frame, count);
     count_freed(f, count);
     return true;
 }

@@ -5,8 +5,9 @@
 // that single frames, aligned powers of two up to 2 MiB, and their refusals take a bounded number
 // of steps whatever the size of memory. Any other request (odd counts, unaligned, over 2 MiB) is
 // tried there first and then by a search, word by word, that finds a run whenever there is one.
-// The lowest block is used first (single frames use up the block they have begun), and blocks
-// already broken before whole ones: this alone keeps memory compact.
+// The lowest block is used first, and blocks already broken before whole ones: this alone keeps
+// memory compact. Single frames use up the block they have begun; pieces of 2 to 32 are taken where
+// one came back lately, as long as that is in memory which the frames in use would fill anyway.
 //
 // It knows neither who owns a frame nor what is in it: it does not zero, map or lock. It is not
 // reentrant: the caller keeps interrupts that allocate out.
@@ -113,6 +114,16 @@ typedef struct _frames_extent_t {
     size_t first_frame; // frame number of `base`
 } frames_extent_t;
 
+// Where pieces of one order have come back: numbers of words of the free map, the last one on top. Hints, no more: what
+// became of the pieces since is in the words.
+#define FRAMES_RECENT_WORDS (32)
+#define FRAMES_RECENT_ORDERS (5)
+
+typedef struct _frames_recent_t {
+    uint32_t n;
+    uint32_t word[FRAMES_RECENT_WORDS];
+} frames_recent_t;
+
 typedef struct _frames_t {
     frames_block_t *free_map;    // which frames are free
     frames_block_t *managed_map; // which frames are in a bank and not reserved
@@ -128,6 +139,7 @@ typedef struct _frames_t {
     // Which groups may have a bit in that index: all that do, and some that did. Of the partly free blocks nobody asks:
     // `low` says where to begin.
     uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS];
+    frames_recent_t recent[FRAMES_RECENT_ORDERS]; // orders 1 to 5
     size_t n_extents, n_banks, n_regions;
     frames_extent_t extents[FRAMES_MAX_BANKS];
     mem_range_t banks[FRAMES_MAX_BANKS];         // sorted, merged, whole frames

@@ -9,6 +9,9 @@
 
 #include "frames.h"
 
+// Keeps what is rarely needed, and its registers, out of the way of what is always needed.
+#define NOINLINE __attribute__((noinline))
+
 #define NOT_FOUND (SIZE_MAX)
 #define ALL_FREE (UINT64_MAX)
 #define WORD_FRAMES (64)
@@ -227,6 +230,26 @@ static inline void note_low(frames_t *f, size_t block) {
     f->low = block >= f->dma_blocks ? smaller(block, f->low) : f->low;
 }
 
+// The hints for pieces of `count` frames, a power of two from 2 to 32.
+static inline frames_recent_t *recent_pieces(frames_t *f, size_t count) {
+    return &f->recent[lowest_bit(count) - 1];
+}
+
+// Hints that a word has such a piece.
+static inline void push_recent(frames_t *f, size_t count, size_t word) {
+    frames_recent_t *recent = recent_pieces(f, count);
+    recent->n += recent->n < FRAMES_RECENT_WORDS;
+    recent->word[recent->n - 1] = (uint32_t)word;
+}
+
+// Notes where an aligned piece of `count` frames, a power of two, has come back, if it is where the frames in use would
+// be if they were all together: what lies beyond is to run empty.
+static inline void note_recent(frames_t *f, size_t frame, size_t count) {
+    if ((count - 2 <= 30) & (frame - f->dma_blocks * FRAMES_PER_BLOCK < f->used)) {
+        push_recent(f, count, frame / WORD_FRAMES);
+    }
+}
+
 // Fills in `why`, if wanted, and returns `code`.
 static inline int frames_fail(frames_error_t *why, int code, frames_error_kind_t kind, mem_pa_t pa, const char *name) {
     if (why != NULL) {
@@ -258,8 +281,8 @@ const frames_region_t *frames_find_region(const frames_t *f, mem_pa_t pa);
 
 // frames_search.c
 
-// Takes the lowest aligned piece of `count` frames, a power of two from 2 to 32, out of the broken blocks above the DMA
-// zone. False when they have none.
+// Takes an aligned piece of `count` frames, a power of two from 2 to 32, out of the broken blocks above the DMA zone:
+// where one has come back lately, else the lowest there is. False when they have none.
 bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa);
 
 // The lowest block >= `from`, which is a block, that is free as a whole; or NOT_FOUND.

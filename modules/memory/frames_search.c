@@ -69,8 +69,19 @@ size_t frames_next_whole_block(frames_t *f, size_t from) {
     return index_next(f, FRAMES_INDEX_FULL, from);
 }
 
-bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
-    unsigned order = lowest_bit(count);
+// Takes the lowest of the pieces of `count` frames in word `i` of a broken block, which end at `ends`.
+static inline mem_pa_t take_lowest(frames_t *f, size_t block, size_t i, uint64_t ends, size_t count) {
+    uint64_t *word = &f->free_map[block].word[i];
+    uint64_t end = ends & -ends;
+    *word -= 2 * end - (end >> (count - 1)); // its frames, from the last down to the first
+    update_after_take(f, block, f->states[block], i, *word);
+    f->used += count;
+    return pa_of_frame(f, block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count);
+}
+
+// The lowest piece of an order from 1 to 5, from the block on that `low` says.
+static NOINLINE bool search_piece(frames_t *f, unsigned order, mem_pa_t *pa) {
+    size_t count = (size_t)1 << order;
     size_t group = f->low / 64;
     uint64_t blocks = index_word(f, order, group) & ALL_FREE << (f->low % 64);
     for (;;) {
@@ -82,24 +93,37 @@ bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
         }
         size_t block = group * 64 + lowest_bit(blocks);
         blocks &= blocks - 1;
-        uint64_t *words = f->free_map[block].word;
-        uint32_t state = f->states[block];
-        for (uint32_t some = state & STATE_SOME_MASK; some != 0; some &= some - 1) {
+        const uint64_t *words = f->free_map[block].word;
+        for (uint32_t some = f->states[block] & STATE_SOME_MASK; some != 0; some &= some - 1) {
             size_t i = lowest_bit(some);
-            uint64_t free = words[i];
-            uint64_t ends = ends_of_pieces(free, order);
+            uint64_t ends = ends_of_pieces(words[i], order);
             if (ends != 0) {
-                // From the first frame of the lowest piece to its last, in one subtraction.
-                uint64_t end = ends & -ends;
-                words[i] = free - (2 * end - (end >> (count - 1)));
-                update_after_take(f, block, state, i, words[i]);
-                f->used += count;
-                *pa = pa_of_frame(f, block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count);
+                if ((ends & (ends - 1)) != 0) {
+                    push_recent(f, count, block * BLOCK_WORDS + i);
+                }
+                *pa = take_lowest(f, block, i, ends, count);
                 return true;
             }
         }
         forget_orders(f, block, order);
     }
+}
+
+bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
+    unsigned order = lowest_bit(count);
+    frames_recent_t *recent = recent_pieces(f, count);
+    while (recent->n != 0) {
+        size_t word = recent->word[recent->n - 1];
+        uint64_t free = *word_at(f->free_map, word);
+        uint64_t ends = ends_of_pieces(free, order);
+        bool last = (ends & (ends - 1)) == 0;
+        recent->n -= last | (free == ALL_FREE);
+        if (ends != 0 && free != ALL_FREE) { // a word that is all free is part of something larger
+            *pa = take_lowest(f, word / BLOCK_WORDS, word % BLOCK_WORDS, ends, count);
+            return true;
+        }
+    }
+    return search_piece(f, order, pa);
 }
 
 // Whether `count` frames from `frame` on end by `hi`; also false for NOT_FOUND.
@@ -192,7 +216,7 @@ static size_t search_words(run_search_t *s, size_t block) {
 
 // The lowest run there is, by reading every word of the partly free blocks. Rare and long: not
 // inlined, so that the common requests do not pay for its registers.
-static __attribute__((noinline)) size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     run_search_t s = { .f = f, .count = count, .align = align };
     if (align < WORD_FRAMES) {
         s.align_bits = every(lowest_bit(align));

@@ -116,6 +116,22 @@ static unsigned check_low(const frames_t *f) {
     return broken;
 }
 
+// Hints are words above the DMA zone.
+static unsigned check_recent(const frames_t *f) {
+    unsigned broken = 0;
+    for (unsigned i = 0; i < FRAMES_RECENT_ORDERS; i++) {
+        const frames_recent_t *recent = &f->recent[i];
+        if (recent->n > FRAMES_RECENT_WORDS) {
+            return 1;
+        }
+        for (uint32_t at = 0; at < recent->n; at++) {
+            size_t block = recent->word[at] / BLOCK_WORDS;
+            broken += block < f->dma_blocks || block >= f->n_blocks;
+        }
+    }
+    return broken;
+}
+
 // No free frame that is not managed; the counters.
 static unsigned check_counts(const frames_t *f) {
     size_t free = 0;
@@ -157,7 +173,7 @@ static unsigned check_runs(const frames_t *f) {
 }
 
 unsigned frames_check(const frames_t *f) {
-    unsigned broken = check_counts(f) + check_tops(f) + check_runs(f) + check_low(f);
+    unsigned broken = check_counts(f) + check_tops(f) + check_runs(f) + check_low(f) + check_recent(f);
     for (size_t block = 0; block < f->n_blocks; block++) {
         broken += check_state(f, block) + check_index(f, block);
     }

@@ -110,7 +110,7 @@ class Frames:
     """One allocator. Addresses are bytes, counts are frames."""
 
     # More than sizeof(frames_t); the sanitiser guards what lies behind it.
-    CONTEXT_BYTES = 2048
+    CONTEXT_BYTES = 4096
 
     def __init__(self, banks: Sequence[Bank], spare: int = 0) -> None:
         size = metadata_size(banks)

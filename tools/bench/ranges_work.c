@@ -172,6 +172,16 @@ static double run_mixed(const bench_work_t *work, unsigned who) {
     return (bench_now() - start) / MIXED_STEPS;
 }
 
+// How many 2 MiB ranges the other half gives after that.
+static double run_mixed_recovered(const bench_work_t *work, unsigned who) {
+    size_t n = 0;
+    (void)run_mixed(work, who);
+    while (subjects[who]->alloc(BLOCK_ORDER) != FRAMES_NONE) {
+        ++n;
+    }
+    return (double)n;
+}
+
 static double run_metadata(const bench_work_t *work, unsigned who) {
     (void)who;
     return frames_ours_metadata(work->size);
@@ -186,6 +196,7 @@ const bench_work_t bench_ranges[] = {
     { "ranges.refused", "ns", run_refused, BOTH, GIB, 0, 0 },
     { "ranges.single", "ns", run_single, BOTH, GIB, 0, 0 },
     { "ranges.mixed", "ns", run_mixed, BOTH, GIB, 0, 0 },
+    { "ranges.mixed.recovered", "ranges", run_mixed_recovered, BOTH, GIB, 0, 2 },
     { "ranges.metadata.1g", "bits", run_metadata, { "ours" }, GIB, 0, 1 },
     { "ranges.metadata.8g", "bits", run_metadata, { "ours" }, 8 * GIB, 0, 1 },
     { NULL },

@@ -25,6 +25,8 @@ SOURCE = ROOT / "tools" / "bench"
 MECHANISM = ROOT / "modules" / "memory"
 MECHANISM_FILES = ("frames*.c", "heap*.c", "paging*.c")
 PROGRAM = BUILD / "bench" / "host_bench"
+#: The mechanism is compiled as it is, and linked so that a contestant costs the harness one call,
+#: whether it is one file or several with an arch seam between them.
 FLAGS = ["-std=gnu11", "-O2", "-flto", "-DNDEBUG", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-Wno-missing-field-initializers"]
 COMPILE_SECONDS = 300
