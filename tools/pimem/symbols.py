@@ -119,13 +119,15 @@ def code_addresses(report: dict[str, Any]) -> list[int]:
 def explain(report: dict[str, Any], elf: Path) -> str:
     """The backtrace of a crash report, one line an address (and one an inlined function)."""
     try:
+        addresses = code_addresses(report)
+        if not addresses:
+            return ""
         if not elf.is_file():
             raise NoSymbols(f"no {elf} to look addresses up in")
         check_build(report, elf)
-        addresses = code_addresses(report)
         # All but the PC are return addresses: the call is the instruction before.
         calls = [each - INSTRUCTION if i else each for i, each in enumerate(addresses)]
-        resolved = resolve(elf, calls) if calls else []
+        resolved = resolve(elf, calls)
     except (NoSymbols, ValueError) as exc:
         return f"  no symbols: {exc}\n"
     lines = []
