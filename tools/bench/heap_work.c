@@ -27,13 +27,33 @@ static size_t random_size(uint64_t random) {
     return 16 + (size_t)((random & UINT32_MAX) * 497 >> 32); // 16 to 512
 }
 
+// A block is written at both ends and read again before it goes: that is what blocks are for, and those that overlap
+// show.
+static void mark(size_t n) {
+    uint8_t *p = blocks[n].p;
+    memcpy(p, &p, sizeof(p));
+    memcpy(p + blocks[n].size - sizeof(p), &p, sizeof(p));
+}
+
+static bool is_marked(size_t n) {
+    const uint8_t *p = blocks[n].p;
+    return memcmp(p, &p, sizeof(p)) == 0 && memcmp(p + blocks[n].size - sizeof(p), &p, sizeof(p)) == 0;
+}
+
 static bool add(const heap_subject_t *s, size_t n, size_t size) {
     blocks[n].p = s->alloc(size);
     blocks[n].size = size;
-    return blocks[n].p != NULL;
+    if (blocks[n].p == NULL) {
+        return false;
+    }
+    mark(n);
+    return true;
 }
 
 static void drop(const heap_subject_t *s, size_t victim, size_t n) {
+    if (!is_marked(victim)) {
+        bench_fail("a block in use was written over", s->name);
+    }
     s->free(blocks[victim].p, blocks[victim].size);
     blocks[victim] = blocks[n - 1];
 }
@@ -124,6 +144,7 @@ static double run_growth(const bench_work_t *work, unsigned who) {
                 blocks[i].p = s->grow(blocks[i].p, blocks[i].size, size);
                 blocks[i].size = size;
                 must(blocks[i].p != NULL, s);
+                mark(i);
                 if (vectors > 1) {
                     must(add(s, n++, 40), s);
                 }

@@ -31,7 +31,7 @@ FLAGS = ["-std=gnu11", "-O2", "-flto", "-DNDEBUG", "-Wall", "-Wextra", "-Werror"
 FLAGS += ["-Wno-missing-field-initializers"]
 COMPILE_SECONDS = 300
 RUN_SECONDS = 1200
-PROCESSES = 3
+PROCESSES = 7
 #: By how much the ratio of two times was seen to differ between runs minutes apart, on machines
 #: with other work to do: caches are shared, whatever the spread inside a run.
 DRIFT = 0.2

@@ -7,7 +7,7 @@ import argparse
 
 PARTS = ("host", "boot", "target")
 SEED = 20251122
-REPEAT = 9
+REPEAT = 21
 
 Commands = argparse._SubParsersAction  # what add_subparsers() returns has no public name
 
