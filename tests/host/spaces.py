@@ -251,6 +251,17 @@ class Spaces:
         """Frames taken by the pools of records."""
         return self.library.shim_spaces_record_frames(self.s)
 
+    def use_up_records(self) -> "Space":
+        """Takes every record of a region there is, and leaves no frame for more. They are in the
+        space returned, a page each: unreserve() gives one back."""
+        other = self.open("records")
+        self.frames.fail_after(0)
+        va = 0
+        while (result := other.reserve(va, PAGE)) == 0:
+            va += 2 * PAGE
+        assert (result, self.why) == (fake.ENOMEM, Why.NO_TABLES)
+        return other
+
     def switch(self, kernel: "Space", identity: "Space", trampoline: int, keep: list[int]) -> int:
         array = (U64 * len(keep))(*keep)
         how = Switch(trampoline, ctypes.addressof(array), len(keep))

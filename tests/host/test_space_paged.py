@@ -207,3 +207,42 @@ def test_closing_the_space_frees_what_its_pages_own(paged):
     assert paged.page_in(VA, hold) == 0
     assert paged.space.close() == 0
     assert not paged.spaces.frames.is_used(pa)
+
+
+def test_without_a_record_no_range_is_made_or_cut(paged):
+    paged.spaces.use_up_records()
+    before = paged.space.layout()
+    assert (paged.reserve(VA + 2 * SIZE, PAGE), paged.spaces.why) == (ENOMEM, Why.NO_TABLES)
+    assert paged.release(VA + PAGE, PAGE) == ENOMEM and paged.spaces.why == Why.NO_TABLES
+    assert paged.space.layout() == before
+    assert paged.release(VA, SIZE) == 0
+
+
+def test_code_that_comes_is_made_visible_to_fetches():
+    paged = Paged(R | X)
+    hold = paged.spaces.hold(1)
+    pa = hold_of(hold).pa
+    with Recorder(paged.spaces.library) as seen:
+        assert paged.page_in(VA, hold) == 0
+    assert [event.op for event in seen.events].count(Op.SYNC_CODE) == 1
+    assert paged.space.translate(VA) == (pa, R | X)
+
+
+@pytest.mark.parametrize("prot", [0, W, R | W | X, DEVICE | R], ids=hex)
+def test_a_page_gets_no_protection_that_there_is_not(paged, prot):
+    assert paged.page_map(VA, FRAME) == 0
+    assert (paged.protect(VA, PAGE, prot), paged.spaces.why) == (EINVAL, Why.BAD_ATTRS)
+    assert paged.space.translate(VA) == (FRAME, R)
+
+
+def test_pages_outside_a_range_cannot_be_protected(paged):
+    assert (paged.protect(VA + SIZE, PAGE, R), paged.spaces.why) == (ENOENT, Why.NOT_PAGED)
+
+
+def test_what_is_released_must_be_reserved_and_whole_pages(paged):
+    assert (paged.release(VA + 1, PAGE), paged.spaces.why) == (EINVAL, Why.MISALIGNED)
+    assert (paged.release(VA + SIZE, PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
+    assert (paged.release(VA, SIZE + PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
+    assert paged.spaces.error.va == VA + SIZE
+    assert paged.space.map(VA + 2 * SIZE, FRAME) == 0
+    assert (paged.release(VA + 2 * SIZE, PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
