@@ -9,7 +9,7 @@
 // HVC #0 with x0 = function and x1 = argument; returns x0. aarch64/psci.S.
 int64_t psci_call(uint64_t function, uint64_t argument);
 
-// Both return only when the call is not implemented.
+// Both return only when the firmware does not know the call.
 void psci_reset(void);
 void psci_off(void);
 
