@@ -116,12 +116,12 @@ typedef struct _frames_extent_t {
 
 // Where pieces of one order have come back: numbers of words of the free map, the last one on top. Hints, no more: what
 // became of the pieces since is in the words.
-#define FRAMES_RECENT_WORDS (32)
+#define FRAMES_RECENT_WORDS (20)
 #define FRAMES_RECENT_ORDERS (5)
 
 typedef struct _frames_recent_t {
     uint32_t n;
-    uint32_t word[FRAMES_RECENT_WORDS];
+    uint16_t word[FRAMES_RECENT_WORDS]; // below FRAMES_MAX_BLOCKS * 8
 } frames_recent_t;
 
 typedef struct _frames_t {

@@ -32,6 +32,8 @@
 #define STATE_MANAGED ((uint32_t)1 << 26)
 #define STATE_WHOLE (STATE_SOME_MASK | STATE_ALL_MASK | STATE_FULL | STATE_MANAGED)
 
+_Static_assert(FRAMES_MAX_BLOCKS * BLOCK_WORDS - 1 <= UINT16_MAX, "a hint has room for the number of any word");
+
 static inline unsigned lowest_bit(uint64_t word) {
     return (unsigned)__builtin_ctzll(word);
 }
@@ -239,7 +241,7 @@ static inline frames_recent_t *recent_pieces(frames_t *f, size_t count) {
 static inline void push_recent(frames_t *f, size_t count, size_t word) {
     frames_recent_t *recent = recent_pieces(f, count);
     recent->n += recent->n < FRAMES_RECENT_WORDS;
-    recent->word[recent->n - 1] = (uint32_t)word;
+    recent->word[recent->n - 1] = (uint16_t)word;
 }
 
 // Notes where an aligned piece of `count` frames, a power of two, has come back, if it is where the frames in use would

@@ -16,7 +16,7 @@ import fdt
 import pytest
 import rig
 import tables
-from space_lib import ENOMEM, PAGE, STATE, ask, ask_all
+from space_lib import ENOMEM, PAGE, ask, ask_all, same_state
 from test_boot_matrix import STUB_AT, VIRT_STUB_KERNEL, check, compile_raw
 
 from pimem import boards
@@ -95,11 +95,8 @@ def holes(banks: Banks) -> list[tuple[int, int]]:
 @pytest.fixture(autouse=True)
 def sound(large: rig.Machine) -> Iterator[None]:
     """Whatever a test did, allocators, tables and owners agree after it, and nothing is lost."""
-    before, _, _ = ask(large, STATE)
-    yield
-    after, problems, active = ask(large, STATE)
-    assert after == before
-    assert (problems, active) == ([], "identity")
+    with same_state(large):
+        yield
 
 
 def test_every_bank_is_counted(large: rig.Machine, banks: Banks) -> None:

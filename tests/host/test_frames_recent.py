@@ -10,7 +10,7 @@ GIB = 1 << 30
 BANK = [(GIB, GIB + 64 * BLOCK * PAGE)]
 WORD = 64  # frames of a word of the free map
 ORDERS = range(1, 6)
-HINTS = 32  # kept for each order
+HINTS = 20  # kept for each order
 
 
 def pieces(frames: Frames, order: int, count: int) -> list[int]:
