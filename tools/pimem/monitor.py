@@ -236,9 +236,10 @@ def watch_line(args: Namespace, watcher: Watcher, screen: Screen) -> None:
     with line(args) as source, contextlib.ExitStack() as stack:
         watch = Watch(args, source)
         if watch.interactive:
-            complain(f"{HINT}, {source.url}")
+            # Said when it is true: keys typed before the change would not arrive as they are.
             stack.enter_context(raw_mode(sys.stdin.fileno()))
             screen.raw = True
+            complain(f"{HINT}, {source.url}\r")
             watcher.hint = HINT
         try:
             watch.run(watcher)

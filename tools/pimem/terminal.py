@@ -17,7 +17,7 @@ def raw_mode(fd: int) -> Iterator[None]:
     """Every key goes to the board, Ctrl-C included, until the block ends."""
     before = termios.tcgetattr(fd)
     try:
-        tty.setraw(fd)
+        tty.setraw(fd, termios.TCSADRAIN)  # what is typed already is kept
         yield
     finally:
         termios.tcsetattr(fd, termios.TCSADRAIN, before)
