@@ -245,9 +245,9 @@ static inline void push_recent(frames_t *f, size_t count, size_t word) {
 }
 
 // Notes where an aligned piece of `count` frames, a power of two, has come back, if it is where the frames in use would
-// be if they were all together: what lies beyond is to run empty.
+// be if they were all together, or a little beyond: what is further away is to run empty.
 static inline void note_recent(frames_t *f, size_t frame, size_t count) {
-    if ((count - 2 <= 30) & (frame - f->dma_blocks * FRAMES_PER_BLOCK < f->used)) {
+    if ((count - 2 <= 30) & (frame - f->dma_blocks * FRAMES_PER_BLOCK < f->used + f->used / 16)) {
         push_recent(f, count, frame / WORD_FRAMES);
     }
 }
