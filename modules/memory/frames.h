@@ -7,7 +7,7 @@
 // tried there first and then by a search, word by word, that finds a run whenever there is one.
 // The lowest block is used first, and blocks already broken before whole ones: this alone keeps
 // memory compact. Single frames use up the block they have begun; pieces of 2 to 32 are taken where
-// one came back lately, as long as that is in memory which the frames in use would fill anyway.
+// one came back lately, unless that is far beyond what the frames in use would fill.
 //
 // It knows neither who owns a frame nor what is in it: it does not zero, map or lock. It is not
 // reentrant: the caller keeps interrupts that allocate out.
