@@ -148,13 +148,13 @@ bench: images
 
 # SECONDS is a variable of some shells: only what make was given counts.
 fuzz: setup
-	@.venv/bin/python -m pimem.fuzz $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) </dev/null
+	@.venv/bin/python -m pimem.dev.fuzz $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) </dev/null
 
 mutants: setup
-	@.venv/bin/python -m pimem.mutants $(MUTANTS) </dev/null
+	@.venv/bin/python -m pimem.dev.mutants $(MUTANTS) </dev/null
 
 coverage: setup
-	@.venv/bin/python -m pimem.coverage </dev/null
+	@.venv/bin/python -m pimem.dev.coverage </dev/null
 
 lint: setup
 	@.venv/bin/ruff check .

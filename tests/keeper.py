@@ -7,8 +7,8 @@ import lab
 import pytest
 import rig
 
-from pimem import reset
-from pimem.link import BoardError
+from pimem.board.link import BoardError
+from pimem.commands import reset
 
 ATTEMPTS = 3
 

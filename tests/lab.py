@@ -20,9 +20,10 @@ from pathlib import Path
 import pytest
 import rig
 
-from pimem import boards, reset
+from pimem.board import boards
+from pimem.board.link import BoardError
+from pimem.commands import reset
 from pimem.exits import CommandError
-from pimem.link import BoardError
 
 SHOWN_LINES = 30
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pimem import BUILD, boards, reset
-from pimem.boards import Board
-from pimem.link import (
+from pimem import BUILD
+from pimem.board import boards
+from pimem.board.boards import Board
+from pimem.board.link import (
     BANNER,
     END,
     PROMPT,
@@ -31,7 +32,8 @@ from pimem.link import (
     NoAnswer,
     to_text,
 )
-from pimem.qemu import Qemu, kernel_args
+from pimem.board.qemu import Qemu, kernel_args
+from pimem.commands import reset
 
 BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
 PIS = ("RPI3", "RPI4")

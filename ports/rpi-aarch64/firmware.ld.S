@@ -2,7 +2,7 @@
 // Where the image's parts lie. Sections with different permissions start on page boundaries, since
 // the kernel map is made page by page: text RX, rodata R, data and bss RW.
 
-#include "layout.h"
+#include "boot/layout.h"
 
 OUTPUT_FORMAT("elf64-littleaarch64")
 OUTPUT_ARCH(aarch64)
@@ -30,13 +30,12 @@ SECTIONS
         // here on the stack is a crash, not an exception (thread_fault.h).
         __no_raise_start = .;
         *py/gc.o(.text .text.*)
-        *gc_port.o(.text .text.*) *gc_areas.o(.text .text.*) *memory_system.o(.text .text.*)
-        *memory/frames*.o(.text .text.*) *memory/paging*.o(.text .text.*) *memory/space*.o(.text .text.*)
-        *memory/pool.o(.text .text.*) *memory/region.o(.text .text.*) *memory/hold.o(.text .text.*)
-        *memory/window.o(.text .text.*) *memory/wx.o(.text .text.*) *memory/heap*.o(.text .text.*)
+        *gc_port.o(.text .text.*) *bindings/gc_areas.o(.text .text.*) *bindings/memory_system.o(.text .text.*)
+        *core/frames?*.o(.text .text.*) *core/paging?*.o(.text .text.*)
+        *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*)
         *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
-        *memory/bind_ramdisk.o(.text .text.*)
-        *uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
+        *bindings/ramdisk.o(.text .text.*)
+        *machine/uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
         __no_raise_end = .;
         *(.text .text.*)
     }

@@ -11,14 +11,14 @@
 #include "shared/runtime/pyexec.h"
 
 #include "aarch64/cpu.h"
-#include "boot.h"
+#include "boot/boot.h"
 #include "drivers/timer.h"
-#include "layout.h"
-#include "machine_pin.h"
+#include "boot/layout.h"
+#include "machine/machine_pin.h"
 #include "main.h"
-#include "memory_binding.h"
-#include "safe_mode.h"
-#include "uart.h"
+#include "hooks.h"
+#include "boot/safe_mode.h"
+#include "machine/uart.h"
 
 // The collector's first arena. Frozen boot code runs on it; later areas come from the frame
 // allocator. Written before it is read, so it need not be cleared at start.

@@ -59,16 +59,16 @@ typedef intptr_t mp_off_t;
     X(ENODEV) X(EISDIR) X(EINVAL) X(ERANGE) X(EOPNOTSUPP) X(EADDRINUSE) X(ECONNABORTED) \
     X(ECONNRESET) X(ENOBUFS) X(ENOTCONN) X(ETIMEDOUT) X(ECONNREFUSED) X(EHOSTUNREACH) X(EALREADY) \
     X(EINPROGRESS) X(EDEADLK)
-#define MICROPY_PY_OS_INCLUDEFILE           "modos_port.c"
+#define MICROPY_PY_OS_INCLUDEFILE           "machine/modos_port.c"
 #define MICROPY_PY_OS_URANDOM               (1)
 #define MICROPY_PY_OS_UNAME                 (1)
 #define MICROPY_PY_OS_SYNC                  (1)
 #define MICROPY_PY_RANDOM_SEED_INIT_FUNC    (mp_hal_random_seed())
 #define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS        (1)
-#define MICROPY_PY_TIME_INCLUDEFILE         "modtime_port.c"
+#define MICROPY_PY_TIME_INCLUDEFILE         "machine/modtime_port.c"
 #define MICROPY_PY_MACHINE                  (1)
-#define MICROPY_PY_MACHINE_INCLUDEFILE      "modmachine_port.c"
+#define MICROPY_PY_MACHINE_INCLUDEFILE      "machine/modmachine_port.c"
 #define MICROPY_PY_MACHINE_RESET            (1)
 #define MICROPY_PY_MACHINE_BOOTLOADER       (1)
 #define MICROPY_PY_MACHINE_BARE_METAL_FUNCS (1)

@@ -4,7 +4,7 @@
 #ifndef PORTS_RPI_AARCH64_MPHAL_PIN_H
 #define PORTS_RPI_AARCH64_MPHAL_PIN_H
 
-#include "machine_pin.h"
+#include "machine/machine_pin.h"
 
 #define MP_HAL_PIN_FMT "GPIO%u"
 #define mp_hal_pin_obj_t uint32_t

@@ -4,8 +4,8 @@
 #include "py/runtime.h"
 #include "shared/timeutils/timeutils.h"
 
-#include "boot.h"
-#include "uart.h"
+#include "boot/boot.h"
+#include "machine/uart.h"
 #if MICROPY_VFS_FAT
 #include "lib/oofatfs/ff.h"
 #endif

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import serial
 from serial import rfc2217
 
-from pimem.qemu import Qemu
+from pimem.board.qemu import Qemu
 
 
 class Uart(serial.Serial):

@@ -11,7 +11,7 @@ from pathlib import Path
 import rig
 
 from pimem import ROOT
-from pimem.qemu import Qemu, kernel_args
+from pimem.board.qemu import Qemu, kernel_args
 
 
 def run_tests(*options: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

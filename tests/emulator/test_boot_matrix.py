@@ -14,9 +14,9 @@ import fdt
 import pytest
 import rig
 
-from pimem import boards
-from pimem.bootstrap import qemu_program
-from pimem.qemu import kernel_args, loader_args
+from pimem.board import boards
+from pimem.board.qemu import kernel_args, loader_args
+from pimem.setup.bootstrap import qemu_program
 
 GCC = "aarch64-linux-gnu-gcc"
 OBJCOPY = "aarch64-linux-gnu-objcopy"

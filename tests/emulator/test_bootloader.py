@@ -21,10 +21,12 @@ import pytest
 import rig
 from terminals import at_a_terminal, heed_ctrl_c, read_until
 
-from pimem import ROOT, boards, chainload
-from pimem.bootstrap import qemu_program
-from pimem.chainload import MAGIC, Rejected, Transfer, prepare, start, transmit
-from pimem.qemu import kernel_args
+from pimem import ROOT
+from pimem.board import boards
+from pimem.board.qemu import kernel_args
+from pimem.commands import boot as chainload
+from pimem.commands.boot import MAGIC, Rejected, Transfer, prepare, start, transmit
+from pimem.setup.bootstrap import qemu_program
 
 ROUNDS = 10
 PATIENCE_MS = 2500  # of the board, where a test makes it wait in vain

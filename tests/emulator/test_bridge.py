@@ -15,7 +15,7 @@ import rig
 from bridge import Bridge
 from by_hand import power_on, run_tests
 
-from pimem import reset
+from pimem.commands import reset
 
 LOST = "import machine\nmachine.disable_irq()\nprint('going')\nwhile True: pass"
 SUBSET = "test_soft_reset"

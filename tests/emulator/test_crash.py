@@ -16,7 +16,7 @@ from collections.abc import Callable
 import pytest
 import rig
 
-from pimem.link import BoardCrash, Link
+from pimem.board.link import BoardCrash, Link
 
 THREAD_STACK_GUARD = 0xFFFF008040000000  # 64 KiB without a mapping below the thread's stack
 UDF = 0x00000000

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import rig
 
-from pimem import boards
+from pimem.board import boards
 
 MAX_SIZE = 716_800
 OBJDUMP = "aarch64-linux-gnu-objdump"
 NM = "aarch64-linux-gnu-nm"
 # Runs, at least once, with the MMU off: all memory is device memory then.
-EARLY = ("boot_map.o", "soc.o", "aarch64/start.o", "aarch64/el2.o", "aarch64/chain.o")
+EARLY = ("boot/boot_map.o", "boot/soc.o", "aarch64/start.o", "aarch64/el2.o", "aarch64/chain.o")
 # What start.S calls that is not in it: boot_map_build() before the MMU is on, boot_main() after.
 CALLED_EARLY = {"boot_map_build", "boot_main"}
 PLANNER = "frames_init:frames_metadata_size"
@@ -139,9 +139,8 @@ def frames(path: Path) -> dict[str, int]:
 def test_no_function_of_ours_has_a_large_or_endless_stack_frame(name: str) -> None:
     folder = rig.image_folder(boards.load(name))
     port = Path(__file__).parents[2] / "ports" / "rpi-aarch64"
-    objects = [path for part in ("drivers", "memory") for path in (folder / part).glob("*.o")]
-    objects += [folder / "aarch64" / f"{path.stem}.o" for path in (port / "aarch64").glob("*.c")]
-    objects += [folder / f"{path.stem}.o" for path in port.glob("*.c")]
+    objects = list((folder / "memory").rglob("*.o"))
+    objects += [(folder / p.relative_to(port)).with_suffix(".o") for p in port.rglob("*.c")]
     # Files that MicroPython includes have no object of their own.
     present = [path for path in objects if path.exists()]
     found = {f"{path.stem}:{f}": size for path in present for f, size in frames(path).items()}
@@ -162,7 +161,8 @@ def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
 
 
 def test_the_hand_over_to_another_kernel_is_in_order(name: str) -> None:
-    listing = run(OBJDUMP, "-dr", str(rig.image_folder(boards.load(name)) / "bootloader.o"))
+    folder = rig.image_folder(boards.load(name)) / "boot"
+    listing = run(OBJDUMP, "-dr", str(folder / "bootloader.o"))
     steps = re.compile(r"(?:CALL26|JUMP26)\s+(\w+)|msr\s+(daifset|cntp_ctl_el0)")
     found = [match[1] or match[2] for match in steps.finditer(listing)]
     end = found.index("chain_jump") + 1

@@ -19,8 +19,8 @@ import tables
 from space_lib import ENOMEM, PAGE, ask, ask_all, same_state
 from test_boot_matrix import STUB_AT, VIRT_STUB_KERNEL, check, compile_raw
 
-from pimem import boards
-from pimem.qemu import QemuError, loader_args
+from pimem.board import boards
+from pimem.board.qemu import QemuError, loader_args
 
 GIB = 1 << 30
 SIZE = ("-m", "8G")

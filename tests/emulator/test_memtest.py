@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 import rig
 
-from pimem import symbols
-from pimem.link import BoardCrash, Link
+from pimem.board import symbols
+from pimem.board.link import BoardCrash, Link
 
 INSIDE = "fault inside the collector, the memory mechanism, a filesystem or the console"
 LOCKED = "fault while the collector is locked"

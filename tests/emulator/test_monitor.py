@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import rig
 
-from pimem.link import Link
+from pimem.board.link import Link
 
 # With interrupts masked a fault cannot be raised: the board crashes.
 CRASH = b"import machine; machine.disable_irq(); machine.mem8[0x10]"

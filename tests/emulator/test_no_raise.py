@@ -13,23 +13,24 @@ from pathlib import Path
 import pytest
 import rig
 
-from pimem import ROOT, boards
+from pimem import ROOT
+from pimem.board import boards
 
 OBJDUMP = "aarch64-linux-gnu-objdump"
-MECHANISM = ROOT / "modules" / "memory"
+MECHANISM = ROOT / "modules" / "memory" / "core"
 #: Pure functions and copies by the linear map: nothing of these can be left half way.
 STATELESS = {"fault.o", "user_copy.o"}
 #: Objects of the image, by the end of their path, beside the mechanism's.
 NO_RAISE = (
     "py/gc.o",
-    "/gc_port.o",
-    "/gc_areas.o",
-    "/memory_system.o",
+    "machine/gc_port.o",
+    "bindings/gc_areas.o",
+    "bindings/memory_system.o",
     "lib/oofatfs/*.o",
     "lib/littlefs/*.o",
     "extmod/vfs_*.o",
-    "memory/bind_ramdisk.o",
-    "/uart.o",
+    "bindings/ramdisk.o",
+    "machine/uart.o",
     "/drivers/*.o",
     "runtime/stdout_helpers.o",
 )
@@ -47,9 +48,8 @@ def elf(request: pytest.FixtureRequest) -> Path:
 
 
 def is_no_raise(path: str) -> bool:
-    source = MECHANISM / Path(path).with_suffix(".c").name
-    if f"/memory/{Path(path).name}" in path and not source.name.startswith(("bind_", "mod")):
-        return source.exists() and Path(path).name not in STATELESS
+    if "/memory/core/" in path:
+        return Path(path).name not in STATELESS
     return any(fnmatch.fnmatch(path, "*" + pattern) for pattern in NO_RAISE)
 
 
@@ -74,9 +74,9 @@ def test_the_linker_keeps_what_must_not_be_left_half_way_together(elf: Path) -> 
     assert {path for path in inside if not is_no_raise(path)} == set()
     for pattern in NO_RAISE:
         assert fnmatch.filter(inside, "*" + pattern), f"{pattern} names nothing"
-    mechanism = {Path(path).name for path in inside if "/memory/" in path}
-    sources = {p.with_suffix(".o").name for p in MECHANISM.glob("*.c") if p.name[:4] != "bind"}
-    assert sources - mechanism - STATELESS == {"modmemory.o"}
+    mechanism = {Path(path).name for path in inside if "/memory/core/" in path}
+    sources = {path.with_suffix(".o").name for path in MECHANISM.rglob("*.c")}
+    assert sources - mechanism == STATELESS
 
 
 def functions(elf: Path) -> dict[str, Instructions]:

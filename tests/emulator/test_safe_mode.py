@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import rig
 
-from pimem.link import BANNER, END, PROMPT, to_text
+from pimem.board.link import BANNER, END, PROMPT, to_text
 
 KEY = b"\x18"  # Ctrl-X
 

@@ -14,8 +14,8 @@ import pytest
 import rig
 from cards import check_filesystem, extract, needed, sha256, tool
 
-from pimem import boards
-from pimem.qemu import kernel_args
+from pimem.board import boards
+from pimem.board.qemu import kernel_args
 
 FDT_MAGIC = 0xD00DFEED
 

@@ -10,14 +10,14 @@
 #include "py/runtime.h"
 
 #include "aarch64/cpu.h"
-#include "bind_pager.h"
-#include "boot.h"
-#include "boot_map.h"
+#include "bindings/pager.h"
+#include "boot/boot.h"
+#include "boot/boot_map.h"
 #include "drivers/irq.h"
-#include "frames_private.h"
-#include "layout.h"
-#include "memory_system.h"
-#include "soc.h"
+#include "core/frames/frames_private.h"
+#include "boot/layout.h"
+#include "bindings/memory_system.h"
+#include "boot/soc.h"
 
 #define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
 #define LITTLE_STACK (1800) // less than what raising takes (thread_fault.c)

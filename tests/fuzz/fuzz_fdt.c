@@ -3,7 +3,7 @@
 
 #include <libfdt.h>
 
-#include "boot.h"
+#include "boot/boot.h"
 #include "fuzz.h"
 
 boot_info_t boot_info;

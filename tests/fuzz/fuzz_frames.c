@@ -2,7 +2,7 @@
 // The frame allocator against one byte per frame: what it hands out was free and fits the request; what it refuses was
 // really not there.
 
-#include "frames.h"
+#include "core/frames/frames.h"
 #include "fuzz.h"
 
 // Two banks with a hole of 10 MiB between them, the first across the end of the DMA zone, ends not at blocks.

@@ -3,7 +3,7 @@
 // region flipped: nothing may crash, hang or touch what lies outside, and what it says must stay within the region.
 
 #include "fuzz.h"
-#include "heap.h"
+#include "core/heap/heap.h"
 
 #define SIZE (64 << 10)
 #define SLOTS (256)

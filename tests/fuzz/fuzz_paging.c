@@ -3,7 +3,7 @@
 // fails leaves every table as it was.
 
 #include "fuzz.h"
-#include "paging.h"
+#include "core/paging/paging.h"
 
 #define FRAMES (256)
 #define WINDOW ((size_t)2560) // pages that the model covers: five 2 MiB blocks, the first at the end of a GiB

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Gives the inline functions of descriptor.h symbols that a test can call.
 
-#include "descriptor.h"
+#include "core/paging/descriptor.h"
 
 #define SHIM(type, name, parameters, ...) type shim_##name parameters; \
     type shim_##name parameters { return name(__VA_ARGS__); }

@@ -31,8 +31,8 @@ def run(*command: str) -> str:
 def assemble(name: str, folder: Path) -> str:
     """The object file of one file of aarch64/."""
     path = folder / Path(name).with_suffix(".o").name
-    include = f"-I{mech.ROOT / 'modules' / 'memory'}"
-    run(tool("gcc"), include, "-c", str(CPU_CODE / name), "-o", str(path))
+    includes = [f"-I{mech.MEMORY}", f"-I{CPU_CODE.parent}"]
+    run(tool("gcc"), *includes, "-c", str(CPU_CODE / name), "-o", str(path))
     return str(path)
 
 

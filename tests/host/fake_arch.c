@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "arch_mmu.h"
+#include "core/arch.h"
 
 static fake_event_t events[FAKE_MAX_EVENTS];
 static size_t n_events;
@@ -91,7 +91,7 @@ uint64_t arch_read_ttbr1(void) {
     return ttbr1;
 }
 
-// Step by step as arch_mmu.h promises it; test_trampoline.py finds the same steps in the assembled code.
+// Step by step as core/arch.h promises it; test_trampoline.py finds the same steps in the assembled code.
 void arch_switch_ttbr(const arch_switch_t *s) {
     record(FAKE_MASK, 0, 0, 0);
     record(FAKE_TTBR0, s->temporary_ttbr0, 0, 0);

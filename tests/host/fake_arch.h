@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Interface of the recording fake of the architecture seam (arch_mmu.h) and of its frame source.
+// Interface of the recording fake of the architecture seam (core/arch.h) and of its frame source.
 
 #ifndef TESTS_HOST_FAKE_ARCH_H
 #define TESTS_HOST_FAKE_ARCH_H
 
-#include "mem_source.h"
+#include "core/mem_source.h"
 
 #define FAKE_MAX_EVENTS (20000)
 

@@ -160,10 +160,10 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
 
 def build() -> ctypes.CDLL:
     """The drivers, unchanged, over fake_hardware.c. Rebuilt when one of their headers changes."""
-    headers = [*sorted(DRIVERS.glob("*.h")), DRIVERS.parent / "soc.h", DRIVERS.parent / "layout.h"]
-    headers.append(DRIVERS.parent / "aarch64" / "cpu.h")
+    others = ("boot/soc.h", "boot/layout.h", "aarch64/cpu.h")
+    headers = [*sorted(DRIVERS.glob("*.h")), *(DRIVERS.parent / name for name in others)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in headers)).hexdigest()[:16]
-    sources = [f"../../ports/rpi-aarch64/drivers/{name}.c" for name in NAMES]
+    sources = [str(DRIVERS / f"{name}.c") for name in NAMES]
     defines = ("MMIO_FAKE", "CPU_FAKE", f"DRIVER_HEADERS={digest!r}")
     lib = mech.build("drivers", [*sources, "fake_hardware.c"], defines)
     for name, (result, arguments) in SIGNATURES.items():

@@ -16,7 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MECHANISM = ROOT / "modules" / "memory"
+MEMORY = ROOT / "modules" / "memory"
+PORT = ROOT / "ports" / "rpi-aarch64"
+MECHANISM = MEMORY / "core"
+PORT = ROOT / "ports" / "rpi-aarch64"
 FAKES = ROOT / "tests" / "host"
 # With counters for gcov, and in a place of their own, when a folder is named.
 COVERAGE = os.environ.get("HOST_COVERAGE", "")
@@ -51,10 +54,10 @@ def compiler() -> list[str]:
 
 
 def find_source(name: str) -> Path:
-    """A mechanism file by its name, else a fake beside the tests."""
-    for folder in (MECHANISM, FAKES):
-        if (folder / name).is_file():
-            return folder / name
+    """A fake beside the tests, a mechanism file by its name, or any file by its full path."""
+    for path in (FAKES / name, *MECHANISM.rglob(Path(name).name)):
+        if path.is_file():
+            return path
     raise FileNotFoundError(f"{name}: neither in {MECHANISM} nor in {FAKES}")
 
 
@@ -62,7 +65,9 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
     """The compiler's command line, but for `-o <library>`."""
     sanitise = ["-fsanitize=address"] if address_sanitiser() else []
     sanitise += ["--coverage"] if COVERAGE else []
-    includes = [f"-I{MECHANISM}", f"-I{FAKES}"]
+    includes = [f"-I{MEMORY}", f"-I{FAKES}", f"-I{PORT}"]
+    if any(Path(source).is_relative_to(PORT) for source in sources):
+        includes.append(f"-I{PORT}")
     files = [str(find_source(source)) for source in sources]
     return [*compiler(), *FLAGS, *sanitise, *includes, *(f"-D{d}" for d in defines), *files]
 
@@ -70,7 +75,7 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
 def fingerprint(cmd: Sequence[str], sources: Sequence[str]) -> str:
     """Changes with the command, the sources and every header they could include."""
     digest = hashlib.sha256("\0".join(cmd).encode())
-    headers = [*MECHANISM.glob("*.h"), *FAKES.glob("*.h")]
+    headers = [*MECHANISM.rglob("*.h"), *FAKES.glob("*.h")]
     for path in sorted([*headers, *map(find_source, sources)]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

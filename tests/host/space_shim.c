@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The size of a structure that tests only pass on, and a symbol for an inline function.
 
-#include "space.h"
+#include "core/space/space.h"
 
 size_t spaces_size(void);
 size_t shim_spaces_record_frames(const spaces_t *s);

@@ -7,7 +7,7 @@ import disassembly
 import pytest
 from disassembly import run, tool
 
-# As arch_mmu.h promises, as the recording fake plays it (test_space.py) and as hardware needs it.
+# As core/arch.h promises, as the recording fake plays it (test_space.py) and as hardware needs it.
 ORDER = """
     ldp x1, x2, [x0]
     ldp x3, x4, [x0, #16]

@@ -10,7 +10,7 @@ import space_lib
 from rig import Machine
 from space_lib import EBUSY, EEXIST, EFAULT, ENOMEM, EPERM, ERANGE, ask
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 nothing_left = space_lib.nothing_left
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rig import PIS, Machine
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 PAGE = 4096
 MIB = 1 << 20

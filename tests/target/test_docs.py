@@ -28,8 +28,9 @@ from pathlib import Path
 import pytest
 from rig import Machine
 
-from pimem import ROOT, boards
-from pimem.link import PROMPT, BoardCrash, Link, to_text
+from pimem import ROOT
+from pimem.board import boards
+from pimem.board.link import PROMPT, BoardCrash, Link, to_text
 
 PAGES = ("memory.md", "tutorial.md")
 FENCE = re.compile(r"^```python *([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from rig import Machine
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 # `set` puts a number into d8, a register that every called function has to leave as it was; `get`
 # reads it. A raise that unwinds past `clobber`, which dirtied d8 and never restored it, has to

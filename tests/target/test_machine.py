@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from rig import PIS, Machine
 
-from pimem.link import BoardCrash, ScriptError
+from pimem.board.link import BoardCrash, ScriptError
 
 WORD = """\
 import memory

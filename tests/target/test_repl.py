@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from rig import Machine
 
-from pimem.link import PROMPT, Link
+from pimem.board.link import PROMPT, Link
 
 PASTE_BYTES = 64 << 10
 RECEIVED = "memory.report()['uart']"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from rig import Machine
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 RUN = "import memory\nmemory.selftest()"
 

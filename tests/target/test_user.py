@@ -18,7 +18,7 @@ from user_lib import (
     start,
 )
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 # --- system calls ---
 

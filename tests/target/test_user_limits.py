@@ -19,7 +19,7 @@ from user_lib import (
     start,
 )
 
-from pimem.link import ScriptError
+from pimem.board.link import ScriptError
 
 # --- limits ---
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pimem import bench, boards
+from pimem.board import boards
+from pimem.dev import bench
 
 BEFORE_LOOP, IN_LOOP, AT_END = 6, 5, 2  # instructions of tiny.S on core 0
 PARKING = {"RPI4": 6, "QEMU_VIRT": 0}  # ... that send the others to sleep

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pimem import bench, bench_host
-from pimem.bench_host import Row, judge, plain, ratio
+from pimem.dev import bench, bench_host
+from pimem.dev.bench_host import Row, judge, plain, ratio
 
 
 def samples(ours: list[float], reference: list[float]) -> bench_host.Samples:

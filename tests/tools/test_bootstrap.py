@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pimem import ROOT, apt, bootstrap
-from pimem.bootstrap import Source, Tarball
+from pimem import ROOT
+from pimem.setup import apt, bootstrap
+from pimem.setup.bootstrap import Source, Tarball
 
 CONTENT = b"#define VERSION 1\n"
 
@@ -164,7 +165,7 @@ def test_with_everything_in_place_nothing_is_run(monkeypatch: pytest.MonkeyPatch
 
 
 def test_set_up_needs_the_standard_library_only() -> None:
-    code = "import pimem.bootstrap, pimem.__main__"
+    code = "import pimem.setup.bootstrap, pimem.cli"
     command = [sys.executable, "-S", "-c", code]  # -S: without site-packages
     done = subprocess.run(command, cwd=ROOT / "tools", capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

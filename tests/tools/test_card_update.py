@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from cards import kernel_bytes, make_boot_folder, noise
 
-from pimem import ROOT, card_update, firmware, image
+from pimem import ROOT
+from pimem.card import firmware, image
+from pimem.card import update as card_update
+from pimem.card.firmware import CardFile
 from pimem.exits import Failure
-from pimem.firmware import CardFile
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CONFIG = (ROOT / "boards" / "sdcard" / "config.txt").read_bytes()

@@ -10,16 +10,16 @@ from collections.abc import Callable
 
 import pytest
 
-from pimem import __main__, exits
+from pimem import cli, exits
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = [*__main__.COMMANDS, "bridge flash"]
+COMMANDS = [*cli.COMMANDS, "bridge flash"]
 
 
 def test_help_says_what_there_is_and_every_exit_code(pimem: Pimem) -> None:
     done = pimem("--help")
     assert done.returncode == 0
-    for command in __main__.COMMANDS:
+    for command in cli.COMMANDS:
         assert re.search(rf"^    {command}  +\S", done.stdout, re.MULTILINE), command
     codes = (
         exits.OK,
@@ -82,7 +82,7 @@ def test_wrong_usage_is_2_with_the_usage(pimem: Pimem, arguments: list[str]) -> 
     ],
 )
 def test_a_scripts_arguments_come_after_it(words: str, script: str, arguments: list[str]) -> None:
-    args = __main__.parse(["run", *words.split()])
+    args = cli.parse(["run", *words.split()])
     assert (args.script, args.arguments) == (script, arguments)
     assert args.port == ("X" if "X" in words else None)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pimem import BUILD, conformance
-from pimem.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
+from pimem import BUILD
+from pimem.dev import conformance
+from pimem.dev.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pimem import devices
-from pimem.devices import GIBIBYTE, Device
+from pimem.card import devices
+from pimem.card.devices import GIBIBYTE, Device
 from pimem.exits import Refusal
 
 ROOT_NUMBER = "259:2"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from cards import noise
 
-from pimem import apt, firmware
+from pimem.card import firmware
+from pimem.card.firmware import FIRMWARE, TREES, Parcel
 from pimem.exits import Refusal
-from pimem.firmware import FIRMWARE, TREES, Parcel
+from pimem.setup import apt
 
 VERSION = next(iter(firmware.FIRMWARE_PINS))
 OLDER = list(firmware.FIRMWARE_PINS)[-1]

@@ -18,7 +18,8 @@ import pytest
 from cards import kernel_bytes, make_boot_folder, noise, tool
 from terminals import heed_ctrl_c
 
-from pimem import bmap, devices, flash, image_source
+from pimem.card import bmap, devices, flash
+from pimem.card import source as image_source
 from pimem.exits import Failure
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

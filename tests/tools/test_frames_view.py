@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pimem import frames_view
-from pimem.frames_view import FRAME, Run, Snapshot
+from pimem.commands import frames as frames_view
+from pimem.commands.frames import FRAME, Run, Snapshot
 
 MIB = 1 << 20
 

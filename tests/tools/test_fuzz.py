@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pimem import apt, fuzz, mutants
-from pimem.fuzz import FuzzError, Target
+from pimem.dev import fuzz, mutants
+from pimem.dev.fuzz import FuzzError, Target
+from pimem.setup import apt
 
 RUNS = {"frames": 12_000, "paging": 10_000, "heap": 20_000, "fdt": 100_000}
 SECONDS = 120  # at most, on a busy machine; they take about five each
@@ -48,10 +49,12 @@ def test_the_corpus_is_small(target: Target) -> None:
 def plant(target: Target, what: str, folder: Path) -> Target:
     """The target with one of the list's bugs in it."""
     (bug,) = [each for each in mutants.load() if each.what == what]
-    (source,) = [path for path in target.sources if path.name == bug.file]
-    copy = folder / bug.file
+    (source,) = [path for path in target.sources if path.name == Path(bug.file).name]
+    copy = folder / source.name
     copy.write_text(mutants.planted(bug, source.read_text()))
-    return replace(target, sources=tuple(copy if p == source else p for p in target.sources))
+    sources = tuple(copy if path == source else path for path in target.sources)
+    # The copy still finds the headers beside the original.
+    return replace(target, sources=sources, flags=(*target.flags, f"-I{source.parent}"))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from cards import (
     tool,
 )
 
-from pimem import bmap, fat
+from pimem.card import bmap, fat
 from pimem.exits import Failure
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

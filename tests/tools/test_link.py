@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from fake_board import WINDOW, FakeBoard
 
+from pimem.board.link import BoardCrash, Link, NoAnswer, ScriptError, begun
 from pimem.exits import Refusal
-from pimem.link import BoardCrash, Link, NoAnswer, ScriptError, begun
 
 
 @pytest.fixture

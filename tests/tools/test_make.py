@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import subprocess
 
-from pimem import ROOT, boards
+from pimem import ROOT
+from pimem.board import boards
 
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pimem import monitor, symbols
+from pimem.board import symbols
+from pimem.commands import monitor
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 STAMP = re.compile(r"^\[ *\d+\.\d{3}\] ")

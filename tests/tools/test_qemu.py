@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pimem import boards
-from pimem.link import BoardCrash, Link
-from pimem.qemu import Qemu, QemuError, kernel_args, loader_args
-from pimem.qmp import QmpError
+from pimem.board import boards
+from pimem.board.link import BoardCrash, Link
+from pimem.board.qemu import Qemu, QemuError, kernel_args, loader_args
+from pimem.board.qmp import QmpError
 
 Tiny = Callable[..., Path]
 BOARDS = ["RPI3", "RPI4", "QEMU_VIRT"]
@@ -110,8 +110,8 @@ def test_closing_ends_qemu_and_twice_is_harmless(tiny: Tiny) -> None:
 def test_qemu_does_not_outlive_its_parent(tiny: Tiny, signal_number: int) -> None:
     code = f"""
         import time
-        from pimem import boards
-        from pimem.qemu import Qemu, kernel_args
+        from pimem.board import boards
+        from pimem.board.qemu import Qemu, kernel_args
         machine = Qemu(boards.load("RPI4"), kernel_args({str(tiny("RPI4", "hello"))!r}))
         print(machine.pid, flush=True)
         time.sleep(60)

@@ -21,9 +21,9 @@ import serial
 from esptool.util import FatalError
 from fake_board import FakeBoard
 
-from pimem import bridge, reset
+from pimem.board.link import open_port
+from pimem.commands import bridge, reset
 from pimem.exits import Failure, Refusal
-from pimem.link import open_port
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -189,7 +189,8 @@ def test_lines_behind_rfc2217_are_driven() -> None:
 
 def test_nothing_of_esptool_is_imported_before_it_is_needed() -> None:
     code = (
-        "import sys, pimem.__main__, pimem.reset, pimem.bridge, pimem.monitor\n"
+        "import sys, pimem.cli\n"
+        "from pimem.commands import reset, bridge, monitor\n"
         "assert not [name for name in sys.modules if name.startswith('esp')]\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -12,7 +12,7 @@ import pytest
 from fake_board import CRASH, FakeBoard
 from terminals import at_a_terminal, read_until
 
-from pimem.link import Link
+from pimem.board.link import Link
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 Tiny = Callable[..., Path]

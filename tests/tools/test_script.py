@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from pimem import script
+from pimem.board import script
+from pimem.board.link import ScriptError
 from pimem.exits import Refusal
-from pimem.link import ScriptError
 
 FRAMES = '  File "<stdin>", line 7, in <module>\n  File "<stdin>", line 4, in _pimem_run\n'
 

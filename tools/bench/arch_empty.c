@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The arch seam for measuring what is around it: link-time optimisation inlines these away.
 
-#include "arch_mmu.h"
+#include "core/arch.h"
 
 void arch_dsb_ishst(void) {
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "frames.h"
+#include "core/frames/frames.h"
 #include "frames_subject.h"
 
 // Where a Raspberry Pi has the memory that normal requests are served from.

@@ -21,7 +21,7 @@ extern const frames_subject_t frames_lifo;
 extern const frames_subject_t frames_scan;
 // Classic buddy system: free lists per order through records of each frame.
 extern const frames_subject_t frames_buddy;
-// modules/memory/frames.h
+// modules/memory/core/frames/frames.h
 extern const frames_subject_t frames_ours;
 
 // Bits of metadata per frame of ours, without the map of managed frames.

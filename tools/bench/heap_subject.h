@@ -5,7 +5,7 @@
 #define TOOLS_BENCH_HEAP_SUBJECT_H
 
 #include "bench.h"
-#include "heap.h"
+#include "core/heap/heap.h"
 
 #define HEAP_BENCH_SIZE ((size_t)1 << 20)
 
@@ -20,7 +20,7 @@ typedef struct _heap_subject_t {
 // Floor: lists of freed blocks of one size each, never merged; the size comes from the caller.
 extern const heap_subject_t heap_classes;
 extern const heap_subject_t heap_glibc;
-// modules/memory/heap.h
+// modules/memory/core/heap/heap.h
 extern const heap_subject_t heap_ours;
 
 // The heap of heap_ours.

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "paging.h"
+#include "core/paging/paging.h"
 
 #define AREA (MEM_BLOCK1G_SIZE) // where it is mapped: virtual, physical, and how much
 #define PAGES ((size_t)1 << 18)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The architecture seam of the memory system on AArch64: barriers, TLB maintenance, TTBR writes, address
-// translation and cache maintenance. The order of calls is the mechanism's business (modules/memory/paging*.c).
+// translation and cache maintenance. The order of calls is the mechanism's business (modules/memory/core/paging/).
 
-#include "arch_mmu.h"
+#include "core/arch.h"
 
 #define READ_REGISTER(name) ({ uint64_t value_; __asm volatile ("mrs %0, " #name : "=r" (value_)); value_; })
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-#include "aarch64/backtrace.h"
-#include "arch_mmu.h"
-#include "layout.h"
+#include "backtrace.h"
+#include "core/arch.h"
+#include "boot/layout.h"
 
 #define PAR_FAULT (1)       // PAR_EL1 (Arm ARM D17.2.107)
 #define PAR_NORMAL_SHIFT (60) // four bits, zero for every type of device memory

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "aarch64/exception.h"
+#include "fault/exception.h"
 
 // Reads the 64-bit word at `va`; false when it is misaligned, not mapped or of a device.
 bool backtrace_peek(uint64_t va, uint64_t *value);

@@ -5,7 +5,7 @@
 // that maps nothing but its page, at its physical address. Does not return.
 
 #include "asm.h"
-#include "../chain.h"
+#include "boot/chain.h"
 
 function chain_jump
     msr DAIFSet, #15

@@ -4,7 +4,7 @@
 // is last read by the thread to the ERET.
 
 #include "asm.h"
-#include "exception.h"
+#include "fault/exception.h"
 #include "pager.h"
 
 function pager_entry

@@ -8,7 +8,7 @@
 
 #ifndef __ASSEMBLER__
 
-#include "exception.h"
+#include "fault/exception.h"
 
 // AAPCS64 6.4.6.
 typedef struct _frame_record_t {

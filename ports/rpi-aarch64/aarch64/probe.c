@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include "aarch64/probe.h"
+#include "probe.h"
 
 extern char probe_accesses[], probe_accesses_end[], probe_failed[];
 

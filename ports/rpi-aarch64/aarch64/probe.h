@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "aarch64/exception.h"
+#include "fault/exception.h"
 
 // Reads or writes `size` bytes (1, 2, 4 or 8) at an aligned address. False: the access faulted, and
 // *value is unchanged.

@@ -4,8 +4,8 @@
 // State at entry: Linux arm64 boot protocol (x0 = device tree or not), or all cores at once at EL3.
 
 #include "asm.h"
-#include "../layout.h"
-#include "../image_mark.h"
+#include "boot/layout.h"
+#include "boot/image_mark.h"
 
 // MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
 #define PART_CORTEX_A72     0xd08

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-#include "aarch64/backtrace.h"
-#include "aarch64/step.h"
-#include "bind_pager.h"
+#include "backtrace.h"
+#include "step.h"
+#include "bindings/pager.h"
 
 #define SPSR_F (UINT64_C(1) << 6)
 #define SPSR_I (UINT64_C(1) << 7)

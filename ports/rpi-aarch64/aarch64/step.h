@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "exception.h"
+#include "fault/exception.h"
 
 // Makes the exception return to this frame execute one instruction, with interrupts masked. Every exception is masked now.
 void step_begin(exception_frame_t *frame);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// void arch_switch_ttbr(const arch_switch_t *s): replaces TTBR1 and TTBR0 while running from TTBR1 (arch_mmu.h).
+// void arch_switch_ttbr(const arch_switch_t *s): replaces TTBR1 and TTBR0 while running from TTBR1 (core/arch.h).
 //
 // The link script puts .text.trampoline into one 4 KiB-aligned page, [__trampoline_start, __trampoline_end).
 // The code runs there twice: at its linked address, and at the page's physical address through the temporary TTBR0.

@@ -2,7 +2,7 @@
 // The way into a program at EL0 and back (user_mode.c).
 
 #include "asm.h"
-#include "exception.h"
+#include "fault/exception.h"
 
 // What user_switch keeps on the thread's stack, in bytes from its stack pointer.
 #define KEPT_FPCR   160

@@ -5,7 +5,7 @@
 // is reported from a stack of its own.
 
 #include "asm.h"
-#include "exception.h"
+#include "fault/exception.h"
 
 // Entry from SP_EL0 or from EL0: the stack pointer in use is SP_EL1, which is ours.
 .macro entry_from_thread vector, handler

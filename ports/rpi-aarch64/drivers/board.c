@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Shared devices of the machine; see board.h.
 
-#include "../aarch64/cpu.h"
-#include "arch_mmu.h"
+#include "aarch64/cpu.h"
+#include "core/arch.h"
 #include "board.h"
 #include "psci.h"
-#include "../soc.h"
+#include "boot/soc.h"
 #include "watchdog.h"
 
 #define PAR_FAULT           (1)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Handler table and dispatch over the two interrupt controllers; see irq.h.
 
-#include "../aarch64/cpu.h"
+#include "aarch64/cpu.h"
 #include "bcm2836_intc.h"
 #include "gicv2.h"
 #include "irq.h"

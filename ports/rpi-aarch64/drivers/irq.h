@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../soc.h"
+#include "boot/soc.h"
 
 #define IRQ_COUNT (256) // interrupt numbers are below this
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Property calls over the VideoCore mailbox; see mailbox.h.
 
-#include "arch_mmu.h"
+#include "core/arch.h"
 #include "mailbox.h"
 #include "mmio.h"
 #include "timer.h"

@@ -19,7 +19,7 @@ void mmio_write(uintptr_t address, uint32_t value);
 
 #else
 
-#include "../aarch64/cpu.h"
+#include "aarch64/cpu.h"
 
 static inline uint32_t mmio_read(uintptr_t address) {
     return cpu_device_read(address);

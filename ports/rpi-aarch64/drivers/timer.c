@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Time, bounded waits and the wake-up interrupt; see timer.h.
 
-#include "../aarch64/cpu.h"
+#include "aarch64/cpu.h"
 #include "irq.h"
 #include "mmio.h"
 #include "timer.h"

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// memory.Fault, an OSError: its arguments are EFAULT and a record of the fault, which becomes a
+// sentence only when it is printed.
+
+#include "py/mperrno.h"
+#include "py/objexcept.h"
+#include "py/runtime.h"
+
+#include "aarch64/probe.h"
+#include "core/arch.h"
+#include "common.h"
+#include "fault.h"
+#include "core/fault/fault.h"
+#include "memory_system.h"
+
+typedef struct _record_obj_t {
+    mp_obj_base_t base;
+    thread_fault_t fault;
+    uint64_t ttbr0;    // of the space that was active: another one may be when it is printed
+    const char *why;   // NULL, or what else there is to say
+} record_obj_t;
+
+// --- the record: prints as a sentence ---
+
+// The name of the memory behind a page that nobody may write ("kernel text"), whatever the alias;
+// NULL for other memory.
+static const char *protected_name(const space_t *space, uint64_t va) {
+    const spaces_t *s = &memory_system.spaces;
+    mem_pa_t pa;
+    if (paging_translate(&space->paging, va, &pa, NULL) != MEM_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; i < s->n_protected; ++i) {
+        if (pa >= s->protected_ranges[i].start && pa < s->protected_ranges[i].end) {
+            return s->protected_ranges[i].name;
+        }
+    }
+    return NULL;
+}
+
+// The space whose tables were used; NULL when it is closed.
+static space_t *find_space(const record_obj_t *self) {
+    if (desc_va_is_upper(self->fault.far)) {
+        return memory_system.kernel;
+    }
+    space_t *space = memory_system.spaces.list;
+    while (space != NULL && desc_ttbr(space->paging.root, space->paging.asid) != self->ttbr0) {
+        space = space->next;
+    }
+    return space;
+}
+
+// What is to be said about the range of an address that faulted; NULL when it has been changed since.
+static const char *region_text(const region_t *region, const fault_info_t *info) {
+    if (region == NULL) {
+        return info->kind == FAULT_TRANSLATION ? "nothing is mapped there" : NULL;
+    }
+    if (region->flags & REGION_PAGED) {
+        return "in a range with a pager";
+    }
+    if (region->flags & REGION_RESERVED) {
+        return info->kind == FAULT_TRANSLATION ? "reserved, nothing is mapped" : NULL;
+    }
+    if (info->kind == FAULT_TRANSLATION) {
+        return NULL;
+    }
+    return info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
+}
+
+// What lies at the address, as the tables of its half say it; "" when there is nothing to say.
+static void print_place(const mp_print_t *print, const record_obj_t *self, const fault_info_t *info) {
+    if (self->fault.el == 0) { // the program's space may be gone by now
+        mp_print_str(print, desc_va_is_upper(info->far) ? " (the kernel's half)" : "");
+        return;
+    }
+    if (!desc_va_is_upper(info->far) && !desc_va_is_lower(info->far)) {
+        mp_print_str(print, " (in neither half of the address space)");
+        return;
+    }
+    space_t *space = find_space(self);
+    const region_t *region = space != NULL ? space_find(space, info->far) : NULL;
+    const char *text = space != NULL ? region_text(region, info) : NULL;
+    if (text == NULL) {
+        return;
+    }
+    const char *name = region != NULL ? protected_name(space, info->far) : NULL;
+    name = name == NULL && region != NULL ? region->name : name;
+    mp_printf(print, " (%s%s%s)", text, name != NULL ? ", " : "", name != NULL ? name : "");
+}
+
+static void record_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    record_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    char sentence[FAULT_SENTENCE_SIZE];
+    fault_info_t info;
+    fault_decode(self->fault.esr, self->fault.far, &info);
+    fault_sentence(&info, sentence, sizeof(sentence));
+    mp_print_str(print, sentence);
+    if (info.far_valid && (info.kind == FAULT_TRANSLATION || info.kind == FAULT_PERMISSION)) {
+        print_place(print, self, &info);
+    }
+    if (self->fault.pc != 0) {
+        mp_printf(print, ", pc 0x%016lx", self->fault.pc);
+    }
+    if (self->why != NULL) {
+        mp_printf(print, ": %s", self->why);
+    }
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(record_type, MP_QSTR_fault, MP_TYPE_FLAG_NONE, print, record_print);
+
+// --- the exception ---
+
+// The record of a Fault that the machine raised; NULL for one that Python code made by hand.
+static const thread_fault_t *get_record(mp_obj_t self_in) {
+    mp_obj_exception_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->args == NULL || self->args->len != 2 || !mp_obj_is_type(self->args->items[1], &record_type)) {
+        return NULL;
+    }
+    return &((record_obj_t *)MP_OBJ_TO_PTR(self->args->items[1]))->fault;
+}
+
+static void fault_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    mp_print_kind_t k = kind & ~PRINT_EXC_SUBCLASS;
+    if (get_record(self_in) == NULL) {
+        mp_obj_exception_print(print, self_in, kind);
+        return;
+    }
+    if (k != PRINT_STR) {
+        mp_print_str(print, k == PRINT_EXC ? "memory.Fault: " : "Fault(");
+    }
+    mp_obj_print_helper(print, ((mp_obj_exception_t *)MP_OBJ_TO_PTR(self_in))->args->items[1], PRINT_STR);
+    if (k == PRINT_REPR) {
+        mp_print_str(print, ")");
+    }
+}
+
+// One of the record's attributes; MP_OBJ_NULL when it has no such one.
+static mp_obj_t record_attr(const thread_fault_t *fault, qstr attr) {
+    fault_info_t info;
+    fault_decode(fault->esr, fault->far, &info);
+    switch (attr) {
+        case MP_QSTR_address:
+            return info.far_valid ? mp_obj_new_int_from_ull(fault->far) : mp_const_none;
+        case MP_QSTR_access:
+            return info.access != FAULT_ACCESS_NONE ? bind_new_text(fault_access_text(info.access)) : mp_const_none;
+        case MP_QSTR_kind:
+            return bind_new_text(info.kind_text);
+        case MP_QSTR_level:
+            return info.level >= 0 ? MP_OBJ_NEW_SMALL_INT(info.level) : mp_const_none;
+        case MP_QSTR_esr:
+            return mp_obj_new_int_from_ull(fault->esr);
+        case MP_QSTR_pc:
+            return mp_obj_new_int_from_ull(fault->pc);
+        case MP_QSTR_el:
+            return MP_OBJ_NEW_SMALL_INT(fault->el);
+        default:
+            return MP_OBJ_NULL;
+    }
+}
+
+static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+    const thread_fault_t *fault = get_record(self_in);
+    if (dest[0] == MP_OBJ_NULL && fault != NULL) {
+        dest[0] = record_attr(fault, attr);
+    }
+    if (dest[0] == MP_OBJ_NULL) {
+        mp_obj_exception_attr(self_in, attr, dest);
+    }
+}
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    mp_type_Fault, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
+    make_new, mp_obj_exception_make_new,
+    print, fault_print,
+    attr, fault_attr,
+    parent, &mp_type_OSError
+    );
+
+// --- raising ---
+
+void fault_raise(const thread_fault_t *fault) {
+    fault_raise_because(fault, MP_EFAULT, NULL);
+}
+
+void fault_raise_because(const thread_fault_t *fault, int error, const char *why) {
+    thread_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
+    record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
+    record->fault = copy;
+    record->ttbr0 = arch_read_ttbr0();
+    record->why = why;
+    mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(error), MP_OBJ_FROM_PTR(record)};
+    nlr_raise(mp_obj_exception_make_new(&mp_type_Fault, 2, 0, args));
+}
+
+void fault_raise_recursion(void) {
+    mp_raise_recursion_depth();
+}
+
+// --- accesses that may fail ---
+
+// Size in bytes, 4 when not given, and the address aligned to it.
+static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_index, uint64_t *address) {
+    uint64_t size = n_args > size_index ? bind_get_u64(args[size_index], "size") : 4;
+    if (size == 0 || size > 8 || (size & (size - 1)) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("size %lu is not 1, 2, 4 or 8"), size);
+    }
+    *address = bind_get_u64(args[0], "address");
+    if (!mem_is_aligned(*address, size)) {
+        bind_raise_value(MP_ERROR_TEXT("address 0x%016lx is not aligned to %lu bytes"), *address, size);
+    }
+    return (unsigned)size;
+}
+
+// probe(address, size=4): the value read there, or None when nothing answers.
+static mp_obj_t probe(size_t n_args, const mp_obj_t *args) {
+    uint64_t address, value;
+    unsigned size = get_access(n_args, args, 1, &address);
+    return probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj, 1, 2, probe);
+
+// poke(address, value, size=4): whether the write was taken.
+static mp_obj_t poke(size_t n_args, const mp_obj_t *args) {
+    uint64_t address;
+    unsigned size = get_access(n_args, args, 2, &address);
+    uint64_t value = bind_get_u64(args[1], "value");
+    if (size < 8 && value >> (8 * size) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("value 0x%lx does not fit %u bytes"), value, size);
+    }
+    return mp_obj_new_bool(probe_write(address, size, value));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj, 2, 3, poke);

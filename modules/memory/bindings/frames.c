@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+
+#include <string.h>
+
+#include "py/gc.h"
+
+#include "common.h"
+#include "frames.h"
+#include "space.h"
+#include "boot/layout.h"
+
+// Frames that Python owns. What the finaliser needs is in the hold, which is no object of the collector.
+typedef struct _frames_obj_t {
+    mp_obj_base_t base;
+    hold_t *hold;    // NULL when closed
+    mem_pa_t pa;
+    size_t count;
+    mem_va_t view;   // where the buffer is mapped; 0 until somebody asks for it
+} frames_obj_t;
+
+// --- errors ---
+
+// Why there is no memory exactly at `at`: the first frame from there on that is not free.
+static void __attribute__((noreturn)) raise_not_free(int result, mem_pa_t at) {
+    frames_run_t run = {.end = at};
+    mem_pa_t from;
+    do {
+        from = run.end;
+        if (!frames_next_run(&memory_system.frames, from, &run) || run.start != from) {
+            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is not in RAM"), from);
+        }
+    } while (run.state == FRAMES_STATE_FREE);
+    if (run.state == FRAMES_STATE_RESERVED) {
+        bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is reserved for %s"), run.start, run.name);
+    }
+    bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is in use"), run.start);
+}
+
+static void __attribute__((noreturn)) raise_alloc(int result, size_t count, const frames_request_t *q) {
+    if (result == MEM_ERANGE) {
+        bind_raise_os(result, MP_ERROR_TEXT("%lu frames at 0x%016lx are not below 0x%016lx"), count, q->at, q->below);
+    }
+    if (result == MEM_EBUSY || result == MEM_EFAULT) {
+        raise_not_free(result, q->at);
+    }
+    size_t largest = frames_largest_run(&memory_system.frames, SIZE_MAX);
+    if (q->below != MEM_ADDR_NONE) {
+        bind_raise_os(result, MP_ERROR_TEXT("no %lu free frames, aligned to %lu, below 0x%016lx"), count, q->align,
+            q->below);
+    }
+    bind_raise_os(result, MP_ERROR_TEXT("no %lu free frames, aligned to %lu: the longest free run has %lu"), count,
+        q->align, largest);
+}
+
+static void __attribute__((noreturn)) raise_reserve(int result, mem_pa_t pa, uint64_t size, const frames_error_t *why) {
+    switch (why->kind) {
+        case FRAMES_RESERVED:
+            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is reserved for %s"), why->pa, why->name);
+        case FRAMES_IN_USE:
+            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is in use"), why->pa);
+        default:
+            break;
+    }
+    if (result == MEM_ENOMEM) {
+        bind_raise_os(result, MP_ERROR_TEXT("no room for a region at 0x%016lx: all %u are taken"), pa,
+            FRAMES_MAX_REGIONS);
+    }
+    bind_raise_os(result, MP_ERROR_TEXT("0x%016lx +0x%lx is not physical memory"), pa, size);
+}
+
+// --- allocation ---
+
+mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
+    frames_request_t any = FRAMES_REQUEST_ANY;
+    const frames_request_t *q = request != NULL ? request : &any;
+    bind_need_kernel();
+    mem_pa_t pa;
+    int result = frames_alloc(&memory_system.frames, count, q, &pa);
+    if (result == MEM_ENOMEM) {
+        gc_collect(); // objects that nobody refers to may own frames
+        result = frames_alloc(&memory_system.frames, count, q, &pa);
+    }
+    if (result != MEM_OK) {
+        raise_alloc(result, count, q);
+    }
+    return pa;
+}
+
+static mp_obj_t frames_alloc_kw(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_count, ARG_align, ARG_at, ARG_below, ARG_zero };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_count, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
+        { MP_QSTR_align, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
+        { MP_QSTR_at, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_below, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_zero, MP_ARG_KW_ONLY | MP_ARG_BOOL, {.u_bool = true} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
+
+    size_t count = bind_get_size(args[ARG_count].u_obj, "count");
+    frames_request_t request = FRAMES_REQUEST_ANY;
+    request.align = bind_get_size(args[ARG_align].u_obj, "align");
+    if ((request.align & (request.align - 1)) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("align %lu is not a power of two"), request.align);
+    }
+    if (args[ARG_at].u_obj != mp_const_none) {
+        request.at = bind_get_page(args[ARG_at].u_obj, "at");
+    }
+    request.below = bind_get_u64_or(args[ARG_below].u_obj, "below", MEM_ADDR_NONE);
+
+    // The object comes first: nothing that may fail is left once frames are taken.
+    frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &bind_frames_type);
+    self->hold = NULL;
+    self->count = count;
+    self->view = 0;
+    self->pa = bind_frames_take(count, &request);
+    self->hold = hold_open(&memory_system.spaces, self->pa, count);
+    if (self->hold == NULL) {
+        frames_free(&memory_system.frames, self->pa, count, NULL);
+        bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
+    }
+    if (args[ARG_zero].u_bool) {
+        memset((void *)(LAYOUT_LINEAR + self->pa), 0, bind_frames_bytes(count));
+    }
+    return MP_OBJ_FROM_PTR(self);
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(bind_frames_alloc_obj, 0, frames_alloc_kw);
+
+static mp_obj_t frames_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    bind_raise_type(MP_ERROR_TEXT("Frames cannot be made directly: use memory.frames.alloc()"));
+}
+
+// --- the object ---
+
+static frames_obj_t *get_open(mp_obj_t self_in) {
+    frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->hold == NULL) {
+        bind_raise_closed("Frames", self->pa);
+    }
+    return self;
+}
+
+hold_t *bind_frames_get_hold(mp_obj_t obj) {
+    if (!mp_obj_is_type(obj, &bind_frames_type)) {
+        bind_raise_type(MP_ERROR_TEXT("Frames wanted, not %s"), mp_obj_get_type_str(obj));
+    }
+    return get_open(obj)->hold;
+}
+
+static void frames_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    const frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    mp_printf(print, "<Frames 0x%lx +%lu%s>", self->pa, self->count, self->hold == NULL ? " closed" : "");
+}
+
+static void frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+    if (dest[0] != MP_OBJ_NULL) {
+        return; // nothing can be stored or deleted
+    }
+    if (attr == MP_QSTR_pa) {
+        dest[0] = bind_new_u64(get_open(self_in)->pa);
+    } else if (attr == MP_QSTR_count) {
+        dest[0] = bind_new_u64(get_open(self_in)->count);
+    } else if (attr == MP_QSTR_size) {
+        dest[0] = bind_new_u64(bind_frames_bytes(get_open(self_in)->count));
+    } else {
+        dest[1] = MP_OBJ_SENTINEL; // go on with the methods
+    }
+}
+
+static mp_obj_t frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
+    if (op == MP_UNARY_OP_LEN) {
+        return bind_new_u64(bind_frames_bytes(get_open(self_in)->count));
+    }
+    return MP_OBJ_NULL;
+}
+
+// --- the view: where Python looks at the frames as a buffer ---
+
+// A view is mapped at addresses of its own, so that a memoryview that outlives the frames faults and never touches
+// another owner's memory. Like the linear map it is not judged for W^X (REGION_BOOT): code may be written through it
+// and then be mapped for execution somewhere else. Kernel text and rodata cannot get here, they are never free.
+static void map_view(frames_obj_t *self) {
+    spaces_t *s = &memory_system.spaces;
+    uint64_t size = bind_frames_bytes(self->count);
+    uint64_t align = mem_is_aligned(self->pa, MEM_BLOCK2M_SIZE) && size >= MEM_BLOCK2M_SIZE
+        ? MEM_BLOCK2M_SIZE : MEM_PAGE_SIZE;
+    window_t *window = window_named(s, "view");
+    if (window == NULL) {
+        bind_raise_os(MEM_ENOENT, MP_ERROR_TEXT("there is no view window to map Frames 0x%016lx in"), self->pa);
+    }
+    mem_va_t cursor = window->cursor;
+    space_error_t why;
+    space_request_t request = {
+        .pa = self->pa,
+        .size = size,
+        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+        .flags = REGION_BOOT | REGION_LOCKED,
+        .name = "view",
+        .hold = self->hold,
+    };
+    bind_space_check(window_alloc(s, window, size, align, MEM_PAGE_SIZE, &request.va, &why), &why);
+    int result = space_map(s, memory_system.kernel, &request, &why);
+    if (result != MEM_OK) {
+        window->cursor = cursor;
+        bind_space_check(result, &why);
+    }
+    self->view = request.va;
+}
+
+static void unmap_view(frames_obj_t *self) {
+    if (self->view != 0) {
+        space_unmap(&memory_system.spaces, memory_system.kernel, self->view, bind_frames_bytes(self->count), SPACE_FORCE,
+            NULL);
+        self->view = 0;
+    }
+}
+
+static mp_int_t frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info, mp_uint_t flags) {
+    frames_obj_t *self = get_open(self_in);
+    if (self->view == 0) {
+        map_view(self);
+    }
+    info->buf = (void *)(uintptr_t)self->view;
+    info->len = bind_frames_bytes(self->count);
+    info->typecode = 'B';
+    return 0;
+}
+
+// --- the end ---
+
+// A mapping of the hold other than the object's own view.
+static const region_t *find_user(const frames_obj_t *self) {
+    for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            if (r->hold == self->hold && !(space == memory_system.kernel && r->start == self->view)) {
+                return r;
+            }
+        }
+    }
+    return NULL;
+}
+
+static mp_obj_t frames_close(mp_obj_t self_in) {
+    frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->hold == NULL) {
+        return mp_const_none;
+    }
+    if (self->hold->maps > (self->view != 0)) {
+        const region_t *r = find_user(self);
+        bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("Frames 0x%016lx is mapped at 0x%016lx"), self->pa,
+            r != NULL ? r->start : 0);
+    }
+    unmap_view(self);
+    hold_t *hold = self->hold;
+    self->hold = NULL;
+    hold_close(&memory_system.spaces, hold, NULL);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(frames_close_obj, frames_close);
+
+hold_t *bind_frames_give(mp_obj_t obj) {
+    hold_t *hold = bind_frames_get_hold(obj);
+    unmap_view(MP_OBJ_TO_PTR(obj));
+    return hold;
+}
+
+void bind_frames_given(mp_obj_t obj) {
+    ((frames_obj_t *)MP_OBJ_TO_PTR(obj))->hold = NULL;
+}
+
+// The finaliser cannot refuse: mappings that still use the frames inherit them.
+static mp_obj_t frames_del(mp_obj_t self_in) {
+    frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->hold != NULL) {
+        unmap_view(self);
+        hold_orphan(&memory_system.spaces, self->hold);
+        self->hold = NULL;
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(frames_del_obj, frames_del);
+
+static mp_obj_t frames_enter(mp_obj_t self_in) {
+    return MP_OBJ_FROM_PTR(get_open(self_in));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(frames_enter_obj, frames_enter);
+
+static mp_obj_t frames_exit(size_t n_args, const mp_obj_t *args) {
+    return frames_close(args[0]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(frames_exit_obj, 4, 4, frames_exit);
+
+static const mp_rom_map_elem_t frames_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&frames_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&frames_del_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&frames_enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&frames_exit_obj) },
+};
+static MP_DEFINE_CONST_DICT(frames_locals, frames_locals_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    bind_frames_type,
+    MP_QSTR_Frames,
+    MP_TYPE_FLAG_NONE,
+    make_new, frames_make_new,
+    print, frames_print,
+    attr, frames_attr,
+    unary_op, frames_unary_op,
+    buffer, frames_get_buffer,
+    locals_dict, &frames_locals
+    );
+
+// --- the allocator's functions ---
+
+static mp_obj_t frames_reserve_py(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t name_in) {
+    mem_pa_t pa = bind_get_u64(pa_in, "pa");
+    uint64_t size = bind_get_size(size_in, "size");
+    if (!mem_range_ok(pa, size)) {
+        bind_raise_value(MP_ERROR_TEXT("size 0x%lx at 0x%016lx passes the end of memory"), size, pa);
+    }
+    frames_error_t why = {.kind = FRAMES_NO_ERROR};
+    int result = frames_reserve(&memory_system.frames, pa, size, bind_get_name(name_in, "name"), &why);
+    if (result != MEM_OK) {
+        raise_reserve(result, pa, size, &why);
+    }
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(bind_frames_reserve_obj, frames_reserve_py);
+
+static mp_obj_t frames_stats_py(void) {
+    frames_stats_t stats;
+    frames_stats(&memory_system.frames, &stats);
+    mp_obj_t orders[FRAMES_ORDERS];
+    for (size_t i = 0; i < FRAMES_ORDERS; ++i) {
+        orders[i] = bind_new_u64(stats.free_by_order[i]);
+    }
+    mp_obj_t dict = mp_obj_new_dict(7);
+    bind_store_u64(dict, MP_QSTR_total, stats.total);
+    bind_store_u64(dict, MP_QSTR_free, stats.free);
+    bind_store_u64(dict, MP_QSTR_used, stats.used);
+    bind_store_u64(dict, MP_QSTR_reserved, stats.reserved);
+    bind_store_u64(dict, MP_QSTR_peak_used, stats.peak_used);
+    bind_store_u64(dict, MP_QSTR_largest_run, stats.largest_run);
+    bind_store(dict, MP_QSTR_free_by_order, mp_obj_new_tuple(FRAMES_ORDERS, orders));
+    return dict;
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_frames_stats_obj, frames_stats_py);
+
+static mp_obj_t state_text(frames_state_t state) {
+    static const qstr_short_t texts[] = {
+        [FRAMES_STATE_FREE] = MP_QSTR_free,
+        [FRAMES_STATE_USED] = MP_QSTR_used,
+        [FRAMES_STATE_RESERVED] = MP_QSTR_reserved,
+        [FRAMES_STATE_UNMANAGED] = MP_QSTR_unmanaged,
+    };
+    return MP_OBJ_NEW_QSTR(texts[state]);
+}
+
+static mp_obj_t name_or_none(const char *name) {
+    return name != NULL ? bind_new_text(name) : mp_const_none;
+}
+
+static mp_obj_t frames_runs_py(void) {
+    mp_obj_t list = mp_obj_new_list(0, NULL);
+    frames_run_t run = {.end = 0};
+    while (frames_next_run(&memory_system.frames, run.end, &run)) {
+        mp_obj_t items[] = {
+            bind_new_u64(run.start), bind_new_u64(run.end), state_text(run.state), name_or_none(run.name),
+        };
+        mp_obj_list_append(list, mp_obj_new_tuple(MP_ARRAY_SIZE(items), items));
+    }
+    return list;
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_frames_runs_obj, frames_runs_py);
+
+static mp_obj_t frames_state_py(mp_obj_t pa_in) {
+    const char *name;
+    frames_state_t state = frames_state(&memory_system.frames, bind_get_u64(pa_in, "pa"), &name);
+    mp_obj_t items[] = {state_text(state), name_or_none(name)};
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+}
+MP_DEFINE_CONST_FUN_OBJ_1(bind_frames_state_obj, frames_state_py);
+
+// --- soft reset ---
+
+// What is still mapped in the view window: the view of an object whose finaliser did not run.
+static void clear_views(const window_t *window) {
+    spaces_t *s = &memory_system.spaces;
+    const region_t *r;
+    while ((r = space_region_from(memory_system.kernel, window->start)) != NULL && r->start < window->end) {
+        if (space_unmap(s, memory_system.kernel, r->start, r->last - r->start + 1, SPACE_FORCE, NULL) != MEM_OK) {
+            return; // its address is then not given out again
+        }
+    }
+}
+
+size_t bind_frames_reset(void) {
+    spaces_t *s = &memory_system.spaces;
+    size_t owned = 0;
+    for (const hold_t *hold = s->holds; hold != NULL; hold = hold->next) {
+        owned += hold->count;
+    }
+    holds_orphan_all(s);
+    window_t *window = window_named(s, "view");
+    if (memory_system.kernel != NULL && window != NULL) {
+        clear_views(window);
+        (void)window_reset(s, window);
+    }
+    return owned;
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Python's physical memory: _memory.Frames and the frame allocator's functions.
+
+#ifndef MODULES_MEMORY_BIND_FRAMES_H
+#define MODULES_MEMORY_BIND_FRAMES_H
+
+#include "py/obj.h"
+
+#include "core/frames/frames.h"
+#include "core/space/space.h"
+
+// For the module's table of names.
+extern const mp_obj_type_t bind_frames_type;        // Frames, made by frames_alloc() only
+MP_DECLARE_CONST_FUN_OBJ_KW(bind_frames_alloc_obj);  // frames_alloc(count=1, *, align=1, at=None, below=None, zero=True)
+MP_DECLARE_CONST_FUN_OBJ_3(bind_frames_reserve_obj); // frames_reserve(pa, size, name)
+MP_DECLARE_CONST_FUN_OBJ_0(bind_frames_stats_obj);   // frames_stats() -> dict
+MP_DECLARE_CONST_FUN_OBJ_0(bind_frames_runs_obj);    // frames_runs() -> [(start, end, state, name)]
+MP_DECLARE_CONST_FUN_OBJ_1(bind_frames_state_obj);   // frames_state(pa) -> (state, name)
+
+// The hold behind a Frames object, which tells its address and count, for a mapping that keeps the frames. TypeError
+// for another object, ValueError for a closed one.
+hold_t *bind_frames_get_hold(mp_obj_t obj);
+
+// The same, for a caller that takes the frames over. The object's own view of them goes; when the frames are really taken,
+// bind_frames_given() closes the object without freeing anything.
+hold_t *bind_frames_give(mp_obj_t obj);
+void bind_frames_given(mp_obj_t obj);
+
+// Contiguous frames that no object owns (yet), for heaps and disks. When there are none, garbage is collected and they
+// are asked for again. `request` may be NULL. OSError naming what was asked for.
+mem_pa_t bind_frames_take(size_t count, const frames_request_t *request);
+
+// Bytes of that many frames.
+static inline uint64_t bind_frames_bytes(size_t count) {
+    return (uint64_t)count << MEM_PAGE_SHIFT;
+}
+
+// Soft reset, after the finalisers and after bind_space_reset(): closes what is left and starts the view window again.
+// Returns how many frames still had an owner.
+size_t bind_frames_reset(void);
+
+#endif // MODULES_MEMORY_BIND_FRAMES_H

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// Changing what an address space maps: map, unmap, protect, compact; and boot's own mappings and guards.
+
+#include <string.h>
+
+#include "common.h"
+#include "frames.h"
+#include "space.h"
+
+static mem_attrs_t get_memtype(mp_obj_t text, bool boot) {
+    if (!mp_obj_is_str(text)) {
+        bind_raise_type(MP_ERROR_TEXT("memtype must be a str, not %s"), mp_obj_get_type_str(text));
+    }
+    const char *wanted = mp_obj_str_get_str(text);
+    if (strcmp(wanted, "normal") == 0) {
+        return MEM_TYPE_NORMAL;
+    }
+    if (strcmp(wanted, "device") == 0) {
+        return MEM_TYPE_DEVICE;
+    }
+    if (boot && strcmp(wanted, "noncached") == 0) {
+        return MEM_TYPE_NONCACHED;
+    }
+    bind_raise_value(MP_ERROR_TEXT("memtype '%s' is not 'normal' or 'device'"), wanted);
+}
+
+static mem_attrs_t get_attrs(mp_obj_t prot, mp_obj_t memtype, bool boot) {
+    mem_attrs_t attrs = bind_space_get_prot(prot) | get_memtype(memtype, boot);
+    if (!desc_attrs_ok(attrs)) {
+        bind_raise_value(MP_ERROR_TEXT("prot '%s' is not possible with memtype '%s'"), mp_obj_str_get_str(prot),
+            mp_obj_str_get_str(memtype));
+    }
+    return attrs;
+}
+
+// --- map ---
+
+// Physical address, size and owner of what is to be mapped.
+static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request) {
+    request->hold = NULL;
+    if (!mp_obj_is_type(memory, &bind_frames_type)) {
+        request->pa = bind_get_page(memory, "physical address");
+        if (size == mp_const_none) {
+            bind_raise_type(MP_ERROR_TEXT("size is needed with physical address 0x%016lx"), request->pa);
+        }
+        request->size = bind_get_page_size(size, "size");
+        return;
+    }
+    hold_t *hold = bind_frames_get_hold(memory);
+    uint64_t all = bind_frames_bytes(hold->count);
+    request->hold = hold;
+    request->pa = hold->pa;
+    request->size = size == mp_const_none ? all : bind_get_page_size(size, "size");
+    if (request->size > all) {
+        bind_raise_value(MP_ERROR_TEXT("size %lu is more than the %lu bytes of the Frames"), request->size, all);
+    }
+}
+
+static bool is_paged(const space_t *space, mem_va_t va) {
+    const region_t *r = space_find(space, va);
+    return r != NULL && r->flags & REGION_PAGED;
+}
+
+static bool is_reserved(const space_t *space, mem_va_t va) {
+    const region_t *r = space_find(space, va);
+    return r != NULL && r->flags & (REGION_PAGED | REGION_RESERVED);
+}
+
+static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_va, ARG_memory, ARG_size, ARG_prot, ARG_memtype };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_frames_or_pa, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_prot, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_rw)} },
+        { MP_QSTR_memtype, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_normal)} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
+    space_t *space = bind_space_get(pos_args[0]);
+    space_request_t request = {.va = bind_get_page(args[ARG_va].u_obj, "address")};
+    get_memory(args[ARG_memory].u_obj, args[ARG_size].u_obj, &request);
+    request.attrs = get_attrs(args[ARG_prot].u_obj, args[ARG_memtype].u_obj, false);
+    space_error_t why;
+    int result;
+    bool collected = false;
+    bool paged = request.hold == NULL && is_paged(space, request.va);
+    do {
+        result = paged ? space_page_map(&memory_system.spaces, space, &request, &why)
+            : space_map(&memory_system.spaces, space, &request, &why);
+    } while (bind_space_retry(result, &collected));
+    bind_space_check(result, &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(bind_map_map_obj, 1, map);
+
+// --- unmap, protect, compact ---
+
+static mp_obj_t unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
+    space_t *space = bind_space_get(self);
+    mem_va_t va = bind_get_page(address, "address");
+    uint64_t bytes = bind_get_page_size(size, "size");
+    space_error_t why;
+    int result;
+    bool collected = false;
+    do {
+        result = is_reserved(space, va) ? space_release(&memory_system.spaces, space, va, bytes, &why)
+            : space_unmap(&memory_system.spaces, space, va, bytes, 0, &why);
+    } while (bind_space_retry(result, &collected));
+    bind_space_check(result, &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(bind_map_unmap_obj, unmap);
+
+static mp_obj_t protect(size_t n_args, const mp_obj_t *args) {
+    space_t *space = bind_space_get(args[0]);
+    mem_va_t va = bind_get_page(args[1], "address");
+    uint64_t size = bind_get_page_size(args[2], "size");
+    mem_attrs_t prot = bind_space_get_prot(args[3]);
+    space_error_t why;
+    int result;
+    bool collected = false;
+    do {
+        result = is_paged(space, va) ? space_page_protect(&memory_system.spaces, space, va, size, prot, &why)
+            : space_protect(&memory_system.spaces, space, va, size, prot, 0, &why);
+    } while (bind_space_retry(result, &collected));
+    bind_space_check(result, &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj, 4, 4, protect);
+
+// Rejoins blocks, everywhere or in a range; returns the number of table frames given back.
+static mp_obj_t compact(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_va, ARG_size };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_va, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_size, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
+    space_t *space = bind_space_get(pos_args[0]);
+    mp_obj_t address = args[ARG_va].u_obj;
+    mp_obj_t size = args[ARG_size].u_obj;
+    if ((address == mp_const_none) != (size == mp_const_none)) {
+        bind_raise_type(MP_ERROR_TEXT("compact() takes va and size together"));
+    }
+    bool all = address == mp_const_none;
+    mem_va_t va = all ? 0 : bind_get_page(address, "address");
+    uint64_t bytes = all ? DESC_HALF_SIZE : bind_get_page_size(size, "size");
+    if (space->paging.upper) {
+        bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("blocks of the kernel half are neither split nor rejoined"));
+    }
+    if (!desc_va_is_lower(va) || bytes > DESC_HALF_SIZE - va) {
+        bind_raise_os(MEM_ERANGE, MP_ERROR_TEXT("0x%016lx with size 0x%016lx is not inside this half of the address "
+            "space"), va, bytes);
+    }
+    return mp_obj_new_int_from_uint(paging_compact(&space->paging, va, bytes));
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(bind_map_compact_obj, 1, compact);
+
+// --- boot's mappings ---
+
+// _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
+static mp_obj_t boot_map(size_t n_args, const mp_obj_t *args) {
+    space_t *space = bind_space_get(args[0]);
+    space_request_t request = {
+        .va = bind_get_page(args[1], "address"),
+        .pa = bind_get_page(args[2], "physical address"),
+        .size = bind_get_page_size(args[3], "size"),
+        .attrs = get_attrs(args[4], args[5], true),
+        .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
+        .name = bind_get_name(args[6], "name"),
+    };
+    space_error_t why;
+    bind_space_check(space_map(&memory_system.spaces, space, &request, &why), &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_boot_map_obj, 8, 8, boot_map);
+
+// _reserve(va, size, name): a guard, where nothing can be mapped.
+static mp_obj_t reserve(size_t n_args, const mp_obj_t *args) {
+    space_t *space = bind_space_get(args[0]);
+    mem_va_t va = bind_get_page(args[1], "address");
+    uint64_t size = bind_get_page_size(args[2], "size");
+    const char *name = bind_get_name(args[3], "name");
+    space_error_t why;
+    bind_space_check(space_reserve(&memory_system.spaces, space, va, size, REGION_LOCKED, name, &why), &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_reserve_obj, 4, 4, reserve);

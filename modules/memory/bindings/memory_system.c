@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+#include <string.h>
+
+#include "aarch64/cpu.h"
+#include "core/arch.h"
+#include "boot/boot_map.h"
+#include "core/paging/descriptor.h"
+#include "boot/layout.h"
+#include "memory_system.h"
+#include "boot/soc.h"
+
+// Frames for translation tables and records until the switch: the linear map of the boot window is
+// all that can be written before it.
+#define BOOT_POOL_FRAMES (128)
+
+extern char __image_start[], __text_end[], __rodata_end[], __trampoline_start[];
+
+memory_system_t memory_system;
+
+static mem_pa_t boot_pool_next;
+
+// --- the source of frames for tables and records ---
+
+static int source_alloc(void *ctx, mem_pa_t *pa) {
+    memory_system_t *m = ctx;
+    if (m->switched) {
+        return frames_alloc(&m->frames, 1, NULL, pa);
+    }
+    if (boot_pool_next >= m->boot_pool.end) {
+        return MEM_ENOMEM;
+    }
+    *pa = boot_pool_next;
+    boot_pool_next += MEM_PAGE_SIZE;
+    return MEM_OK;
+}
+
+static void source_free(void *ctx, mem_pa_t pa, size_t count) {
+    memory_system_t *m = ctx;
+    frames_free(&m->frames, pa, count, NULL);
+}
+
+// --- set-up ---
+
+static bool overlaps_reserved(const boot_info_t *info, uint64_t start, uint64_t end) {
+    for (size_t i = 0; i < info->reserved_count; ++i) {
+        const mem_range_t *r = &info->reserved[i].range;
+        if (start < r->end && r->start < end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The lowest place in the boot window for `size` bytes, clear of every reservation; 0 when none.
+static mem_pa_t place_in_window(const boot_info_t *info, mem_pa_t from, uint64_t size) {
+    size = mem_align_up(size, MEM_PAGE_SIZE);
+    for (mem_pa_t pa = from; pa + size <= boot_map.window_end; pa += MEM_PAGE_SIZE) {
+        if (!overlaps_reserved(info, pa, pa + size)) {
+            return pa;
+        }
+    }
+    return 0;
+}
+
+static int take(mem_pa_t start, mem_pa_t end) {
+    frames_request_t request = {.align = 1, .at = start, .below = MEM_ADDR_NONE};
+    mem_pa_t pa;
+    return frames_alloc(&memory_system.frames, (end - start) >> MEM_PAGE_SHIFT, &request, &pa);
+}
+
+static int init_frames(const boot_info_t *info) {
+    memory_system_t *m = &memory_system;
+    size_t size = frames_metadata_size(info->ram, info->ram_count);
+    mem_pa_t pa = place_in_window(info, boot_map.window_start, size);
+    if (size == 0 || pa == 0) {
+        return MEM_ENOMEM;
+    }
+    m->metadata = (mem_range_t) {pa, mem_align_up(pa + size, MEM_PAGE_SIZE)};
+    int result = frames_init(&m->frames, info->ram, info->ram_count, (void *)(LAYOUT_LINEAR + pa), size);
+    for (size_t i = 0; i < info->reserved_count && result == MEM_OK; ++i) {
+        const boot_reserved_t *r = &info->reserved[i];
+        result = frames_reserve_rest(&m->frames, r->range.start, r->range.end - r->range.start, r->name, NULL);
+    }
+    return result;
+}
+
+static int take_boot_frames(const boot_info_t *info) {
+    memory_system_t *m = &memory_system;
+    mem_pa_t pool = place_in_window(info, m->metadata.end, BOOT_POOL_FRAMES * MEM_PAGE_SIZE);
+    if (pool == 0) {
+        return MEM_ENOMEM;
+    }
+    m->boot_pool = (mem_range_t) {pool, pool + BOOT_POOL_FRAMES * MEM_PAGE_SIZE};
+    boot_pool_next = pool;
+    int result = take(info->image.start, mem_align_up(info->image.end, MEM_PAGE_SIZE));
+    result = result != MEM_OK ? result : take(m->metadata.start, m->metadata.end);
+    return result != MEM_OK ? result : take(m->boot_pool.start, m->boot_pool.end);
+}
+
+// Room for the device tree's copy. The tree is in use until it is made, so a machine without room
+// goes on without one.
+static void take_device_tree_frames(const boot_info_t *info) {
+    memory_system_t *m = &memory_system;
+    if (info->dtb == NULL) {
+        return;
+    }
+    mem_pa_t pa = place_in_window(info, m->boot_pool.end, info->dtb_size);
+    mem_pa_t end = mem_align_up(pa + info->dtb_size, MEM_PAGE_SIZE);
+    if (pa != 0 && take(pa, end) == MEM_OK) {
+        m->device_tree = (mem_range_t) {pa, end};
+    }
+}
+
+static void init_spaces(const boot_info_t *info) {
+    memory_system_t *m = &memory_system;
+    mem_source_t source = {m, source_alloc, source_free, LAYOUT_LINEAR};
+    spaces_init(&m->spaces, &source, desc_pa_limit(cpu_pa_range()));
+    pool_init(&m->heap_pool, &m->spaces.source, sizeof(memory_heap_t));
+    for (size_t i = 0; i < m->frames.n_banks; ++i) {
+        spaces_add_ram(&m->spaces, m->frames.banks[i].start, m->frames.banks[i].end);
+    }
+    spaces_protect_range(&m->spaces, info->image.start, boot_image_pa(__text_end), "kernel text");
+    spaces_protect_range(&m->spaces, boot_image_pa(__text_end), boot_image_pa(__rodata_end), "kernel rodata");
+}
+
+void memory_system_init(const boot_info_t *info) {
+    int result = init_frames(info);
+    result = result != MEM_OK ? result : take_boot_frames(info);
+    if (result != MEM_OK) {
+        memory_system.error = "RAM around the kernel cannot be managed";
+    } else {
+        take_device_tree_frames(info);
+    }
+    init_spaces(info);
+}
+
+// --- the switch ---
+
+int memory_system_switch(space_error_t *why) {
+    memory_system_t *m = &memory_system;
+    const mem_va_t keep[] = {
+        (uintptr_t)memory_system_switch, (uintptr_t)__image_start, (uintptr_t)__rodata_end, (uintptr_t)m,
+        LAYOUT_THREAD_STACK_TOP - 8, LAYOUT_EXCEPTION_STACK_TOP - 8, soc_mmio(soc->uart),
+        LAYOUT_LINEAR + m->metadata.start,
+    };
+    space_switch_t how = {
+        .trampoline_pa = boot_image_pa(__trampoline_start),
+        .keep = keep,
+        .n_keep = sizeof(keep) / sizeof(keep[0]),
+    };
+    int result = spaces_switch(&m->spaces, m->kernel, m->identity, &how, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    m->switched = true;
+    if (boot_pool_next < m->boot_pool.end) {
+        frames_free(&m->frames, boot_pool_next, (m->boot_pool.end - boot_pool_next) >> MEM_PAGE_SHIFT, NULL);
+    }
+    m->boot_pool.end = m->boot_pool.start; // what was used counts as tables and records from now on
+    return MEM_OK;
+}
+
+size_t memory_system_image_frames(void) {
+    return (mem_align_up(boot_info.image.end, MEM_PAGE_SIZE) - boot_info.image.start) >> MEM_PAGE_SHIFT;
+}
+
+size_t memory_system_metadata_frames(void) {
+    return (memory_system.metadata.end - memory_system.metadata.start) >> MEM_PAGE_SHIFT;
+}
+
+// Before the switch only: the part of the pool that no table took.
+size_t memory_system_boot_pool_frames(void) {
+    mem_range_t *pool = &memory_system.boot_pool;
+    return pool->end > boot_pool_next ? (pool->end - boot_pool_next) >> MEM_PAGE_SHIFT : 0;
+}
+
+size_t memory_system_device_tree_frames(void) {
+    return (memory_system.device_tree.end - memory_system.device_tree.start) >> MEM_PAGE_SHIFT;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// The memory system of the running machine: the one instance of the mechanism's contexts, set up
+// from what boot found out. Bindings and the collector's areas work on it; policy (what is mapped
+// where) is frozen Python's.
+
+#ifndef PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
+#define PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
+
+#include "boot/boot.h"
+#include "core/frames/frames.h"
+#include "core/heap/heap.h"
+#include "core/space/space.h"
+
+// A heap and where its memory is. Lives in `heap_pool`, so that a finaliser finds it without
+// looking at another object of the collector.
+typedef struct _memory_heap_t {
+    struct _memory_heap_t *next, *prev; // all heaps
+    heap_t heap;
+    mem_va_t va;            // of the region
+    uint64_t size;          // bytes mapped there
+    mem_pa_t pa;            // of the frames behind it, contiguous
+    size_t live_handles;    // Block objects that refer to it
+    bool closed;            // closed by its owner; freed with the last handle
+} memory_heap_t;
+
+typedef struct _memory_system_t {
+    frames_t frames;
+    spaces_t spaces;
+    space_t *kernel;            // NULL until frozen Python opened it
+    space_t *identity;
+    memory_heap_t *heaps;       // list; the kernel heap is `kernel_heap`
+    memory_heap_t *kernel_heap; // NULL until frozen Python made it
+    pool_t heap_pool;           // memory_heap_t
+    bool switched;              // TTBR1 is the kernel space, not the boot map
+    mem_range_t metadata;       // of the frame allocator, in the boot window
+    mem_range_t boot_pool;      // frames for tables until the switch; what is left goes back after it
+    mem_range_t device_tree;    // frames for its copy, in the boot window; empty without one
+    const char *error;          // why the set-up failed, for the report; NULL when it did not
+} memory_system_t;
+
+extern memory_system_t memory_system;
+
+// Sets up frames and spaces: banks, reservations, image, metadata, boot pool, and room for a copy of
+// the device tree. Called once by boot.
+// A machine whose RAM cannot be managed goes on without frames (memory_system.error says why), so
+// that a REPL still comes up.
+void memory_system_init(const boot_info_t *info);
+
+// Replaces the boot map by `kernel` and TTBR0 by `identity`, then gives the boot pool's rest back.
+// As spaces_switch() otherwise.
+int memory_system_switch(space_error_t *why);
+
+// Frames in use by each owner that is not listed elsewhere. "image" includes stacks and boot tables.
+size_t memory_system_image_frames(void);
+size_t memory_system_metadata_frames(void);
+size_t memory_system_boot_pool_frames(void);
+size_t memory_system_device_tree_frames(void);
+
+#endif // PORTS_RPI_AARCH64_MEMORY_SYSTEM_H

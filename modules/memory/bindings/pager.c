@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: MIT
+
+#include "py/mperrno.h"
+#include "py/objlist.h"
+
+#include "aarch64/step.h"
+#include "core/arch.h"
+#include "common.h"
+#include "fault.h"
+#include "frames.h"
+#include "pager.h"
+#include "core/fault/fault.h"
+#include "fault/pager_entry.h"
+
+#define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
+#define EC_FETCH_ABORT_SAME_EL (0x21)                 // Arm ARM D17.2.37; one less from EL0, data aborts have more
+#define ESR_DATA_ABORT (UINT64_C(0x96000000))         // same EL; a fault status is to be added
+#define ESR_WNR (UINT64_C(0x40))
+#define ESR_STATUS_MASK (0x3f)
+#define PAR_FAULT (1)        // PAR_EL1 (Arm ARM D17.2.107)
+#define PAR_STATUS_SHIFT (1) // the same code as in ESR
+#define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
+#define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)
+#define REPEATS_STEP (8)     // the same fault so often in a row: the instruction is stepped, to see whether it gets done
+#define REPEATS_MAX (16)     // ... and it did not
+
+// Spaces with a pager, linked by `paged`: reachable until they are closed.
+MP_REGISTER_ROOT_POINTER(mp_obj_t bind_pager_spaces);
+
+// A pager that is running.
+typedef struct _call_t {
+    nlr_jump_callback_node_t node;
+    struct _call_t *outer;
+    const space_t *space;
+    mem_va_t page;
+    bool unstep;       // the page is to be taken away, since it will not be used
+} call_t;
+
+static call_t *innermost;
+static unsigned depth;
+
+// The last fault at each depth: what a retried instruction that does not get done repeats exactly.
+static struct {
+    uint64_t pc, registers;
+    unsigned repeats;
+} last[BIND_PAGER_DEPTH];
+
+// Pages to take away when the instruction has been stepped, the instruction of the innermost pager last.
+static struct {
+    space_t *space;
+    mem_va_t page;
+    unsigned depth;
+} step_pages[STEP_PAGES];
+static size_t n_step_pages;
+
+// --- reserve, evict ---
+
+static bool has_range(const space_t *space, uint32_t pager) {
+    const region_t *r = space->regions;
+    while (r != NULL && !(r->flags & REGION_PAGED && r->pager == pager)) {
+        r = r->next;
+    }
+    return r != NULL;
+}
+
+// A number for a pager: its place in the space's list. Places that no range uses are used again.
+static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
+    if (self->pagers == mp_const_none) {
+        self->pagers = mp_obj_new_list(0, NULL);
+        self->paged = MP_STATE_VM(bind_pager_spaces);
+        MP_STATE_VM(bind_pager_spaces) = MP_OBJ_FROM_PTR(self);
+    }
+    mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
+    for (size_t i = 0; i < list->len; ++i) {
+        if (!has_range(self->space, i)) {
+            list->items[i] = pager;
+            return (uint32_t)i;
+        }
+    }
+    mp_obj_list_append(self->pagers, pager);
+    return (uint32_t)(list->len - 1);
+}
+
+// Undoes add_pager(): a space that has no other is not kept for it.
+static void remove_pager(bind_space_obj_t *self, uint32_t number) {
+    mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
+    list->items[number] = mp_const_none;
+    for (size_t i = 0; i < list->len; ++i) {
+        if (has_range(self->space, i)) {
+            return;
+        }
+    }
+    bind_pager_close(self);
+}
+
+static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_va, ARG_size, ARG_prot, ARG_pager, ARG_step };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_size, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_prot, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_QSTR(MP_QSTR_rw)} },
+        { MP_QSTR_pager, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_step, MP_ARG_BOOL, {.u_bool = false} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
+    space_t *space = bind_space_get(pos_args[0]);
+    mem_va_t va = bind_get_page(args[ARG_va].u_obj, "address");
+    uint64_t size = bind_get_page_size(args[ARG_size].u_obj, "size");
+    mem_attrs_t attrs = bind_space_get_prot(args[ARG_prot].u_obj) | MEM_TYPE_NORMAL;
+    mp_obj_t pager = args[ARG_pager].u_obj;
+    bool paged = pager != mp_const_none;
+    if (paged && !mp_obj_is_callable(pager)) {
+        bind_raise_type(MP_ERROR_TEXT("pager must be callable, not %s"), mp_obj_get_type_str(pager));
+    }
+    if (args[ARG_step].u_bool && !paged) {
+        bind_raise_type(MP_ERROR_TEXT("step needs a pager"));
+    }
+    uint32_t number = paged ? add_pager(MP_OBJ_TO_PTR(pos_args[0]), pager) : 0;
+    uint32_t flags = args[ARG_step].u_bool ? REGION_STEP : 0;
+    space_error_t why;
+    int result;
+    bool collected = false;
+    do {
+        result = paged ? space_reserve_paged(&memory_system.spaces, space, va, size, attrs, flags, number, &why)
+            : space_reserve(&memory_system.spaces, space, va, size, 0, NULL, &why);
+    } while (bind_space_retry(result, &collected));
+    if (paged && result != MEM_OK) {
+        remove_pager(MP_OBJ_TO_PTR(pos_args[0]), number);
+    }
+    bind_space_check(result, &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_KW(bind_pager_reserve_obj, 1, reserve);
+
+static mp_obj_t evict(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
+    space_t *space = bind_space_get(self);
+    mem_va_t va = bind_get_page(address, "address");
+    space_error_t why;
+    uint64_t bytes = bind_get_page_size(size, "size");
+    bind_space_check(space_evict(&memory_system.spaces, space, va, bytes, &why), &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_3(bind_pager_evict_obj, evict);
+
+void bind_pager_close(bind_space_obj_t *self) {
+    mp_obj_t *link = &MP_STATE_VM(bind_pager_spaces);
+    while (*link != MP_OBJ_NULL && *link != MP_OBJ_FROM_PTR(self)) {
+        link = &((bind_space_obj_t *)MP_OBJ_TO_PTR(*link))->paged;
+    }
+    if (*link != MP_OBJ_NULL) {
+        *link = self->paged;
+    }
+    self->pagers = mp_const_none;
+}
+
+void bind_pager_reset(void) {
+    MP_STATE_VM(bind_pager_spaces) = MP_OBJ_NULL;
+    innermost = NULL;
+    depth = 0;
+    n_step_pages = 0;
+}
+
+// --- one call of a pager ---
+
+// The range with a pager of the space in TTBR0, or NULL.
+static const region_t *find_range(mem_va_t va) {
+    const space_t *space = memory_system.spaces.active;
+    const region_t *r = space != NULL && desc_va_is_lower(va) ? space_find(space, va) : NULL;
+    return r != NULL && r->flags & REGION_PAGED ? r : NULL;
+}
+
+bool bind_pager_wants(mem_va_t va) {
+    return find_range(va) != NULL;
+}
+
+// Whether the tables allow this access now.
+static bool is_possible(mem_va_t va, fault_access_t access, unsigned el) {
+    const space_t *space = memory_system.spaces.active;
+    mem_attrs_t attrs;
+    if (paging_translate(&space->paging, va, NULL, &attrs) != MEM_OK) {
+        return false;
+    }
+    bool user = attrs & MEM_PROT_U;
+    if (access == FAULT_ACCESS_EXECUTE) {
+        return attrs & MEM_PROT_X && user == (el == 0);
+    }
+    return (el != 0 || user) && (access == FAULT_ACCESS_READ || attrs & MEM_PROT_W);
+}
+
+static bool have_step_pages(void) {
+    return n_step_pages != 0 && step_pages[n_step_pages - 1].depth >= depth;
+}
+
+// The space may be closed by now, and the range given up.
+static void take_page(const space_t *of, mem_va_t page) {
+    space_t *space = memory_system.spaces.list;
+    while (space != NULL && space != of) {
+        space = space->next;
+    }
+    if (space != NULL) {
+        (void)space_evict(&memory_system.spaces, space, page, MEM_PAGE_SIZE, NULL);
+    }
+}
+
+static void leave(void *node) {
+    const call_t *call = node;
+    if (call->unstep) {
+        take_page(call->space, call->page);
+    }
+    innermost = call->outer;
+    --depth;
+}
+
+// Takes the pages of this depth away, and those of deeper pagers that raised.
+static void take_step_pages(void) {
+    while (have_step_pages()) {
+        --n_step_pages;
+        take_page(step_pages[n_step_pages].space, step_pages[n_step_pages].page);
+    }
+}
+
+static void add_step_page(mem_va_t va) {
+    if (n_step_pages >= STEP_PAGES_EACH * (depth + 1)) {
+        take_step_pages(); // an instruction needs few pages: it will ask again
+    }
+    step_pages[n_step_pages].space = memory_system.spaces.active;
+    step_pages[n_step_pages].page = mem_align_down(va, MEM_PAGE_SIZE);
+    step_pages[n_step_pages++].depth = depth;
+}
+
+static void refuse(const thread_fault_t *fault) {
+    const space_t *space = memory_system.spaces.active;
+    if (depth == BIND_PAGER_DEPTH) {
+        fault_raise_because(fault, MP_EDEADLK, "pagers are waiting for each other's pages, too many deep");
+    }
+    for (const call_t *call = innermost; call != NULL; call = call->outer) {
+        if (call->space == space && call->page == mem_align_down(fault->far, MEM_PAGE_SIZE)) {
+            fault_raise_because(fault, MP_EDEADLK, "the pager of this page needs it itself");
+        }
+    }
+}
+
+static mp_obj_t active_object(void) {
+    mp_obj_t user = MP_STATE_VM(bind_space_active);
+    return user != MP_OBJ_NULL ? user : MP_STATE_VM(bind_space_identity);
+}
+
+// Maps the frames that the pager returned.
+static void page_in(mp_obj_t self, mem_va_t page, mp_obj_t frames) {
+    space_t *space = bind_space_get(self);
+    hold_t *hold = bind_frames_give(frames);
+    space_error_t why;
+    int result;
+    bool collected = false;
+    do {
+        result = space_page_in(&memory_system.spaces, space, page, hold, &why);
+    } while (bind_space_retry(result, &collected));
+    bind_space_check(result, &why);
+    bind_frames_given(frames);
+}
+
+// Calls the pager and maps what it returns; whether the page is for one instruction only.
+static bool resolve(const thread_fault_t *fault, fault_access_t access) {
+    static const qstr_short_t texts[] = {
+        [FAULT_ACCESS_READ] = MP_QSTR_read, [FAULT_ACCESS_WRITE] = MP_QSTR_write,
+        [FAULT_ACCESS_EXECUTE] = MP_QSTR_execute,
+    };
+    refuse(fault);
+    mp_obj_t self_in = active_object();
+    bind_space_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    const region_t *r = find_range(fault->far);
+    mem_va_t page = mem_align_down(fault->far, MEM_PAGE_SIZE);
+    bool step = r->flags & REGION_STEP;
+    if (step && fault->el == 0) {
+        fault_raise_because(fault, MP_EDEADLK, "a range with step is for the kernel's own accesses");
+    }
+    mp_obj_t pager = ((mp_obj_list_t *)MP_OBJ_TO_PTR(self->pagers))->items[r->pager];
+    call_t call = {.outer = innermost, .space = self->space, .page = page, .unstep = step};
+    innermost = &call;
+    ++depth;
+    nlr_push_jump_callback(&call.node, leave);
+    mp_obj_t frames = mp_call_function_2(pager, bind_new_u64(fault->far), MP_OBJ_NEW_QSTR(texts[access]));
+    if (frames != mp_const_none) {
+        if (step) {
+            bind_raise_type(MP_ERROR_TEXT("the pager of a range with step maps by address and returns None"));
+        }
+        page_in(self_in, page, frames);
+    }
+    bool possible = is_possible(fault->far, access, fault->el);
+    call.unstep = step && !possible;
+    nlr_pop_jump_callback(true);
+    if (!possible) {
+        fault_raise_because(fault, MP_EFAULT, "the pager did not make it possible");
+    }
+    return step;
+}
+
+// --- faults ---
+
+// Whether the same instruction faulted with the same registers too often in a row for luck.
+static unsigned count_repeats(const exception_frame_t *frame) {
+    uint64_t registers = frame->sp;
+    for (size_t i = 0; i < 31; ++i) {
+        registers = (registers << 7 | registers >> 57) ^ frame->x[i];
+    }
+    bool same = last[depth].pc == frame->elr && last[depth].registers == registers;
+    last[depth].pc = frame->elr;
+    last[depth].registers = registers;
+    return last[depth].repeats = same ? last[depth].repeats + 1 : 0;
+}
+
+static fault_access_t access_of(const exception_frame_t *frame) {
+    bool fetch = (frame->esr >> 26) <= EC_FETCH_ABORT_SAME_EL;
+    return fetch ? FAULT_ACCESS_EXECUTE : frame->esr & ESR_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
+}
+
+static void give_up_step(void *node) {
+    (void)node;
+    take_step_pages();
+}
+
+bool bind_pager_run(const exception_frame_t *frame) {
+    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1};
+    unsigned repeats = depth < BIND_PAGER_DEPTH ? count_repeats(frame) : 0;
+    nlr_jump_callback_node_t node;
+    nlr_push_jump_callback(&node, give_up_step);
+    if (repeats >= REPEATS_MAX) {
+        last[depth].repeats = 0;
+        fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+    }
+    bool step = resolve(&fault, access_of(frame));
+    if (step) {
+        add_step_page(fault.far);
+        if (step_breaks(frame)) {
+            fault_raise_because(&fault, MP_EDEADLK, "an exclusive access cannot be stepped");
+        }
+    }
+    nlr_pop_jump_callback(false);
+    return have_step_pages() || repeats >= REPEATS_STEP;
+}
+
+bool bind_pager_run_user(const exception_frame_t *frame) {
+    if (!pager_is_missing_page(frame) || !bind_pager_wants(frame->far)) {
+        return false;
+    }
+    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 0};
+    if (depth < BIND_PAGER_DEPTH && count_repeats(frame) >= REPEATS_USER) {
+        last[depth].repeats = 0;
+        fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+    }
+    (void)resolve(&fault, access_of(frame));
+    return true;
+}
+
+void bind_pager_stepped(void) {
+    take_step_pages();
+    if (depth < BIND_PAGER_DEPTH) {
+        last[depth].repeats = 0;
+    }
+}
+
+// --- before code that must not fault ---
+
+// The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
+// no-raise section is about to. The chain of frame records ends here meanwhile, so that nobody finds it.
+static __attribute__((noinline)) bool resolve_before(const thread_fault_t *fault, fault_access_t access) {
+    volatile uintptr_t *record = __builtin_frame_address(0);
+    uintptr_t caller = *record;
+    *record = 0;
+    bool step = resolve(fault, access);
+    *record = caller;
+    return step;
+}
+
+// Takes the page of a range with step away again.
+static void end_touch(void *node) {
+    bind_pager_touch_t *t = node;
+    take_page(t->space, t->page);
+}
+
+// As the access of the caller at `pc` would do.
+static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write, uint64_t pc) {
+    uint64_t par = write ? arch_at_s1e1w(va) : arch_at_s1e1r(va);
+    if (!(par & PAR_FAULT)) {
+        return;
+    }
+    uint64_t esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0) | (par >> PAR_STATUS_SHIFT & ESR_STATUS_MASK);
+    thread_fault_t fault = {.esr = esr, .far = va, .pc = pc, .el = 1};
+    if (!bind_pager_wants(va)) {
+        fault_raise(&fault);
+    }
+    if (resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ)) {
+        t->space = memory_system.spaces.active;
+        t->page = mem_align_down(va, MEM_PAGE_SIZE);
+        nlr_push_jump_callback(&t->node, end_touch);
+    }
+}
+
+size_t bind_pager_touch(bind_pager_touch_t *t, const void *buf, size_t size, bool write) {
+    mem_va_t va = (uintptr_t)buf;
+    mem_va_t end = va + size;
+    uint64_t pc = (uintptr_t)__builtin_return_address(0);
+    t->space = NULL;
+    while (va < end) {
+        touch_page(t, va, write, pc);
+        va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
+        if (desc_va_is_lower(va)) {
+            break;
+        }
+    }
+    return (va < end ? va : end) - (uintptr_t)buf;
+}
+
+void bind_pager_touched(bind_pager_touch_t *t) {
+    if (t->space != NULL) {
+        nlr_pop_jump_callback(true);
+    }
+}

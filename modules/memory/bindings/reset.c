@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+
+#include "py/gc.h"
+#include "py/mpprint.h"
+
+#include "frames.h"
+#include "heap.h"
+#include "space.h"
+#include "gc_areas.h"
+#include "hooks.h"
+#include "memory_system.h"
+
+void memory_binding_init(void) {
+    if (memory_system.error != NULL) {
+        mp_printf(&mp_plat_print, "memory: %s\n", memory_system.error);
+    }
+}
+
+// Spaces go before frames, so that no mapping holds frames any more; heaps before the view window starts again.
+void memory_binding_deinit(void) {
+    bind_space_leave();
+    gc_sweep_all();
+    size_t spaces = bind_space_reset();
+    size_t blocks = bind_heap_reset();
+    size_t frames = bind_frames_reset();
+    size_t gc = gc_areas_frames();
+    if ((spaces | blocks | frames | gc) != 0) {
+        mp_printf(&mp_plat_print,
+            "memory: leaked by finalisers: %lu address spaces, %lu blocks, %lu frames, %lu frames of the collector\n",
+            spaces, blocks, frames, gc);
+    }
+}

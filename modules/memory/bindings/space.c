@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// _memory.AddressSpace: opened, entered, closed; the handles of the kernel half and the identity space; the switch.
+
+#include <string.h>
+
+#include "py/objtuple.h"
+
+#include "common.h"
+#include "pager.h"
+#include "space.h"
+
+// The handles, once asked for, and the user's space in TTBR0 (NULL: the identity space, or the boot map's).
+MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_kernel);
+MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_identity);
+MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_active);
+
+static inline bind_space_obj_t *get_self(mp_obj_t self) {
+    return MP_OBJ_TO_PTR(self);
+}
+
+space_t *bind_space_get(mp_obj_t self_in) {
+    bind_space_obj_t *self = get_self(self_in);
+    if (self->space == NULL) {
+        bind_raise_value(MP_ERROR_TEXT("AddressSpace with ASID %u is closed"), (unsigned)self->asid);
+    }
+    return self->space;
+}
+
+mem_attrs_t bind_space_get_prot(mp_obj_t text) {
+    static const struct {
+        const char *text;
+        mem_attrs_t attrs;
+    } prots[] = {
+        {"r", MEM_PROT_R}, {"rw", MEM_PROT_R | MEM_PROT_W}, {"rx", MEM_PROT_R | MEM_PROT_X},
+        {"ru", MEM_PROT_R | MEM_PROT_U}, {"rwu", MEM_PROT_R | MEM_PROT_W | MEM_PROT_U},
+        {"rxu", MEM_PROT_R | MEM_PROT_X | MEM_PROT_U},
+    };
+    if (!mp_obj_is_str(text)) {
+        bind_raise_type(MP_ERROR_TEXT("prot must be a str, not %s"), mp_obj_get_type_str(text));
+    }
+    const char *wanted = mp_obj_str_get_str(text);
+    for (size_t i = 0; i < MP_ARRAY_SIZE(prots); ++i) {
+        if (strcmp(wanted, prots[i].text) == 0) {
+            return prots[i].attrs;
+        }
+    }
+    bind_raise_value(MP_ERROR_TEXT("prot '%s' is not 'r', 'rw' or 'rx', with 'u' after it for EL0"), wanted);
+}
+
+// --- objects ---
+
+static bind_space_obj_t *new_object(const mp_obj_type_t *type, bool handle) {
+    bind_space_obj_t *self = mp_obj_malloc_with_finaliser(bind_space_obj_t, type);
+    self->space = NULL;
+    self->asid = 0;
+    self->handle = handle;
+    self->left = mp_const_none;
+    self->pagers = mp_const_none;
+    self->paged = MP_OBJ_NULL;
+    return self;
+}
+
+static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    mp_arg_check_num(n_args, n_kw, 0, 0, false);
+    bind_need_kernel();
+    bind_space_obj_t *self = new_object(type, false);
+    space_error_t why;
+    int result;
+    bool collected = false;
+    do {
+        result = space_open(&memory_system.spaces, false, NULL, &self->space, &why);
+    } while (bind_space_retry(result, &collected));
+    bind_space_check(result, &why);
+    self->asid = self->space->paging.asid;
+    return MP_OBJ_FROM_PTR(self);
+}
+
+static mp_obj_t get_handle(mp_obj_t *root, space_t *space) {
+    if (space == NULL) {
+        return mp_const_none;
+    }
+    if (*root == MP_OBJ_NULL) {
+        bind_space_obj_t *self = new_object(&bind_space_type, true);
+        self->space = space;
+        self->asid = space->paging.asid;
+        *root = MP_OBJ_FROM_PTR(self);
+    }
+    return *root;
+}
+
+static void print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    bind_space_obj_t *self = get_self(self_in);
+    if (self->space == NULL) {
+        mp_printf(print, "<AddressSpace ASID %u, closed>", (unsigned)self->asid);
+    } else if (self->space->name != NULL) {
+        mp_printf(print, "<AddressSpace %s>", self->space->name);
+    } else {
+        mp_printf(print, "<AddressSpace ASID %u>", (unsigned)self->asid);
+    }
+}
+
+static bool is_active(const space_t *space) {
+    return space->paging.upper ? memory_system.switched : space == memory_system.spaces.active;
+}
+
+static void attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
+    if (dest[0] != MP_OBJ_NULL) {
+        return; // nothing can be set
+    }
+    switch (name) {
+        case MP_QSTR_asid:
+            dest[0] = MP_OBJ_NEW_SMALL_INT(bind_space_get(self)->paging.asid);
+            break;
+        case MP_QSTR_tables:
+            dest[0] = mp_obj_new_int_from_uint(space_tables(bind_space_get(self)));
+            break;
+        case MP_QSTR_root:
+            dest[0] = bind_new_u64(bind_space_get(self)->paging.root);
+            break;
+        case MP_QSTR_active:
+            dest[0] = mp_obj_new_bool(is_active(bind_space_get(self)));
+            break;
+        case MP_QSTR_name: {
+            const char *text = bind_space_get(self)->name;
+            dest[0] = text == NULL ? mp_const_none : bind_new_text(text);
+            break;
+        }
+        default:
+            dest[1] = MP_OBJ_SENTINEL; // go on in the type's table
+            break;
+    }
+}
+
+// --- activation ---
+
+static mp_obj_t active_space(void) {
+    if (MP_STATE_VM(bind_space_active) != MP_OBJ_NULL) {
+        return MP_STATE_VM(bind_space_active);
+    }
+    bool identity = memory_system.spaces.active != NULL;
+    return get_handle(&MP_STATE_VM(bind_space_identity), identity ? memory_system.identity : NULL);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_active_obj, active_space);
+
+mp_obj_t bind_space_activate(mp_obj_t self) {
+    space_t *space = bind_space_get(self);
+    bind_need_kernel();
+    space_error_t why;
+    bind_space_check(space_activate(&memory_system.spaces, space, &why), &why);
+    MP_STATE_VM(bind_space_active) = get_self(self)->handle ? MP_OBJ_NULL : self;
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(activate_obj, bind_space_activate);
+
+// `with` blocks of one space may be nested, and of several in any order: each remembers what was active before it.
+mp_obj_t bind_space_enter(mp_obj_t self) {
+    bind_space_get(self);
+    bind_need_kernel();
+    mp_obj_t items[] = {active_space(), get_self(self)->left};
+    mp_obj_t left = mp_obj_new_tuple(2, items);
+    bind_space_activate(self);
+    get_self(self)->left = left;
+    return self;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(enter_obj, bind_space_enter);
+
+mp_obj_t bind_space_exit(mp_obj_t self_in) {
+    bind_space_obj_t *self = get_self(self_in);
+    if (self->left == mp_const_none) {
+        return mp_const_none; // never entered
+    }
+    mp_obj_tuple_t *left = MP_OBJ_TO_PTR(self->left);
+    self->left = left->items[1];
+    bool open = get_self(left->items[0])->space != NULL;
+    bind_space_activate(open ? left->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
+    return mp_const_none;
+}
+
+static mp_obj_t leave(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return bind_space_exit(args[0]);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(leave_obj, 4, 4, leave);
+
+// --- close ---
+
+static mp_obj_t close(mp_obj_t self_in) {
+    bind_space_obj_t *self = get_self(self_in);
+    if (self->space == NULL) {
+        return mp_const_none;
+    }
+    if (self->handle) {
+        bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("the %s space is not closed"), self->space->name);
+    }
+    space_error_t why;
+    bind_space_check(space_close(&memory_system.spaces, self->space, &why), &why);
+    self->space = NULL;
+    bind_pager_close(self);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(close_obj, close);
+
+// The finaliser: the active space is a root, so it comes here at soft reset only, when it is active no longer.
+static mp_obj_t finalise(mp_obj_t self_in) {
+    bind_space_obj_t *self = get_self(self_in);
+    if (!self->handle && self->space != NULL) {
+        (void)space_close(&memory_system.spaces, self->space, NULL);
+        self->space = NULL;
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(finalise_obj, finalise);
+
+// show() prints the mappings, show(va) the walk to one address.
+static mp_obj_t show(size_t n_args, const mp_obj_t *args) {
+    bind_space_get(args[0]);
+    return n_args == 1 ? bind_show(MP_QSTR_space, args[0])
+        : bind_show(MP_QSTR_walk, mp_call_function_2(MP_OBJ_FROM_PTR(&bind_walk_walk_obj), args[0], args[1]));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(show_obj, 1, 2, show);
+
+static const mp_rom_map_elem_t locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&leave_obj) },
+    { MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&activate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&close_obj) },
+    { MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&bind_map_compact_obj) },
+    { MP_ROM_QSTR(MP_QSTR_evict), MP_ROM_PTR(&bind_pager_evict_obj) },
+    { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&bind_map_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&bind_walk_mappings_obj) },
+    { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj) },
+    { MP_ROM_QSTR(MP_QSTR_reserve), MP_ROM_PTR(&bind_pager_reserve_obj) },
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&show_obj) },
+    { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj) },
+    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&bind_walk_walk_obj) },
+    { MP_ROM_QSTR(MP_QSTR__boot_map), MP_ROM_PTR(&bind_map_boot_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR__reserve), MP_ROM_PTR(&bind_map_reserve_obj) },
+};
+static MP_DEFINE_CONST_DICT(locals, locals_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    bind_space_type, MP_QSTR_AddressSpace, MP_TYPE_FLAG_NONE,
+    make_new, make_new,
+    print, print,
+    attr, attr,
+    locals_dict, &locals
+    );
+
+// --- boot ---
+
+static mp_obj_t kernel(void) {
+    return get_handle(&MP_STATE_VM(bind_space_kernel), memory_system.kernel);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_kernel_obj, kernel);
+
+static mp_obj_t identity(void) {
+    return get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_identity_obj, identity);
+
+static mp_obj_t open_kernel(void) {
+    if (memory_system.kernel == NULL) {
+        space_error_t why;
+        bind_space_check(space_open(&memory_system.spaces, true, "kernel", &memory_system.kernel, &why), &why);
+    }
+    return kernel();
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_kernel_obj, open_kernel);
+
+static mp_obj_t open_identity(void) {
+    if (memory_system.identity == NULL) {
+        space_error_t why;
+        bind_space_check(space_open(&memory_system.spaces, false, "identity", &memory_system.identity, &why), &why);
+    }
+    return identity();
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_identity_obj, open_identity);
+
+static mp_obj_t window_add_(size_t n_args, const mp_obj_t *args) {
+    uint64_t start = bind_get_page(args[0], "start");
+    uint64_t end = bind_get_page(args[1], "end");
+    uint64_t flags = bind_get_u64(args[2], "flags");
+    if (flags & ~(uint64_t)(WINDOW_OPEN | WINDOW_ONCE)) {
+        bind_raise_value(MP_ERROR_TEXT("flags %lu are not a sum of OPEN (1) and ONCE (2)"), flags);
+    }
+    window_t *window;
+    space_error_t why;
+    const char *name = bind_get_name(args[3], "name");
+    bind_space_check(window_add(&memory_system.spaces, start, end, flags, name, &window, &why), &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_space_window_add_obj, 4, 4, window_add_);
+
+static mp_obj_t switch_(void) {
+    if (memory_system.switched || memory_system.kernel == NULL || memory_system.identity == NULL) {
+        bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("switch() is for boot: once, after open_kernel() and open_identity()"));
+    }
+    space_error_t why;
+    bind_space_check(memory_system_switch(&why), &why);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_0(bind_space_switch_obj, switch_);
+
+// --- soft reset ---
+
+void bind_space_leave(void) {
+    if (memory_system.switched) {
+        (void)space_activate(&memory_system.spaces, memory_system.identity, NULL);
+    }
+    MP_STATE_VM(bind_space_active) = MP_OBJ_NULL;
+    bind_pager_reset();
+}
+
+size_t bind_space_reset(void) {
+    memory_system_t *m = &memory_system;
+    MP_STATE_VM(bind_space_kernel) = MP_OBJ_NULL;
+    MP_STATE_VM(bind_space_identity) = MP_OBJ_NULL;
+    if (!m->switched) {
+        return 0; // safe mode: what boot began stays as it is
+    }
+    size_t open = spaces_close_all(&m->spaces, m->identity);
+    space_clear(&m->spaces, m->kernel, REGION_BOOT | REGION_LOCKED);
+    space_clear(&m->spaces, m->identity, 0);
+    return open;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Python's address spaces: _memory.AddressSpace, the handles of the kernel half and the identity space, and what boot
+// needs to build them. bind_space.c opens, closes and activates; bind_map.c changes mappings; bind_walk.c reads them.
+
+#ifndef MODULES_MEMORY_BIND_SPACE_H
+#define MODULES_MEMORY_BIND_SPACE_H
+
+#include "py/obj.h"
+#include "core/space/space.h"
+
+// --- for the module's table of names ---
+
+extern const mp_obj_type_t bind_space_type;               // AddressSpace()
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_open_kernel_obj);   // open_kernel() -> handle; the one that exists, if any
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_open_identity_obj); // open_identity() -> handle
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_kernel_obj);        // kernel() -> handle or None
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_identity_obj);      // identity() -> handle or None
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_active_obj);        // active_space() -> AddressSpace in TTBR0 or None
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_space_window_add_obj); // window_add(start, end, flags, name)
+MP_DECLARE_CONST_FUN_OBJ_0(bind_space_switch_obj);        // switch()
+
+// --- for the other bindings ---
+
+// Returns when result is MEM_OK, else raises what `why` tells about: OSError with its errno and a text that names the
+// value, ValueError for MEM_EINVAL.
+void bind_space_check(int result, const space_error_t *why);
+
+// After a call that ran out of memory, once: collects garbage, whose objects may own frames and ASIDs, and returns true.
+bool bind_space_retry(int result, bool *collected);
+
+// A protection as text: "r", "rw" or "rx", with "u" appended when EL0 has access.
+mp_obj_t bind_space_prot_text(mem_attrs_t attrs);
+
+// What `with space:` does at its start and end, and activate() between the two.
+mp_obj_t bind_space_enter(mp_obj_t space);
+mp_obj_t bind_space_activate(mp_obj_t space);
+mp_obj_t bind_space_exit(mp_obj_t space);
+
+// Soft reset, first step: the identity space into TTBR0 (if there is one), so that finalisers can close the others; no
+// pager is called any more.
+void bind_space_leave(void);
+
+// Soft reset, after the finalisers: closes the user's spaces, clears his mappings of the kernel half and all of the
+// identity space (frozen Python maps it again). Returns how many spaces were still open.
+size_t bind_space_reset(void);
+
+// --- between bind_space.c, bind_map.c and bind_walk.c ---
+
+// An AddressSpace. What the finaliser needs is here and in the mechanism, never behind another object.
+typedef struct _bind_space_obj_t {
+    mp_obj_base_t base;
+    space_t *space;            // NULL when closed
+    uint16_t asid;             // outlives the space, to name it
+    bool handle;               // of the kernel half or the identity space: owns nothing
+    mp_obj_t left;             // spaces that `with` blocks left: (space, those before) or None
+    mp_obj_t pagers;           // a list, or None before the first reserve() with a pager
+    mp_obj_t paged;            // the next space with a pager
+} bind_space_obj_t;
+
+// The space of an AddressSpace that is open; else ValueError naming it.
+space_t *bind_space_get(mp_obj_t self);
+
+// "rw" or the like; ValueError naming it for anything else.
+mem_attrs_t bind_space_get_prot(mp_obj_t text);
+
+// bind_map.c
+MP_DECLARE_CONST_FUN_OBJ_KW(bind_map_map_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(bind_map_unmap_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(bind_map_compact_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_boot_map_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_reserve_obj);
+
+// bind_walk.c
+MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_translate_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_walk_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_mappings_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_regions_obj);
+
+#endif // MODULES_MEMORY_BIND_SPACE_H

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// user_run(): the loop that a program at EL0 runs in. System calls are calls of a Python function, faults become
+// memory.Fault, time that is up OSError(ETIMEDOUT); what Python has to do meanwhile (Ctrl-C) is done between two visits.
+
+#include <string.h>
+
+#include "py/cstack.h"
+#include "py/mperrno.h"
+#include "py/objint.h"
+#include "py/runtime.h"
+
+#include "aarch64/cpu.h"
+#include "common.h"
+#include "fault.h"
+#include "pager.h"
+#include "space.h"
+#include "user.h"
+#include "drivers/timer.h"
+
+#define ARGUMENTS (8)
+#define LIMIT_MAX_MS (24 * 60 * 60 * 1000)
+#define DAIF_I (1 << 7)
+#define ISS_IMMEDIATE_MASK (0xffff)
+
+static void exit_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t kind) {
+    (void)self;
+    (void)kind;
+    mp_print_str(print, "memory.user.EXIT");
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(exit_type, MP_QSTR_EXIT, MP_TYPE_FLAG_NONE, print, exit_print);
+
+const mp_obj_base_t bind_user_exit = {&exit_type};
+
+typedef struct _run_t {
+    mp_obj_t space;
+    bind_registers_obj_t *registers;
+    mp_obj_t handler;          // None: the first system call ends the program
+    uint64_t limit_ms;
+} run_t;
+
+// --- before ---
+
+static void check_interrupts(void) {
+    uint64_t daif = cpu_irq_save();
+    cpu_irq_restore(daif);
+    if (daif & DAIF_I) {
+        bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("interrupts are disabled: nothing could stop the program"));
+    }
+}
+
+// --- between two visits ---
+
+// A word for x0; negative numbers too, since system calls return them for errors.
+static uint64_t get_result(mp_obj_t result) {
+    if (mp_obj_is_small_int(result)) {
+        return (uint64_t)MP_OBJ_SMALL_INT_VALUE(result);
+    }
+    return bind_get_u64(result, "the handler's result");
+}
+
+// False when the program is to end.
+static bool system_call(const run_t *run) {
+    bind_registers_obj_t *r = run->registers;
+    r->called = true;
+    if (run->handler == mp_const_none) {
+        return false;
+    }
+    mp_obj_t number = MP_OBJ_NEW_SMALL_INT(r->state.frame.esr & ISS_IMMEDIATE_MASK);
+    mp_obj_t result = mp_call_function_2(run->handler, number, MP_OBJ_FROM_PTR(r));
+    if (result == MP_OBJ_FROM_PTR(&bind_user_exit)) {
+        return false;
+    }
+    if (result != mp_const_none) {
+        r->state.frame.x[0] = get_result(result);
+    }
+    return true;
+}
+
+static void __attribute__((noreturn)) raise_fault(const exception_frame_t *frame) {
+    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 0};
+    fault_raise(&fault);
+}
+
+static void __attribute__((noreturn)) raise_time(const run_t *run) {
+    bind_raise_os(-MP_ETIMEDOUT, MP_ERROR_TEXT("the program at EL0 was stopped after %lu ms, pc 0x%016lx"),
+        run->limit_ms, run->registers->state.frame.elr);
+}
+
+// The limit is on the time at EL0: handlers take theirs. A handler may have activated another space, or closed this one.
+static void run_program(const run_t *run) {
+    uint64_t left = timer_us_to_ticks(run->limit_ms * 1000);
+    for (;;) {
+        mp_handle_pending(true);
+        bind_space_activate(run->space);
+        uint64_t start = timer_ticks();
+        user_exit_t exit = user_mode_enter(&run->registers->state, start + left);
+        uint64_t spent = timer_ticks() - start;
+        left -= spent < left ? spent : left;
+        run->registers->called = false;
+        if (exit == USER_FAULT) {
+            if (!bind_pager_run_user(&run->registers->state.frame)) {
+                raise_fault(&run->registers->state.frame);
+            }
+        } else if (exit == USER_TIME) {
+            raise_time(run);
+        } else if (exit == USER_CALL && !system_call(run)) {
+            return;
+        }
+    }
+}
+
+// --- user_run(space, registers, pc, sp, args, handler, limit_ms) ---
+
+static void get_run(const mp_obj_t *args, run_t *run) {
+    if (!mp_obj_is_type(args[0], &bind_space_type)) {
+        bind_raise_type(MP_ERROR_TEXT("space must be an AddressSpace, not %s"), mp_obj_get_type_str(args[0]));
+    }
+    *run = (run_t) {args[0], bind_registers_get(args[1]), args[5], bind_get_size(args[6], "limit_ms")};
+    if (run->registers->space != MP_OBJ_NULL) {
+        bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("a program runs with these registers, pc 0x%016lx"),
+            run->registers->state.frame.elr);
+    }
+    if (run->handler != mp_const_none && !mp_obj_is_callable(run->handler)) {
+        bind_raise_type(MP_ERROR_TEXT("handler must be callable, not %s"), mp_obj_get_type_str(run->handler));
+    }
+    if (run->limit_ms > LIMIT_MAX_MS) {
+        bind_raise_value(MP_ERROR_TEXT("limit_ms %lu is more than a day, %u"), run->limit_ms, LIMIT_MAX_MS);
+    }
+}
+
+// Sets pc, sp (None leaves it) and x0 and up. Everything is looked at before anything is changed.
+static void set_registers(exception_frame_t *frame, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
+    uint64_t x[ARGUMENTS];
+    size_t count;
+    mp_obj_t *items;
+    mp_obj_get_array(arguments, &count, &items);
+    if (count > ARGUMENTS) {
+        bind_raise_type(MP_ERROR_TEXT("%lu arguments do not fit x0 to x7"), count);
+    }
+    for (size_t i = 0; i < count; ++i) {
+        x[i] = bind_get_u64(items[i], "argument");
+    }
+    uint64_t entry = bind_get_u64(pc, "code");
+    uint64_t stack = bind_get_u64_or(sp, "sp", frame->sp);
+    if (!mem_is_aligned(stack, 16)) {
+        bind_raise_value(MP_ERROR_TEXT("sp 0x%016lx is not a multiple of 16"), stack);
+    }
+    memcpy(frame->x, x, count * sizeof(x[0]));
+    frame->elr = entry;
+    frame->sp = stack;
+}
+
+static void end(const run_t *run) {
+    run->registers->space = MP_OBJ_NULL;
+    bind_space_exit(run->space);
+}
+
+// The nlr_buf is here and not in a callback list: whatever ends the program, this frame of the stack is intact.
+static mp_obj_t user_run(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    run_t run;
+    get_run(args, &run);
+    bind_space_get(run.space);
+    mp_cstack_check();
+    check_interrupts();
+    set_registers(&run.registers->state.frame, args[2], args[3], args[4]);
+    bind_space_enter(run.space);
+    run.registers->space = run.space;
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) != 0) {
+        end(&run);
+        nlr_jump(nlr.ret_val);
+    }
+    run_program(&run);
+    nlr_pop();
+    end(&run);
+    return args[1];
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_user_run_obj, 7, 7, user_run);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Decodes what AArch64 says about an exception (ESR_ELx and FAR_ELx) into terms and a sentence for people.
+// Pure functions over their arguments; Arm ARM DDI 0487 D17.2.37 (ESR_EL1) and D17.2.40 (FAR_EL1) for the fields.
+
+#ifndef MODULES_MEMORY_FAULT_H
+#define MODULES_MEMORY_FAULT_H
+
+#include "core/mem_types.h"
+
+#define FAULT_SENTENCE_SIZE (128)  // a buffer that no sentence overflows
+
+typedef enum {
+    FAULT_ACCESS_NONE,
+    FAULT_ACCESS_READ,
+    FAULT_ACCESS_WRITE,
+    FAULT_ACCESS_EXECUTE,
+} fault_access_t;
+
+// What went wrong, over all exception classes.
+typedef enum {
+    FAULT_KIND_UNKNOWN,       // a class or status code that this table does not know
+    FAULT_TRANSLATION,        // nothing is mapped there
+    FAULT_ACCESS_FLAG,        // descriptor with AF clear
+    FAULT_PERMISSION,         // mapped, but not for this access
+    FAULT_ADDRESS_SIZE,       // address or table pointer wider than configured
+    FAULT_ALIGNMENT,          // misaligned data access
+    FAULT_PC_ALIGNMENT,       // misaligned instruction address
+    FAULT_SP_ALIGNMENT,       // misaligned stack pointer
+    FAULT_EXTERNAL,           // the bus refused (nothing answers there)
+    FAULT_EXTERNAL_WALK,      // the bus refused during a table walk
+    FAULT_ECC,                // parity or ECC error
+    FAULT_ECC_WALK,           // parity or ECC error during a table walk
+    FAULT_TLB_CONFLICT,       // two TLB entries for one address
+    FAULT_EXCLUSIVE,          // exclusive or atomic access where the memory type does not support it
+    FAULT_UNDEFINED,          // undefined instruction
+    FAULT_TRAPPED,            // instruction or register access trapped (WFx, MSR/MRS, FP, coprocessor)
+    FAULT_ILLEGAL_STATE,      // PSTATE.IL was set
+    FAULT_FLOATING_POINT,     // trapped floating-point exception
+    FAULT_CALL,               // SVC, HVC or SMC
+    FAULT_BREAKPOINT,         // BRK, hardware breakpoint
+    FAULT_STEP,               // software step
+    FAULT_WATCHPOINT,
+    FAULT_SERROR,             // asynchronous bus error
+} fault_kind_t;
+
+typedef struct _fault_info_t {
+    uint64_t esr;
+    uint64_t far;
+    uint32_t iss;              // ESR bits 24:0
+    uint8_t ec;                // exception class, ESR bits 31:26
+    const char *class_name;    // "data abort, same EL"; never NULL
+    fault_kind_t kind;
+    const char *kind_text;     // "permission fault"; never NULL
+    fault_access_t access;
+    int level;                 // translation table level 0..3 (-1: none or unknown)
+    bool far_valid;            // far holds the address that faulted
+    bool lower_el;             // taken from a lower exception level
+    bool cache_maintenance;    // a cache or address translation instruction, reported as a write
+} fault_info_t;
+
+// Fills *info. Never fails: an unknown code becomes FAULT_KIND_UNKNOWN, with its number in the sentence.
+void fault_decode(uint64_t esr, uint64_t far, fault_info_t *info);
+
+// Writes one sentence without a full stop, such as "write to 0xffff000000001000: permission fault at level 3".
+// At most size - 1 characters and a NUL (nothing when size is 0). Returns the length of the whole sentence.
+size_t fault_sentence(const fault_info_t *info, char *buf, size_t size);
+
+// "read", "write", "execute" or "none".
+const char *fault_access_text(fault_access_t access);
+
+#endif // MODULES_MEMORY_FAULT_H

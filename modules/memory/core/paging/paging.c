@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// Tables made and dropped, and fresh mappings. Changes of mappings are in paging_change.c, reading in paging_read.c.
+
+#include "paging.h"
+
+#include <string.h>
+
+#include "core/arch.h"
+#include "paging_internal.h"
+
+int paging_chain_fill(const paging_t *p, paging_chain_t *chain, size_t count) {
+    *chain = (paging_chain_t) {0, 0};
+    while (chain->count < count) {
+        mem_pa_t pa;
+        int result = p->source->alloc(p->source->ctx, &pa);
+        if (result != MEM_OK) {
+            paging_chain_release(p, chain);
+            return result;
+        }
+        paging_chain_push(p, chain, pa);
+    }
+    return MEM_OK;
+}
+
+void paging_chain_release(const paging_t *p, paging_chain_t *chain) {
+    while (chain->count != 0) {
+        p->source->free(p->source->ctx, paging_chain_pop(p, chain), 1);
+    }
+}
+
+void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigned level) {
+    const uint64_t *table = paging_table(p, pa);
+    for (unsigned i = 0; level < 3 && i < DESC_ENTRIES; ++i) {
+        if (desc_is_table(table[i], level)) {
+            paging_unlink_tree(p, chain, desc_table_pa(table[i]), level + 1);
+        }
+    }
+    paging_chain_push(p, chain, pa);
+    --p->tables;
+}
+
+int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why) {
+    if (!mem_is_aligned(va | size, MEM_PAGE_SIZE) || !mem_range_ok(va, size)) {
+        return paging_fail(why, MEM_EINVAL, va, MEM_ADDR_NONE);
+    }
+    bool inside = p->upper ? desc_va_is_upper(va) : desc_va_is_lower(va + size - 1);
+    return inside ? MEM_OK : paging_fail(why, MEM_ERANGE, va, MEM_ADDR_NONE);
+}
+
+int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t asid, mem_pa_t pa_limit) {
+    mem_pa_t root;
+    int result = source->alloc(source->ctx, &root);
+    if (result != MEM_OK) {
+        return result;
+    }
+    *p = (paging_t) {
+        .source = source, .root = root, .pa_limit = pa_limit, .tables = 1, .asid = asid, .upper = upper,
+    };
+    paging_forget_near(p);
+    memset(paging_table(p, root), 0, MEM_PAGE_SIZE);
+    return MEM_OK;
+}
+
+void paging_destroy(paging_t *p) {
+    if (p->live) {
+        // No TTBR points here any more, but walks may be cached: they end before the tables become free frames.
+        arch_dsb_ishst();
+        if (p->upper) {
+            arch_tlbi_vmalle1is();
+        } else {
+            arch_tlbi_aside1is(desc_tlbi_operand(0, p->asid));
+        }
+        arch_dsb_ish();
+        arch_isb();
+        p->live = false;
+    }
+    paging_chain_t freed = {0, 0};
+    paging_unlink_tree(p, &freed, p->root, 0);
+    paging_forget_near(p);
+    paging_chain_release(p, &freed);
+}
+
+// One paging_map() call.
+typedef struct _map_t {
+    paging_t *p;
+    uint64_t delta;            // pa = va + delta
+    uint64_t bits;             // attributes of every leaf
+    unsigned flags;
+    paging_chain_t reserve;
+} map_t;
+
+// Whether [va, last], inside one entry of `level`, becomes a leaf there.
+static bool takes_leaf(const map_t *m, mem_va_t va, mem_va_t last, unsigned level) {
+    if (level == 3) {
+        return true;
+    }
+    return level != 0 && !(m->flags & PAGING_PAGES_ONLY) && paging_is_whole(va, last, level)
+        && mem_is_aligned(va + m->delta, desc_entry_size(level));
+}
+
+// Counts the tables that the mapping will add below `table` (NULL: one of those), and refuses what is mapped already.
+static int count_map(const map_t *m, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
+    size_t *count, paging_error_t *why) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t desc = table != NULL ? table[desc_index(va, level)] : 0;
+        const uint64_t *next = NULL;
+        bool descend = level < 2;
+        if (desc_is_table(desc, level)) {
+            next = paging_table(m->p, desc_table_pa(desc));
+            descend = true;
+        } else if (desc_is_valid(desc)) {
+            mem_pa_t pa = desc_leaf_pa(desc, level) + (va & (desc_entry_size(level) - 1));
+            return paging_fail(why, MEM_EEXIST, va, pa);
+        } else if (takes_leaf(m, va, step, level)) {
+            descend = false;
+        } else {
+            ++*count;
+        }
+        int result = descend ? count_map(m, next, level + 1, va, step, count, why) : MEM_OK;
+        if (result != MEM_OK || step == last) {
+            return result;
+        }
+        va = step + 1;
+    }
+}
+
+// Writes `n` leaves of `level` from `slot` on, the first with value `desc`. Nobody reads a `fresh` table yet.
+static void write_leaves(uint64_t *slot, size_t n, uint64_t desc, unsigned level, bool fresh) {
+    uint64_t size = desc_entry_size(level);
+    if (fresh) {
+        for (size_t i = 0; i < n; ++i) {
+            slot[i] = desc + i * size;
+        }
+    } else {
+        for (size_t i = 0; i < n; ++i) {
+            arch_write_descriptor(&slot[i], desc + i * size);
+        }
+    }
+}
+
+static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool fresh);
+
+// Makes the table of the entry at `slot`, fills it and then links it: a walk finds it complete or not at all.
+static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last, bool fresh) {
+    mem_pa_t pa = paging_chain_pop(m->p, &m->reserve);
+    uint64_t *table = paging_table(m->p, pa);
+    if (!paging_is_whole(va, last, level)) {
+        memset(table, 0, MEM_PAGE_SIZE);
+    }
+    apply_map(m, table, level + 1, va, last, true);
+    ++m->p->tables;
+    if (fresh) {
+        *slot = desc_table(pa);
+        return;
+    }
+    if (m->p->live) {
+        arch_dsb_ishst();
+    }
+    arch_write_descriptor(slot, desc_table(pa));
+}
+
+static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool fresh) {
+    if (level == 3) {
+        size_t n = (size_t)((last - va) >> MEM_PAGE_SHIFT) + 1;
+        write_leaves(&table[desc_index(va, 3)], n, (va + m->delta) | m->bits | DESC_PAGE, 3, fresh);
+        return;
+    }
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        // A fresh table that will be written whole has not been cleared: its slots say nothing.
+        if (!fresh && desc_is_table(*slot, level)) {
+            apply_map(m, paging_table(m->p, desc_table_pa(*slot)), level + 1, va, step, false);
+        } else if (takes_leaf(m, va, step, level)) {
+            write_leaves(slot, 1, (va + m->delta) | m->bits | DESC_BLOCK, level, fresh);
+        } else {
+            add_table(m, slot, level, va, step, fresh);
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+int paging_map(paging_t *p, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, unsigned flags,
+    paging_error_t *why) {
+    int result = paging_check_range(p, va, size, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    if (!mem_is_aligned(pa, MEM_PAGE_SIZE) || !desc_attrs_ok(attrs)) {
+        return paging_fail(why, MEM_EINVAL, va, pa);
+    }
+    if (pa >= p->pa_limit || size > p->pa_limit - pa) {
+        return paging_fail(why, MEM_ERANGE, va, pa);
+    }
+    map_t m = {.p = p, .delta = pa - va, .bits = paging_leaf_bits(p, attrs, flags), .flags = flags};
+    size_t count = 0;
+    uint64_t *root = paging_table(p, p->root);
+    result = count_map(&m, root, 0, va, va + size - 1, &count, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    result = paging_chain_fill(p, &m.reserve, count);
+    if (result != MEM_OK) {
+        return paging_fail(why, result, va, MEM_ADDR_NONE);
+    }
+    apply_map(&m, root, 0, va, va + size - 1, false);
+    if (p->live) {
+        // Invalid to valid: what was never in a TLB needs no invalidation.
+        arch_dsb_ishst();
+        arch_isb();
+    }
+    return MEM_OK;
+}

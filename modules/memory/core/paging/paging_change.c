@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: MIT
+// Changes of mappings that exist: unmap, protect, split and rejoin, with the TLB maintenance of
+// Arm ARM D8.14 ("TLB maintenance requirements and the TLB maintenance instructions").
+
+#include "paging.h"
+
+#include "core/arch.h"
+#include "paging_internal.h"
+
+#define ATTRINDX_MASK (UINT64_C(7) << DESC_ATTRINDX_SHIFT)
+
+// One unmap or protect call: what it may use up, what it leaves to invalidate and to give back.
+typedef struct _change_t {
+    paging_t *p;
+    unsigned flags;
+    uint64_t forbidden;        // bits of a leaf that the new protection does not go with
+    uint64_t permissions;      // new DESC_PERMISSIONS
+    paging_chain_t reserve;    // tables for splits
+    paging_chain_t freed;      // tables, and frames of evicted pages
+    bool flush_all;            // more than PAGING_TLBI_MAX pages or blocks changed
+    size_t n_stale;
+    mem_va_t stale[PAGING_TLBI_MAX];
+} change_t;
+
+static void invalidate_va(const paging_t *p, mem_va_t va) {
+    if (p->upper) {
+        arch_tlbi_vaae1is(desc_tlbi_operand(va, 0));
+    } else {
+        arch_tlbi_vae1is(desc_tlbi_operand(va, p->asid));
+    }
+}
+
+static void invalidate_half(const paging_t *p) {
+    if (p->upper) {
+        arch_tlbi_vmalle1is();
+    } else {
+        arch_tlbi_aside1is(desc_tlbi_operand(0, p->asid));
+    }
+}
+
+static void note_stale(change_t *c, mem_va_t va) {
+    if (c->n_stale < PAGING_TLBI_MAX) {
+        c->stale[c->n_stale++] = va;
+    } else {
+        c->flush_all = true;
+    }
+}
+
+// Ends the lifetime of everything noted: only then may tables and frames be used for something else.
+static void flush_stale(const change_t *c) {
+    if (!c->p->live || (c->n_stale == 0 && !c->flush_all)) {
+        return;
+    }
+    arch_dsb_ishst();
+    if (c->flush_all) {
+        invalidate_half(c->p);
+    } else {
+        for (size_t i = 0; i < c->n_stale; ++i) {
+            invalidate_va(c->p, c->stale[i]);
+        }
+    }
+    arch_dsb_ish();
+    arch_isb();
+}
+
+// Replaces a valid entry by another of a different kind: break, invalidate, make. `whole` invalidates the
+// half, for an entry with more than PAGING_TLBI_MAX pages below it.
+static void break_before_make(const paging_t *p, uint64_t *slot, uint64_t value, mem_va_t va, bool whole) {
+    if (!p->live) {
+        arch_write_descriptor(slot, value);
+        return;
+    }
+    arch_write_descriptor(slot, 0);
+    arch_dsb_ishst();
+    if (whole) {
+        invalidate_half(p);
+    } else {
+        invalidate_va(p, va);
+    }
+    arch_dsb_ish();
+    arch_write_descriptor(slot, value);
+    arch_dsb_ishst();
+    arch_isb();
+}
+
+// Tables needed to split the block of `level` around the ends of [va, last].
+static size_t count_splits(mem_va_t va, mem_va_t last, unsigned level) {
+    if (level == 3 || paging_is_whole(va, last, level)) {
+        return 0;
+    }
+    mem_va_t head_last = paging_entry_last(va, last, level + 1);
+    size_t count = 1 + count_splits(va, head_last, level + 1);
+    mem_va_t tail = last & ~(desc_entry_size(level + 1) - 1);
+    return tail > head_last ? count + count_splits(tail, last, level + 1) : count;
+}
+
+// Whether entries [first, last] of a table of level 3 are all mapped and can be changed. No branches: pages come by the
+// hundred thousand, and nearly always they can.
+static bool pages_can_change(const change_t *c, const uint64_t *table, unsigned first, unsigned last) {
+    uint64_t all = DESC_VALID;
+    uint64_t any = 0;
+    for (unsigned i = first; i <= last; ++i) {
+        all &= table[i];
+        any |= table[i];
+    }
+    return all != 0 && (any & c->forbidden) == 0;
+}
+
+// Checks that all of [va, last] is mapped and can be changed, and counts the tables that splitting takes.
+static int check_change(const change_t *c, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
+    size_t *count, paging_error_t *why) {
+    if (level == 3 && pages_can_change(c, table, desc_index(va, 3), desc_index(last, 3))) {
+        return MEM_OK;
+    }
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t desc = table[desc_index(va, level)];
+        int result = MEM_OK;
+        if (desc_is_table(desc, level)) {
+            result = check_change(c, paging_table(c->p, desc_table_pa(desc)), level + 1, va, step, count, why);
+        } else if (!desc_is_valid(desc)) {
+            result = paging_fail(why, MEM_ENOENT, va, MEM_ADDR_NONE);
+        } else if (desc & c->forbidden) {
+            result = paging_fail(why, MEM_EINVAL, va, desc_leaf_pa(desc, level));
+        } else if (level != 3 && !paging_is_whole(va, step, level)) {
+            *count += count_splits(va, step, level);
+            result = c->flags & PAGING_NO_SPLIT ? paging_fail(why, MEM_EPERM, va, desc_leaf_pa(desc, level)) : MEM_OK;
+        }
+        if (result != MEM_OK || step == last) {
+            return result;
+        }
+        va = step + 1;
+    }
+}
+
+// Check and reserve: after this the change cannot fail.
+static int begin(change_t *c, mem_va_t va, uint64_t size, paging_error_t *why) {
+    size_t count = 0;
+    int result = check_change(c, paging_table(c->p, c->p->root), 0, va, va + size - 1, &count, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    result = paging_chain_fill(c->p, &c->reserve, count);
+    return result == MEM_OK ? MEM_OK : paging_fail(why, result, va, MEM_ADDR_NONE);
+}
+
+// Replaces the block at `slot` by a table of 512 smaller leaves that map the same.
+static void split(change_t *c, uint64_t *slot, unsigned level, mem_va_t va) {
+    uint64_t desc = *slot;
+    mem_pa_t pa = paging_chain_pop(c->p, &c->reserve);
+    uint64_t *table = paging_table(c->p, pa);
+    uint64_t size = desc_entry_size(level + 1);
+    uint64_t first = (desc & ~DESC_TYPE_MASK) | (level + 1 == 3 ? DESC_PAGE : DESC_BLOCK);
+    for (unsigned i = 0; i < DESC_ENTRIES; ++i) {
+        table[i] = first + i * size;
+    }
+    ++c->p->tables;
+    break_before_make(c->p, slot, desc_table(pa), va, false);
+}
+
+// Whether a table has no entry. Neighbours of the entries just cleared are the likeliest to be in use.
+static bool is_empty(const uint64_t *table, unsigned first, unsigned last) {
+    if ((first > 0 && table[first - 1] != 0) || (last < DESC_ENTRIES - 1 && table[last + 1] != 0)) {
+        return false;
+    }
+    for (unsigned i = 0; i < DESC_ENTRIES; i += 4) {
+        if ((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
+
+// Unmaps [va, last] in the table that `slot` links, and gives that table back when nothing is left in it.
+static void unmap_table(change_t *c, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    mem_pa_t pa = desc_table_pa(*slot);
+    if (paging_is_whole(va, last, level)) {
+        // All 512 entries are in use (check_change), more than are worth invalidating one by one.
+        arch_write_descriptor(slot, 0);
+        paging_unlink_tree(c->p, &c->freed, pa, level + 1);
+        c->flush_all = true;
+        return;
+    }
+    uint64_t *table = paging_table(c->p, pa);
+    unmap_entries(c, table, level + 1, va, last);
+    if (is_empty(table, desc_index(va, level + 1), desc_index(last, level + 1))) {
+        arch_write_descriptor(slot, 0);
+        paging_chain_push(c->p, &c->freed, pa);
+        --c->p->tables;
+    }
+}
+
+static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        if (!desc_is_table(*slot, level) && !paging_is_whole(va, step, level)) {
+            split(c, slot, level, va);
+        }
+        if (desc_is_table(*slot, level)) {
+            unmap_table(c, slot, level, va, step);
+        } else {
+            arch_write_descriptor(slot, 0);
+            note_stale(c, va);
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging_error_t *why) {
+    int result = paging_check_range(p, va, size, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    change_t c;
+    c.p = p;
+    c.flags = flags;
+    c.forbidden = 0;
+    c.freed = (paging_chain_t) {0, 0};
+    c.flush_all = false;
+    c.n_stale = 0;
+    result = begin(&c, va, size, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    unmap_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
+    flush_stale(&c);
+    paging_forget_near(p);
+    paging_chain_release(p, &c.freed);
+    return MEM_OK;
+}
+
+// Permissions only: no break needed, but the old ones stay in TLBs until invalidated.
+static void protect_pages(change_t *c, uint64_t *table, mem_va_t va, mem_va_t last) {
+    for (unsigned i = desc_index(va, 3); i <= desc_index(last, 3); ++i) {
+        uint64_t desc = (table[i] & ~DESC_PERMISSIONS) | c->permissions;
+        if (desc != table[i]) {
+            arch_write_descriptor(&table[i], desc);
+            if (!c->flush_all) {
+                note_stale(c, mem_align_down(va, desc_entry_size(2)) + i * MEM_PAGE_SIZE);
+            }
+        }
+    }
+}
+
+static void protect_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        uint64_t desc = (*slot & ~DESC_PERMISSIONS) | c->permissions;
+        if (!desc_is_table(*slot, level) && !paging_is_whole(va, step, level) && *slot != desc) {
+            split(c, slot, level, va);
+        }
+        if (desc_is_table(*slot, level)) {
+            uint64_t *below = paging_table(c->p, desc_table_pa(*slot));
+            if (level == 2) {
+                protect_pages(c, below, va, step);
+            } else {
+                protect_entries(c, below, level + 1, va, step);
+            }
+        } else if (*slot != desc) {
+            arch_write_descriptor(slot, desc);
+            note_stale(c, va);
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, unsigned flags, paging_error_t *why) {
+    int result = paging_check_range(p, va, size, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    if ((prot & ~MEM_PROT_MASK) != 0 || !desc_attrs_ok(prot)) {
+        return paging_fail(why, MEM_EINVAL, va, MEM_ADDR_NONE);
+    }
+    change_t c;
+    c.p = p;
+    c.flags = flags;
+    c.forbidden = prot & MEM_PROT_X ? ATTRINDX_MASK : 0;
+    c.permissions = desc_permissions(prot);
+    c.flush_all = false;
+    c.n_stale = 0;
+    result = begin(&c, va, size, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    protect_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
+    flush_stale(&c);
+    // A block that had the protection already was not split.
+    paging_chain_release(p, &c.reserve);
+    return MEM_OK;
+}
+
+// --- pages of ranges with a pager ---
+
+static void begin_pages(change_t *c, paging_t *p) {
+    c->p = p;
+    c->freed = (paging_chain_t) {0, 0};
+    c->flush_all = false;
+    c->n_stale = 0;
+}
+
+static void end_pages(change_t *c) {
+    flush_stale(c);
+    paging_forget_near(c->p);
+    paging_chain_release(c->p, &c->freed);
+}
+
+// Clears the page, or with `evict` false gives it the new permissions.
+static void change_page(change_t *c, uint64_t *slot, mem_va_t va, bool evict) {
+    uint64_t desc = *slot;
+    uint64_t wanted = evict ? 0 : (desc & ~DESC_PERMISSIONS) | c->permissions;
+    if (wanted == desc) {
+        return;
+    }
+    arch_write_descriptor(slot, wanted);
+    note_stale(c, va);
+    if (evict && (desc & DESC_OWNED)) {
+        paging_chain_push(c->p, &c->freed, desc_leaf_pa(desc, 3));
+    }
+}
+
+static void change_pages(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool evict) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        if (desc_is_table(*slot, level)) {
+            mem_pa_t pa = desc_table_pa(*slot);
+            uint64_t *below = paging_table(c->p, pa);
+            change_pages(c, below, level + 1, va, step, evict);
+            if (evict && is_empty(below, desc_index(va, level + 1), desc_index(step, level + 1))) {
+                arch_write_descriptor(slot, 0);
+                paging_chain_push(c->p, &c->freed, pa);
+                --c->p->tables;
+            }
+        } else if (level == 3 && desc_is_valid(*slot)) {
+            change_page(c, slot, va, evict);
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
+    change_t c;
+    begin_pages(&c, p);
+    change_pages(&c, paging_table(p, p->root), 0, va, last, true);
+    end_pages(&c);
+}
+
+void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) {
+    change_t c;
+    begin_pages(&c, p);
+    c.permissions = desc_permissions(prot);
+    change_pages(&c, paging_table(p, p->root), 0, va, last, false);
+    end_pages(&c);
+}
+
+void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags) {
+    uint64_t *table = paging_table(p, p->root);
+    for (unsigned level = 0; level < 3; ++level) {
+        table = paging_table(p, desc_table_pa(table[desc_index(va, level)]));
+    }
+    uint64_t *slot = &table[desc_index(va, 3)];
+    uint64_t old = *slot;
+    break_before_make(p, slot, pa | paging_leaf_bits(p, attrs, flags) | DESC_PAGE, va, false);
+    if (old & DESC_OWNED) {
+        p->source->free(p->source->ctx, desc_leaf_pa(old, 3), 1);
+    }
+}
+
+// --- blocks rejoined ---
+
+// Whether the 512 entries of a table of `level` map one aligned block of the level above.
+static bool is_joinable(const uint64_t *table, unsigned level) {
+    uint64_t first = table[0];
+    if (!desc_is_leaf(first, level) || (first & DESC_PAGED) || !mem_is_aligned(desc_leaf_pa(first, level), desc_entry_size(level - 1))) {
+        return false;
+    }
+    for (unsigned i = 1; i < DESC_ENTRIES; ++i) {
+        if (table[i] != first + i * desc_entry_size(level)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Replaces the table that `slot` links by one block, and gives it back.
+static void join(paging_t *p, uint64_t *slot, mem_va_t va) {
+    mem_pa_t pa = desc_table_pa(*slot);
+    uint64_t block = (*paging_table(p, pa) & ~DESC_TYPE_MASK) | DESC_BLOCK;
+    break_before_make(p, slot, block, va, true);
+    paging_forget_near(p);
+    p->source->free(p->source->ctx, pa, 1);
+    --p->tables;
+}
+
+static void compact_entries(paging_t *p, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
+    for (;;) {
+        mem_va_t step = paging_entry_last(va, last, level);
+        uint64_t *slot = &table[desc_index(va, level)];
+        if (desc_is_table(*slot, level)) {
+            uint64_t *below = paging_table(p, desc_table_pa(*slot));
+            if (level < 2) {
+                compact_entries(p, below, level + 1, va, step);
+            }
+            if (level != 0 && paging_is_whole(va, step, level) && is_joinable(below, level + 1)) {
+                join(p, slot, va);
+            }
+        }
+        if (step == last) {
+            return;
+        }
+        va = step + 1;
+    }
+}
+
+size_t paging_compact(paging_t *p, mem_va_t va, uint64_t size) {
+    if (paging_check_range(p, va, size, NULL) != MEM_OK) {
+        return 0;
+    }
+    size_t before = p->tables;
+    compact_entries(p, paging_table(p, p->root), 0, va, va + size - 1);
+    return before - p->tables;
+}

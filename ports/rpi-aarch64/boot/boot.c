@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// From start.S to MicroPython: console, memory, other cores. Runs in the upper half on the boot map.
+
+#include <string.h>
+
+#include <libfdt.h>
+
+#include "aarch64/cpu.h"
+#include "fault/exception.h"
+#include "core/arch.h"
+#include "boot.h"
+#include "boot_map.h"
+#include "fault/crash_record.h"
+#include "devices.h"
+#include "drivers/irq.h"
+#include "drivers/mmio.h"
+#include "drivers/timer.h"
+#include "layout.h"
+#include "main.h"
+#include "bindings/memory_system.h"
+#include "soc.h"
+#include "machine/uart.h"
+#include "fault/user_mode.h"
+
+#define SPIN_TABLE_SLOTS (0xd8)     // 64-bit words, one a core, polled by parked cores
+#define PI_CORES (4)
+
+extern char __image_start[], __image_end[];
+
+boot_info_t boot_info;
+
+void boot_reserve(uint64_t start, uint64_t end, const char *name) {
+    if (end <= start) {
+        return;
+    }
+    if (boot_info.reserved_count == BOOT_MAX_RESERVED) {
+        mem_range_t *last = &boot_info.reserved[BOOT_MAX_RESERVED - 1].range;
+        last->start = start < last->start ? start : last->start;
+        last->end = end > last->end ? end : last->end;
+        return;
+    }
+    boot_reserved_t *entry = &boot_info.reserved[boot_info.reserved_count++];
+    entry->range = (mem_range_t) {start, end};
+    strncpy(entry->name, name, BOOT_NAME_SIZE - 1);
+}
+
+// Bytes of the blob in use: QEMU claims 1 MiB for 8 KiB of it. The header is checked first. A blob
+// whose reservations do not come first, as the specification has it, is taken as it is.
+static size_t dtb_used_size(const void *dtb, size_t total) {
+    if (fdt_check_header(dtb) != 0) {
+        return 0;
+    }
+    size_t structure = fdt_off_dt_struct(dtb) + fdt_size_dt_struct(dtb);
+    size_t strings = fdt_off_dt_strings(dtb) + fdt_size_dt_strings(dtb);
+    size_t used = structure > strings ? structure : strings;
+    if (fdt_off_mem_rsvmap(dtb) > fdt_off_dt_struct(dtb)) {
+        used = total;
+    }
+    return used <= total ? used : 0;
+}
+
+static void find_dtb(void) {
+    if (boot_map.dtb_size == 0) {
+        return;
+    }
+    const void *dtb = (const void *)(LAYOUT_DTB + (boot_map.dtb_pa & MEM_PAGE_MASK));
+    size_t used = dtb_used_size(dtb, boot_map.dtb_size);
+    if (used != 0) {
+        boot_info.dtb = dtb;
+        boot_info.dtb_size = used;
+    }
+}
+
+// Without a usable device tree: what the firmware answers on the mailbox, else the SoC's default.
+static void default_ram(void) {
+    uint64_t size = uart_arm_memory_size();
+    boot_info.source = size != 0 ? "mailbox" : "board default";
+    boot_info.ram[0] = (mem_range_t) {soc->ram_start, soc->ram_start + (size != 0 ? size : soc->ram_size)};
+    boot_info.ram_count = 1;
+}
+
+// VideoCore's share is at the top of the first GiB; the device tree may not say where it begins.
+static void limit_to_arm_memory(void) {
+    uint64_t size = uart_arm_memory_size();
+    if (size != 0 && size < MEM_BLOCK1G_SIZE) {
+        boot_reserve(soc->ram_start + size, soc->ram_start + MEM_BLOCK1G_SIZE, "videocore");
+    }
+}
+
+static void find_memory(void) {
+    strncpy(boot_info.model, soc->machine, BOOT_MODEL_SIZE - 1);
+    boot_info.cores = soc->stub_end != soc->ram_start ? PI_CORES : 1;
+    find_dtb();
+    if (boot_info.dtb != NULL && boot_fdt_read(&boot_info)) {
+        boot_info.source = "device tree";
+    } else {
+        default_ram();
+    }
+    boot_info.image = (mem_range_t) {boot_map.image_pa, boot_map.image_pa + (__image_end - __image_start)};
+    boot_reserve(soc->ram_start, soc->stub_end, "stub");
+    limit_to_arm_memory();
+    for (unsigned i = 0; i < SOC_MAX_WINDOWS && soc->windows[i].end != 0; ++i) {
+        boot_reserve(soc->windows[i].start, soc->windows[i].end, soc->windows[i].name);
+    }
+}
+
+// The firmware left cores 1 to 3 in a polling loop in its stub. They are sent to a WFI loop in the
+// parking page: QEMU's polling loop costs a host core each, and ours is known to be inert.
+static void park_cores(void) {
+    extern char parking_loop[], parking_loop_end[];
+    if (soc->stub_end == soc->ram_start || boot_info.entry_el == 3 || boot_info.uses_psci) {
+        return;
+    }
+    volatile uint32_t *page = (volatile uint32_t *)soc_mmio(PARKING_PAGE);
+    const uint32_t *code = (const uint32_t *)parking_loop;
+    for (size_t i = 0; i < (size_t)(parking_loop_end - parking_loop) / 4; ++i) {
+        page[i] = code[i];
+    }
+    volatile uint64_t *slots = (volatile uint64_t *)soc_mmio(SPIN_TABLE_SLOTS);
+    cpu_send_event(); // its barrier: the loop is there before anybody is sent to it
+    for (unsigned core = 1; core < PI_CORES; ++core) {
+        slots[core] = PARKING_PAGE;
+    }
+    cpu_send_event();
+}
+
+// From now on the tree is our packed copy: the blob's own place has been given back. Without a copy
+// there is no tree, since what is there may be overwritten at any time.
+static void keep_dtb(void) {
+    const mem_range_t *copy = &memory_system.device_tree;
+    if (boot_info.dtb == NULL) {
+        return;
+    }
+    if (copy->end == copy->start) {
+        boot_info.dtb = NULL;
+        return;
+    }
+    void *packed = (void *)(LAYOUT_LINEAR + copy->start);
+    memcpy(packed, boot_info.dtb, boot_info.dtb_size);
+    fdt_set_totalsize(packed, (uint32_t)boot_info.dtb_size);
+    boot_info.dtb = packed;
+}
+
+// Called by start.S: x0 as the firmware passed it, the counter at the first instruction, the
+// exception level at entry.
+void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
+    soc_init(); // again: before the MMU was on it chose by physical addresses
+    boot_info.x0 = x0;
+    boot_info.start_ticks = start_ticks;
+    boot_info.entry_el = (unsigned)entry_el;
+    crash_record_take();
+    devices_probe();
+    irq_init(soc);
+    timer_init(soc->timer_irq);
+    uart_init();
+    user_mode_init();
+    find_memory();
+    park_cores();
+    memory_system_init(&boot_info);
+    keep_dtb();
+    cpu_irq_enable(); // from here on the console receives
+    main_loop();
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What aarch64/chain.S is told about the jump into another kernel. Included by C and by assembly.
+
+#ifndef PORTS_RPI_AARCH64_CHAIN_H
+#define PORTS_RPI_AARCH64_CHAIN_H
+
+// Offset of the plan in the copier's page.
+#define CHAIN_PLAN_AT   2048
+
+// Offsets in chain_plan_t.
+#define CHAIN_LINEAR    0
+#define CHAIN_SOURCE    16
+#define CHAIN_TARGET    32
+#define CHAIN_ENTRY     48
+#define CHAIN_EL        64
+
+#ifndef __ASSEMBLER__
+
+#include "core/mem_types.h"
+
+typedef struct _chain_plan_t {
+    mem_range_t linear; // the target's addresses in the linear map
+    mem_range_t source; // physical, multiples of 32 bytes
+    mem_range_t target; // physical: all that the new kernel or this one uses as its image, whole cache lines
+    mem_pa_t entry;     // first instruction
+    uint64_t x0;        // what the new kernel finds in x0
+    uint64_t el;        // 1: it is entered at EL1; else at EL2, through this kernel's stub there
+} chain_plan_t;
+
+// Position-independent code for a page of its own; the plan's physical address is its argument.
+extern const char chain_copier[], chain_copier_end[];
+
+// Masks every exception and goes on in the copy of chain_copier at physical address `copier`, which the tables of
+// `ttbr0` map there, executable, `plan` (CHAIN_PLAN_AT bytes later) included. All of this must be in memory, not just in a cache.
+void chain_jump(uint64_t ttbr0, mem_pa_t copier, mem_pa_t plan) __attribute__((noreturn));
+
+#endif
+#endif // PORTS_RPI_AARCH64_CHAIN_H

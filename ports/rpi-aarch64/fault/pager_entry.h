@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// From a fault in a range with a pager to the pager, and back to the instruction that faulted.
+
+#ifndef PORTS_RPI_AARCH64_PAGER_ENTRY_H
+#define PORTS_RPI_AARCH64_PAGER_ENTRY_H
+
+#include <stdbool.h>
+
+#include "exception.h"
+
+// Whether the exception is an access to a page that is not mapped, or not for this access.
+bool pager_is_missing_page(const exception_frame_t *frame);
+
+// For a fault that may be raised (thread_fault_refusal() is NULL). Moves the register frame to the thread's stack, where
+// the collector sees it, and lets the thread go on in pager_entry (aarch64/pager.S), which calls the pager and then
+// resumes from that frame. False when no pager is concerned.
+bool pager_redirect(exception_frame_t *frame);
+
+#endif // PORTS_RPI_AARCH64_PAGER_ENTRY_H

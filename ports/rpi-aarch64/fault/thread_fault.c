@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+#include "py/mpstate.h"
+
+#include "aarch64/backtrace.h"
+#include "bindings/fault.h"
+#include "boot/layout.h"
+#include "thread_fault.h"
+
+#define SPSR_I (1 << 7)
+#define SPSR_THREAD (1 << 9 | 1 << 6 | 4)   // EL1t; D and F masked, as always; not IL, whatever was
+#define VECTOR_SYNC_SP0 (0)
+#define BACKTRACE_DEPTH (2 + LAYOUT_THREAD_STACK_SIZE / 16) // PC, LR, and what the stack has room for
+#define STACK_BOTTOM LAYOUT_THREAD_STACK_BOTTOM
+#define RAISE_ROOM (2048)           // what fault_raise() needs, a collection included
+#define ENTRY_ROOM (256)            // below the interrupted SP; AArch64 has no red zone
+
+// Where setjmp() of the C library keeps the stack pointer in a jmp_buf, in words
+// (tests/target/test_fault.py overflows the stack and so proves it).
+#define JMP_BUF_SP (12)
+
+extern char __no_raise_start[], __no_raise_end[];
+
+static thread_fault_t pending;
+
+// A return address is behind the call, which may be the last instruction of the section.
+static bool is_no_raise(uint64_t address, bool is_pc) {
+    uint64_t at = is_pc ? address : address - 1;
+    return at >= (uintptr_t)__no_raise_start && at < (uintptr_t)__no_raise_end;
+}
+
+// NULL when it is known that no function of the no-raise section is on the stack.
+static const char *stack_refusal(const exception_frame_t *frame) {
+    backtrace_t b;
+    uint64_t address;
+    backtrace_start(&b, frame, BACKTRACE_DEPTH);
+    for (bool is_pc = true; backtrace_next(&b, &address); is_pc = false) {
+        if (is_no_raise(address, is_pc)) {
+            return "fault inside the collector, the memory mechanism, a filesystem or the console";
+        }
+    }
+    return b.broken || b.off_stack ? "fault with a broken chain of frame records" : NULL;
+}
+
+// The stack ran out when SP is so low that an exception could not be made on what is left. A store
+// below it faults with SP at most 512 bytes above the guard (pre-indexed STP) or in it; a stray
+// pointer into the guard is an ordinary fault.
+static bool stack_ran_out(const exception_frame_t *frame) {
+    return frame->sp >= STACK_BOTTOM - LAYOUT_STACK_GUARD && frame->sp < STACK_BOTTOM + RAISE_ROOM;
+}
+
+// Machine code may have a stack of its own, or have lost its own. Nothing can be put there.
+bool thread_fault_is_off_stack(const exception_frame_t *frame) {
+    return frame->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || frame->sp > LAYOUT_THREAD_STACK_TOP;
+}
+
+// Where an exception can be made when that is not possible on top of the stack. What is below the
+// function that will catch it is of no use any more, but for what is to be called on the way there.
+static uint64_t catcher_sp(void) {
+    const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
+    uint64_t sp = jmp_buf_words[JMP_BUF_SP];
+    uint64_t callback = (uintptr_t)MP_STATE_THREAD(nlr_jump_callback_top);
+    return callback != 0 && callback < sp ? (callback - ENTRY_ROOM) & ~(uint64_t)15 : sp;
+}
+
+const char *thread_fault_refusal(const exception_frame_t *frame) {
+    if (frame->vector != VECTOR_SYNC_SP0) {
+        return "fault outside the thread";
+    }
+    if (frame->spsr & SPSR_I) {
+        return "fault with interrupts masked";
+    }
+    if (MP_STATE_THREAD(nlr_top) == NULL) {
+        return "fault with nobody to catch it";
+    }
+    if (MP_STATE_THREAD(gc_lock_depth) != 0) {
+        return "fault while the collector is locked";
+    }
+    const char *why = stack_refusal(frame);
+    bool on_top = !stack_ran_out(frame) && !thread_fault_is_off_stack(frame);
+    if (why == NULL && !on_top && catcher_sp() < STACK_BOTTOM + RAISE_ROOM) {
+        why = "the stack ran out, that of the handler too";
+    }
+    return why;
+}
+
+bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes) {
+    return frame->sp >= STACK_BOTTOM + bytes;
+}
+
+void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp) {
+    // As a first call of C: whatever the interrupted code had made of the processor's state is over.
+    frame->spsr = SPSR_THREAD;
+    frame->fpcr = 0;
+    frame->sp = sp;
+    frame->elr = function;
+    frame->x[0] = argument;
+    frame->x[29] = 0; // the chain of frame records ends at the handler
+    frame->x[30] = 0;
+}
+
+void thread_fault_redirect_overflow(exception_frame_t *frame) {
+    thread_fault_enter(frame, (uintptr_t)fault_raise_recursion, 0, catcher_sp());
+}
+
+void thread_fault_redirect(exception_frame_t *frame) {
+    if (stack_ran_out(frame)) {
+        thread_fault_redirect_overflow(frame);
+        return;
+    }
+    pending = (thread_fault_t) {
+        .esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1,
+    };
+    uint64_t top = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
+    uint64_t sp = thread_fault_is_off_stack(frame) ? catcher_sp() : top;
+    thread_fault_enter(frame, (uintptr_t)fault_raise, (uintptr_t)&pending, sp);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// A fault of the thread as a Python exception: when that is allowed, and how control gets there.
+// The exception itself is made by fault_raise() (modules/memory/bindings/fault.c), in the thread.
+
+#ifndef PORTS_RPI_AARCH64_THREAD_FAULT_H
+#define PORTS_RPI_AARCH64_THREAD_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exception.h"
+
+// What the thread is told about its fault. Valid from the exception until the exception object is made.
+typedef struct _thread_fault_t {
+    uint64_t esr, far, pc;
+    unsigned el;
+} thread_fault_t;
+
+// NULL when the fault may be raised, else the condition that failed, for the crash report. Raised
+// are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with somebody
+// to catch (nlr_top), with the collector unlocked, and with no function of the no-raise section
+// (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack, which takes a
+// chain of frame records that leads up the thread's stack to its end.
+const char *thread_fault_refusal(const exception_frame_t *frame);
+
+// Whether the interrupted stack pointer is elsewhere than in the thread's stack or below it.
+bool thread_fault_is_off_stack(const exception_frame_t *frame);
+
+// Whether so many bytes are left below it, if it is not.
+bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes);
+
+// Changes the frame so that the thread goes on in `function`, with one argument and a stack, and
+// nobody to return to.
+void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp);
+
+// Changes the frame so that the thread goes on in fault_raise_recursion().
+void thread_fault_redirect_overflow(exception_frame_t *frame);
+
+// Changes the frame so that the thread goes on in fault_raise() (or fault_raise_recursion() when it
+// was its stack that ran out) instead of repeating the instruction.
+void thread_fault_redirect(exception_frame_t *frame);
+
+#endif // PORTS_RPI_AARCH64_THREAD_FAULT_H

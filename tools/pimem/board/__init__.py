@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""A board and the line to it: emulator, serial link, scripts, symbols."""

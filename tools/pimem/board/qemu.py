@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""The one launcher of QEMU: every command and test that needs a machine starts it here.
+
+    with Qemu(boards.load("RPI4")) as machine:
+        link = Link(machine.pty)
+        machine.resume()
+
+The machine starts paused, so that nothing it prints can be lost, and never outlives its
+parent: it dies with it, at close(), and with the thread that started it (start it from the
+main thread).
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from pimem.board.boards import Board
+from pimem.board.qmp import Qmp, QmpError
+from pimem.setup.bootstrap import qemu_program
+
+PR_SET_PDEATHSIG = 1
+#: One guest instruction is one nanosecond of guest time: repeatable, and independent of load.
+ICOUNT = ("-icount", "shift=0,sleep=off")
+#: A guest that resets or switches itself off stops the machine, but QEMU stays until close():
+#: when it ends, the kernel throws away what the pty still holds.
+STAY = ("-no-reboot", "-no-shutdown")
+RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
+STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
+
+
+class QemuError(Exception):
+    """The emulator could not be started or used; the text has what it said."""
+
+
+def kernel_args(kernel: Path, dtb: Path | None = None) -> list[str]:
+    """A raw image or an ELF, as firmware (raw) or a debugger (ELF) would start it."""
+    return ["-kernel", str(kernel), *(["-dtb", str(dtb)] if dtb else [])]
+
+
+def loader_args(path: Path, address: int, cpu: int | None = None) -> list[str]:
+    """Places a file's bytes at a physical address; with `cpu`, that core starts there."""
+    start = f",cpu-num={cpu}" if cpu is not None else ""
+    return ["-device", f"loader,file={path},addr={address:#x},force-raw=on{start}"]
+
+
+def die_with_parent() -> None:
+    """Runs in the child before QEMU does: the kernel kills it when its parent ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class Qemu:
+    def __init__(
+        self,
+        board: Board,
+        boot: Sequence[str] | None = None,
+        *,
+        icount: bool = False,
+        reboot: bool = False,
+        guest_errors: Path | None = None,
+        log: Path | None = None,
+        extra: Sequence[str] = (),
+    ) -> None:
+        """Starts the board's machine, paused, with its serial line on the pty `self.pty`.
+
+        `boot` is what kernel_args() or loader_args() give; by default the board's own image.
+        Without `reboot`, a reset by the guest is the machine's end. `guest_errors` is a file that
+        collects what QEMU thinks the guest did wrong, `log` one that gets a copy of all that
+        the guest prints.
+        """
+        self.board = board
+        self._folder = Path(tempfile.mkdtemp(prefix="pimem-qemu-"))
+        self._said = self._folder / "stderr"
+        self._qmp: Qmp | None = None
+        serial = f"pty,id=serial0,logfile={log}" if log else "pty,id=serial0"
+        self.command = self._command(boot, serial, icount, reboot)
+        if guest_errors:
+            self.command += ["-d", "guest_errors,unimp", "-D", str(guest_errors)]
+        self.command += extra
+        self._process = self._start()
+        atexit.register(self.close)
+        try:
+            self._qmp = Qmp(self._folder / "qmp", self.running)
+            self.pty = self._find_pty()
+        except QmpError as exc:
+            said = self.said()
+            self.close()
+            raise QemuError(f"{exc}\n{said}".strip()) from exc
+
+    def _command(
+        self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool
+    ) -> list[str]:
+        command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
+        command += ["-display", "none", "-monitor", "none", "-S"]
+        command += ["-chardev", serial, "-serial", "chardev:serial0"]
+        command += ["-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off"]
+        command += kernel_args(self.board.kernel) if boot is None else boot
+        if icount:
+            command += ICOUNT
+        if not reboot:
+            command += STAY
+        return command
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            with self._said.open("wb") as said:
+                return subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    preexec_fn=die_with_parent,
+                    start_new_session=True,  # the terminal's Ctrl-C is not for QEMU
+                )
+        except OSError as exc:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise QemuError(f"cannot start {self.command[0]}: {exc.strerror}") from exc
+
+    def _find_pty(self) -> str:
+        for device in self.qmp.execute("query-chardev"):
+            if device["label"] == "serial0":
+                return str(device["filename"]).removeprefix("pty:")
+        raise QmpError("QEMU names no pty for its serial line")
+
+    @property
+    def qmp(self) -> Qmp:
+        if self._qmp is None:
+            raise QemuError("this machine is closed")
+        return self._qmp
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def resume(self) -> None:
+        self.qmp.execute("cont")
+
+    def pause(self) -> None:
+        self.qmp.execute("stop")
+
+    def running(self) -> bool:
+        """Whether the QEMU process is there, whatever the guest does."""
+        return self._process.poll() is None
+
+    def said(self) -> str:
+        """What QEMU itself printed: its own errors, not the guest's."""
+        try:
+            return self._said.read_text(errors="replace").strip()
+        except OSError:
+            return ""
+
+    def ended(self) -> str | None:
+        """Why the guest will never say anything again, or None while it may."""
+        try:
+            self.qmp.notice()
+        except QmpError:  # it closes the connection when it ends, and only then
+            self._process.wait(timeout=10)
+        if not self.running():
+            return f"QEMU ended with status {self._process.returncode} {self.said()}".strip()
+        changes = [event["event"] for event in self.qmp.events if event["event"] in RUN_STATE]
+        if changes[-1:] != ["STOP"]:
+            return None
+        status = self.qmp.execute("query-status")["status"]
+        return f"the guest ended in state '{status}'" if status in STOPPED else None
+
+    def read_physical(self, address: int, size: int) -> bytes:
+        """Guest memory as the bus sees it, whatever the MMU is set to."""
+        target = self._folder / "pmemsave"
+        self.qmp.execute("pmemsave", val=address, size=size, filename=str(target))
+        data = target.read_bytes()
+        target.unlink()
+        return data
+
+    def registers(self) -> str:
+        """All registers of core 0, in QEMU's own words."""
+        return self.qmp.human("info registers")
+
+    def close(self) -> None:
+        """Ends the machine; harmless when it has ended already."""
+        atexit.unregister(self.close)
+        if self._qmp is not None:
+            self._qmp.close()
+            self._qmp = None
+        if self.running():
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=10)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Qemu:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

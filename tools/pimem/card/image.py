@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""`pimem image`: the card image, its compressed form, its block map and its checksums.
+
+stdout gets the list of what is inside; how it comes about goes to stderr.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import re
+import sys
+import zlib
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from pimem import ROOT
+from pimem.board import boards
+from pimem.card import bmap, fat, firmware
+from pimem.card.firmware import CardFile
+from pimem.exits import OK, Failure, Refusal, complain
+
+CARD = ROOT / "boards" / "sdcard"
+LABEL = "MICROPYTHON"
+USER_FOLDERS = ("lib",)
+KERNEL, CONFIG, README = "kernel8.img", "config.txt", "README.txt"
+#: MicroPython 1.25.0 came out then; a card's files need some date that is always the same.
+EPOCH = 1744675200
+MAGIC_OFFSET, MAGIC = 56, b"ARM\x64"
+VERSION = re.compile(rb"MicroPython v[\w.+-]+ on [\d-]+")
+NAME_WIDTH = 26
+
+
+def read_kernel(path: Path) -> CardFile:
+    """The kernel, if it is one that the firmware would start."""
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise Refusal(f"cannot read {path}: {exc.strerror}; `make all` builds it") from exc
+    if data[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] != MAGIC:
+        raise Refusal(f"{path} is no arm64 kernel image: no '{MAGIC.decode()}' in its header")
+    version = VERSION.search(data)
+    return CardFile(KERNEL, data, version[0].decode() if version else path.name)
+
+
+def readme(files: Sequence[CardFile]) -> CardFile:
+    """The card's README.txt, with the line ends that every system's viewer understands."""
+    names = list(firmware.BOARD_FILES)
+    text = (CARD / README).read_text()
+    text = text.replace("@boards@", f"{', '.join(names[:-1])} and {names[-1]}")
+    text = text.replace("@contents@", "\n".join(content_lines(files)))
+    return CardFile(README, text.replace("\n", "\r\n").encode(), "this project")
+
+
+def content_lines(files: Sequence[CardFile]) -> list[str]:
+    """One line a file in the form that `sha256sum -c` reads, then where they come from."""
+    lines = [f"{file.sha256}  {file.name}" for file in files]
+    lines.append("")
+    lines += [f"{file.name:{NAME_WIDTH}} {len(file.data):8}  {file.origin}" for file in files]
+    return lines
+
+
+def card_files(args: Namespace) -> list[CardFile]:
+    """Everything on the card: what people look for first comes first."""
+    kernel = read_kernel(args.kernel or boards.load(args.board).kernel)
+    config = CardFile(CONFIG, (CARD / CONFIG).read_bytes(), "this project")
+    folder = args.firmware
+    rest = firmware.from_folder(folder) if folder else firmware.from_debian(complain)
+    files = [kernel, config, *sorted(rest, key=lambda file: file.name)]
+    return [readme(files), *files]
+
+
+def epoch() -> int:
+    """Date of the files: SOURCE_DATE_EPOCH where a builder sets it."""
+    value = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
+    if not value.isdecimal():
+        raise Refusal(f"SOURCE_DATE_EPOCH={value} is not a number of seconds")
+    return max(int(value), 315532800)  # FAT begins in 1980
+
+
+def check_size(mebibytes: int) -> int:
+    """Bytes of an image that FAT32 and QEMU's card (a power of two, always) both take."""
+    if mebibytes < 64 or mebibytes & (mebibytes - 1) or mebibytes > 1 << 15:
+        raise Refusal(f"--size {mebibytes}: it must be a power of two from 64 to 32768 (MiB)")
+    return mebibytes * fat.MEBIBYTE
+
+
+def serial_number(files: Sequence[CardFile]) -> int:
+    """Volume and disk number: other contents are another card, the same are the same."""
+    return zlib.crc32("".join(file.sha256 for file in files).encode()) or 1
+
+
+def write_all(image: Path, size: int, files: Sequence[CardFile]) -> None:
+    contents = {file.name: file.data for file in files}
+    fat.build(image, size, LABEL, serial_number(files), contents, USER_FOLDERS, epoch())
+    map_text = bmap.create(image, fat.Fat32(image).used())
+    sibling(image, ".bmap").write_text(map_text)
+    packed = sibling(image, ".xz")
+    compress(image, packed)
+    sums = "".join(f"{digest(path)}  {path.name}\n" for path in (image, packed))
+    sibling(image, ".sha256").write_text(sums)
+
+
+def sibling(image: Path, suffix: str) -> Path:
+    return image.with_name(image.name + suffix)
+
+
+def compress(source: Path, target: Path) -> None:
+    """Fixed settings: the same image gives the same file."""
+    with source.open("rb") as data, lzma.open(target, "wb", preset=3) as packed:
+        while piece := data.read(fat.MEBIBYTE):
+            packed.write(piece)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def remove_old(image: Path) -> None:
+    """A build that fails leaves nothing that could be taken for its result."""
+    for suffix in ("", ".bmap", ".xz", ".sha256"):
+        sibling(image, suffix).unlink(missing_ok=True)
+
+
+def show(image: Path, files: Sequence[CardFile], as_json: bool) -> None:
+    if not as_json:
+        print(f"{digest(image)}  {image.name}  ({image.stat().st_size // fat.MEBIBYTE} MiB)")
+        print("\n".join(content_lines(files)))
+        return
+    listing = [
+        {"name": file.name, "size": len(file.data), "sha256": file.sha256, "origin": file.origin}
+        for file in files
+    ]
+    record = {"image": str(image), "size": image.stat().st_size, "sha256": digest(image)}
+    json.dump({**record, "files": listing}, sys.stdout, indent=2)
+    print()
+
+
+def main(args: Namespace) -> int:
+    """Builds the image; OK, or the error that says what is missing."""
+    size = check_size(args.size)
+    board = boards.load(args.board)
+    if not board.sdcard:
+        raise Refusal(f"{board.name} has no SD card; {', '.join(boards.with_card())} have")
+    image = args.output or board.kernel.with_name("sdcard.img")
+    files = card_files(args)
+    try:
+        image.parent.mkdir(parents=True, exist_ok=True)
+        remove_old(image)
+        write_all(image, size, files)
+    except OSError as exc:
+        remove_old(image)
+        raise Failure(f"cannot make {image}: {exc}") from exc
+    except BaseException:
+        remove_old(image)
+        raise
+    show(image, files, args.json)
+    complain(f"{image} is ready, .xz, .bmap and .sha256 beside it: `pimem flash` writes it")
+    return OK

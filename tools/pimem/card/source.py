@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""An image to be written: compressed or not, with the block map and checksums beside it.
+
+Everything about it is checked by reading it once, before any disk is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import lzma
+import re
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pimem.card import bmap
+from pimem.card.bmap import Range
+from pimem.exits import Failure, Refusal
+
+XZ_MAGIC = b"\xfd7zXZ\x00"
+PIECE = 1 << 20
+SECTOR = 512
+SIGNATURE = b"\x55\xaa"  # ends a master boot record
+SUM_LINE = re.compile(r"([0-9a-f]{64})(?: [ *](\S.*))?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checked image."""
+
+    path: Path
+    size: int
+    sha256: str
+    ranges: tuple[Range, ...]  # what is to be written
+
+    @property
+    def mapped(self) -> int:
+        return sum(each.end - each.start for each in self.ranges)
+
+    def segments(self) -> Iterator[tuple[int, bytes]]:
+        """(offset, data) of all that is to be written, ascending."""
+        with contextlib.closing(pieces(self.path)) as stream:
+            for offset, data in stream:
+                for each in self.ranges:
+                    start = max(each.start, offset)
+                    end = min(each.end, offset + len(data))
+                    if start < end:
+                        yield start, data[start - offset : end - offset]
+
+
+def pieces(path: Path) -> Generator[tuple[int, bytes]]:
+    """(offset, data) of the uncompressed image; Failure where it cannot be read to its end."""
+    try:
+        with open_image(path) as stream:
+            offset = 0
+            while data := stream.read(PIECE):
+                yield offset, data
+                offset += len(data)
+    except EOFError as exc:
+        raise Failure(f"{path} is truncated: its compressed data breaks off") from exc
+    except lzma.LZMAError as exc:
+        raise Failure(f"{path} is damaged: {exc}") from exc
+    except OSError as exc:
+        raise Failure(f"cannot read {path}: {exc.strerror or exc}") from exc
+
+
+def open_image(path: Path) -> BinaryIO:
+    with path.open("rb") as source:
+        compressed = source.read(len(XZ_MAGIC)) == XZ_MAGIC
+    return cast(BinaryIO, lzma.open(path) if compressed else path.open("rb"))
+
+
+class RangeSums:
+    """Checksums of a map's ranges, from data that comes in order."""
+
+    def __init__(self, ranges: tuple[Range, ...]) -> None:
+        self._ranges = ranges
+        self._sums = [hashlib.sha256() for _ in ranges]
+
+    def update(self, offset: int, data: bytes) -> None:
+        view = memoryview(data)
+        for each, digest in zip(self._ranges, self._sums, strict=True):
+            start, end = max(each.start, offset), min(each.end, offset + len(data))
+            if start < end:
+                digest.update(view[start - offset : end - offset])
+
+    def wrong(self) -> Range | None:
+        """The first range whose data is not what the map says."""
+        for each, digest in zip(self._ranges, self._sums, strict=True):
+            if digest.hexdigest() != each.sha256:
+                return each
+        return None
+
+
+def beside(path: Path, suffix: str) -> Path | None:
+    """sdcard.img.xz.bmap, sdcard.img.bmap or sdcard.bmap, whichever is there."""
+    name = path.name
+    while name:
+        candidate = path.with_name(name + suffix)
+        if candidate != path and candidate.is_file():
+            return candidate
+        name, dot, _ = name.rpartition(".")
+        if not dot:
+            break
+    return None
+
+
+def stated_sums(path: Path) -> dict[str, str]:
+    """Checksums by file name, as `sha256sum` writes them; a lone one is the image's own."""
+    sums = {}
+    for line in path.read_text(errors="replace").splitlines():
+        found = SUM_LINE.fullmatch(line.strip())
+        if found:
+            sums[found[2] or ""] = found[1]
+    return sums
+
+
+def check_sums(path: Path, content: str) -> None:
+    """Compares with the .sha256 beside the image, if there is one."""
+    file = beside(path, ".sha256")
+    if file is None:
+        return
+    sums = stated_sums(file)
+    stem = path.name.removesuffix(".xz")
+    known = sums.get(stem) or (sums.get("") if path.name == stem else None)
+    if known:
+        actual = content
+    elif path.name in sums or "" in sums:
+        known = sums.get(path.name) or sums[""]
+        with path.open("rb") as stream:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+    else:
+        raise Failure(f"{file} has no checksum of {path.name}")
+    if known != actual:
+        raise Failure(f"{path} is damaged: its sha256 is {actual}, {file.name} says {known}")
+
+
+def check_start(path: Path, head: bytes) -> None:
+    if len(head) < SECTOR or head[SECTOR - 2 : SECTOR] != SIGNATURE:
+        raise Refusal(f"{path} is no card image: its first sector has no partition table")
+
+
+def check_map(path: Path, block_map: bmap.Bmap, size: int, sums: RangeSums) -> None:
+    if not block_map.ranges or block_map.ranges[0].start:
+        raise Failure(f"{path}: its block map leaves out the first block")
+    if block_map.image_size != size:
+        raise Failure(f"{path} has {size} bytes, its block map says {block_map.image_size}")
+    wrong = sums.wrong()
+    if wrong:
+        raise Failure(f"{path} is damaged: bytes {wrong.start} to {wrong.end} by its block map")
+
+
+def check(path: Path, advance: Callable[[int], None] = lambda count: None) -> Source:
+    """Reads the image once and compares it with all that is known of it."""
+    if not path.is_file():
+        raise Refusal(f"there is no image {path}: `pimem image` makes one")
+    map_file = beside(path, ".bmap")
+    block_map = bmap.parse(map_file) if map_file else None
+    sums = RangeSums(block_map.ranges if block_map else ())
+    whole, size = hashlib.sha256(), 0
+    for offset, data in pieces(path):
+        if offset == 0:
+            check_start(path, data[:SECTOR])
+        whole.update(data)
+        sums.update(offset, data)
+        size += len(data)
+        advance(len(data))
+    if size % SECTOR:
+        what = "is empty" if size == 0 else f"has {size} bytes, no whole number of sectors"
+        raise Failure(f"{path} {what}")
+    digest = whole.hexdigest()
+    check_sums(path, digest)
+    if block_map:
+        check_map(path, block_map, size, sums)
+        return Source(path, size, digest, block_map.ranges)
+    return Source(path, size, digest, (Range(0, size, digest),))

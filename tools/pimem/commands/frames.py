@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""`pimem frames`: the RAM of a running board as a picture, in the terminal or as SVG."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from pimem.board import boards
+from pimem.board.link import BoardCrash, Link, NoAnswer, ScriptError
+from pimem.board.qemu import Qemu, QemuError, kernel_args
+from pimem.commands.run import finish_boot
+from pimem.exits import CRASHED, FAILED, OK, SILENT, USAGE, Failure, Refusal, complain
+
+#: Printed in lines, so that no string on the board is as long as the whole list.
+SNAPSHOT = """\
+import json, memory
+_r = memory.report()
+print(json.dumps({"board": _r["board"], "model": _r["model"], "ram": _r["ram"]}))
+print(json.dumps({"frames": _r["frames"], "owners": _r["owners"]}))
+for _each in memory.frames.runs():
+    print(json.dumps(_each))
+del _r, _each
+"""
+FRAME = 4096
+SILENCE = 15.0
+ROWS = 16
+MARKS = {"free": ".", "used": "#", "reserved": "r"}
+COLOURS = {"free": "32", "used": "33", "reserved": "90"}
+FILLS = {"free": "#cde8cf", "used": "#d9822b", "reserved": "#9aa0a6"}
+HOME_AND_CLEAR = "\x1b[H\x1b[J"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Frames [start, end) in bytes, all in one state."""
+
+    start: int
+    end: int
+    state: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    board: str
+    model: str
+    frames: dict[str, int]
+    owners: dict[str, int]
+    ram: list[list[int]]
+    runs: list[Run]
+
+    def as_json(self) -> str:
+        runs = [[run.start, run.end, run.state, run.name] for run in self.runs]
+        return json.dumps(vars(self) | {"runs": runs}, indent=2)
+
+
+def parse(text: str) -> Snapshot:
+    head, figures, *runs = (json.loads(line) for line in text.splitlines() if line.strip())
+    return Snapshot(**head, **figures, runs=[Run(*each) for each in runs])
+
+
+def take(link: Link) -> Snapshot:
+    """Asks the board, which is in the raw REPL."""
+    text = link.run(SNAPSHOT, silence=SILENCE)
+    try:
+        return parse(text)
+    except (ValueError, TypeError) as exc:
+        raise Failure(f"{link.url}: what it says of its frames makes no sense: {exc}") from exc
+
+
+# In the terminal
+
+
+def cell_size(bank: list[int], count: int) -> int:
+    """Bytes of a cell, whole frames, when a bank is cut into at most `count` cells."""
+    return -(-(bank[1] - bank[0]) // (count * FRAME)) * FRAME
+
+
+def cells(snapshot: Snapshot, bank: list[int], count: int) -> list[str]:
+    """The states of a bank's cells: anything used makes a cell used, else anything reserved
+    reserved."""
+    start, end = bank
+    step = cell_size(bank, count)
+    states = ["free"] * -(-(end - start) // step)
+    for state in ("reserved", "used"):
+        for run in snapshot.runs:
+            low, high = max(run.start, start), min(run.end, end)
+            if run.state == state and low < high:
+                first, last = (low - start) // step, (high - 1 - start) // step
+                states[first : last + 1] = [state] * (last + 1 - first)
+    return states
+
+
+def paint(states: list[str], colour: bool) -> str:
+    """Marks of cells; runs of one state share one colour code."""
+    text, last = "", ""
+    for state in states:
+        if colour and state != last:
+            text += f"\x1b[{COLOURS[state]}m"
+        text += MARKS[state]
+        last = state
+    return f"{text}\x1b[0m" if colour and text else text
+
+
+def amount(frames: int) -> str:
+    """The memory in so many frames: below a MiB in KiB, since owners may have a frame or two."""
+    size = frames * FRAME
+    return f"{size >> 10} KiB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"
+
+
+def bank_lines(snapshot: Snapshot, bank: list[int], width: int, colour: bool) -> Iterator[str]:
+    columns = max(16, width - 14)
+    states = cells(snapshot, bank, columns * ROWS)
+    step = cell_size(bank, columns * ROWS)
+    for at in range(0, len(states), columns):
+        row = paint(states[at : at + columns], colour)
+        yield f"{bank[0] + at * step:012x}  {row}"
+
+
+def owner_lines(snapshot: Snapshot, width: int) -> Iterator[str]:
+    """Bars to the scale of the largest owner."""
+    largest = max(snapshot.owners.values(), default=1)
+    room = max(8, width - 48)
+    for name, frames in sorted(snapshot.owners.items(), key=lambda item: -item[1]):
+        bar = "=" * max(1, frames * room // largest)
+        yield f"  {frames:8} frames {amount(frames):>11}  {name:16} {bar}"
+
+
+def picture(snapshot: Snapshot, width: int, colour: bool) -> list[str]:
+    figures = snapshot.frames
+    lines = [
+        f"{snapshot.model} ({snapshot.board}): {amount(figures['free'])} free, "
+        f"{amount(figures['used'])} used, {amount(figures['reserved'])} reserved "
+        f"of {amount(figures['total'])}"
+    ]
+    for bank in snapshot.ram:
+        lines += bank_lines(snapshot, bank, width, colour)
+    lines.append("  ".join(f"{mark} {state}" for state, mark in MARKS.items()))
+    lines += owner_lines(snapshot, width)
+    return [line if colour else line[:width] for line in lines]
+
+
+# As SVG
+
+SVG_WIDTH, SVG_ROW, SVG_LEFT, SVG_TOP = 1000, 18, 120, 40
+SVG_ROWS = 32
+
+
+def rectangles(snapshot: Snapshot, bank: list[int], top: int) -> Iterator[str]:
+    """Each run as one box a row that it touches, with its range as a tool tip."""
+    start, end = bank
+    per_row = -(-(end - start) // SVG_ROWS)
+    scale = (SVG_WIDTH - SVG_LEFT - 10) / per_row
+    for run in snapshot.runs:
+        for row in range(SVG_ROWS):
+            low = max(run.start, start + row * per_row)
+            high = min(run.end, start + (row + 1) * per_row, end)
+            if low >= high:
+                continue
+            x = SVG_LEFT + (low - start - row * per_row) * scale
+            title = f"{run.start:#x}-{run.end:#x} {run.state} {run.name or ''}".strip()
+            yield (
+                f'<rect x="{x:.2f}" y="{top + row * SVG_ROW}" '
+                f'width="{max((high - low) * scale, 0.4):.2f}" height="{SVG_ROW - 2}" '
+                f'fill="{FILLS[run.state]}"><title>{escape(title)}</title></rect>'
+            )
+
+
+def labels(bank: list[int], top: int) -> Iterator[str]:
+    per_row = -(-(bank[1] - bank[0]) // SVG_ROWS)
+    for row in range(0, SVG_ROWS, 4):
+        y = top + row * SVG_ROW + 12
+        yield f'<text x="10" y="{y}">{bank[0] + row * per_row:012x}</text>'
+
+
+def svg(snapshot: Snapshot) -> str:
+    """A self-contained drawing of all banks, and the owners below them."""
+    summary = picture(snapshot, 120, colour=False)[0]
+    body = [f'<text x="10" y="22">{escape(summary)}</text>']
+    top = SVG_TOP
+    for bank in snapshot.ram:
+        body += [*labels(bank, top), *rectangles(snapshot, bank, top)]
+        top += SVG_ROWS * SVG_ROW + 20
+    for number, (state, fill) in enumerate(FILLS.items()):
+        x = SVG_LEFT + number * 120
+        body.append(f'<rect x="{x}" y="{top}" width="14" height="14" fill="{fill}"/>')
+        body.append(f'<text x="{x + 20}" y="{top + 12}">{state}</text>')
+    for name, frames in sorted(snapshot.owners.items(), key=lambda item: -item[1]):
+        top += SVG_ROW
+        text = f"{frames} frames ({amount(frames)}): {name}"
+        body.append(f'<text x="{SVG_LEFT}" y="{top + 20}">{escape(text)}</text>')
+    size = f'width="{SVG_WIDTH}" height="{top + 40}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="monospace" '
+    lines = "\n".join(body)
+    return f'{head}font-size="13">\n<rect {size} fill="white"/>\n{lines}\n</svg>\n'
+
+
+# The command
+
+
+@contextlib.contextmanager
+def board_link(args: Namespace) -> Iterator[Link]:
+    """A board in the raw REPL: the one on the port as it is, or an emulated one, booted."""
+    if args.port:
+        with Link(args.port) as link, link.in_raw_repl():
+            yield link
+        return
+    board = boards.load(args.board)
+    kernel = args.kernel or board.kernel
+    if not kernel.is_file():
+        raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
+    with (
+        Qemu(board, kernel_args(kernel)) as machine,
+        Link(machine.pty, ended=machine.ended) as link,
+    ):
+        machine.resume()
+        finish_boot(link)
+        link.enter_raw_repl()
+        yield link
+
+
+def draw(snapshot: Snapshot, live: bool) -> None:
+    width = shutil.get_terminal_size((100, 24)).columns
+    lines = picture(snapshot, width, colour=live and "NO_COLOR" not in os.environ)
+    text = "\n".join(lines)
+    print(f"{HOME_AND_CLEAR}{text}" if live else text, flush=True)
+
+
+def show(link: Link, args: Namespace) -> None:
+    """Pictures until the count is reached: one where nobody watches."""
+    live = sys.stdout.isatty()
+    left = args.count or (None if live else 1)
+    while left is None or left > 0:
+        draw(take(link), live)
+        left = None if left is None else left - 1
+        if left != 0:
+            time.sleep(args.interval)
+
+
+def write_svg(snapshot: Snapshot, path: Path) -> None:
+    try:
+        path.write_text(svg(snapshot), encoding="utf-8")
+    except OSError as exc:
+        raise Failure(f"cannot write {path}: {exc.strerror}") from exc
+    complain(f"{path} is written")
+
+
+def session(args: Namespace) -> None:
+    with board_link(args) as link:
+        if not (args.json or args.svg):
+            with contextlib.suppress(KeyboardInterrupt):  # the way to end a live picture
+                show(link, args)
+            return
+        snapshot = take(link)
+        if args.svg:
+            write_svg(snapshot, args.svg)
+        if args.json:
+            print(snapshot.as_json())
+
+
+def main(args: Namespace) -> int:
+    try:
+        session(args)
+    except BoardCrash as exc:
+        complain(str(exc))
+        return CRASHED
+    except ScriptError as exc:
+        complain(f"the board cannot tell: {exc}")
+        return FAILED
+    except NoAnswer as exc:
+        complain(str(exc))
+        return SILENT
+    except (QemuError, boards.UnknownBoard) as exc:
+        complain(str(exc))
+        return USAGE
+    return OK

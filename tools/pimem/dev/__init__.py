@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What the developers of pimem run: benchmarks, fuzzing, mutants, coverage, conformance."""

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""`make bench`: the memory mechanism beside references, and what the boards take to boot.
+
+On the host ratios are measured (bench_host). On the boards nothing is timed: under -icount an
+instruction is a nanosecond and the counter ticks at CNTFRQ, so that the machine's own counter,
+read at the first prompt, tells how many instructions booting took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pimem import BUILD
+from pimem.board import boards
+from pimem.board.boards import Board
+from pimem.board.gdb import PC, Gdb, GdbError
+from pimem.board.link import BoardError
+from pimem.board.qemu import Qemu, QemuError, kernel_args
+from pimem.commands import bench_options
+from pimem.dev import bench_host, bench_target
+from pimem.exits import FAILED, OK, USAGE, complain
+
+#: The REPL asks for its first key just after it has printed its first prompt.
+PROMPT_SYMBOL = "mp_hal_stdin_rx_chr"
+IMAGE_SYMBOL = "__image_start"
+READ_COUNTER = 0xD53BE020  # mrs x0, cntpct_el0; the register is in the low five bits
+READ_FREQUENCY = 0xD53BE000  # mrs x0, cntfrq_el0
+REGISTER_BITS = 0x1F
+INSTRUCTIONS_PER_SECOND = 10**9
+
+BOOT_LIMIT = 1_500_000
+IMAGE_LIMIT = 716_800
+HEAP_CALL_LIMIT = 600
+FAULT_LIMIT = 10_000
+REPORT = BUILD / "bench.json"
+
+
+class BenchError(Exception):
+    """A figure cannot be taken; the text says why."""
+
+
+def symbols(elf: Path) -> dict[str, int]:
+    prefix = os.environ.get("CROSS_COMPILE") or "aarch64-linux-gnu-"
+    done = subprocess.run([f"{prefix}nm", str(elf)], capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise BenchError(f"{prefix}nm {elf}: {done.stderr.strip()}")
+    rows = (line.split() for line in done.stdout.splitlines())
+    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3}
+
+
+def find_instruction(image: bytes, opcode: int) -> tuple[int, int]:
+    """Where the image has `opcode` with any register: the offset, and which register."""
+    for at in range(0, len(image) - 3, 4):
+        word = int.from_bytes(image[at : at + 4], "little")
+        if word & ~REGISTER_BITS == opcode:
+            return at, word & REGISTER_BITS
+    raise BenchError(f"the image has no instruction {opcode:#x}")
+
+
+def read_system_register(gdb: Gdb, board: Board, base: int, opcode: int) -> int:
+    """Has the stopped core execute an instruction of the image that reads the register."""
+    offset, register = find_instruction(board.kernel.read_bytes(), opcode)
+    before = gdb.register(PC), gdb.register(register)
+    gdb.set_register(PC, base + offset)
+    gdb.step()
+    value = gdb.register(register)
+    gdb.set_register(PC, before[0])
+    gdb.set_register(register, before[1])
+    return value
+
+
+def boot_instructions(board: Board) -> int:
+    """Instructions from reset to the first prompt, those of all cores."""
+    known = symbols(board.elf)
+    missing = [name for name in (PROMPT_SYMBOL, IMAGE_SYMBOL) if name not in known]
+    if missing:
+        raise BenchError(f"{board.elf} does not define {', '.join(missing)}")
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
+        boot = kernel_args(board.kernel)
+        with Qemu(board, boot, icount=True, extra=extra), Gdb(stub) as gdb:
+            gdb.run_to(known[PROMPT_SYMBOL])
+            ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
+            rate = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+    return ticks * INSTRUCTIONS_PER_SECOND // rate
+
+
+def counter_rate(board: Board, known: dict[str, int]) -> int:
+    """CNTFRQ_EL0, ticks of the counter in a second."""
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
+        with Qemu(board, kernel_args(board.kernel), icount=True, extra=extra), Gdb(stub) as gdb:
+            gdb.run_to(known[PROMPT_SYMBOL])
+            return read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+
+
+class Tally:
+    """What was found so far: printed at once, and kept for the report."""
+
+    def __init__(self) -> None:
+        self.report: dict[str, object] = {}
+        self.counts: list[dict[str, object]] = []
+        self.missed: list[str] = []
+
+    def row(self, what: str, value: int, limit: int) -> bool:
+        """Prints one figure beside its bar; whether it holds."""
+        holds = value <= limit
+        verdict = "holds" if holds else "MISSES"
+        print(f"{what:52} {value:>12,}  (bar {limit:,}) {verdict}", flush=True)
+        self.counts.append({"what": what, "value": value, "bar": limit, "holds": holds})
+        if not holds:
+            self.missed.append(what)
+        return holds
+
+    def figure(self, what: str, value: int) -> None:
+        """Prints a figure that has no bar."""
+        print(f"{what:52} {value:>12,}", flush=True)
+        self.counts.append({"what": what, "value": value})
+
+
+def measure_host(tally: Tally, seed: int, repeat: int) -> None:
+    program = bench_host.build()
+    print(f"host: {repeat} repetitions, random sequences from seed {seed}", flush=True)
+    samples = bench_host.run(program, seed, repeat)
+    results = bench_host.judge(samples)
+    print(*bench_host.table(results), "", *bench_host.figures(samples), sep="\n", flush=True)
+    tally.report["seed"] = seed
+    tally.report["host"] = [result.data() for result in results]
+    tally.report["samples"] = samples
+    tally.missed += [result.row.what for result in results if not result.holds]
+
+
+def measure_boot(tally: Tally) -> None:
+    images: dict[str, Path] = {}
+    for name in boards.names():
+        board = boards.load(name)
+        images[board.image] = board.kernel
+        tally.row(
+            f"{name}: instructions to the first prompt", boot_instructions(board), BOOT_LIMIT
+        )
+    for name, kernel in images.items():
+        data = kernel.read_bytes()
+        tally.row(f"{name}: bytes of kernel8.img", len(data), IMAGE_LIMIT)
+        print(f"{name}: sha256 {hashlib.sha256(data).hexdigest()}")
+
+
+def measure_target(tally: Tally) -> None:
+    """On the default board: what the mechanism costs there, in instructions."""
+    board = boards.load(boards.DEFAULT)
+    known = symbols(board.elf)
+
+    def clock(gdb: Gdb) -> int:
+        ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
+        return ticks * INSTRUCTIONS_PER_SECOND // rate
+
+    rate = counter_rate(board, known)
+    for name, costs in bench_target.c_costs(board, known, clock).items():
+        what = f"{board.name}: {name}() in C, worst of {len(costs)} calls"
+        if name.startswith("heap_"):
+            tally.row(what, max(costs), HEAP_CALL_LIMIT)
+        else:
+            tally.figure(what, max(costs))
+        tally.figure(f"{board.name}: {name}() in C, median", int(statistics.median(costs)))
+    for what, count in bench_target.python_costs(board).items():
+        if what in (bench_target.FAULT, bench_target.PAGER):
+            tally.row(f"{board.name}: {what}", count, FAULT_LIMIT)
+        else:
+            tally.figure(f"{board.name}: {what}", count)
+    for what, costs in bench_target.fault_parts(board, known, clock).items():
+        tally.figure(f"{board.name}: of a {what}", int(statistics.median(costs)))
+
+
+def measure(args: argparse.Namespace) -> Tally:
+    tally = Tally()
+    parts = args.part or bench_options.PARTS
+    if "host" in parts:
+        measure_host(tally, args.seed, args.repeat)
+    if "boot" in parts:
+        measure_boot(tally)
+    if "target" in parts:
+        measure_target(tally)
+    tally.report["boards"] = tally.counts
+    REPORT.write_text(json.dumps(tally.report, indent=1) + "\n")
+    print(f"all figures: {REPORT.relative_to(BUILD.parent)}")
+    return tally
+
+
+def main(args: argparse.Namespace) -> int:
+    try:
+        missed = measure(args).missed
+    except (
+        BenchError,
+        bench_host.HostBenchError,
+        BoardError,
+        GdbError,
+        QemuError,
+        OSError,
+    ) as exc:
+        complain(str(exc))
+        return USAGE
+    finally:
+        sys.stdout.flush()
+    if missed and args.check:
+        complain("below their bars: " + "; ".join(missed))
+        return FAILED
+    return OK

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: MIT
+"""The target part of `make bench`: guest instructions, counted under -icount.
+
+What Python costs is counted by a script on the board; what a C function costs, from its entry to
+its return, through QEMU's gdbstub while such a script runs. The counter steps by 16 instructions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pimem.board.boards import Board
+from pimem.board.gdb import Gdb
+from pimem.board.link import BANNER, PROMPT, Link
+from pimem.board.qemu import Qemu, kernel_args
+
+LINK_REGISTER = 30
+BOOT_SECONDS = 120.0
+SCRIPT_SECONDS = 300.0
+SAMPLES = 1000  # calls of heap functions: the worst are rare; others do not vary as much
+FEW_SAMPLES = 40
+FAULT = "fault to exception caught in Python"
+PAGER = "demand-zero page through a Python pager"
+
+#: Reads the counter of the stopped machine, in nanoseconds, which are instructions.
+Clock = Callable[[Gdb], int]
+
+PYTHON_COSTS = """
+import gc, json, machine, memory, time
+
+def ticks_per_us():
+    t, u = time.ticks_cpu(), time.ticks_us()
+    time.sleep_ms(20)
+    return time.ticks_diff(time.ticks_cpu(), t) / time.ticks_diff(time.ticks_us(), u)
+
+def cost(call, times=200):
+    def empty():
+        pass
+    spent = []
+    for f in (empty, call):
+        f()
+        t = time.ticks_cpu()
+        for _ in range(times):
+            f()
+        spent.append(time.ticks_diff(time.ticks_cpu(), t))
+    return round((spent[1] - spent[0]) / times / rate * 1000)
+
+rate = ticks_per_us()
+found = {}
+found["frames.alloc and close"] = cost(lambda: memory.frames.alloc(zero=False).close())
+space = memory.AddressSpace()
+frames = memory.frames.alloc(16)
+VA = 0x40000000
+
+def map_unmap():
+    space.map(VA, frames)
+    space.unmap(VA, frames.size)
+
+found["space.map and unmap, 16 pages"] = cost(map_unmap)
+space.map(VA, frames)
+found["space.translate"] = cost(lambda: space.translate(VA + 0x1234))
+found["heap.alloc and close, 100 bytes"] = cost(lambda: memory.heap.alloc(100).close())
+space.unmap(VA, frames.size)
+
+def run(calls):
+    # The same program, with so many more system calls in a row.
+    memoryview(frames)[:4 * calls + 4] = b"\\x21\\x00\\x00\\xd4" * calls + b"\\x01\\x00\\x00\\xd4"
+    space.map(VA, frames, prot="rxu")
+    spent = cost(lambda: memory.user.run(VA, space, handler=answer), times=20)
+    space.unmap(VA, frames.size)
+    return spent
+
+def answer(number, registers):
+    return memory.user.EXIT if number == 0 else number
+
+found["user.run, to its first system call"] = run(0)
+found["user.run, one more system call"] = round((run(100) - run(0)) / 100)
+space.close()
+frames.close()
+mem8 = machine.mem8
+
+def fault():
+    try:
+        mem8[0]
+    except memory.Fault:
+        pass
+
+found["FAULT"] = cost(fault, 2000)
+
+lazy = memory.AddressSpace()
+memory.pagers.zeros(lazy, VA, 1 << 30)
+
+def touch():
+    global at
+    at += 4096
+    mem8[at]
+
+def touch_all():
+    global at
+    at = VA
+    return cost(touch)
+
+with lazy:
+    first = touch_all()
+    found["PAGER"] = first - touch_all()
+lazy.close()
+
+def collect(size):
+    keep = [[i] for i in range(size // 100)] if size < 1 << 22 else bytearray(size)
+    gc.collect()
+    t = time.ticks_cpu()
+    gc.collect()
+    return round(time.ticks_diff(time.ticks_cpu(), t) / rate * 1000)
+
+found["gc.collect, 1 MiB of lists"] = collect(1 << 20)
+for size in (64, 512):
+    try:
+        found["gc.collect, %d MiB in one bytearray" % size] = collect(size << 20)
+    except MemoryError:
+        pass
+print(json.dumps(found))
+""".replace("FAULT", FAULT).replace("PAGER", PAGER)
+
+HEAP_TRAFFIC = """
+import memory, random
+random.seed(7)
+live = []
+while True:
+    if len(live) < 900 and (len(live) < 700 or random.getrandbits(1)):
+        size = 16 + random.getrandbits(9) if random.getrandbits(3) else random.getrandbits(13) + 1
+        live.append(memory.heap.alloc(size, align=256 if random.getrandbits(4) == 0 else 16))
+    else:
+        live.pop(random.randrange(len(live))).close()
+"""
+
+OTHER_TRAFFIC = """
+import memory
+space = memory.AddressSpace()
+while True:
+    frames = memory.frames.alloc(zero=False)
+    space.map(0x40000000, frames)
+    space.translate(0x40000010)
+    space.unmap(0x40000000, 4096)
+    frames.close()
+"""
+
+
+FAULTS = """
+import machine, memory
+mem8 = machine.mem8
+while True:
+    try:
+        mem8[0]
+    except memory.Fault:
+        pass
+"""
+
+PAGES = """
+import machine, memory
+mem8 = machine.mem8
+lazy = memory.AddressSpace()
+memory.pagers.zeros(lazy, 0x40000000, 1 << 24)
+lazy.activate()
+while True:
+    for at in range(0x40000000, 0x41000000, 4096):
+        mem8[at]
+    lazy.evict(0x40000000, 1 << 24)
+"""
+
+#: Where the instructions of a page made by a Python pager go.
+PAGER_PARTS = (
+    ("exception_sync", "page: may it be resolved, registers to the thread's stack"),
+    ("bind_pager_run", "page: which range, call of the Python function"),
+    ("frames_alloc", "page: a frame"),
+    ("hold_open", "page: zeroed, returned by the Python function"),
+    ("space_page_in", "page: checked, mapped, record given back"),
+    ("exception_restore", "page: registers restored, access done, next one, registers saved"),
+)
+
+#: Where a fault's instructions go, by the function that begins each part.
+FAULT_PARTS = (
+    ("exception_sync", "fault: may it be raised, registers restored"),
+    ("fault_raise", "fault: the exception object"),
+    ("nlr_jump", "fault: unwinding, except clause, next access, registers saved"),
+)
+
+
+@contextlib.contextmanager
+def booted(board: Board, extra: list[str]) -> Iterator[Link]:
+    """A board at its raw REPL."""
+    boot = kernel_args(board.kernel)
+    with (
+        Qemu(board, boot, icount=True, extra=extra) as machine,
+        Link(machine.pty, ended=machine.ended, silence=SCRIPT_SECONDS) as link,
+    ):
+        machine.resume()
+        link.read_until(BANNER, total=BOOT_SECONDS)
+        link.read_until(PROMPT, total=BOOT_SECONDS)
+        link.enter_raw_repl()
+        yield link
+
+
+def python_costs(board: Board) -> dict[str, int]:
+    """Instructions of one call from Python, the loop around it not counted."""
+    with booted(board, []) as link:
+        return dict(json.loads(link.run(PYTHON_COSTS)))
+
+
+def call_costs(gdb: Gdb, entry: int, samples: int, clock: Clock) -> list[int]:
+    """Instructions from the entry of a function to its return, of so many calls."""
+    costs = []
+    for _ in range(samples):
+        gdb.run_to(entry)
+        start = clock(gdb)
+        gdb.run_to(gdb.register(LINK_REGISTER))
+        costs.append(clock(gdb) - start)
+    return costs
+
+
+def traffic(link: Link, script: str) -> threading.Thread:
+    """Has the board run an endless script; it ends with the machine."""
+
+    def run() -> None:
+        # The machine and its port go away under its hands: whatever comes of that is no news.
+        with contextlib.suppress(Exception):
+            link.exec(script)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return thread
+
+
+def parts(
+    board: Board,
+    known: dict[str, int],
+    clock: Clock,
+    script: str,
+    begins: tuple[tuple[str, str], ...],
+) -> dict[str, list[int]]:
+    """Instructions of each part of what a script does again and again."""
+    names = [name for name, _ in begins]
+    costs: dict[str, list[int]] = {what: [] for _, what in begins}
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        with booted(board, ["-gdb", f"unix:{stub},server=on,wait=off"]) as link:
+            traffic(link, script)
+            with Gdb(stub) as gdb:
+                gdb.run_to(known[names[0]])
+                at = clock(gdb)
+                for _ in range(FEW_SAMPLES):
+                    for (_, what), then in zip(begins, [*names[1:], names[0]], strict=True):
+                        gdb.run_to(known[then])
+                        now = clock(gdb)
+                        costs[what].append(now - at)
+                        at = now
+    return costs
+
+
+def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
+    """Instructions of each part of a fault that Python catches, and of one that it resolves."""
+    return parts(board, known, clock, FAULTS, FAULT_PARTS) | parts(
+        board, known, clock, PAGES, PAGER_PARTS
+    )
+
+
+def c_costs(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
+    """Calls of the mechanism's functions, by name."""
+    wanted = {
+        HEAP_TRAFFIC: (("heap_alloc", SAMPLES), ("heap_free", SAMPLES)),
+        OTHER_TRAFFIC: tuple(
+            (name, FEW_SAMPLES)
+            for name in (
+                "frames_alloc",
+                "frames_free",
+                "paging_map",
+                "paging_translate",
+                "paging_unmap",
+            )
+        ),
+    }
+    costs: dict[str, list[int]] = {}
+    for script, functions in wanted.items():
+        with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+            stub = Path(folder) / "gdb"
+            with booted(board, ["-gdb", f"unix:{stub},server=on,wait=off"]) as link:
+                traffic(link, script)
+                with Gdb(stub) as gdb:
+                    for name, samples in functions:
+                        costs[name] = call_costs(gdb, known[name], samples, clock)
+    return costs

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""MicroPython's own test suite on a board: upstream's run-tests.py over the serial line.
+
+One emulated machine serves the whole run, under -icount, so that results do not depend on how
+busy the host is. Known failures are in tests/micropython/skip.txt, a reason each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pimem import BUILD, ROOT
+from pimem.board import boards
+from pimem.board.link import CRASH_MARK, BoardCrash, BoardError, Link, to_text
+from pimem.board.qemu import Qemu, QemuError, kernel_args
+from pimem.commands.run import finish_boot
+from pimem.exits import CRASHED, FAILED, OK, SILENT, USAGE, complain
+
+SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
+DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
+RUN_SECONDS = 1500
+SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
+POLL_SECONDS = 1
+HEAP_LIMIT = 4 << 20  # bytes of Python's heap
+#: A board that is gone fails every test that is left: stop before.
+MOST_FAILURES_IN_A_ROW = 10
+VERDICT = re.compile(r"^(pass|skip|FAIL)\s+(\S+)")
+
+
+class SuiteError(Exception):
+    """The suite cannot be run as asked; the text says why."""
+
+
+def read_skips(path: Path, tests: Path) -> dict[str, str]:
+    """The skip list: test -> reason. Each test must exist, and have one line and a reason."""
+    skips: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        test, _, reason = line.partition(" ")
+        if not reason.strip():
+            raise SuiteError(f"{path.name}:{number}: {test} has no reason")
+        if test in skips or not (tests / test).is_file():
+            problem = "twice" if test in skips else "not a test of this MicroPython"
+            raise SuiteError(f"{path.name}:{number}: {test}: {problem}")
+        skips[test] = reason.strip()
+    return skips
+
+
+def choose(
+    skips: dict[str, str], dirs: list[str], tests: Path, check_skips: bool
+) -> list[list[str]]:
+    """The arguments that choose the tests, for each run of run-tests.py.
+
+    A skipped test may end the whole run, so that each is checked in a run of its own.
+    """
+    for name in dirs:
+        if not (tests / name).is_dir():
+            raise SuiteError(f"no directory {name} in {tests}")
+    listed = [test for test in skips if test.split("/")[0] in dirs]
+    if check_skips:
+        return [[test] for test in listed]
+    excluded = [f"--exclude=^{re.escape(test)}$" for test in listed]
+    return [[*excluded, "--test-dirs", *dirs]]
+
+
+class Suite:
+    """Runs of run-tests.py against one machine, and what became of them."""
+
+    def __init__(self, tests: Path, results: Path, log: Path) -> None:
+        self.tests = tests
+        self.results = results
+        self.log = log
+        self.verdicts: dict[str, str] = {}
+        self.problem = ""
+        self._in_a_row = 0
+
+    def run(self, pty: str, chosen: list[str]) -> None:
+        self.problem = ""
+        command = [sys.executable, "run-tests.py", "--test-instance", f"port:{pty}"]
+        command += ["--result-dir", str(self.results), *chosen]
+        env = dict(os.environ, MICROPY_CPYTHON3=sys.executable, PYTHONUNBUFFERED="1")
+        with subprocess.Popen(
+            command,
+            cwd=self.tests,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as child:
+            try:
+                self._follow(child)
+            finally:
+                child.kill()
+        explained = child.returncode == 0 or self.of("FAIL")
+        if not self.problem and not explained:
+            self.problem = f"run-tests.py gave up with status {child.returncode}"
+
+    def _follow(self, child: subprocess.Popen[bytes]) -> None:
+        """Until run-tests.py ends, or there is a problem: it waits for ever for a dead board."""
+        assert child.stdout is not None
+        end = time.monotonic() + RUN_SECONDS
+        heard = time.monotonic()
+        rest = b""
+        while not self.problem:
+            if select.select([child.stdout], [], [], POLL_SECONDS)[0]:
+                data = os.read(child.stdout.fileno(), 65536)
+                if not data:
+                    child.wait(10)
+                    return
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._note(to_text(line))
+                heard = time.monotonic()
+            self._look_for_trouble(time.monotonic() - heard, time.monotonic() > end)
+
+    def _note(self, line: str) -> None:
+        print(line, flush=True)
+        found = VERDICT.match(line)
+        if found and not self.problem:
+            verdict, test = found.groups()
+            self.verdicts[test] = verdict
+            self._in_a_row = self._in_a_row + 1 if verdict == "FAIL" else 0
+            if self._in_a_row == MOST_FAILURES_IN_A_ROW:
+                self.problem = f"{self._in_a_row} failures in a row: the board is gone"
+
+    def _look_for_trouble(self, silence: float, too_late: bool) -> None:
+        last = next(reversed(self.verdicts), "the start")
+        if self.crash_report():
+            self.problem = f"the board crashed after {last}"
+        elif silence > SILENCE_SECONDS:
+            self.problem = f"no result for {silence:.0f} s after {last}"
+        elif too_late:
+            self.problem = f"not done after {RUN_SECONDS} s"
+
+    def crash_report(self) -> str:
+        """What the board printed when it crashed, '' if it did not."""
+        printed = self.log.read_bytes()
+        at = printed.find(b"\n" + CRASH_MARK)
+        return to_text(printed[max(0, at - 4000) :]) if at >= 0 else ""
+
+    def failures(self) -> Iterator[str]:
+        """For each failed test: its name, and the difference between expected and got."""
+        for test in self.of("FAIL"):
+            stem = self.results / test.replace("/", "_")
+            diff = ["diff", "-u", f"{stem}.exp", f"{stem}.out"]
+            done = subprocess.run(diff, capture_output=True, text=True, errors="replace")
+            yield f"--- {test}\n{done.stdout[:2000]}"
+
+    def of(self, verdict: str) -> list[str]:
+        return [test for test, got in self.verdicts.items() if got == verdict]
+
+
+def boot(machine: Qemu) -> None:
+    """Lets the machine boot and leaves it at its prompt, its line free for run-tests.py.
+
+    Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap is
+    given the size of a larger microcontroller's.
+    """
+    with Link(machine.pty, ended=machine.ended) as link:
+        machine.resume()
+        finish_boot(link)
+        link.enter_raw_repl()
+        link.run(f"import memory\nmemory.gc_limit({HEAP_LIMIT})")
+        link.leave_raw_repl()
+
+
+def run_suite(args: Namespace) -> tuple[Suite, dict[str, str]]:
+    board = boards.load(args.board)
+    tests = args.source.resolve() / "tests"
+    skips = read_skips(SKIP_FILE, tests)
+    chosen = choose(skips, args.dirs or list(DIRS), tests, args.check_skips)
+    results = BUILD / "conformance" / board.name
+    results.mkdir(parents=True, exist_ok=True)
+    log = results / "serial.log"
+    log.unlink(missing_ok=True)
+    suite = Suite(tests, results, log)
+    with Qemu(board, kernel_args(board.kernel), icount=True, log=log) as machine:
+        boot(machine)
+        for selection in chosen:
+            suite.run(machine.pty, selection)
+    return suite, skips
+
+
+def summary(suite: Suite, skips: dict[str, str]) -> str:
+    count = Counter(suite.verdicts.values())
+    parts = [f"{count['pass']} passed", f"{count['FAIL']} failed"]
+    parts.append(f"{count['skip']} skipped by the tests themselves")
+    return f"{', '.join(parts)}; {len(skips)} on the skip list"
+
+
+def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
+    """Prints what came out; the exit code."""
+    print(summary(suite, skips))
+    if check_skips:
+        for test in suite.of("pass"):
+            print(f"passes now, take it off the skip list: {test}")
+        return FAILED if suite.of("pass") else OK
+    if suite.crash_report():
+        print(suite.crash_report(), file=sys.stderr)
+    if suite.problem:
+        complain(suite.problem)
+        return CRASHED if suite.crash_report() else FAILED
+    for text in suite.failures():
+        print(text)
+    if not suite.of("pass"):
+        complain("no test passed")
+    return OK if suite.of("pass") and not suite.of("FAIL") else FAILED
+
+
+def main(args: Namespace) -> int:
+    try:
+        suite, skips = run_suite(args)
+    except (SuiteError, QemuError, OSError) as exc:
+        complain(str(exc))
+        return USAGE
+    except BoardError as exc:
+        complain(str(exc))
+        return CRASHED if isinstance(exc, BoardCrash) else SILENT
+    return judge(suite, skips, args.check_skips)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""`make fuzz`: libFuzzer over the memory mechanism and the device tree reader.
+
+Every target runs for the same time, starting from its corpus in tests/fuzz/corpus. What it finds
+on the way is kept below build/fuzz; a finding is an input there that ends the target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pimem import BUILD, ROOT
+from pimem.exits import complain
+from pimem.setup import apt, bootstrap
+
+SOURCE = ROOT / "tests" / "fuzz"
+CORPUS = SOURCE / "corpus"
+MEMORY = ROOT / "modules" / "memory"
+PORT = ROOT / "ports" / "rpi-aarch64"
+WORK = BUILD / "fuzz"
+FLAGS = ["-std=gnu11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined"]
+FLAGS += ["-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
+FLAGS += ["-Wno-missing-field-initializers", f"-I{MEMORY}", f"-I{SOURCE}"]
+COMPILE_SECONDS = 300
+INPUT_SECONDS = 10  # an input that takes longer hangs
+SPARE_SECONDS = 120  # for loading the corpus and ending, on a busy machine
+MAX_INPUT = 400
+FOUND, USAGE = 1, 2
+
+
+class FuzzError(Exception):
+    """A target cannot be built; the text says why."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One fuzz target: what it is compiled from."""
+
+    name: str
+    sources: tuple[Path, ...]
+    flags: tuple[str, ...] = ()
+    max_input: int = MAX_INPUT
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended: without a finding or with one, after how many inputs, what it said."""
+
+    clean: bool
+    runs: int
+    log: list[str]
+
+
+def mechanism(pattern: str) -> tuple[Path, ...]:
+    return tuple(sorted((MEMORY / "core").rglob(pattern)))
+
+
+def fdt_target() -> Target:
+    """libfdt reads reservations by aligned loads, wherever the header says they are."""
+    libfdt = Path(os.environ.get("DTC_DIR") or bootstrap.DEPS / "dtc") / "libfdt"
+    names = ("fdt", "fdt_ro", "fdt_rw", "fdt_wip", "fdt_addresses", "fdt_strerror")
+    sources = (PORT / "boot" / "boot_fdt.c", *(libfdt / f"{name}.c" for name in names))
+    flags = ("-fno-sanitize=alignment", "-Wno-unused-parameter", "-Wno-sign-compare")
+    return Target("fdt", sources, (*flags, f"-I{PORT}", f"-I{libfdt}"), 4096)
+
+
+def targets() -> tuple[Target, ...]:
+    empty_seam = ROOT / "tools" / "bench" / "arch_empty.c"
+    return (
+        Target("frames", mechanism("frames*.c")),
+        Target("paging", (*mechanism("paging*.c"), empty_seam)),
+        Target("heap", mechanism("heap*.c")),
+        fdt_target(),
+    )
+
+
+def runtime_missing() -> bool:
+    """Whether clang's sanitiser and fuzzer run-time is not there."""
+    found = subprocess.run(
+        ["clang", "-print-file-name=libclang_rt.fuzzer-x86_64.a"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    folder = Path(found.stdout.strip()).parent
+    resources = subprocess.run(
+        ["clang", "-print-resource-dir"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    places = (folder, Path(resources.stdout.strip()) / "lib")
+    return not any(list(place.rglob("libclang_rt.fuzzer*.a")) for place in places if place.name)
+
+
+def clang_version() -> str:
+    """The major version of the clang that the machine's suite offers."""
+    return apt.candidate_version("clang").split(".")[0].split("~")[0]
+
+
+def install_clang() -> None:
+    """Only fuzzing needs clang, so only fuzzing installs it."""
+    if shutil.which("clang") and not runtime_missing():
+        return
+    root = apt.privilege()
+    if not apt.is_debian() or root is None:
+        raise FuzzError("needs clang with its run-time libraries (Debian: clang, libclang-rt-dev)")
+    apt.ensure_lists(bootstrap.say)
+    packages = ["clang", f"libclang-rt-{clang_version()}-dev"]
+    bootstrap.say(f"installing {' '.join(packages)}")
+    apt.install(packages, root)
+    if runtime_missing():
+        raise FuzzError(f"clang still has no fuzzer run-time after installing {packages[1]}")
+
+
+def build(target: Target, folder: Path = WORK) -> Path:
+    """Compiles a target into a folder; the program."""
+    main = SOURCE / f"fuzz_{target.name}.c"
+    program = folder / f"fuzz_{target.name}"
+    command = ["clang", *FLAGS, *target.flags, str(main), *map(str, target.sources)]
+    done = subprocess.run(
+        [*command, "-o", str(program)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMPILE_SECONDS,
+    )
+    if done.returncode:
+        raise FuzzError(f"cannot build {main.name}:\n{done.stderr.strip()}")
+    return program
+
+
+def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Result:
+    """Runs a target from its corpus until a limit of libFuzzer's, within some time.
+
+    Inputs that reach something new, the log and findings go beside the program.
+    """
+    found = program.with_name(target.name)
+    found.mkdir(exist_ok=True)
+    command = [
+        str(program),
+        *limit,
+        f"-timeout={INPUT_SECONDS}",
+        f"-max_len={target.max_input}",
+        f"-artifact_prefix={found}-",
+        "-print_final_stats=1",
+        str(found),
+        str(CORPUS / target.name),
+    ]
+    with found.with_suffix(".log").open("w+") as log:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            timeout=seconds + SPARE_SECONDS,
+        )
+        log.seek(0)
+        lines = log.read().splitlines()
+    counts = [line.split()[-1] for line in lines if "number_of_executed_units" in line]
+    return Result(done.returncode == 0, int(counts[0]) if counts else 0, lines)
+
+
+def run_for(target: Target, seconds: int) -> bool:
+    """Builds and runs a target, and prints a line about it; whether nothing was found."""
+    result = run(target, build(target), [f"-max_total_time={seconds}"], seconds)
+    if result.clean:
+        print(f"{target.name:8} {result.runs:>9,} runs in {seconds} s, nothing found", flush=True)
+    else:
+        print(*result.log[-40:], sep="\n", file=sys.stderr)
+    return result.clean
+
+
+def main(args: argparse.Namespace) -> int:
+    try:
+        install_clang()
+        WORK.mkdir(parents=True, exist_ok=True)
+        bad = [target.name for target in targets() if not run_for(target, args.seconds)]
+    except (FuzzError, apt.AptError, OSError, subprocess.TimeoutExpired) as exc:
+        complain(str(exc))
+        return USAGE
+    if bad:
+        complain(f"findings in {', '.join(bad)}: the inputs are in {WORK.relative_to(ROOT)}")
+        return FOUND
+    return 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pimem.dev.fuzz", description=__doc__)
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="for each target (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main(parse()))

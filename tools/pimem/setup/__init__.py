@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What building and running need: packages, sources, the virtual environment."""
