@@ -48,7 +48,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl image deploy test test-host test-long test-micropython bench fuzz mutants coverage lint clean distclean help
+.PHONY: setup all images run repl image deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -66,6 +66,7 @@ help:
 	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
 	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'
 	@echo '  coverage          lines of the memory mechanism that the host tests run'
+	@echo '  functions         how long the functions and files of each part are, and what is too long'
 	@echo '  lint              ruff over the Python, mypy over the tools'
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
@@ -155,6 +156,9 @@ mutants: setup
 
 coverage: setup
 	@.venv/bin/python -m pimem.dev.coverage </dev/null
+
+functions: setup
+	@.venv/bin/python -m pimem.dev.functions
 
 lint: setup
 	@.venv/bin/ruff check .

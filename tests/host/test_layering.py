@@ -3,38 +3,21 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import mech
 import pytest
+
+from pimem.dev.functions import c_functions, name, sources
 
 ROOT = mech.ROOT
 MEMORY = ROOT / "modules" / "memory"
 CORE = MEMORY / "core"
 CPU_CODE = ROOT / "ports" / "rpi-aarch64" / "aarch64"
-SOURCE_FOLDERS = ("boards", "docs", "modules", "ports", "tests", "tools")
-SOURCE_SUFFIXES = {".c", ".h", ".S", ".s", ".ld", ".mk", ".py", ".pyi", ".sh", ".toml"}
-BUILD_FOLDERS = {"build", "__pycache__", "node_modules"}
-
 MECHANISM_INCLUDES = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 MECHANISM_CALLS = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"}
 FUNCTION_LINES = 60
 FILE_LINES = 600
-
-
-def sources() -> list[Path]:
-    """Every source file of the project, written by us."""
-    found = [ROOT / "Makefile"] if (ROOT / "Makefile").is_file() else []
-    for folder in SOURCE_FOLDERS:
-        for path in sorted((ROOT / folder).rglob("*")):
-            parts = path.relative_to(ROOT).parts
-            hidden = any(p in BUILD_FOLDERS or p.startswith((".", "build-")) for p in parts)
-            named = path.suffix in SOURCE_SUFFIXES or path.name == "Makefile"
-            if path.is_file() and named and not hidden and not path.name.endswith(".egg-info"):
-                found.append(path)
-    return found
 
 
 def c_files(*folders: Path) -> list[Path]:
@@ -50,42 +33,10 @@ def mechanism() -> list[Path]:
     return c_files(CORE)
 
 
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
 def without_comments(text: str) -> str:
     """Comments and string contents blanked, lines kept."""
     pattern = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
     return pattern.sub(lambda m: "\n" * m.group().count("\n") + '""', text)
-
-
-class Function(NamedTuple):
-    """A C function definition and its lines, signature to closing brace."""
-
-    name: str
-    line: int
-    lines: int
-
-
-def functions(text: str) -> Iterator[Function]:
-    """Finds definitions by the layout that the code style prescribes: braces end in column 0."""
-    start, title = 0, ""
-    opened = False
-    for number, line in enumerate(without_comments(text).split("\n"), 1):
-        if not start:
-            if re.match(r"[A-Za-z_]", line) and "(" in line and ";" not in line:
-                match = re.search(r"(\w+)\s*\(", line)
-                start, title = number, match.group(1) if match else ""
-                opened = line.rstrip().endswith("{")
-        elif not opened:
-            opened = line.rstrip().endswith("{")
-            if ";" in line:
-                start = 0
-        elif line.startswith("}"):
-            if line.rstrip() == "}":
-                yield Function(title, start, number - start + 1)
-            start, opened = 0, False
 
 
 def each(paths: list[Path]) -> pytest.MarkDecorator:
@@ -142,7 +93,7 @@ def test_assembly_files_are_in_the_cpu_folder_only():
 
 @each(c_files(MEMORY, ROOT / "ports"))
 def test_functions_are_a_screen_long_at_most(path):
-    long = [f for f in functions(path.read_text()) if f.lines > FUNCTION_LINES]
+    long = [f for f in c_functions(path.read_text()) if f.lines > FUNCTION_LINES]
     assert long == []
 
 
@@ -159,28 +110,6 @@ def test_the_first_line_is_the_licence(path):
         return
     first = lines[1] if lines[0].startswith("#!") else lines[0]
     assert re.fullmatch(r"(//|#|/\*) SPDX-License-Identifier: MIT( \*/)?", first.strip())
-
-
-def test_the_function_finder_finds_functions():
-    """So that a change of layout cannot make the length test pass by finding nothing."""
-    text = "\n".join(
-        [
-            "static int one(void) {",
-            "    return 1; // not the end: }",
-            "}",
-            "int declared(int a);",
-            "static const int table[] = { f(1) };",
-            "void two(int a,",
-            "    int b) {",
-            "    if (a) {",
-            "    }",
-            "}",
-        ]
-    )
-    assert list(functions(text)) == [Function("one", 1, 3), Function("two", 6, 5)]
-    defined = [f.name for f in functions((CORE / "heap" / "heap.c").read_text())]
-    assert {"heap_init", "heap_alloc", "heap_free", "heap_realloc", "carve"} <= set(defined)
-    assert len(defined) == len(set(defined)) >= 25
 
 
 def test_the_scan_sees_the_project():
