@@ -109,13 +109,13 @@ size_t __wrap_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t siz
     return take(&no_touch) ? size : __real_bind_pager_touch(t, va, size, write);
 }
 
-bool __real_crash_python_line(const exception_frame_t *frame, char *text, size_t size);
+bool __real_crash_python_line(const trap_frame_t *trap, char *text, size_t size);
 
-bool __wrap_crash_python_line(const exception_frame_t *frame, char *text, size_t size) {
+bool __wrap_crash_python_line(const trap_frame_t *trap, char *text, size_t size) {
     if (take(&fault_in_report)) {
         touch_nowhere();
     }
-    return __real_crash_python_line(frame, text, size);
+    return __real_crash_python_line(trap, text, size);
 }
 
 static mp_obj_t fault_in(mp_obj_t where_in) {

@@ -299,20 +299,20 @@ static bool resolve(const thread_fault_t *fault, fault_access_t access) {
 // --- faults ---
 
 // Whether the same instruction faulted with the same registers too often in a row for luck.
-static unsigned count_repeats(const exception_frame_t *frame) {
-    uint64_t registers = frame->sp;
+static unsigned count_repeats(const trap_frame_t *trap) {
+    uint64_t registers = trap->sp;
     for (size_t i = 0; i < 31; ++i) {
-        registers = (registers << 7 | registers >> 57) ^ frame->x[i];
+        registers = (registers << 7 | registers >> 57) ^ trap->x[i];
     }
-    bool same = last[depth].pc == frame->elr && last[depth].registers == registers;
-    last[depth].pc = frame->elr;
+    bool same = last[depth].pc == trap->elr && last[depth].registers == registers;
+    last[depth].pc = trap->elr;
     last[depth].registers = registers;
     return last[depth].repeats = same ? last[depth].repeats + 1 : 0;
 }
 
-static fault_access_t access_of(const exception_frame_t *frame) {
-    bool fetch = (frame->esr >> 26) <= EC_FETCH_ABORT_SAME_EL;
-    return fetch ? FAULT_ACCESS_EXECUTE : frame->esr & ESR_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
+static fault_access_t access_of(const trap_frame_t *trap) {
+    bool fetch = (trap->esr >> 26) <= EC_FETCH_ABORT_SAME_EL;
+    return fetch ? FAULT_ACCESS_EXECUTE : trap->esr & ESR_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
 }
 
 static void give_up_step(void *node) {
@@ -320,19 +320,19 @@ static void give_up_step(void *node) {
     take_step_pages();
 }
 
-bool bind_pager_run(const exception_frame_t *frame) {
-    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1};
-    unsigned repeats = depth < BIND_PAGER_DEPTH ? count_repeats(frame) : 0;
+bool bind_pager_run(const trap_frame_t *trap) {
+    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1};
+    unsigned repeats = depth < BIND_PAGER_DEPTH ? count_repeats(trap) : 0;
     nlr_jump_callback_node_t node;
     nlr_push_jump_callback(&node, give_up_step);
     if (repeats >= REPEATS_MAX) {
         last[depth].repeats = 0;
         fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
     }
-    bool step = resolve(&fault, access_of(frame));
+    bool step = resolve(&fault, access_of(trap));
     if (step) {
         add_step_page(fault.far);
-        if (step_breaks(frame)) {
+        if (step_breaks(trap)) {
             fault_raise_because(&fault, MP_EDEADLK, "an exclusive access cannot be stepped");
         }
     }
@@ -340,16 +340,16 @@ bool bind_pager_run(const exception_frame_t *frame) {
     return have_step_pages() || repeats >= REPEATS_STEP;
 }
 
-bool bind_pager_run_user(const exception_frame_t *frame) {
-    if (!pager_is_missing_page(frame) || !bind_pager_wants(frame->far)) {
+bool bind_pager_run_user(const trap_frame_t *trap) {
+    if (!pager_is_missing_page(trap) || !bind_pager_wants(trap->far)) {
         return false;
     }
-    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 0};
-    if (depth < BIND_PAGER_DEPTH && count_repeats(frame) >= REPEATS_USER) {
+    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
+    if (depth < BIND_PAGER_DEPTH && count_repeats(trap) >= REPEATS_USER) {
         last[depth].repeats = 0;
         fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
     }
-    (void)resolve(&fault, access_of(frame));
+    (void)resolve(&fault, access_of(trap));
     return true;
 }
 

@@ -22,10 +22,10 @@ bool bind_pager_wants(mem_va_t va);
 // In the thread: calls the pager of the fault. Returns when the instruction may be tried again: false, or true when it is
 // to be stepped, after which pager_stepped() of the port takes its pages away. Raises what the pager raises; Fault with
 // EDEADLK for a fault that may not be resolved now, with EFAULT when the pager did not help.
-bool bind_pager_run(const exception_frame_t *frame);
+bool bind_pager_run(const trap_frame_t *trap);
 
 // The same for a fault at EL0. False when no pager is concerned.
-bool bind_pager_run_user(const exception_frame_t *frame);
+bool bind_pager_run_user(const trap_frame_t *trap);
 
 // After the step.
 void bind_pager_stepped(void);

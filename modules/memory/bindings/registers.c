@@ -37,11 +37,11 @@ static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, 
 
 static void print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
-    const exception_frame_t *frame = &((bind_registers_obj_t *)MP_OBJ_TO_PTR(self_in))->state.frame;
-    mp_printf(print, "<Registers pc 0x%016lx sp 0x%016lx", frame->elr, frame->sp);
-    for (unsigned i = 0; i < MP_ARRAY_SIZE(frame->x); ++i) {
-        if (frame->x[i] != 0) {
-            mp_printf(print, " x%u 0x%lx", i, frame->x[i]);
+    const trap_frame_t *trap = &((bind_registers_obj_t *)MP_OBJ_TO_PTR(self_in))->state.trap;
+    mp_printf(print, "<Registers pc 0x%016lx sp 0x%016lx", trap->elr, trap->sp);
+    for (unsigned i = 0; i < MP_ARRAY_SIZE(trap->x); ++i) {
+        if (trap->x[i] != 0) {
+            mp_printf(print, " x%u 0x%lx", i, trap->x[i]);
         }
     }
     mp_print_str(print, ">");
@@ -66,43 +66,43 @@ static int numbered(const char *name, char letter, unsigned count) {
 
 // A register that is a plain word; NULL for another name.
 static uint64_t *find_word(user_state_t *state, qstr attr, const char *name) {
-    int x = numbered(name, 'x', MP_ARRAY_SIZE(state->frame.x));
+    int x = numbered(name, 'x', MP_ARRAY_SIZE(state->trap.x));
     switch (attr) {
         case MP_QSTR_pc:
-            return &state->frame.elr;
+            return &state->trap.elr;
         case MP_QSTR_sp:
-            return &state->frame.sp;
+            return &state->trap.sp;
         case MP_QSTR_fpcr:
-            return &state->frame.fpcr;
+            return &state->trap.fpcr;
         case MP_QSTR_fpsr:
-            return &state->frame.fpsr;
+            return &state->trap.fpsr;
         case MP_QSTR_tpidr:
             return &state->tpidr;
         default:
-            return x >= 0 ? &state->frame.x[x] : NULL;
+            return x >= 0 ? &state->trap.x[x] : NULL;
     }
 }
 
 // --- reading ---
 
 static mp_obj_t load(bind_registers_obj_t *self, qstr attr) {
-    exception_frame_t *frame = &self->state.frame;
+    trap_frame_t *trap = &self->state.trap;
     const char *name = qstr_str(attr);
     uint64_t *word = find_word(&self->state, attr, name);
-    int q = numbered(name, 'q', MP_ARRAY_SIZE(frame->q));
-    int d = numbered(name, 'd', MP_ARRAY_SIZE(frame->q));
+    int q = numbered(name, 'q', MP_ARRAY_SIZE(trap->q));
+    int d = numbered(name, 'd', MP_ARRAY_SIZE(trap->q));
     if (word != NULL) {
         return bind_new_u64(*word);
     } else if (q >= 0) {
-        return mp_obj_int_from_bytes_impl(false, QUAD_BYTES, (const byte *)&frame->q[q]);
+        return mp_obj_int_from_bytes_impl(false, QUAD_BYTES, (const byte *)&trap->q[q]);
     } else if (d >= 0) {
         double value;
-        memcpy(&value, &frame->q[d], sizeof(value));
+        memcpy(&value, &trap->q[d], sizeof(value));
         return mp_obj_new_float(value);
     } else if (attr == MP_QSTR_flags) {
-        return bind_new_u64((frame->spsr & USER_FLAGS_MASK) >> USER_FLAGS_SHIFT);
+        return bind_new_u64((trap->spsr & USER_FLAGS_MASK) >> USER_FLAGS_SHIFT);
     } else if (attr == MP_QSTR_call) {
-        return self->called ? MP_OBJ_NEW_SMALL_INT(frame->esr & ISS_IMMEDIATE_MASK) : mp_const_none;
+        return self->called ? MP_OBJ_NEW_SMALL_INT(trap->esr & ISS_IMMEDIATE_MASK) : mp_const_none;
     }
     return MP_OBJ_NULL;
 }
@@ -123,25 +123,25 @@ static void store_quad(__uint128_t *quad, mp_obj_t value, const char *name) {
 }
 
 static bool store(bind_registers_obj_t *self, qstr attr, mp_obj_t value) {
-    exception_frame_t *frame = &self->state.frame;
+    trap_frame_t *trap = &self->state.trap;
     const char *name = qstr_str(attr);
     uint64_t *word = find_word(&self->state, attr, name);
-    int q = numbered(name, 'q', MP_ARRAY_SIZE(frame->q));
-    int d = numbered(name, 'd', MP_ARRAY_SIZE(frame->q));
+    int q = numbered(name, 'q', MP_ARRAY_SIZE(trap->q));
+    int d = numbered(name, 'd', MP_ARRAY_SIZE(trap->q));
     if (word != NULL) {
         *word = bind_get_u64(value, name);
     } else if (q >= 0) {
-        store_quad(&frame->q[q], value, name);
+        store_quad(&trap->q[q], value, name);
     } else if (d >= 0) {
         double number = mp_obj_get_float(value);
-        frame->q[d] = 0; // as a load of a d register does
-        memcpy(&frame->q[d], &number, sizeof(number));
+        trap->q[d] = 0; // as a load of a d register does
+        memcpy(&trap->q[d], &number, sizeof(number));
     } else if (attr == MP_QSTR_flags) {
         uint64_t flags = bind_get_u64(value, name);
         if (flags > USER_FLAGS_MASK >> USER_FLAGS_SHIFT) {
             bind_raise_value(MP_ERROR_TEXT("flags 0x%lx are not the four bits NZCV"), flags);
         }
-        frame->spsr = flags << USER_FLAGS_SHIFT;
+        trap->spsr = flags << USER_FLAGS_SHIFT;
     } else {
         return false;
     }
@@ -162,7 +162,7 @@ static void attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
 
 static space_t *get_space(const bind_registers_obj_t *self) {
     if (self->space == MP_OBJ_NULL) {
-        bind_raise_value(MP_ERROR_TEXT("no program runs with these registers, pc 0x%016lx"), self->state.frame.elr);
+        bind_raise_value(MP_ERROR_TEXT("no program runs with these registers, pc 0x%016lx"), self->state.trap.elr);
     }
     return bind_space_get(self->space);
 }

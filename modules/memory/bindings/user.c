@@ -66,25 +66,25 @@ static bool system_call(const run_t *run) {
     if (run->handler == mp_const_none) {
         return false;
     }
-    mp_obj_t number = MP_OBJ_NEW_SMALL_INT(r->state.frame.esr & ISS_IMMEDIATE_MASK);
+    mp_obj_t number = MP_OBJ_NEW_SMALL_INT(r->state.trap.esr & ISS_IMMEDIATE_MASK);
     mp_obj_t result = mp_call_function_2(run->handler, number, MP_OBJ_FROM_PTR(r));
     if (result == MP_OBJ_FROM_PTR(&bind_user_exit)) {
         return false;
     }
     if (result != mp_const_none) {
-        r->state.frame.x[0] = get_result(result);
+        r->state.trap.x[0] = get_result(result);
     }
     return true;
 }
 
-static void __attribute__((noreturn)) raise_fault(const exception_frame_t *frame) {
-    thread_fault_t fault = {.esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 0};
+static void __attribute__((noreturn)) raise_fault(const trap_frame_t *trap) {
+    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
     fault_raise(&fault);
 }
 
 static void __attribute__((noreturn)) raise_time(const run_t *run) {
     bind_raise_os(-MP_ETIMEDOUT, MP_ERROR_TEXT("the program at EL0 was stopped after %lu ms, pc 0x%016lx"),
-        run->limit_ms, run->registers->state.frame.elr);
+        run->limit_ms, run->registers->state.trap.elr);
 }
 
 // The limit is on the time at EL0: handlers take theirs. A handler may have activated another space, or closed this one.
@@ -99,8 +99,8 @@ static void run_program(const run_t *run) {
         left -= spent < left ? spent : left;
         run->registers->called = false;
         if (exit == USER_FAULT) {
-            if (!bind_pager_run_user(&run->registers->state.frame)) {
-                raise_fault(&run->registers->state.frame);
+            if (!bind_pager_run_user(&run->registers->state.trap)) {
+                raise_fault(&run->registers->state.trap);
             }
         } else if (exit == USER_TIME) {
             raise_time(run);
@@ -119,7 +119,7 @@ static void get_run(const mp_obj_t *args, run_t *run) {
     *run = (run_t) {args[0], bind_registers_get(args[1]), args[5], bind_get_size(args[6], "limit_ms")};
     if (run->registers->space != MP_OBJ_NULL) {
         bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("a program runs with these registers, pc 0x%016lx"),
-            run->registers->state.frame.elr);
+            run->registers->state.trap.elr);
     }
     if (run->handler != mp_const_none && !mp_obj_is_callable(run->handler)) {
         bind_raise_type(MP_ERROR_TEXT("handler must be callable, not %s"), mp_obj_get_type_str(run->handler));
@@ -130,7 +130,7 @@ static void get_run(const mp_obj_t *args, run_t *run) {
 }
 
 // Sets pc, sp (None leaves it) and x0 and up. Everything is looked at before anything is changed.
-static void set_registers(exception_frame_t *frame, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
+static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
     uint64_t x[ARGUMENTS];
     size_t count;
     mp_obj_t *items;
@@ -142,13 +142,13 @@ static void set_registers(exception_frame_t *frame, mp_obj_t pc, mp_obj_t sp, mp
         x[i] = bind_get_u64(items[i], "argument");
     }
     uint64_t entry = bind_get_u64(pc, "code");
-    uint64_t stack = bind_get_u64_or(sp, "sp", frame->sp);
+    uint64_t stack = bind_get_u64_or(sp, "sp", trap->sp);
     if (!mem_is_aligned(stack, 16)) {
         bind_raise_value(MP_ERROR_TEXT("sp 0x%016lx is not a multiple of 16"), stack);
     }
-    memcpy(frame->x, x, count * sizeof(x[0]));
-    frame->elr = entry;
-    frame->sp = stack;
+    memcpy(trap->x, x, count * sizeof(x[0]));
+    trap->elr = entry;
+    trap->sp = stack;
 }
 
 static void end(const run_t *run) {
@@ -164,7 +164,7 @@ static mp_obj_t user_run(size_t n_args, const mp_obj_t *args) {
     bind_space_get(run.space);
     mp_cstack_check();
     check_interrupts();
-    set_registers(&run.registers->state.frame, args[2], args[3], args[4]);
+    set_registers(&run.registers->state.trap, args[2], args[3], args[4]);
     bind_space_enter(run.space);
     run.registers->space = run.space;
     nlr_buf_t nlr;

@@ -24,8 +24,8 @@ static bool is_on_thread_stack(uint64_t va) {
     return va >= LAYOUT_THREAD_STACK_BOTTOM && va <= LAYOUT_THREAD_STACK_TOP - 16 && va % 8 == 0;
 }
 
-void backtrace_start(backtrace_t *b, const exception_frame_t *frame, unsigned max) {
-    *b = (backtrace_t) {.record = frame->x[29], .left = max, .frame = frame};
+void backtrace_start(backtrace_t *b, const trap_frame_t *trap, unsigned max) {
+    *b = (backtrace_t) {.record = trap->x[29], .left = max, .trap = trap};
 }
 
 static bool read_record(uint64_t va, uint64_t *next, uint64_t *address) {
@@ -70,11 +70,11 @@ bool backtrace_next(backtrace_t *b, uint64_t *address) {
     switch (b->state) {
         case 0:
             b->state = 1;
-            *address = b->frame->elr;
+            *address = b->trap->elr;
             return true;
         case 1:
             b->state = 2;
-            *address = b->frame->x[30];
+            *address = b->trap->x[30];
             return true;
         default:
             return next_record(b, address);

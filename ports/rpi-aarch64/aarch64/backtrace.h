@@ -20,11 +20,11 @@ typedef struct _backtrace_t {
     unsigned state;     // 0: PC is next, 1: LR is next, 2: the chain
     bool broken;        // the chain was left before its end
     bool off_stack;     // a record was elsewhere than on the thread's stack
-    const exception_frame_t *frame;
+    const trap_frame_t *trap;
 } backtrace_t;
 
 // Starts at the exception's PC, then LR, then the return addresses of the chain; at most `max`.
-void backtrace_start(backtrace_t *b, const exception_frame_t *frame, unsigned max);
+void backtrace_start(backtrace_t *b, const trap_frame_t *trap, unsigned max);
 
 // The next address; false at the end. The chain ends at a null record. It is broken at a record that
 // cannot be read, where it does not go up the stack, and where it is longer than `max`.

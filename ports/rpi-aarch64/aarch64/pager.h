@@ -4,7 +4,7 @@
 #ifndef PORTS_RPI_AARCH64_AARCH64_PAGER_H
 #define PORTS_RPI_AARCH64_AARCH64_PAGER_H
 
-#define PAGER_STACK_FRAME       32
+#define PAGER_STACK_TRAP        32
 
 #ifndef __ASSEMBLER__
 
@@ -17,10 +17,10 @@ typedef struct _frame_record_t {
 
 typedef struct _pager_stack_t {
     frame_record_t pc, lr;     // of the interrupted code
-    exception_frame_t frame;
+    trap_frame_t trap;
 } pager_stack_t;
 
-// Entered by an exception return with SP = a pager_stack_t, X0 = its frame, X29 = its first record.
+// Entered by an exception return with SP = a pager_stack_t, X0 = its trap frame, X29 = its first record.
 void pager_entry(void);
 
 #endif // __ASSEMBLER__

@@ -4,10 +4,10 @@
 
 extern char probe_accesses[], probe_accesses_end[], probe_failed[];
 
-bool probe_recover(exception_frame_t *frame) {
-    if (frame->elr < (uintptr_t)probe_accesses || frame->elr >= (uintptr_t)probe_accesses_end) {
+bool probe_recover(trap_frame_t *trap) {
+    if (trap->elr < (uintptr_t)probe_accesses || trap->elr >= (uintptr_t)probe_accesses_end) {
         return false;
     }
-    frame->elr = (uintptr_t)probe_failed;
+    trap->elr = (uintptr_t)probe_failed;
     return true;
 }

@@ -17,6 +17,6 @@ bool probe_read(uint64_t address, unsigned size, uint64_t *value);
 bool probe_write(uint64_t address, unsigned size, uint64_t value);
 
 // Called for each synchronous exception: if it was taken by a probe, makes the probe return false.
-bool probe_recover(exception_frame_t *frame);
+bool probe_recover(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_AARCH64_PROBE_H

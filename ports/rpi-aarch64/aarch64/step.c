@@ -27,32 +27,32 @@ static void write_mdscr(uint64_t clear, uint64_t set) {
     __asm__ volatile ("msr MDSCR_EL1, %0\n\tisb" : : "r" (value) : "memory");
 }
 
-void step_begin(exception_frame_t *frame) {
+void step_begin(trap_frame_t *trap) {
     // The OS lock and the OS double lock are set or unknown after reset, and hold debug exceptions back.
     __asm__ volatile ("msr OSLAR_EL1, xzr\n\tmsr OSDLR_EL1, xzr\n\tisb" : : : "memory");
     active = true;
-    spsr = frame->spsr & SPSR_CHANGED;
-    frame->spsr = (frame->spsr & ~SPSR_D) | SPSR_SS | SPSR_I | SPSR_F;
+    spsr = trap->spsr & SPSR_CHANGED;
+    trap->spsr = (trap->spsr & ~SPSR_D) | SPSR_SS | SPSR_I | SPSR_F;
     write_mdscr(0, MDSCR_SS | MDSCR_KDE);
 }
 
-bool step_breaks(const exception_frame_t *frame) {
+bool step_breaks(const trap_frame_t *trap) {
     uint64_t words;
-    if (!backtrace_peek(frame->elr & ~UINT64_C(7), &words)) {
+    if (!backtrace_peek(trap->elr & ~UINT64_C(7), &words)) {
         return false;
     }
-    uint32_t instruction = (uint32_t)(words >> (8 * (frame->elr & 4)));
+    uint32_t instruction = (uint32_t)(words >> (8 * (trap->elr & 4)));
     return (instruction & EXCLUSIVE_MASK) == EXCLUSIVE;
 }
 
-bool step_done(exception_frame_t *frame) {
+bool step_done(trap_frame_t *trap) {
     if (!active) {
         return false;
     }
     active = false;
     write_mdscr(MDSCR_SS | MDSCR_KDE, 0);
-    frame->spsr = (frame->spsr & ~SPSR_CHANGED) | spsr;
-    if (frame->esr >> 26 != EC_STEP_SAME_EL) {
+    trap->spsr = (trap->spsr & ~SPSR_CHANGED) | spsr;
+    if (trap->esr >> 26 != EC_STEP_SAME_EL) {
         return false;
     }
     bind_pager_stepped();

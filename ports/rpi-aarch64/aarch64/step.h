@@ -9,15 +9,15 @@
 
 #include "fault/exception.h"
 
-// Makes the exception return to this frame execute one instruction, with interrupts masked. Every exception is masked now.
-void step_begin(exception_frame_t *frame);
+// Makes the exception return to this trap frame execute one instruction, with interrupts masked. Every exception is masked now.
+void step_begin(trap_frame_t *trap);
 
 // Whether the instruction cannot be stepped: the exception after a load exclusive clears the monitor, so that the store
 // exclusive fails, and the program begins again, for ever.
-bool step_breaks(const exception_frame_t *frame);
+bool step_breaks(const trap_frame_t *trap);
 
-// At each synchronous exception. Ends the step, if there is one: the frame is as if it had not been. True when the
+// At each synchronous exception. Ends the step, if there is one: the trap frame is as if it had not been. True when the
 // instruction was done and the thread may go on.
-bool step_done(exception_frame_t *frame);
+bool step_done(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_AARCH64_STEP_H

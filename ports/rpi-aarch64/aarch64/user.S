@@ -31,14 +31,14 @@ function user_switch
     mov x2, sp
     str x2, [x1]
     msr SPSel, #1
-    sub sp, sp, #EXCEPTION_FRAME_SIZE
+    sub sp, sp, #TRAP_FRAME_SIZE
     mov x1, sp
-    add x2, sp, #EXCEPTION_FRAME_SIZE
+    add x2, sp, #TRAP_FRAME_SIZE
 1:  ldp x3, x4, [x0], #16           // the way out of an exception loads every register
     stp x3, x4, [x1], #16
     cmp x1, x2
     b.lo 1b
-    ldr x3, [x0]                    // user_state_t.tpidr, behind the frame
+    ldr x3, [x0]                    // user_state_t.tpidr, behind the trap frame
     msr TPIDR_EL0, x3               // the kernel uses neither of the two
     msr TPIDRRO_EL0, xzr
     b exception_restore
@@ -49,7 +49,7 @@ function user_leave
     ldp x2, x0, [sp, #KEPT_FPCR]
     msr FPCR, x2
     mrs x3, TPIDR_EL0
-    str x3, [x0, #EXCEPTION_FRAME_SIZE]
+    str x3, [x0, #TRAP_FRAME_SIZE]
     ldp x19, x20, [sp, #16]
     ldp x21, x22, [sp, #32]
     ldp x23, x24, [sp, #48]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The exception vectors of EL1 (Arm ARM D1.10.2): each entry saves everything into an
-// exception_frame_t and calls C. The thread runs on SP_EL0 and exceptions on SP_EL1, so an
+// The exception vectors of EL1 (Arm ARM D1.10.2): each entry saves everything into a
+// trap_frame_t and calls C. The thread runs on SP_EL0 and exceptions on SP_EL1, so an
 // overflow of the thread's stack can still be handled; an exception taken on SP_EL1 is fatal and
 // is reported from a stack of its own.
 
@@ -10,7 +10,7 @@
 // Entry from SP_EL0 or from EL0: the stack pointer in use is SP_EL1, which is ours.
 .macro entry_from_thread vector, handler
     .balign 0x80
-    sub sp, sp, #EXCEPTION_FRAME_SIZE
+    sub sp, sp, #TRAP_FRAME_SIZE
     stp x0, x1, [sp, #0]
     mov x0, #\vector
     mrs x1, SP_EL0
@@ -33,7 +33,7 @@ exception_emergency_\vector:
     msr TPIDRRO_EL0, x1             // a second scratch register: nothing else uses it
     adrp x1, __emergency_stack_end
     add x1, x1, :lo12:__emergency_stack_end
-    sub x1, x1, #EXCEPTION_FRAME_SIZE
+    sub x1, x1, #TRAP_FRAME_SIZE
     mov sp, x1
     stp x30, x0, [sp, #240]
     mrs x0, TPIDR_EL1
@@ -73,7 +73,7 @@ vectors:
     emergency 7
 
 // Stores x2 to x29, the system registers, the vector number in x0 and the FP state; x0, x1, x30 and
-// sp are in the frame already. Returns with x0 = the frame and x29 as interrupted, so that the
+// sp are in the trap frame already. Returns with x0 = the trap frame and x29 as interrupted, so that the
 // chain of frame records leads into the interrupted code.
 exception_save:
     stp x2, x3, [sp, #16]
@@ -92,15 +92,15 @@ exception_save:
     stp x28, x29, [sp, #224]
     mrs x2, ELR_EL1
     mrs x3, SPSR_EL1
-    stp x2, x3, [sp, #EXCEPTION_FRAME_ELR]
+    stp x2, x3, [sp, #TRAP_FRAME_ELR]
     mrs x2, ESR_EL1
     mrs x3, FAR_EL1
-    stp x2, x3, [sp, #EXCEPTION_FRAME_ESR]
-    str x0, [sp, #EXCEPTION_FRAME_VECTOR]
+    stp x2, x3, [sp, #TRAP_FRAME_ESR]
+    str x0, [sp, #TRAP_FRAME_VECTOR]
     mrs x2, FPCR
     mrs x3, FPSR
-    stp x2, x3, [sp, #EXCEPTION_FRAME_FPCR]
-    add x0, sp, #EXCEPTION_FRAME_Q
+    stp x2, x3, [sp, #TRAP_FRAME_FPCR]
+    add x0, sp, #TRAP_FRAME_Q
     stp q0, q1, [x0, #0]
     stp q2, q3, [x0, #32]
     stp q4, q5, [x0, #64]
@@ -120,16 +120,16 @@ exception_save:
     mov x0, sp
     ret
 
-// Resumes from the frame at sp, which is SP_EL1.
+// Resumes from the trap frame at sp, which is SP_EL1.
     .global exception_restore
 exception_restore:
-    ldp x2, x3, [sp, #EXCEPTION_FRAME_ELR]
+    ldp x2, x3, [sp, #TRAP_FRAME_ELR]
     msr ELR_EL1, x2
     msr SPSR_EL1, x3
-    ldp x2, x3, [sp, #EXCEPTION_FRAME_FPCR]
+    ldp x2, x3, [sp, #TRAP_FRAME_FPCR]
     msr FPCR, x2
     msr FPSR, x3
-    add x0, sp, #EXCEPTION_FRAME_Q
+    add x0, sp, #TRAP_FRAME_Q
     ldp q0, q1, [x0, #0]
     ldp q2, q3, [x0, #32]
     ldp q4, q5, [x0, #64]
@@ -163,7 +163,7 @@ exception_restore:
     ldp x26, x27, [sp, #208]
     ldp x28, x29, [sp, #224]
     ldp x0, x1, [sp, #0]
-    add sp, sp, #EXCEPTION_FRAME_SIZE
+    add sp, sp, #TRAP_FRAME_SIZE
     eret
 
 // Vectors of the time before the MMU: C with its absolute pointers cannot run yet, so the report is

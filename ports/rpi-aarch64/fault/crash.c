@@ -76,19 +76,19 @@ static void print_tables(uint64_t va) {
     }
 }
 
-static void print_registers(const exception_frame_t *frame) {
+static void print_registers(const trap_frame_t *trap) {
     for (unsigned i = 0; i < 31; ++i) {
-        PRINT("x%-2u %016lx%s", i, frame->x[i], i % 3 == 2 ? "\n" : "  ");
+        PRINT("x%-2u %016lx%s", i, trap->x[i], i % 3 == 2 ? "\n" : "  ");
     }
-    PRINT("sp  %016lx  pc  %016lx\n", frame->sp, frame->elr);
-    PRINT("spsr %08lx  esr %08lx  far %016lx\n", frame->spsr, frame->esr, frame->far);
+    PRINT("sp  %016lx  pc  %016lx\n", trap->sp, trap->elr);
+    PRINT("spsr %08lx  esr %08lx  far %016lx\n", trap->spsr, trap->esr, trap->far);
     PRINT("ttbr0 %016lx  ttbr1 %016lx\n", arch_read_ttbr0(), arch_read_ttbr1());
 }
 
-static unsigned collect_backtrace(const exception_frame_t *frame, uint64_t *addresses) {
+static unsigned collect_backtrace(const trap_frame_t *trap, uint64_t *addresses) {
     backtrace_t b;
     unsigned count = 0;
-    backtrace_start(&b, frame, BACKTRACE_MAX);
+    backtrace_start(&b, trap, BACKTRACE_MAX);
     while (backtrace_next(&b, &addresses[count])) {
         ++count;
     }
@@ -100,11 +100,11 @@ static uint32_t text_crc(void) {
     return ~uzlib_crc32(__text_start, (unsigned)(__text_end - __text_start), 0xffffffff);
 }
 
-static void print_json(const exception_frame_t *frame, const char *why, const char *sentence,
+static void print_json(const trap_frame_t *trap, const char *why, const char *sentence,
     const char *python, const uint64_t *backtrace, unsigned count) {
-    PRINT("CRASH {\"cause\":\"%s\",\"fault\":\"%s\",\"vector\":%u", why, sentence, (unsigned)frame->vector);
-    PRINT(",\"pc\":\"0x%lx\",\"esr\":\"0x%lx\",\"far\":\"0x%lx\"", frame->elr, frame->esr, frame->far);
-    PRINT(",\"spsr\":\"0x%lx\",\"sp\":\"0x%lx\",\"lr\":\"0x%lx\"", frame->spsr, frame->sp, frame->x[30]);
+    PRINT("CRASH {\"cause\":\"%s\",\"fault\":\"%s\",\"vector\":%u", why, sentence, (unsigned)trap->vector);
+    PRINT(",\"pc\":\"0x%lx\",\"esr\":\"0x%lx\",\"far\":\"0x%lx\"", trap->elr, trap->esr, trap->far);
+    PRINT(",\"spsr\":\"0x%lx\",\"sp\":\"0x%lx\",\"lr\":\"0x%lx\"", trap->spsr, trap->sp, trap->x[30]);
     if (*python != '\0') {
         PRINT(",\"python\":\"%s\"", python);
     }
@@ -128,10 +128,10 @@ static void add_to_line(void *data, const char *str, size_t len) {
 }
 
 // For the next start: what is known, in one line.
-static void keep(const exception_frame_t *frame, const char *why, const char *sentence, const char *python) {
+static void keep(const trap_frame_t *trap, const char *why, const char *sentence, const char *python) {
     line_t line = {.length = 0};
     const mp_print_t print = {&line, add_to_line};
-    mp_printf(&print, "%s: %s, pc 0x%lx", why, sentence, frame->elr);
+    mp_printf(&print, "%s: %s, pc 0x%lx", why, sentence, trap->elr);
     if (*python != '\0') {
         mp_printf(&print, ", %s", python);
     }
@@ -146,38 +146,38 @@ static void __attribute__((noreturn)) stop(void) {
     cpu_stop();
 }
 
-void crash_report(const exception_frame_t *frame, const char *why) {
+void crash_report(const trap_frame_t *trap, const char *why) {
     static unsigned depth;
     if (depth++ != 0) {
         // The report itself failed. Say so in one line, without touching memory again.
         PRINT("\nCRASH {\"cause\":\"exception in the crash report\",\"pc\":\"0x%lx\",\"far\":\"0x%lx\"}\n",
-            frame->elr, frame->far);
+            trap->elr, trap->far);
         stop();
     }
     char sentence[SENTENCE_SIZE];
     fault_info_t info;
-    fault_decode(frame->esr, frame->far, &info);
+    fault_decode(trap->esr, trap->far, &info);
     fault_sentence(&info, sentence, sizeof(sentence));
     uint64_t backtrace[BACKTRACE_MAX];
-    unsigned count = collect_backtrace(frame, backtrace);
+    unsigned count = collect_backtrace(trap, backtrace);
 
-    PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(frame->vector), sentence);
+    PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(trap->vector), sentence);
     char python[PYTHON_SIZE] = "";
-    keep(frame, why, sentence, python); // in case that the rest fails
-    if (crash_python_line(frame, python, sizeof(python))) {
+    keep(trap, why, sentence, python); // in case that the rest fails
+    if (crash_python_line(trap, python, sizeof(python))) {
         PRINT("Python: %s\n", python);
     }
-    keep(frame, why, sentence, python);
-    print_registers(frame);
+    keep(trap, why, sentence, python);
+    print_registers(trap);
     if (info.far_valid) {
-        PRINT("what the tables say about 0x%lx:\n", frame->far);
-        print_tables(frame->far);
+        PRINT("what the tables say about 0x%lx:\n", trap->far);
+        print_tables(trap->far);
     }
     PRINT("backtrace:");
     for (unsigned i = 0; i < count; ++i) {
         PRINT("%s %lx", i % 4 == 0 && i != 0 ? "\n          " : "", backtrace[i]);
     }
     PRINT("\n");
-    print_json(frame, why, sentence, python, backtrace, count);
+    print_json(trap, why, sentence, python, backtrace, count);
     stop();
 }

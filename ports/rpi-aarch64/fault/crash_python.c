@@ -42,13 +42,13 @@ static size_t peek_bytes(uint64_t va, uint8_t *bytes, size_t size) {
 }
 
 // The code state of the innermost Python function.
-static bool find_code_state(const exception_frame_t *frame, uint64_t *code_state) {
+static bool find_code_state(const trap_frame_t *trap, uint64_t *code_state) {
     backtrace_t b;
     uint64_t address;
-    backtrace_start(&b, frame, DEPTH);
+    backtrace_start(&b, trap, DEPTH);
     while (backtrace_next(&b, &address)) {
         // The return address is in the record of the loop; the next one is that of vm_entry.S.
-        if (address == (uintptr_t)vm_entry_return && b.record != 0 && b.record != frame->x[29]) {
+        if (address == (uintptr_t)vm_entry_return && b.record != 0 && b.record != trap->x[29]) {
             return peek_word(b.record, VM_ENTRY_CODE_STATE, code_state);
         }
     }
@@ -136,12 +136,12 @@ static void add_line(text_t *t, const uint8_t *copy, size_t size, uint64_t offse
     add_qstr(t, look_up(names, name));
 }
 
-bool crash_python_line(const exception_frame_t *frame, char *text, size_t size) {
+bool crash_python_line(const trap_frame_t *trap, char *text, size_t size) {
     static uint8_t copy[PRELUDE_SIZE + 8]; // the end is zero: a number is never read past it
     uint64_t state, function, ip, context, bytecode, names;
     text_t t = {text, text + size - 1};
     *text = '\0';
-    if (!find_code_state(frame, &state)
+    if (!find_code_state(trap, &state)
         || !peek_word(state, offsetof(mp_code_state_t, fun_bc), &function)
         || !peek_word(state, offsetof(mp_code_state_t, ip), &ip)
         || !peek_word(function, offsetof(mp_obj_fun_bc_t, context), &context)

@@ -12,6 +12,6 @@
 
 // Writes "main.py:12 in f": printable text without quotes or backslashes, cut to size - 1 characters
 // and ended by a NUL. False: no Python function was running, or it cannot be told which.
-bool crash_python_line(const exception_frame_t *frame, char *text, size_t size);
+bool crash_python_line(const trap_frame_t *trap, char *text, size_t size);
 
 #endif // PORTS_RPI_AARCH64_CRASH_PYTHON_H

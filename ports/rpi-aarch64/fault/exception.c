@@ -13,13 +13,13 @@
 #include "pager_entry.h"
 #include "thread_fault.h"
 
-_Static_assert(offsetof(exception_frame_t, sp) == EXCEPTION_FRAME_SP, "frame layout");
-_Static_assert(offsetof(exception_frame_t, elr) == EXCEPTION_FRAME_ELR, "frame layout");
-_Static_assert(offsetof(exception_frame_t, esr) == EXCEPTION_FRAME_ESR, "frame layout");
-_Static_assert(offsetof(exception_frame_t, vector) == EXCEPTION_FRAME_VECTOR, "frame layout");
-_Static_assert(offsetof(exception_frame_t, fpcr) == EXCEPTION_FRAME_FPCR, "frame layout");
-_Static_assert(offsetof(exception_frame_t, q) == EXCEPTION_FRAME_Q, "frame layout");
-_Static_assert(sizeof(exception_frame_t) == EXCEPTION_FRAME_SIZE, "frame layout");
+_Static_assert(offsetof(trap_frame_t, sp) == TRAP_FRAME_SP, "trap frame layout");
+_Static_assert(offsetof(trap_frame_t, elr) == TRAP_FRAME_ELR, "trap frame layout");
+_Static_assert(offsetof(trap_frame_t, esr) == TRAP_FRAME_ESR, "trap frame layout");
+_Static_assert(offsetof(trap_frame_t, vector) == TRAP_FRAME_VECTOR, "trap frame layout");
+_Static_assert(offsetof(trap_frame_t, fpcr) == TRAP_FRAME_FPCR, "trap frame layout");
+_Static_assert(offsetof(trap_frame_t, q) == TRAP_FRAME_Q, "trap frame layout");
+_Static_assert(sizeof(trap_frame_t) == TRAP_FRAME_SIZE, "trap frame layout");
 
 // The vector table's rows, for people.
 static const char *const vector_rows[] = {
@@ -31,28 +31,28 @@ const char *exception_vector_name(uint64_t vector) {
 }
 
 // A synchronous exception of the thread: a Python exception where that is safe.
-void exception_sync(exception_frame_t *frame) {
-    if (step_done(frame) || probe_recover(frame)) {
+void exception_sync(trap_frame_t *trap) {
+    if (step_done(trap) || probe_recover(trap)) {
         return;
     }
-    const char *why = thread_fault_refusal(frame);
+    const char *why = thread_fault_refusal(trap);
     if (why != NULL) {
-        crash_report(frame, why);
+        crash_report(trap, why);
     }
-    if (!pager_redirect(frame)) {
+    if (!pager_redirect(trap)) {
         bind_pager_stepped();
-        thread_fault_redirect(frame);
+        thread_fault_redirect(trap);
     }
 }
 
-void exception_irq(exception_frame_t *frame) {
-    (void)frame;
+void exception_irq(trap_frame_t *trap) {
+    (void)trap;
     irq_dispatch();
 }
 
-void exception_fatal(exception_frame_t *frame) {
+void exception_fatal(trap_frame_t *trap) {
     static const char *const why[] = {
         "synchronous exception", "unexpected interrupt", "fast interrupt", "SError",
     };
-    crash_report(frame, why[frame->vector & 3]);
+    crash_report(trap, why[trap->vector & 3]);
 }

@@ -30,10 +30,10 @@ static bool is_no_raise(uint64_t address, bool is_pc) {
 }
 
 // NULL when it is known that no function of the no-raise section is on the stack.
-static const char *stack_refusal(const exception_frame_t *frame) {
+static const char *stack_refusal(const trap_frame_t *trap) {
     backtrace_t b;
     uint64_t address;
-    backtrace_start(&b, frame, BACKTRACE_DEPTH);
+    backtrace_start(&b, trap, BACKTRACE_DEPTH);
     for (bool is_pc = true; backtrace_next(&b, &address); is_pc = false) {
         if (is_no_raise(address, is_pc)) {
             return "fault inside the collector, the memory mechanism, a filesystem or the console";
@@ -45,13 +45,13 @@ static const char *stack_refusal(const exception_frame_t *frame) {
 // The stack ran out when SP is so low that an exception could not be made on what is left. A store
 // below it faults with SP at most 512 bytes above the guard (pre-indexed STP) or in it; a stray
 // pointer into the guard is an ordinary fault.
-static bool stack_ran_out(const exception_frame_t *frame) {
-    return frame->sp >= STACK_BOTTOM - LAYOUT_STACK_GUARD && frame->sp < STACK_BOTTOM + RAISE_ROOM;
+static bool stack_ran_out(const trap_frame_t *trap) {
+    return trap->sp >= STACK_BOTTOM - LAYOUT_STACK_GUARD && trap->sp < STACK_BOTTOM + RAISE_ROOM;
 }
 
 // Machine code may have a stack of its own, or have lost its own. Nothing can be put there.
-bool thread_fault_is_off_stack(const exception_frame_t *frame) {
-    return frame->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || frame->sp > LAYOUT_THREAD_STACK_TOP;
+bool thread_fault_is_off_stack(const trap_frame_t *trap) {
+    return trap->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || trap->sp > LAYOUT_THREAD_STACK_TOP;
 }
 
 // Where an exception can be made when that is not possible on top of the stack. What is below the
@@ -63,11 +63,11 @@ static uint64_t catcher_sp(void) {
     return callback != 0 && callback < sp ? (callback - ENTRY_ROOM) & ~(uint64_t)15 : sp;
 }
 
-const char *thread_fault_refusal(const exception_frame_t *frame) {
-    if (frame->vector != VECTOR_SYNC_SP0) {
+const char *thread_fault_refusal(const trap_frame_t *trap) {
+    if (trap->vector != VECTOR_SYNC_SP0) {
         return "fault outside the thread";
     }
-    if (frame->spsr & SPSR_I) {
+    if (trap->spsr & SPSR_I) {
         return "fault with interrupts masked";
     }
     if (MP_STATE_THREAD(nlr_top) == NULL) {
@@ -76,42 +76,42 @@ const char *thread_fault_refusal(const exception_frame_t *frame) {
     if (MP_STATE_THREAD(gc_lock_depth) != 0) {
         return "fault while the collector is locked";
     }
-    const char *why = stack_refusal(frame);
-    bool on_top = !stack_ran_out(frame) && !thread_fault_is_off_stack(frame);
+    const char *why = stack_refusal(trap);
+    bool on_top = !stack_ran_out(trap) && !thread_fault_is_off_stack(trap);
     if (why == NULL && !on_top && catcher_sp() < STACK_BOTTOM + RAISE_ROOM) {
         why = "the stack ran out, that of the handler too";
     }
     return why;
 }
 
-bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes) {
-    return frame->sp >= STACK_BOTTOM + bytes;
+bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes) {
+    return trap->sp >= STACK_BOTTOM + bytes;
 }
 
-void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp) {
+void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp) {
     // As a first call of C: whatever the interrupted code had made of the processor's state is over.
-    frame->spsr = SPSR_THREAD;
-    frame->fpcr = 0;
-    frame->sp = sp;
-    frame->elr = function;
-    frame->x[0] = argument;
-    frame->x[29] = 0; // the chain of frame records ends at the handler
-    frame->x[30] = 0;
+    trap->spsr = SPSR_THREAD;
+    trap->fpcr = 0;
+    trap->sp = sp;
+    trap->elr = function;
+    trap->x[0] = argument;
+    trap->x[29] = 0; // the chain of frame records ends at the handler
+    trap->x[30] = 0;
 }
 
-void thread_fault_redirect_overflow(exception_frame_t *frame) {
-    thread_fault_enter(frame, (uintptr_t)fault_raise_recursion, 0, catcher_sp());
+void thread_fault_redirect_overflow(trap_frame_t *trap) {
+    thread_fault_enter(trap, (uintptr_t)fault_raise_recursion, 0, catcher_sp());
 }
 
-void thread_fault_redirect(exception_frame_t *frame) {
-    if (stack_ran_out(frame)) {
-        thread_fault_redirect_overflow(frame);
+void thread_fault_redirect(trap_frame_t *trap) {
+    if (stack_ran_out(trap)) {
+        thread_fault_redirect_overflow(trap);
         return;
     }
     pending = (thread_fault_t) {
-        .esr = frame->esr, .far = frame->far, .pc = frame->elr, .el = 1,
+        .esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1,
     };
-    uint64_t top = (frame->sp - ENTRY_ROOM) & ~(uint64_t)15;
-    uint64_t sp = thread_fault_is_off_stack(frame) ? catcher_sp() : top;
-    thread_fault_enter(frame, (uintptr_t)fault_raise, (uintptr_t)&pending, sp);
+    uint64_t top = (trap->sp - ENTRY_ROOM) & ~(uint64_t)15;
+    uint64_t sp = thread_fault_is_off_stack(trap) ? catcher_sp() : top;
+    thread_fault_enter(trap, (uintptr_t)fault_raise, (uintptr_t)&pending, sp);
 }

@@ -21,23 +21,23 @@ typedef struct _thread_fault_t {
 // to catch (nlr_top), with the collector unlocked, and with no function of the no-raise section
 // (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack, which takes a
 // chain of frame records that leads up the thread's stack to its end.
-const char *thread_fault_refusal(const exception_frame_t *frame);
+const char *thread_fault_refusal(const trap_frame_t *trap);
 
 // Whether the interrupted stack pointer is elsewhere than in the thread's stack or below it.
-bool thread_fault_is_off_stack(const exception_frame_t *frame);
+bool thread_fault_is_off_stack(const trap_frame_t *trap);
 
 // Whether so many bytes are left below it, if it is not.
-bool thread_fault_has_room(const exception_frame_t *frame, uint64_t bytes);
+bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes);
 
-// Changes the frame so that the thread goes on in `function`, with one argument and a stack, and
+// Changes the trap frame so that the thread goes on in `function`, with one argument and a stack, and
 // nobody to return to.
-void thread_fault_enter(exception_frame_t *frame, uintptr_t function, uint64_t argument, uint64_t sp);
+void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp);
 
-// Changes the frame so that the thread goes on in fault_raise_recursion().
-void thread_fault_redirect_overflow(exception_frame_t *frame);
+// Changes the trap frame so that the thread goes on in fault_raise_recursion().
+void thread_fault_redirect_overflow(trap_frame_t *trap);
 
-// Changes the frame so that the thread goes on in fault_raise() (or fault_raise_recursion() when it
+// Changes the trap frame so that the thread goes on in fault_raise() (or fault_raise_recursion() when it
 // was its stack that ran out) instead of repeating the instruction.
-void thread_fault_redirect(exception_frame_t *frame);
+void thread_fault_redirect(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_THREAD_FAULT_H

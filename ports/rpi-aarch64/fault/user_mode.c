@@ -12,7 +12,7 @@
 #include "drivers/timer.h"
 #include "user_mode.h"
 
-_Static_assert(offsetof(user_state_t, tpidr) == EXCEPTION_FRAME_SIZE, "user.S relies on it");
+_Static_assert(offsetof(user_state_t, tpidr) == TRAP_FRAME_SIZE, "user.S relies on it");
 
 #define SPSR_EL1T (4)
 #define SPSR_I (1 << 7)
@@ -44,7 +44,7 @@ user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline) {
     visit.state = state;
     visit.deadline = deadline;
     visit.kernel_spsr = daif | SPSR_I | SPSR_EL1T;
-    state->frame.spsr = (state->frame.spsr & USER_FLAGS_MASK) | SPSR_USER;
+    state->trap.spsr = (state->trap.spsr & USER_FLAGS_MASK) | SPSR_USER;
     cpu_timer_set(deadline);
     user_switch(state, &visit.kernel_sp);
     cpu_timer_stop();
@@ -53,16 +53,16 @@ user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline) {
     return visit.exit;
 }
 
-static void leave(exception_frame_t *frame, user_exit_t exit) {
-    visit.state->frame = *frame;
+static void leave(trap_frame_t *trap, user_exit_t exit) {
+    visit.state->trap = *trap;
     visit.exit = exit;
-    frame->elr = (uintptr_t)user_leave;
-    frame->sp = visit.kernel_sp;
-    frame->spsr = visit.kernel_spsr;
+    trap->elr = (uintptr_t)user_leave;
+    trap->sp = visit.kernel_sp;
+    trap->spsr = visit.kernel_spsr;
 }
 
-void exception_user_sync(exception_frame_t *frame) {
-    leave(frame, frame->esr >> ESR_EC_SHIFT == ESR_EC_SVC ? USER_CALL : USER_FAULT);
+void exception_user_sync(trap_frame_t *trap) {
+    leave(trap, trap->esr >> ESR_EC_SHIFT == ESR_EC_SVC ? USER_CALL : USER_FAULT);
 }
 
 // What mp_handle_pending() would do something about.
@@ -71,11 +71,11 @@ static bool is_pending(void) {
         || MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
 }
 
-void exception_user_irq(exception_frame_t *frame) {
+void exception_user_irq(trap_frame_t *trap) {
     irq_dispatch();
     if (timer_expired(visit.deadline)) {
-        leave(frame, USER_TIME);
+        leave(trap, USER_TIME);
     } else if (is_pending()) {
-        leave(frame, USER_PENDING);
+        leave(trap, USER_PENDING);
     }
 }

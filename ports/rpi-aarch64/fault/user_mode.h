@@ -9,21 +9,21 @@
 
 #include "exception.h"
 
-// PSTATE.NZCV, the only part of `frame.spsr` that is the program's own.
+// PSTATE.NZCV, the only part of `trap.spsr` that is the program's own.
 #define USER_FLAGS_SHIFT (28)
 #define USER_FLAGS_MASK (UINT64_C(15) << USER_FLAGS_SHIFT)
 
-// All registers that a program has. `frame` is used as in an exception: sp is SP_EL0, elr the PC; esr
+// All registers that a program has. `trap` is used as in an exception: sp is SP_EL0, elr the PC; esr
 // and far are outputs.
 typedef struct _user_state_t {
-    exception_frame_t frame;
+    trap_frame_t trap;
     uint64_t tpidr;         // TPIDR_EL0; its place is known to user.S
 } user_state_t;
 
 // Why a program is no longer running.
 typedef enum {
-    USER_CALL,              // SVC: its number is in frame.esr, frame.elr is behind it
-    USER_FAULT,             // any other synchronous exception; frame.elr is the instruction
+    USER_CALL,              // SVC: its number is in trap.esr, trap.elr is behind it
+    USER_FAULT,             // any other synchronous exception; trap.elr is the instruction
     USER_TIME,              // the deadline passed
     USER_PENDING,           // Python has something to do: Ctrl-C, or a scheduled callback
 } user_exit_t;
@@ -37,7 +37,7 @@ void user_mode_init(void);
 user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline);
 
 // Called by vectors.S.
-void exception_user_sync(exception_frame_t *frame);
-void exception_user_irq(exception_frame_t *frame);
+void exception_user_sync(trap_frame_t *trap);
+void exception_user_irq(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_USER_MODE_H
