@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pimem.commands import frames as frames_view
-from pimem.commands.frames import FRAME, Run, Snapshot
+from pimem.commands.frames import FRAME, Place, Run, Snapshot
 
 MIB = 1 << 20
 
@@ -124,3 +124,31 @@ def test_what_the_board_says_is_read_and_given_back() -> None:
     text = "\r\n".join(json.dumps(each) for each in (head, figures, *runs))
     parsed = frames_view.parse(text)
     assert json.loads(parsed.as_json()) == head | figures | {"runs": runs}
+
+
+OWNED = replace(
+    TWO, places=(Place(0, MIB // 2, "image"), Place(MIB // 2, MIB, "gc")), owners={"gc": 128}
+)
+
+
+def test_owners_have_colours_of_their_own_and_the_bars_are_the_legend() -> None:
+    lines = frames_view.picture(OWNED, 120, colour=True)
+    assert "\x1b[34m#" in lines[1] and "\x1b[31m#" in lines[1]
+    assert any("gc" in line and "\x1b[31m=" in line for line in lines)
+    assert [re.sub(r"\x1b\[\d*m", "", line) for line in lines] == frames_view.picture(
+        OWNED, 120, colour=False
+    )
+
+
+def test_a_cell_has_the_colour_of_the_owner_who_has_most_of_it() -> None:
+    places = Place(0, FRAME, "image"), Place(FRAME, 4 * FRAME, "gc")
+    shared = snapshot([Run(0, 8 * FRAME, "used", None)])
+    colours = frames_view.cell_colours(
+        replace(shared, places=places), [0, 8 * FRAME], ["used"] * 2, 4 * FRAME
+    )
+    assert colours == [frames_view.OWNER_COLOURS["gc"], frames_view.COLOURS["used"]]
+
+
+def test_the_drawing_tells_owners_apart() -> None:
+    text = frames_view.svg(OWNED)
+    assert "0x0-0x80000 image" in text and frames_view.OWNER_FILLS["image"] in text
