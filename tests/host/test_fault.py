@@ -38,6 +38,7 @@ class Info(ctypes.Structure):
         ("esr", ctypes.c_uint64),
         ("far", ctypes.c_uint64),
         ("iss", ctypes.c_uint32),
+        ("immediate", ctypes.c_uint16),
         ("ec", ctypes.c_uint8),
         ("class_name", ctypes.c_char_p),
         ("kind", ctypes.c_int),
@@ -57,6 +58,14 @@ def library() -> ctypes.CDLL:
     lib.fault_decode.restype = None
     lib.fault_sentence.argtypes = [ctypes.POINTER(Info), ctypes.c_void_p, ctypes.c_size_t]
     lib.fault_sentence.restype = ctypes.c_size_t
+    lib.fault_is_missing_page.argtypes = [ctypes.POINTER(Info)]
+    lib.fault_is_missing_page.restype = ctypes.c_bool
+    lib.fault_esr_of_par.argtypes = [ctypes.c_uint64, ctypes.c_bool]
+    lib.fault_esr_of_par.restype = ctypes.c_uint64
+    lib.fault_immediate.argtypes = [ctypes.c_uint64]
+    lib.fault_immediate.restype = ctypes.c_uint16
+    lib.fault_is_exclusive.argtypes = [ctypes.c_uint32]
+    lib.fault_is_exclusive.restype = ctypes.c_bool
     lib.fault_access_text.argtypes = [ctypes.c_int]
     lib.fault_access_text.restype = ctypes.c_char_p
     return lib
@@ -285,3 +294,41 @@ def test_any_bits_at_all_decode(esr, far):
     assert info.class_name and info.kind_text
     assert -1 <= info.level <= 3
     assert sentence(info)
+
+
+@pytest.mark.parametrize(
+    ("esr", "missing"),
+    [
+        (0x96000004, True),
+        (0x9200004F, True),
+        (0x8600000F, True),
+        (0x82000007, True),
+        (0x96000010, False),
+        (0x96000410, False),
+        (0x96000021, False),
+        (0x96000009, False),
+        (0x56000005, False),
+    ],
+)
+def test_translation_and_permission_faults_are_a_pagers_business(esr, missing):
+    assert library().fault_is_missing_page(decode(esr)) is missing
+
+
+def test_calls_and_breakpoints_carry_their_number():
+    number = library().fault_immediate
+    assert [number(0x56000005), number(0xF2000007), number(0x5600FFFF)] == [5, 7, 0xFFFF]
+    assert [number(0x96000004), number(0x02000000), number(0xBE000001)] == [0, 0, 0]
+
+
+def test_a_failed_translation_becomes_the_syndrome_of_the_access():
+    # PAR_EL1 as AT S1E1R and AT S1E1W left it on QEMU: no table at level 0, and a read-only page.
+    assert library().fault_esr_of_par(0x809, False) == 0x96000004
+    assert library().fault_esr_of_par(0x81F, True) == 0x9600004F
+
+
+def test_exclusive_instructions_are_known():
+    exclusive = library().fault_is_exclusive
+    # ldxr x1, [x0]; stxr w2, x1, [x0]; ldaxrb w1, [x0]; stlxp w2, x1, x3, [x0]
+    assert all(map(exclusive, (0xC85F7C01, 0xC8027C01, 0x085FFC01, 0xC8228C01)))
+    # ldr x1, [x0]; stlr x1, [x0]; ldadd x1, x2, [x0]; nop
+    assert not any(map(exclusive, (0xF9400001, 0xC89FFC01, 0xF8210002, 0xD503201F)))

@@ -13,12 +13,6 @@
 #include "fault/pager_entry.h"
 
 #define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
-#define EC_FETCH_ABORT_SAME_EL (0x21)                 // Arm ARM D17.2.37; one less from EL0, data aborts have more
-#define ESR_DATA_ABORT (UINT64_C(0x96000000))         // same EL; a fault status is to be added
-#define ESR_WNR (UINT64_C(0x40))
-#define ESR_STATUS_MASK (0x3f)
-#define PAR_FAULT (1)        // PAR_EL1 (Arm ARM D17.2.107)
-#define PAR_STATUS_SHIFT (1) // the same code as in ESR
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
 #define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)
 #define REPEATS_STEP (8)     // the same fault so often in a row: the instruction is stepped, to see whether it gets done
@@ -311,8 +305,9 @@ static unsigned count_repeats(const trap_frame_t *trap) {
 }
 
 static fault_access_t access_of(const trap_frame_t *trap) {
-    bool fetch = (trap->esr >> 26) <= EC_FETCH_ABORT_SAME_EL;
-    return fetch ? FAULT_ACCESS_EXECUTE : trap->esr & ESR_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
+    fault_info_t info;
+    fault_decode(trap->esr, trap->far, &info);
+    return info.access;
 }
 
 static void give_up_step(void *node) {
@@ -382,11 +377,10 @@ static void end_touch(void *node) {
 // As the access of the caller at `pc` would do.
 static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write, uint64_t pc) {
     uint64_t par = write ? arch_at_s1e1w(va) : arch_at_s1e1r(va);
-    if (!(par & PAR_FAULT)) {
+    if (fault_par_is_mapped(par)) {
         return;
     }
-    uint64_t esr = ESR_DATA_ABORT | (write ? ESR_WNR : 0) | (par >> PAR_STATUS_SHIFT & ESR_STATUS_MASK);
-    thread_fault_t fault = {.esr = esr, .far = va, .pc = pc, .el = 1};
+    thread_fault_t fault = {.esr = fault_esr_of_par(par, write), .far = va, .pc = pc, .el = 1};
     if (!bind_pager_wants(va)) {
         fault_raise(&fault);
     }

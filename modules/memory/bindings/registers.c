@@ -12,9 +12,9 @@
 #include "pager.h"
 #include "space.h"
 #include "user.h"
+#include "core/fault/fault.h"
 #include "core/user_copy.h"
 
-#define ISS_IMMEDIATE_MASK (0xffff)
 #define QUAD_BYTES (16)
 #define READ_MAX (1 << 20)     // bytes that a program may make a handler read at once
 
@@ -102,7 +102,7 @@ static mp_obj_t load(bind_registers_obj_t *self, qstr attr) {
     } else if (attr == MP_QSTR_flags) {
         return bind_new_u64((trap->spsr & USER_FLAGS_MASK) >> USER_FLAGS_SHIFT);
     } else if (attr == MP_QSTR_call) {
-        return self->called ? MP_OBJ_NEW_SMALL_INT(trap->esr & ISS_IMMEDIATE_MASK) : mp_const_none;
+        return self->called ? MP_OBJ_NEW_SMALL_INT(fault_immediate(trap->esr)) : mp_const_none;
     }
     return MP_OBJ_NULL;
 }

@@ -11,6 +11,7 @@
 
 #include "aarch64/cpu.h"
 #include "common.h"
+#include "core/fault/fault.h"
 #include "fault.h"
 #include "pager.h"
 #include "space.h"
@@ -19,8 +20,6 @@
 
 #define ARGUMENTS (8)
 #define LIMIT_MAX_MS (24 * 60 * 60 * 1000)
-#define DAIF_I (1 << 7)
-#define ISS_IMMEDIATE_MASK (0xffff)
 
 static void exit_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t kind) {
     (void)self;
@@ -44,7 +43,7 @@ typedef struct _run_t {
 static void check_interrupts(void) {
     uint64_t daif = cpu_irq_save();
     cpu_irq_restore(daif);
-    if (daif & DAIF_I) {
+    if (daif & PSTATE_I) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("interrupts are disabled: nothing could stop the program"));
     }
 }
@@ -66,7 +65,7 @@ static bool system_call(const run_t *run) {
     if (run->handler == mp_const_none) {
         return false;
     }
-    mp_obj_t number = MP_OBJ_NEW_SMALL_INT(r->state.trap.esr & ISS_IMMEDIATE_MASK);
+    mp_obj_t number = MP_OBJ_NEW_SMALL_INT(fault_immediate(r->state.trap.esr));
     mp_obj_t result = mp_call_function_2(run->handler, number, MP_OBJ_FROM_PTR(r));
     if (result == MP_OBJ_FROM_PTR(&bind_user_exit)) {
         return false;

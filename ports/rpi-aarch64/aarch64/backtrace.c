@@ -2,17 +2,15 @@
 
 #include "backtrace.h"
 #include "core/arch.h"
+#include "core/fault/fault.h"
 #include "boot/layout.h"
-
-#define PAR_FAULT (1)       // PAR_EL1 (Arm ARM D17.2.107)
-#define PAR_NORMAL_SHIFT (60) // four bits, zero for every type of device memory
 
 bool backtrace_peek(uint64_t va, uint64_t *value) {
     if ((va & 7) != 0) {
         return false;
     }
     uint64_t par = arch_at_s1e1r(va);
-    if ((par & PAR_FAULT) || par >> PAR_NORMAL_SHIFT == 0) {
+    if (!fault_par_is_mapped(par) || !fault_par_is_normal(par)) {
         return false;
     }
     *value = *(const volatile uint64_t *)va;

@@ -5,9 +5,9 @@
 // Anything else that traps to EL2 is handed to EL1's own vector, so that it ends as a crash report.
 
 #include "asm.h"
+#include "core/fault/syndrome.h"
 
 #define EL2_ENTER   1
-#define EC_HVC64    0x16
 
 .macro el2_ignore
     .balign 0x80
@@ -30,13 +30,13 @@ el2_vectors:
 el2_sync:
     msr TPIDR_EL2, x9
     mrs x9, ESR_EL2
-    lsr x9, x9, #26
-    cmp x9, #EC_HVC64
+    lsr x9, x9, #ESR_EC_SHIFT
+    cmp x9, #ESR_EC_HVC
     b.ne el2_reflect
     cmp x0, #EL2_ENTER
     b.ne 1f
     msr ELR_EL2, x1
-    mov x9, #0x3c9                  // EL2h, DAIF masked
+    mov x9, #(PSTATE_EL2H | PSTATE_DAIF)
     msr SPSR_EL2, x9
     mov x0, x2
     mov x1, #0
@@ -67,7 +67,7 @@ el2_reflect:
 2:  mrs x9, VBAR_EL1
     add x9, x9, #0x400
 1:  msr ELR_EL2, x9
-    mov x9, #0x3c5                  // EL1h, DAIF masked
+    mov x9, #(PSTATE_EL1H | PSTATE_DAIF)
     msr SPSR_EL2, x9
     mrs x9, TPIDR_EL2
     eret

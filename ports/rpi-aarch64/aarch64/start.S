@@ -6,6 +6,7 @@
 #include "asm.h"
 #include "boot/layout.h"
 #include "boot/image_mark.h"
+#include "core/fault/syndrome.h"
 
 // MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
 #define PART_CORTEX_A72     0xd08
@@ -95,7 +96,7 @@ boot_el3:
     str w0, [x1, #4]
 3:  adr x0, boot_el2
     msr ELR_EL3, x0
-    mov x0, #0x3c9                  // EL2h, DAIF masked
+    mov x0, #(PSTATE_EL2H | PSTATE_DAIF)
     msr SPSR_EL3, x0
     isb
     eret
@@ -123,7 +124,7 @@ boot_el2:
     msr VBAR_EL2, x0
     adr x0, boot_el1
     msr ELR_EL2, x0
-    mov x0, #0x3c5                  // EL1h, DAIF masked
+    mov x0, #(PSTATE_EL1H | PSTATE_DAIF)
     msr SPSR_EL2, x0
     isb
     eret

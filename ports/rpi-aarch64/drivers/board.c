@@ -3,13 +3,11 @@
 
 #include "aarch64/cpu.h"
 #include "core/arch.h"
+#include "core/fault/fault.h"
 #include "board.h"
 #include "psci.h"
 #include "boot/soc.h"
 #include "watchdog.h"
-
-#define PAR_FAULT           (1)
-#define PAR_ADDRESS_MASK    (0x0000fffffffff000)
 
 mailbox_t board_mailbox;
 gpio_t board_gpio;
@@ -25,9 +23,8 @@ static bool model_known;
 static void init_mailbox(void) {
     uint64_t va = (uintptr_t)mailbox_buffer;
     uint64_t par = arch_at_s1e1r(va);
-    if (soc->mailbox != 0 && !(par & PAR_FAULT)) {
-        mailbox_init(&board_mailbox, soc_mmio(soc->mailbox), mailbox_buffer,
-            (par & PAR_ADDRESS_MASK) | (va & ~PAR_ADDRESS_MASK & 0xfff));
+    if (soc->mailbox != 0 && fault_par_is_mapped(par)) {
+        mailbox_init(&board_mailbox, soc_mmio(soc->mailbox), mailbox_buffer, fault_par_pa(par, va));
     }
 }
 

@@ -6,15 +6,9 @@
 
 #include "aarch64/pager.h"
 #include "bindings/pager.h"
+#include "core/fault/fault.h"
 #include "pager_entry.h"
 #include "thread_fault.h"
-
-#define EC_FETCH_ABORT (0x20)  // of EL0 (Arm ARM D17.2.37), one more of the same EL
-#define EC_DATA_ABORT (0x24)
-#define ISS_FNV (1 << 10)      // FAR says nothing
-#define STATUS_KIND (0x3c)     // of the fault status code; the rest is the level
-#define STATUS_TRANSLATION (0x04)
-#define STATUS_PERMISSION (0x0c)
 
 // For the trap frame, and for the first calls towards Python, which looks after the stack itself then.
 #define ROOM (sizeof(pager_stack_t) + MICROPY_STACK_CHECK_MARGIN)
@@ -23,10 +17,9 @@ _Static_assert(offsetof(pager_stack_t, trap) == PAGER_STACK_TRAP, "pager.S knows
 _Static_assert(sizeof(trap_frame_t) % 32 == 0 && sizeof(pager_stack_t) % 16 == 0, "pager.S copies 32 bytes each");
 
 bool pager_is_missing_page(const trap_frame_t *trap) {
-    unsigned ec = trap->esr >> 26 & ~1;
-    unsigned kind = trap->esr & STATUS_KIND;
-    return (ec == EC_DATA_ABORT || ec == EC_FETCH_ABORT) && !(trap->esr & ISS_FNV)
-        && (kind == STATUS_TRANSLATION || kind == STATUS_PERMISSION);
+    fault_info_t info;
+    fault_decode(trap->esr, trap->far, &info);
+    return fault_is_missing_page(&info);
 }
 
 bool pager_redirect(trap_frame_t *trap) {

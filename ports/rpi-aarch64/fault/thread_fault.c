@@ -4,11 +4,12 @@
 
 #include "aarch64/backtrace.h"
 #include "bindings/fault.h"
+#include "core/fault/fault.h"
 #include "boot/layout.h"
 #include "thread_fault.h"
 
-#define SPSR_I (1 << 7)
-#define SPSR_THREAD (1 << 9 | 1 << 6 | 4)   // EL1t; D and F masked, as always; not IL, whatever was
+// Of a first call of C. PSTATE.IL is clear, even if it was set.
+#define THREAD_PSTATE (PSTATE_EL1T | PSTATE_D | PSTATE_F)
 #define VECTOR_SYNC_SP0 (0)
 #define BACKTRACE_DEPTH (2 + LAYOUT_THREAD_STACK_SIZE / 16) // PC, LR, and what the stack has room for
 #define STACK_BOTTOM LAYOUT_THREAD_STACK_BOTTOM
@@ -67,7 +68,7 @@ const char *thread_fault_refusal(const trap_frame_t *trap) {
     if (trap->vector != VECTOR_SYNC_SP0) {
         return "fault outside the thread";
     }
-    if (trap->spsr & SPSR_I) {
+    if (trap->spsr & PSTATE_I) {
         return "fault with interrupts masked";
     }
     if (MP_STATE_THREAD(nlr_top) == NULL) {
@@ -90,7 +91,7 @@ bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes) {
 
 void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp) {
     // As a first call of C: whatever the interrupted code had made of the processor's state is over.
-    trap->spsr = SPSR_THREAD;
+    trap->spsr = THREAD_PSTATE;
     trap->fpcr = 0;
     trap->sp = sp;
     trap->elr = function;

@@ -8,19 +8,15 @@
 #include "py/mpstate.h"
 
 #include "aarch64/cpu.h"
+#include "core/fault/fault.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
 #include "user_mode.h"
 
 _Static_assert(offsetof(user_state_t, tpidr) == TRAP_FRAME_SIZE, "user.S relies on it");
 
-#define SPSR_EL1T (4)
-#define SPSR_I (1 << 7)
 // EL0t. Debug exceptions and FIQ, which the kernel never uses, stay masked; IRQ and SError are not.
-#define SPSR_USER ((1 << 9) | (1 << 6))
-
-#define ESR_EC_SHIFT (26)
-#define ESR_EC_SVC (0x15)
+#define USER_PSTATE (PSTATE_EL0T | PSTATE_D | PSTATE_F)
 
 void user_switch(user_state_t *state, uint64_t *kernel_sp);
 void user_switch_init(void);
@@ -43,8 +39,8 @@ user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline) {
     uint64_t daif = cpu_irq_save();
     visit.state = state;
     visit.deadline = deadline;
-    visit.kernel_spsr = daif | SPSR_I | SPSR_EL1T;
-    state->trap.spsr = (state->trap.spsr & USER_FLAGS_MASK) | SPSR_USER;
+    visit.kernel_spsr = daif | PSTATE_I | PSTATE_EL1T;
+    state->trap.spsr = (state->trap.spsr & USER_FLAGS_MASK) | USER_PSTATE;
     cpu_timer_set(deadline);
     user_switch(state, &visit.kernel_sp);
     cpu_timer_stop();
@@ -62,7 +58,9 @@ static void leave(trap_frame_t *trap, user_exit_t exit) {
 }
 
 void exception_user_sync(trap_frame_t *trap) {
-    leave(trap, trap->esr >> ESR_EC_SHIFT == ESR_EC_SVC ? USER_CALL : USER_FAULT);
+    fault_info_t info;
+    fault_decode(trap->esr, trap->far, &info);
+    leave(trap, info.ec == ESR_EC_SVC ? USER_CALL : USER_FAULT);
 }
 
 // What mp_handle_pending() would do something about.

@@ -3,22 +3,13 @@
 
 #include "fault.h"
 
-// ---- ESR_ELx fields (Arm ARM D17.2.37) -----------------------------------------------------------------------------
+// Load and store exclusive (Arm ARM C4.1.88), whatever A, L and P are.
+#define EXCLUSIVE_MASK (0x3f800000)
+#define EXCLUSIVE_BITS (0x08000000)
 
-#define ESR_EC_SHIFT (26)
-#define ESR_EC_MASK (0x3f)
-#define ESR_ISS_MASK (0x1ffffff)
-#define ISS_FSC_MASK (0x3f)       // fault status code of aborts
-#define ISS_WNR (1u << 6)         // write, not read
-#define ISS_CM (1u << 8)          // cache maintenance or address translation instruction
-#define ISS_FNV (1u << 10)        // FAR not valid; has a meaning for FSC_EXTERNAL only
-#define ISS_IMMEDIATE_MASK (0xffff)  // of SVC, HVC, SMC, BRK
-#define FSC_EXTERNAL (0x10)
-#define FSC_LEVEL_MASK (3)
-
-// What the ISS of a class holds, and what FAR is worth.
+// What the ISS of a class holds, and whether FAR is valid.
 enum {
-    HAS_FSC = 1,        // fault status code
+    HAS_STATUS = 1,     // fault status code
     HAS_WNR = 2,        // data access with a direction
     HAS_IMMEDIATE = 4,  // the number in the instruction
     HAS_FAR = 8,
@@ -57,11 +48,11 @@ static const exception_class_t classes[ESR_EC_MASK + 1] = {
     [0x1a] = { "trapped ERET", FAULT_TRAPPED, 0 },
     [0x1c] = { "pointer authentication failure", FAULT_TRAPPED, 0 },
     [0x1d] = { "trapped SME instruction", FAULT_TRAPPED, 0 },
-    [0x20] = { "instruction abort, lower EL", FAULT_KIND_UNKNOWN, HAS_FSC | HAS_FAR | IS_EXECUTE | IS_LOWER },
-    [0x21] = { "instruction abort, same EL", FAULT_KIND_UNKNOWN, HAS_FSC | HAS_FAR | IS_EXECUTE },
+    [0x20] = { "instruction abort, lower EL", FAULT_KIND_UNKNOWN, HAS_STATUS | HAS_FAR | IS_EXECUTE | IS_LOWER },
+    [0x21] = { "instruction abort, same EL", FAULT_KIND_UNKNOWN, HAS_STATUS | HAS_FAR | IS_EXECUTE },
     [0x22] = { "PC alignment fault", FAULT_PC_ALIGNMENT, HAS_FAR | IS_EXECUTE },
-    [0x24] = { "data abort, lower EL", FAULT_KIND_UNKNOWN, HAS_FSC | HAS_FAR | HAS_WNR | IS_LOWER },
-    [0x25] = { "data abort, same EL", FAULT_KIND_UNKNOWN, HAS_FSC | HAS_FAR | HAS_WNR },
+    [0x24] = { "data abort, lower EL", FAULT_KIND_UNKNOWN, HAS_STATUS | HAS_FAR | HAS_WNR | IS_LOWER },
+    [0x25] = { "data abort, same EL", FAULT_KIND_UNKNOWN, HAS_STATUS | HAS_FAR | HAS_WNR },
     [0x26] = { "SP alignment fault", FAULT_SP_ALIGNMENT, 0 },
     [0x27] = { "memory copy or set exception", FAULT_TRAPPED, 0 },
     [0x28] = { "floating-point exception (AArch32)", FAULT_FLOATING_POINT, IS_LOWER },
@@ -115,16 +106,16 @@ static const levelled_status_t levelled[] = {
     { 0x0c, FAULT_PERMISSION },   { 0x14, FAULT_EXTERNAL_WALK }, { 0x1c, FAULT_ECC_WALK },
 };
 
-static void decode_status(uint32_t fsc, fault_info_t *info) {
-    for (size_t i = 0; i < sizeof(levelled) / sizeof(levelled[0]); i++) {
-        if ((fsc & ~(uint32_t)FSC_LEVEL_MASK) == levelled[i].first) {
+static void decode_status(uint32_t status, fault_info_t *info) {
+    for (size_t i = 0; i < sizeof(levelled) / sizeof(levelled[0]); ++i) {
+        if ((status & ~(uint32_t)ESR_STATUS_LEVEL_MASK) == levelled[i].first) {
             info->kind = levelled[i].kind;
-            info->level = (int)(fsc & FSC_LEVEL_MASK);
+            info->level = (int)(status & ESR_STATUS_LEVEL_MASK);
             return;
         }
     }
-    switch (fsc) {
-        case FSC_EXTERNAL:
+    switch (status) {
+        case ESR_STATUS_EXTERNAL:
             info->kind = FAULT_EXTERNAL;
             break;
         case 0x18:
@@ -154,6 +145,7 @@ void fault_decode(uint64_t esr, uint64_t far, fault_info_t *info) {
         .esr = esr,
         .far = far,
         .iss = iss,
+        .immediate = class->flags & HAS_IMMEDIATE ? (uint16_t)(iss & ESR_IMMEDIATE_MASK) : 0,
         .ec = ec,
         .class_name = class->name != NULL ? class->name : "unknown exception class",
         .kind = class->kind,
@@ -163,16 +155,35 @@ void fault_decode(uint64_t esr, uint64_t far, fault_info_t *info) {
         .lower_el = (class->flags & IS_LOWER) != 0,
     };
     if (class->flags & HAS_WNR) {
-        info->access = iss & ISS_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
-        info->cache_maintenance = (iss & ISS_CM) != 0;
+        info->access = iss & ESR_WNR ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ;
+        info->cache_maintenance = (iss & ESR_CM) != 0;
     }
-    if (class->flags & HAS_FSC) {
-        decode_status(iss & ISS_FSC_MASK, info);
-        if ((iss & ISS_FSC_MASK) == FSC_EXTERNAL && (iss & ISS_FNV)) {
+    if (class->flags & HAS_STATUS) {
+        decode_status(iss & ESR_STATUS_MASK, info);
+        if ((iss & ESR_STATUS_MASK) == ESR_STATUS_EXTERNAL && (iss & ESR_FNV)) {
             info->far_valid = false;
         }
     }
     info->kind_text = kind_texts[info->kind];
+}
+
+bool fault_is_missing_page(const fault_info_t *info) {
+    return (info->kind == FAULT_TRANSLATION || info->kind == FAULT_PERMISSION) && info->far_valid;
+}
+
+uint16_t fault_immediate(uint64_t esr) {
+    fault_info_t info;
+    fault_decode(esr, 0, &info);
+    return info.immediate;
+}
+
+uint64_t fault_esr_of_par(uint64_t par, bool write) {
+    uint64_t status = par >> PAR_STATUS_SHIFT & ESR_STATUS_MASK;
+    return (uint64_t)ESR_EC_DATA_ABORT << ESR_EC_SHIFT | ESR_IL | (write ? ESR_WNR : 0) | status;
+}
+
+bool fault_is_exclusive(uint32_t instruction) {
+    return (instruction & EXCLUSIVE_MASK) == EXCLUSIVE_BITS;
 }
 
 const char *fault_access_text(fault_access_t access) {
@@ -185,7 +196,7 @@ const char *fault_access_text(fault_access_t access) {
     return (unsigned)access < sizeof(texts) / sizeof(texts[0]) ? texts[access] : "none";
 }
 
-// ---- sentences -----------------------------------------------------------------------------------------------------
+// --- sentences ---
 
 // Text under construction: counts on when the buffer is full.
 typedef struct _text_t {
@@ -198,7 +209,7 @@ static void add_char(text_t *t, char c) {
     if (t->length + 1 < t->size) {
         t->buf[t->length] = c;
     }
-    t->length++;
+    ++t->length;
 }
 
 static void add(text_t *t, const char *s) {
@@ -246,7 +257,7 @@ static void add_memory_fault(text_t *t, const fault_info_t *info) {
     add(t, info->kind_text);
     if (info->kind == FAULT_KIND_UNKNOWN) {
         add(t, ", status ");
-        add_hex(t, info->iss & ISS_FSC_MASK, 2);
+        add_hex(t, info->iss & ESR_STATUS_MASK, 2);
     }
     if (info->level >= 0) {
         add(t, " at level ");
@@ -254,12 +265,12 @@ static void add_memory_fault(text_t *t, const fault_info_t *info) {
     }
 }
 
-// Exceptions that are not about an address: the class says it all, but for a number.
+// Exceptions that have no address: the name of the class is enough, with a number where the class has one.
 static void add_class(text_t *t, const fault_info_t *info, unsigned flags) {
     add(t, info->kind == FAULT_SP_ALIGNMENT ? info->kind_text : info->class_name);
     if (flags & HAS_IMMEDIATE) {
         add(t, " #");
-        add_decimal(t, info->iss & ISS_IMMEDIATE_MASK);
+        add_decimal(t, info->immediate);
     } else if (info->kind == FAULT_KIND_UNKNOWN) {
         add_char(t, ' ');
         add_hex(t, info->ec, 2);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/arch.h"
+#include "core/fault/fault.h"
 #include "space_internal.h"
 
 // --- set-up ---
@@ -167,8 +168,8 @@ static int check_kept(const space_t *kernel, mem_va_t va, space_error_t *why) {
     mem_pa_t pa = MEM_ADDR_NONE;
     paging_t paging = kernel->paging; // looking changes what it remembers, and a refusal changes nothing
     int result = paging_translate(&paging, va, &pa, NULL);
-    if (result != MEM_OK || (par & 1) != 0 || ((par ^ pa) & DESC_ADDR_MASK) != 0) {
-        uint64_t now = par & 1 ? MEM_ADDR_NONE : par & DESC_ADDR_MASK;
+    mem_pa_t now = fault_par_is_mapped(par) ? mem_align_down(fault_par_pa(par, va), MEM_PAGE_SIZE) : MEM_ADDR_NONE;
+    if (result != MEM_OK || now != mem_align_down(pa, MEM_PAGE_SIZE)) {
         return space_fail(why, MEM_EFAULT, SPACE_NOT_KEPT, va, pa, now, NULL);
     }
     return MEM_OK;
