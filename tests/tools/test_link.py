@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import pytest
 from fake_board import WINDOW, FakeBoard
 
-from pimem.board.link import BoardCrash, Link, NoAnswer, ScriptError, begun
+from pimem.board.errors import BoardCrash, NoAnswer, ScriptError
+from pimem.board.line import begun
+from pimem.board.link import Link
 from pimem.exits import Refusal
 
 

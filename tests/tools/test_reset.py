@@ -21,7 +21,7 @@ import serial
 from esptool.util import FatalError
 from fake_board import FakeBoard
 
-from pimem.board.link import open_port
+from pimem.board.serial_port import open_port
 from pimem.commands import bridge, reset
 from pimem.exits import Failure, Refusal
 

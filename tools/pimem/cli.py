@@ -17,7 +17,7 @@ from pathlib import Path
 from pimem import __version__
 from pimem.board import boards
 from pimem.commands import bench_options, boot_options, card_options, serial_options
-from pimem.exits import INTERRUPTED, CommandError, complain
+from pimem.exits import INTERRUPTED, CommandError, complain, report
 
 COMMANDS = {
     "setup": "setup.bootstrap",
@@ -64,7 +64,9 @@ def add_board(command: argparse.ArgumentParser) -> None:
 def add_run_options(command: argparse.ArgumentParser) -> None:
     add_board(command)
     command.add_argument("--port", metavar="URL", help="a real board: any pyserial device or URL")
-    command.add_argument("--kernel", metavar="IMG", help="another image than the board's own")
+    command.add_argument(
+        "--kernel", type=Path, metavar="IMG", help="another image than the board's own"
+    )
     command.add_argument(
         "--icount", action="store_true", help="one nanosecond of guest time an instruction"
     )
@@ -148,8 +150,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return command_main(args.command)(args)
     except CommandError as exc:
-        complain(str(exc))
-        return exc.code
+        return report(exc)
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pimem import BUILD, ROOT
+from pimem.exits import Refusal
 
 BOARDS = ROOT / "boards"
 DEFAULT = "RPI4"
 
 
-class UnknownBoard(ValueError):
+class UnknownBoard(Refusal, ValueError):
     """There is no board of that name; the text lists those there are."""
 
 

@@ -26,6 +26,7 @@ from types import TracebackType
 
 from pimem.board.boards import Board
 from pimem.board.qmp import Qmp, QmpError
+from pimem.exits import USAGE, CommandError
 from pimem.setup.bootstrap import qemu_program
 
 PR_SET_PDEATHSIG = 1
@@ -38,8 +39,10 @@ RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
-class QemuError(Exception):
+class QemuError(CommandError):
     """The emulator could not be started or used; the text has what it said."""
+
+    code = USAGE
 
 
 def kernel_args(kernel: Path, dtb: Path | None = None) -> list[str]:

@@ -12,8 +12,10 @@ import ast
 import re
 from collections.abc import Sequence
 
-from pimem.board.link import Link, ScriptError, Sink
-from pimem.exits import FAILED, OK, Refusal
+from pimem.board.errors import ScriptError
+from pimem.board.line import Sink
+from pimem.board.link import Link
+from pimem.exits import FAILED, OK, CommandError, Refusal
 
 SET_ARGV = "__import__('sys').argv[:] = {}"
 RUNNER = """\
@@ -31,7 +33,7 @@ RUNNER_FRAMES = re.compile(
 EXIT = re.compile(r"^(?:\S+\.)?PimemExit: (.*)\Z", re.MULTILINE | re.DOTALL)
 
 
-class ScriptExit(Exception):
+class ScriptExit(CommandError):
     """The script ended by SystemExit: `code` for the shell, `text` for stderr."""
 
     def __init__(self, value: object) -> None:
@@ -40,6 +42,12 @@ class ScriptExit(Exception):
         number = value if isinstance(value, int) else FAILED
         self.code = OK if value is None else number & 0xFF
         self.text = "" if value is None or isinstance(value, int) else f"{value}\n"
+
+    def details(self) -> str:
+        return self.text
+
+    def message(self) -> str:
+        return ""
 
 
 def wrap(script: bytes) -> bytes:

@@ -8,13 +8,10 @@ import os
 import subprocess
 import tempfile
 import zlib
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pimem.board import boards
 
 SECONDS = 30
 INSTRUCTION = 4
@@ -37,12 +34,6 @@ class Place:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.file != UNKNOWN else "no source"
         return f"{self.function} at {where}"
-
-
-def elf_of(args: Namespace) -> Path:
-    """The ELF of the image that runs: where a kernel is, its own lies beside it."""
-    board = boards.load(args.board)
-    return Path(args.kernel).with_name(board.elf.name) if args.kernel else board.elf
 
 
 def binutil(name: str, *args: str) -> str:

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pimem.board import boards
-from pimem.board.link import END, BoardCrash, BoardError, Link, NoAnswer, to_text
+from pimem.board.errors import BoardError, NoAnswer
+from pimem.board.link import END, Link
+from pimem.board.session import kernel_of, open_session
+from pimem.board.text import Output, to_text
 from pimem.commands import monitor, serial_options
-from pimem.commands.run import Output, finish_boot
-from pimem.exits import CRASHED, OK, SILENT, Failure, Refusal, complain
+from pimem.exits import FAILED, OK, Refusal, complain
 from pimem.progress import Progress
 
 VERSION = 1
@@ -37,7 +39,12 @@ Advance = Callable[[int], None]
 
 
 class Rejected(BoardError):
-    """The board did not take the image, and goes on as before; the text is its exception."""
+    """The board refused the image and goes on as before; the text is its exception."""
+
+    code = FAILED
+
+    def message(self) -> str:
+        return f"the board goes on as before: {self}"
 
 
 @dataclass
@@ -136,16 +143,15 @@ def send(link: Link, image: bytes, advance: Advance = lambda count: None) -> Non
 
 
 def kernel_path(args: Namespace) -> Path:
-    path = args.kernel or boards.load(args.board).kernel
-    if not path.is_file():
-        raise Refusal(f"no image {path}: `make BOARD={args.board}` builds it")
-    return path
+    return kernel_of(boards.load(args.board), args.kernel)
 
 
 def boot(args: Namespace) -> None:
     path = kernel_path(args)
     transfer = prepare(path.read_bytes())
-    with Link(args.port, silence=args.timeout) as link:
+    board = boards.load(args.board)
+    with open_session(board, port=args.port, kernel=path, silence=args.timeout) as session:
+        link = session.link
         link.enter_raw_repl()
         block_size = start(link)
         try:
@@ -160,7 +166,7 @@ def boot(args: Namespace) -> None:
                 complain("the board goes on as before")
             raise
         with Output(sys.stdout) as output:
-            finish_boot(link, output)
+            session.finish_boot(output)
 
 
 def watch(args: Namespace) -> int:
@@ -172,17 +178,7 @@ def watch(args: Namespace) -> int:
 
 
 def main(args: Namespace) -> int:
-    try:
-        boot(args)
-    except Rejected as exc:
-        raise Failure(f"the board goes on as before: {exc}") from exc
-    except BoardCrash as exc:
-        print(exc.text, end="", file=sys.stderr)
-        complain(str(exc))
-        return CRASHED
-    except NoAnswer as exc:
-        complain(str(exc))
-        return SILENT
+    boot(args)
     if args.monitor and sys.stdin.isatty() and sys.stdout.isatty():
         return watch(args)
     return OK

@@ -16,10 +16,10 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pimem.board import boards
-from pimem.board.link import BoardCrash, Link, NoAnswer, ScriptError
-from pimem.board.qemu import Qemu, QemuError, kernel_args
-from pimem.commands.run import finish_boot
-from pimem.exits import CRASHED, FAILED, OK, SILENT, USAGE, Failure, Refusal, complain
+from pimem.board.errors import ScriptError
+from pimem.board.link import Link
+from pimem.board.session import open_session
+from pimem.exits import OK, Failure, complain
 
 #: Printed in lines, so that no string on the board is as long as the whole list.
 SNAPSHOT = """\
@@ -293,22 +293,12 @@ def svg(snapshot: Snapshot) -> str:
 @contextlib.contextmanager
 def board_link(args: Namespace) -> Iterator[Link]:
     """A board in the raw REPL: the one on the port as it is, or an emulated one, booted."""
-    if args.port:
-        with Link(args.port) as link, link.in_raw_repl():
-            yield link
-        return
     board = boards.load(args.board)
-    kernel = args.kernel or board.kernel
-    if not kernel.is_file():
-        raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
-    with (
-        Qemu(board, kernel_args(kernel)) as machine,
-        Link(machine.pty, ended=machine.ended) as link,
-    ):
-        machine.resume()
-        finish_boot(link)
-        link.enter_raw_repl()
-        yield link
+    with open_session(board, port=args.port, kernel=args.kernel) as opened:
+        if opened.booting:
+            opened.finish_boot()
+        with opened.link.in_raw_repl():
+            yield opened.link
 
 
 def draw(snapshot: Snapshot, live: bool) -> None:
@@ -353,16 +343,6 @@ def session(args: Namespace) -> None:
 def main(args: Namespace) -> int:
     try:
         session(args)
-    except BoardCrash as exc:
-        complain(str(exc))
-        return CRASHED
     except ScriptError as exc:
-        complain(f"the board cannot tell: {exc}")
-        return FAILED
-    except NoAnswer as exc:
-        complain(str(exc))
-        return SILENT
-    except (QemuError, boards.UnknownBoard) as exc:
-        complain(str(exc))
-        return USAGE
+        raise Failure(f"the board could not report its frames: {exc}") from exc
     return OK

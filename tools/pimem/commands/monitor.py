@@ -7,7 +7,6 @@ a port that goes away is opened again when it is back.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import select
@@ -21,10 +20,13 @@ from pathlib import Path
 import serial
 
 from pimem.board import boards, symbols
-from pimem.board.link import CRASH_MARK, NoAnswer, open_port, why_lost
-from pimem.board.qemu import Qemu, QemuError, kernel_args
+from pimem.board.errors import NoAnswer
+from pimem.board.line import CRASH_MARK
+from pimem.board.serial_port import open_port, why_lost
+from pimem.board.session import elf_of, launch
 from pimem.board.terminal import HINT, LEAVE, raw_mode
-from pimem.exits import CRASHED, OK, SILENT, Failure, Refusal, complain
+from pimem.board.text import TextDecoder
+from pimem.exits import CRASHED, OK, Failure, Refusal, complain
 
 RETRY_SECONDS = 0.5
 KEY_PIECE = 1024
@@ -48,10 +50,9 @@ class Watcher:
         self._stamps = stamps
         self._clock = clock
         self._start = clock()
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decode = TextDecoder()
         self._line = b""
         self._fresh = True  # the next character begins a line
-        self._held = ""  # a carriage return whose newline may be in the next piece
 
     def feed(self, data: bytes) -> None:
         *lines, rest = data.split(b"\n")
@@ -64,9 +65,7 @@ class Watcher:
         self._show(rest)
 
     def _show(self, data: bytes) -> None:
-        text = self._held + self._decode(data)
-        self._held = "\r" if text.endswith("\r") else ""
-        text = text.removesuffix("\r").replace("\r\n", "\n")
+        text = self._decode(data)
         if not text:
             return
         if self._fresh and self._stamps:
@@ -221,15 +220,8 @@ def line(args: Namespace) -> Iterator[Line]:
         nudge = FRIENDLY if args.interactive else b""
         yield Line(args.port, lambda port: port.write(nudge), lambda: None)
         return
-    board = boards.load(args.board)
-    kernel = Path(args.kernel) if args.kernel else board.kernel
-    if not kernel.is_file():
-        raise Refusal(f"no image {kernel}: `make BOARD={board.name}` builds it")
-    try:
-        with Qemu(board, kernel_args(kernel), icount=args.icount) as machine:
-            yield Line(machine.pty, lambda port: machine.resume(), machine.ended)
-    except QemuError as exc:
-        raise Refusal(str(exc)) from exc
+    with launch(boards.load(args.board), args.kernel, icount=args.icount) as machine:
+        yield Line(machine.pty, lambda port: machine.resume(), machine.ended)
 
 
 def watch_line(args: Namespace, watcher: Watcher, screen: Screen) -> None:
@@ -258,13 +250,10 @@ def main(args: Namespace) -> int:
     """Watches until told to stop; CRASHED if a crash report was among what came, or the machine
     stopped."""
     screen = Screen(args.capture)
-    elf = args.elf or symbols.elf_of(args)
+    elf = args.elf or elf_of(boards.load(args.board), args.kernel)
     watcher = Watcher(screen.write, elf, stamps=args.stamps, clock=time.monotonic)
     try:
         watch_line(args, watcher, screen)
-    except NoAnswer as exc:
-        complain(str(exc))
-        return SILENT
     except OSError as exc:
         raise Failure(f"{args.capture or args.port}: {exc.strerror or exc}") from exc
     finally:

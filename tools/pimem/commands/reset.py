@@ -13,8 +13,9 @@ from argparse import Namespace
 
 import serial
 
-from pimem.board.link import NoAnswer, open_port
-from pimem.exits import FAILED, OK, Refusal, complain
+from pimem.board.errors import NoAnswer
+from pimem.board.serial_port import open_port
+from pimem.exits import OK, Failure, Refusal, complain
 
 #: With the transistor of the hardware guide: RUN falls while RTS is asserted and DTR is not.
 SEQUENCE = "D0|R1|W0.1|R0"
@@ -74,7 +75,6 @@ def main(args: Namespace) -> int:
     try:
         reset(args.port, sequence)
     except (NotReset, NoAnswer) as exc:
-        complain(f"{args.port}: the board was NOT reset: {exc}")
-        return FAILED
+        raise Failure(f"{args.port}: the board was NOT reset: {exc}") from exc
     complain(f"{args.port}: reset by {sequence}")
     return OK

@@ -21,8 +21,8 @@ from pathlib import Path
 from pimem import BUILD
 from pimem.board import boards
 from pimem.board.boards import Board
+from pimem.board.errors import BoardError
 from pimem.board.gdb import PC, Gdb, GdbError
-from pimem.board.link import BoardError
 from pimem.board.qemu import Qemu, QemuError, kernel_args
 from pimem.commands import bench_options
 from pimem.dev import bench_host, bench_target

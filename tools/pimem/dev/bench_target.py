@@ -16,11 +16,10 @@ from pathlib import Path
 
 from pimem.board.boards import Board
 from pimem.board.gdb import Gdb
-from pimem.board.link import BANNER, PROMPT, Link
-from pimem.board.qemu import Qemu, kernel_args
+from pimem.board.link import Link
+from pimem.board.session import open_session
 
 LINK_REGISTER = 30
-BOOT_SECONDS = 120.0
 SCRIPT_SECONDS = 300.0
 SAMPLES = 1000  # calls of heap functions: the worst are rare; others do not vary as much
 FEW_SAMPLES = 40
@@ -193,16 +192,10 @@ FAULT_PARTS = (
 @contextlib.contextmanager
 def booted(board: Board, extra: list[str]) -> Iterator[Link]:
     """A board at its raw REPL."""
-    boot = kernel_args(board.kernel)
-    with (
-        Qemu(board, boot, icount=True, extra=extra) as machine,
-        Link(machine.pty, ended=machine.ended, silence=SCRIPT_SECONDS) as link,
-    ):
-        machine.resume()
-        link.read_until(BANNER, total=BOOT_SECONDS)
-        link.read_until(PROMPT, total=BOOT_SECONDS)
-        link.enter_raw_repl()
-        yield link
+    with open_session(board, icount=True, silence=SCRIPT_SECONDS, extra=extra) as session:
+        session.finish_boot()
+        session.link.enter_raw_repl()
+        yield session.link
 
 
 def python_costs(board: Board) -> dict[str, int]:

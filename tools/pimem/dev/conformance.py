@@ -20,10 +20,11 @@ from pathlib import Path
 
 from pimem import BUILD, ROOT
 from pimem.board import boards
-from pimem.board.link import CRASH_MARK, BoardCrash, BoardError, Link, to_text
-from pimem.board.qemu import Qemu, QemuError, kernel_args
-from pimem.commands.run import finish_boot
-from pimem.exits import CRASHED, FAILED, OK, SILENT, USAGE, complain
+from pimem.board.line import CRASH_MARK
+from pimem.board.qemu import Qemu
+from pimem.board.session import attach, launch
+from pimem.board.text import to_text
+from pimem.exits import CRASHED, FAILED, OK, USAGE, CommandError, complain
 
 SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
 DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
@@ -36,8 +37,10 @@ MOST_FAILURES_IN_A_ROW = 10
 VERDICT = re.compile(r"^(pass|skip|FAIL)\s+(\S+)")
 
 
-class SuiteError(Exception):
+class SuiteError(CommandError):
     """The suite cannot be run as asked; the text says why."""
+
+    code = USAGE
 
 
 def read_skips(path: Path, tests: Path) -> dict[str, str]:
@@ -166,9 +169,9 @@ def boot(machine: Qemu) -> None:
     Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap is
     given the size of a larger microcontroller's.
     """
-    with Link(machine.pty, ended=machine.ended) as link:
-        machine.resume()
-        finish_boot(link)
+    session = attach(machine)
+    with session.link as link:
+        session.finish_boot()
         link.enter_raw_repl()
         link.run(f"import memory\nmemory.gc_limit({HEAP_LIMIT})")
         link.leave_raw_repl()
@@ -184,7 +187,7 @@ def run_suite(args: Namespace) -> tuple[Suite, dict[str, str]]:
     log = results / "serial.log"
     log.unlink(missing_ok=True)
     suite = Suite(tests, results, log)
-    with Qemu(board, kernel_args(board.kernel), icount=True, log=log) as machine:
+    with launch(board, icount=True, log=log) as machine:
         boot(machine)
         for selection in chosen:
             suite.run(machine.pty, selection)
@@ -220,10 +223,6 @@ def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
 def main(args: Namespace) -> int:
     try:
         suite, skips = run_suite(args)
-    except (SuiteError, QemuError, OSError) as exc:
-        complain(str(exc))
-        return USAGE
-    except BoardError as exc:
-        complain(str(exc))
-        return CRASHED if isinstance(exc, BoardCrash) else SILENT
+    except OSError as exc:
+        raise SuiteError(str(exc)) from exc
     return judge(suite, skips, args.check_skips)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong on a board or on the line to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pimem.board import symbols
+from pimem.exits import CRASHED, FAILED, SILENT, CommandError
+
+
+class BoardError(CommandError):
+    """Something went wrong on the other end of the line."""
+
+
+class BoardCrash(BoardError):
+    """The board crashed or stopped: `report` is its JSON ({} if none), `text` what led there."""
+
+    code = CRASHED
+
+    def __init__(
+        self, reason: str, report: dict[str, Any], text: str, elf: Path | None = None
+    ) -> None:
+        """With `elf`, the file to look addresses up in, the details name functions and lines."""
+        super().__init__(reason)
+        self.report = report
+        self.text = text
+        self.elf = elf
+
+    def details(self) -> str:
+        return self.text + (symbols.explain(self.report, self.elf) if self.elf else "")
+
+
+class NoAnswer(BoardError):
+    """The board sent nothing, or nothing sensible, within the time limit."""
+
+    code = SILENT
+
+
+class ScriptError(BoardError):
+    """A script ended with an uncaught exception: `traceback` as the board printed it."""
+
+    code = FAILED
+
+    def __init__(self, traceback: str, output: str) -> None:
+        super().__init__(traceback.strip().rsplit("\n", 1)[-1])
+        self.traceback = traceback
+        self.output = output
+
+    def details(self) -> str:
+        return self.traceback
+
+    def message(self) -> str:
+        return ""

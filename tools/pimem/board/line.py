@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""One serial line to a board, real or emulated, on any URL that pyserial opens.
+
+Knows what a board in trouble looks like: a line `CRASH {json}`, an emulator that has ended,
+silence. Every wait is bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import select
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, Self
+
+import serial
+
+from pimem.board.errors import BoardCrash, BoardError, NoAnswer
+from pimem.board.serial_port import BAUD, POLL_SECONDS, open_port, why_lost
+from pimem.board.text import to_text
+
+CRASH_MARK = b"CRASH {"  # begins the last line of a crash report
+REPORT_MARK = b"*** crash"  # begins its first
+
+SILENCE = 60.0  # seconds without a byte after which a board counts as gone
+REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
+CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
+WRITE_BYTES = 256  # at once; what there is no room for is tried again
+RECENT_BYTES = 16384  # of what the board sent last, kept for reports
+
+Sink = Callable[[bytes], None]
+Tap = Callable[[str, bytes], None]  # gets a direction, '<' from the board or '>' to it, and data
+
+
+def begun(data: bytes | bytearray, pattern: bytes) -> int:
+    """Return how many bytes at the end of `data` could be the beginning of `pattern`."""
+    return next((n for n in range(len(pattern) - 1, 0, -1) if data.endswith(pattern[:n])), 0)
+
+
+def _still_there() -> str | None:
+    return None
+
+
+class Line:
+    def __init__(
+        self,
+        url: str,
+        *,
+        baudrate: int = BAUD,
+        ended: Callable[[], str | None] = _still_there,
+        silence: float = SILENCE,
+        elf: Path | None = None,
+    ) -> None:
+        """Open `url`. `ended` tells why the machine behind it stopped (None: it runs); `elf` is
+        the ELF of the image that runs, for crash reports."""
+        self.url = url
+        self.silence = silence
+        self.elf = elf
+        self._brief = min(silence, REPL_SECONDS)
+        self._ended = ended
+        self.tap: Tap | None = None  # sees all that passes
+        self._buffer = bytearray()  # received, not yet taken by a read
+        self._recent = bytearray()  # the last bytes received, for crash reports
+        self._line = bytearray()  # the line being received
+        self._crash: BoardCrash | None = None  # seen; raised when what came before it is read
+        self._port = open_port(url, baudrate)
+        self._fd = self._find_fd()
+
+    def close(self) -> None:
+        self._port.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Bytes
+
+    def write(self, data: bytes) -> None:
+        """Send all of `data`, and take in what comes meanwhile: a board whose own output is
+        blocked may not read on."""
+        try:
+            if self.tap:
+                self.tap(">", data)
+            if self._fd is None:
+                self._port.write(data)
+                return
+            while data:
+                self._wait_writable(self._fd)
+                data = data[self._port.write(data[:WRITE_BYTES]) :]
+        except (serial.SerialException, OSError) as exc:
+            self._stopped(f"cannot write to {self.url}: {exc}")
+
+    def _wait_writable(self, fd: int) -> None:
+        """Take in what comes until the line has room for a byte, REPL_SECONDS at most."""
+        end = time.monotonic() + REPL_SECONDS
+        while not select.select([], [fd], [], 0)[1]:
+            if time.monotonic() > end:
+                raise serial.SerialTimeoutException(f"no room for {REPL_SECONDS:.0f} s")
+            if select.select([fd], [fd], [], POLL_SECONDS)[0]:
+                data = self._port.read(self._port.in_waiting)
+                self._keep(data)
+                self._watch(data)
+
+    def _find_fd(self) -> int | None:
+        """Return what to wait for room on; from then on the port's writes return early.
+
+        None where the port has no descriptor: such ports have no small buffer either."""
+        try:
+            fd = self._port.fileno()
+        except (AttributeError, OSError):
+            return None
+        self._port.write_timeout = 0
+        return fd
+
+    def receive(self) -> bytes:
+        """Return what has come by now, at most POLL_SECONDS later; b'' if nothing has."""
+        self._poll()
+        return self.unread()
+
+    def unread(self) -> bytes:
+        """Return what has come and no read has returned yet, without waiting."""
+        return self._take(len(self._buffer))
+
+    def read_until(
+        self,
+        pattern: bytes,
+        *,
+        silence: float | None = None,
+        total: float | None = None,
+        sink: Sink | None = None,
+    ) -> bytes:
+        """Return all up to and with `pattern`; what precedes it also goes to `sink` as it comes.
+
+        NoAnswer after `silence` seconds without a byte (the link's own by default), or
+        `total` seconds altogether.
+        """
+        limit = self.silence if silence is None else silence
+        end = time.monotonic() + (math.inf if total is None else total)
+        last = time.monotonic()
+        passed = 0  # bytes at the buffer's start that `sink` has had
+        while True:
+            at = self._buffer.find(pattern, max(0, passed - len(pattern)))
+            passed = self._pass_on(sink, passed, at if at >= 0 else self._streamable(pattern))
+            if at >= 0:
+                return self._take(at + len(pattern))
+            try:
+                if self._poll():
+                    last = time.monotonic()
+                self._check_time(pattern, last, limit, end)
+            except BoardError:
+                self._pass_on(sink, passed, self._before_report())
+                raise
+
+    def _check_time(self, pattern: bytes, last: float, silence: float, end: float) -> None:
+        now = time.monotonic()
+        if now > end and now - last < 1:
+            raise NoAnswer(f"{self.url} talks, but does not say {pattern!r}{self._sent_last()}")
+        if now - last > silence or now > end:
+            raise NoAnswer(self._no_answer(pattern, now - last))
+
+    def _pass_on(self, sink: Sink | None, start: int, end: int) -> int:
+        if sink and end > start:
+            sink(bytes(self._buffer[start:end]))
+        return max(start, end)
+
+    def _streamable(self, pattern: bytes) -> int:
+        """Return how much of the buffer is certainly output, and not the beginning of `pattern`
+        or of a crash report."""
+        held = max(begun(self._buffer, pattern), begun(self._buffer, REPORT_MARK))
+        return min(self._before_report(), len(self._buffer) - held)
+
+    def _before_report(self) -> int:
+        """Return how much of the buffer precedes a crash report, which goes to stderr."""
+        report = self._buffer.find(REPORT_MARK)
+        return len(self._buffer) if report < 0 else report
+
+    def read_exactly(self, count: int) -> bytes:
+        end = time.monotonic() + self._brief
+        while len(self._buffer) < count:
+            if not self._poll() and time.monotonic() > end:
+                raise NoAnswer(self._no_answer(f"{count} bytes", self._brief))
+        return self._take(count)
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+    def _no_answer(self, wanted: object, seconds: float) -> str:
+        waited = f"{self.url} silent for {seconds:.0f} s while waiting for {wanted!r}"
+        return waited + self._sent_last()
+
+    def _sent_last(self) -> str:
+        return f"; it sent last {to_text(bytes(self._recent[-200:]))!r}"
+
+    def _poll(self) -> bool:
+        """Take in what has come; return whether anything did. Raise if the board is in trouble."""
+        if self._crash:
+            raise self._crash
+        try:
+            data = self._port.read(max(1, self._port.in_waiting))
+        except (serial.SerialException, OSError) as exc:
+            self._stopped(f"lost {self.url}: {why_lost(exc)}")
+        if not data:
+            reason = self._ended()
+            if reason:
+                self._stopped(reason)
+            return False
+        self._keep(data)
+        self._watch(data)
+        return True
+
+    def _keep(self, data: bytes) -> None:
+        if self.tap:
+            self.tap("<", data)
+        self._buffer += data
+        self._recent += data
+        del self._recent[:-RECENT_BYTES]
+
+    # Trouble
+
+    def _watch(self, data: bytes) -> None:
+        """Look for a line that begins with the crash mark."""
+        *lines, rest = (bytes(self._line) + data).split(b"\n")
+        self._line = bytearray(rest)
+        for line in lines:
+            if line.startswith(CRASH_MARK):
+                self._crashed(line)
+                return
+        if self._line.startswith(CRASH_MARK):
+            self._finish_crash_line()
+
+    def _finish_crash_line(self) -> None:
+        end = time.monotonic() + CRASH_SECONDS
+        while b"\n" not in self._line and time.monotonic() < end:
+            try:
+                more = self._port.read(1)
+            except (serial.SerialException, OSError):
+                break
+            self._line += more
+            self._keep(more)
+        self._crashed(bytes(self._line))
+
+    def _crashed(self, line: bytes) -> None:
+        try:
+            report = json.loads(line[len(CRASH_MARK) - 1 :])
+        except ValueError:
+            report = {}
+        self._crash = BoardCrash(self._why(report), report, self._report_text(), self.elf)
+
+    @staticmethod
+    def _why(report: dict[str, Any]) -> str:
+        known = [report[key] for key in ("cause", "fault") if key in report]
+        return ": ".join(["the board crashed", *known])
+
+    def _report_text(self) -> str:
+        """Return the crash report, or if none has begun, what the board sent last."""
+        start = max(0, self._recent.rfind(REPORT_MARK))
+        return to_text(bytes(self._recent[start:]))
+
+    def _stopped(self, reason: str) -> NoReturn:
+        """Raise what a dead line means: the machine has ended, or the cable is disconnected."""
+        end = time.monotonic() + 1
+        while self._ended() is None and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        why = self._ended()
+        if why is None:
+            raise NoAnswer(reason)
+        raise BoardCrash(f"the machine stopped: {why}", {}, self._report_text(), self.elf)
