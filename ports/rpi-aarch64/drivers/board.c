@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Shared devices of the machine; see board.h.
 
+#include <string.h>
+
 #include "aarch64/cpu.h"
 #include "core/arch.h"
 #include "core/fault/fault.h"
@@ -52,6 +54,17 @@ board_model_t board_model(void) {
         model_known = true;
     }
     return model;
+}
+
+const char *board_name(void) {
+    for (size_t i = 0; i < board_name_count; ++i) {
+        const board_name_t *entry = &board_names[i];
+        if (strcmp(entry->soc, soc->name) == 0
+            && (entry->model == BOARD_MODEL_ANY || entry->model == board_model())) {
+            return entry->name;
+        }
+    }
+    return soc->name;
 }
 
 static void __attribute__((noreturn)) sleep_for_ever(void) {

@@ -6,6 +6,7 @@
 #define PORTS_RPI_AARCH64_DRIVERS_BOARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "gpio.h"
@@ -24,7 +25,19 @@ typedef enum _board_model_t {
     BOARD_MODEL_CM4 = 0x14,
     BOARD_MODEL_CM4S = 0x15,
     BOARD_MODEL_UNKNOWN = 0x100,
+    BOARD_MODEL_ANY = 0x101, // in a table: every model
 } board_model_t;
+
+// A row of the boards that the image serves. Those of a model come before one of any model.
+typedef struct _board_name_t {
+    const char *soc;        // as in soc_t
+    board_model_t model;
+    const char *name;       // of the board's folder
+} board_name_t;
+
+// Generated from boards/*/board.json.
+extern const board_name_t board_names[];
+extern const size_t board_name_count;
 
 extern mailbox_t board_mailbox;
 extern gpio_t board_gpio; // base 0: this machine has no such block
@@ -34,6 +47,9 @@ void board_init(void);
 
 // Asks the firmware once and remembers.
 board_model_t board_model(void);
+
+// The board that this machine is; its SoC's name when no board of the image has that SoC.
+const char *board_name(void);
 
 // Resets or switches off the machine. Neither returns: if the hardware does not obey, the core sleeps.
 void board_reset(void) __attribute__((noreturn));

@@ -1,21 +1,68 @@
 # SPDX-License-Identifier: MIT
-"""The boards of the tree, as boards/<BOARD>/board.json describes them."""
+"""The boards of the tree: each folder with a board.json in boards/ is one, and says what it is.
+
+A board.json has the keys of FIELDS, may have those of OPTIONAL, and in `qemu` has those of QEMU.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pimem import BUILD, ROOT
 from pimem.exits import Refusal
 
 BOARDS = ROOT / "boards"
 DEFAULT = "RPI4"
+FAMILIES = ("rpi", "virt")
+NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 class UnknownBoard(Refusal, ValueError):
     """There is no board of that name; the text lists those there are."""
+
+
+class InvalidBoard(Refusal):
+    """A board.json is wrong; the text names the file, the key, and what is expected."""
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(NAME.fullmatch(value))
+
+
+def is_list(each: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list) and all(map(each, value))
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a key of board.json may have as its value."""
+
+    allowed: Callable[[object], bool]
+    expected: str  # in words
+
+
+TEXT = Field(is_text, "a text")
+NAMES = Field(is_list(is_name), "a list of names")
+#: What the keys mean is in docs/porting.md, "Add a board".
+FIELDS = {
+    "description": TEXT,
+    "image": Field(is_name, "a name of letters, digits and _"),
+    "soc": TEXT,
+    "family": Field(lambda value: value in FAMILIES, f"one of {', '.join(FAMILIES)}"),
+    "sdcard": Field(lambda value: isinstance(value, bool), "true or false"),
+    "qemu": Field(lambda value: isinstance(value, dict), "an object"),
+}
+OPTIONAL = {"models": NAMES}
+QEMU = {"machine": TEXT, "args": Field(is_list(is_text), "a list of texts")}
 
 
 @dataclass(frozen=True)
@@ -26,6 +73,9 @@ class Board:
     machine: str  # QEMU's name
     qemu_args: tuple[str, ...]
     sdcard: bool  # boots from a card
+    soc: str  # name in the table of boot/soc.c
+    family: str  # one of FAMILIES: what surrounds the SoC
+    models: tuple[str, ...]  # the models of the SoC that it is (drivers/board.h); none: all others
 
     @property
     def kernel(self) -> Path:
@@ -40,20 +90,55 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in BOARDS.glob("*/board.json"))
 
 
+def check_keys(
+    where: str, data: Mapping[str, Any], fields: Mapping[str, Field], optional: Mapping[str, Field]
+) -> None:
+    """Refuses keys that are missing or unknown, and values of another kind."""
+    known = {**fields, **optional}
+    for key in fields:
+        if key not in data:
+            raise InvalidBoard(f"{where}: '{key}' is missing")
+    for key, value in data.items():
+        if key not in known:
+            raise InvalidBoard(f"{where}: unknown key '{key}'; known are {', '.join(known)}")
+        if not known[key].allowed(value):
+            raise InvalidBoard(f"{where}: '{key}' is {value!r}, but must be {known[key].expected}")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A board.json, checked."""
+    where = str(path.relative_to(ROOT))
+    try:
+        data = json.loads(path.read_text())
+    except ValueError as exc:
+        raise InvalidBoard(f"{where}: {exc}") from exc
+    if not isinstance(data, dict):
+        raise InvalidBoard(f"{where}: must be an object")
+    check_keys(where, data, FIELDS, OPTIONAL)
+    check_keys(f"{where}: qemu", data["qemu"], QEMU, {})
+    return data
+
+
 def load(name: str) -> Board:
     if name not in names():
         raise UnknownBoard(f"no board '{name}': it is one of {', '.join(names())}")
-    data = json.loads((BOARDS / name / "board.json").read_text())
-    qemu = data["qemu"]
+    data = read(BOARDS / name / "board.json")
     return Board(
-        name,
-        data["description"],
-        data["image"],
-        qemu["machine"],
-        tuple(qemu["args"]),
-        data["sdcard"],
+        name=name,
+        description=data["description"],
+        image=data["image"],
+        machine=data["qemu"]["machine"],
+        qemu_args=tuple(data["qemu"]["args"]),
+        sdcard=data["sdcard"],
+        soc=data["soc"],
+        family=data["family"],
+        models=tuple(data.get("models", ())),
     )
 
 
+def load_all() -> list[Board]:
+    return [load(name) for name in names()]
+
+
 def with_card() -> list[str]:
-    return [name for name in names() if load(name).sdcard]
+    return [board.name for board in load_all() if board.sdcard]

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""What a board.json may say, and what the Makefiles and the image learn from it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pimem import ROOT
+from pimem.board import boards, tables
+from pimem.board.boards import InvalidBoard
+
+Change = Callable[[dict[str, Any]], object]
+WRONG: dict[str, tuple[Change, str]] = {
+    "missing": (lambda b: b.pop("image"), "'image' is missing"),
+    "unknown": (lambda b: b.update(imgae="X"), "unknown key 'imgae'; known are description, "),
+    "kind": (lambda b: b.update(sdcard="no"), "'sdcard' is 'no', but must be true or false"),
+    "name": (lambda b: b.update(image="../x"), "'image' is '../x', but must be a name of letters"),
+    "family": (lambda b: b.update(family="pc"), "'family' is 'pc', but must be one of rpi, virt"),
+    "qemu": (lambda b: b["qemu"].pop("args"), "qemu: 'args' is missing"),
+    "machine": (lambda b: b["qemu"].update(cpu="x"), "qemu: unknown key 'cpu'; known are machine"),
+    "args": (lambda b: b["qemu"].update(args="-m 1G"), "'args' is '-m 1G', but must be a list of"),
+    "models": (lambda b: b.update(models=["3A+"]), "'models' is ['3A+'], but must be a list of"),
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tree with the boards of this one."""
+    for path in boards.BOARDS.glob("*/board.json"):
+        copy = tmp_path / "boards" / path.parent.name / path.name
+        copy.parent.mkdir(parents=True)
+        copy.write_text(path.read_text())
+    for module in (boards, tables):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(boards, "BOARDS", tmp_path / "boards")
+    return tmp_path
+
+
+def add(tree: Path, name: str, like: str, **changes: Any) -> Path:
+    data = json.loads((tree / "boards" / like / "board.json").read_text())
+    path = tree / "boards" / name / "board.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(data | changes))
+    return path
+
+
+@pytest.mark.parametrize("change, complaint", WRONG.values(), ids=WRONG)
+def test_a_wrong_board_is_refused_by_file_and_key(
+    tree: Path, change: Change, complaint: str
+) -> None:
+    path = tree / "boards" / "RPI3" / "board.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(InvalidBoard) as refused:
+        boards.load("RPI3")
+    assert str(refused.value).startswith("boards/RPI3/board.json: ")
+    assert complaint in str(refused.value)
+    assert boards.load("RPI4").name == "RPI4"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"description": }'])
+def test_what_is_not_json_is_refused(tree: Path, text: str) -> None:
+    (tree / "boards" / "RPI3" / "board.json").write_text(text)
+    with pytest.raises(InvalidBoard, match="^boards/RPI3/board.json: "):
+        boards.load("RPI3")
+
+
+def test_a_folder_is_a_board(tree: Path) -> None:
+    add(tree, "RPI3AP", "RPI3", models=["3A_PLUS", "CM3"])
+    assert boards.names() == ["QEMU_VIRT", "RPI3", "RPI3AP", "RPI4"]
+    assert "RPI3AP" in boards.with_card()
+    assert tables.board_list() == "QEMU_VIRT:QEMU_VIRT RPI3:RPI RPI3AP:RPI RPI4:RPI"
+    assert tables.rows_of("RPI") == [
+        ("BCM2837", "3A_PLUS", "RPI3AP"),
+        ("BCM2837", "CM3", "RPI3AP"),
+        ("BCM2837", "", "RPI3"),
+        ("BCM2711", "", "RPI4"),
+    ]
+
+
+def test_boards_that_cannot_be_told_apart_are_refused(tree: Path) -> None:
+    add(tree, "RPI5", "RPI4")
+    with pytest.raises(InvalidBoard, match="RPI5/.*: every model of BCM2711 is RPI4 already"):
+        tables.rows_of("RPI")
+    add(tree, "RPI5", "RPI4", models=["4B"])
+    add(tree, "RPI6", "RPI4", models=["400", "4B"])
+    with pytest.raises(InvalidBoard, match="RPI6/.*: model 4B is RPI5 already"):
+        tables.rows_of("RPI")
+    add(tree, "RPI6", "RPI4", image="RPI6")
+    assert tables.rows_of("RPI6") == [("BCM2711", "", "RPI6")]
+
+
+def test_a_soc_that_the_port_does_not_have_is_refused(tree: Path) -> None:
+    add(tree, "RPI5", "RPI4", soc="BCM2712")
+    with pytest.raises(InvalidBoard, match="'soc' is 'BCM2712'; .*has QEMU virt, BCM2837, BCM27"):
+        tables.rows_of("RPI")
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = ["make", "-C", str(folder), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """What make needs to list the boards."""
+    listed = ["git", "ls-files", "-zco", "--exclude-standard", "boards", "tools/pimem", "Makefile"]
+    found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in filter(None, found.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    return tmp_path
+
+
+def test_make_lists_a_new_board(copy: Path) -> None:
+    add(copy, "MYBOARD", "QEMU_VIRT", image="MINE")
+    assert "boards: MYBOARD QEMU_VIRT RPI3 RPI4\n" in make(copy, "help").stdout
+    refused = make(copy, "run", "BOARD=ZX81").stderr
+    assert "No board 'ZX81': BOARD is one of MYBOARD QEMU_VIRT RPI3 RPI4." in refused
+    assert "build/MINE/kernel8.img" in make(copy, "help", "BOARD=MYBOARD").stdout
+
+
+def test_make_names_the_file_and_key_that_are_wrong(copy: Path) -> None:
+    add(copy, "MYBOARD", "RPI3", imgae="MINE")
+    done = make(copy, "help")
+    assert done.returncode == 2
+    assert "pimem: boards/MYBOARD/board.json: unknown key 'imgae'; known are " in done.stderr
+    assert "The boards cannot be listed" in done.stderr
