@@ -6,7 +6,7 @@
 #include "py/objexcept.h"
 #include "py/runtime.h"
 
-#include "aarch64/probe.h"
+#include "fault/probe.h"
 #include "core/arch.h"
 #include "common.h"
 #include "fault.h"

@@ -5,7 +5,7 @@
 #include "py/gc.h"
 #include "py/mphal.h"
 
-#include "fault/exception.h"
+#include "fault/crash.h"
 #include "aarch64/sysreg.h"
 #include "core/arch.h"
 #include "common.h"

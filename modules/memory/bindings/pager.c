@@ -3,7 +3,7 @@
 #include "py/mperrno.h"
 #include "py/objlist.h"
 
-#include "aarch64/step.h"
+#include "fault/step.h"
 #include "core/arch.h"
 #include "common.h"
 #include "fault.h"

@@ -4,8 +4,8 @@
 // is last read by the thread to the ERET.
 
 #include "asm.h"
-#include "fault/exception.h"
 #include "pager.h"
+#include "trap_frame.h"
 
 function pager_entry
     bl bind_pager_run

@@ -220,16 +220,6 @@ boot_park_install:
     sev
     ret
 
-// What a parked core runs, at the exception level it arrived with, from the parking page, for ever:
-// WFI, not WFE, so that it costs nothing. Position independent, at most one page.
-    .global parking_loop, parking_loop_end
-    .balign 8
-parking_loop:
-    msr DAIFSet, #15
-1:  wfi
-    b 1b
-parking_loop_end:
-
 // Not in .bss: the boot core clears that while the others look here.
     .section .data.boot_park_address, "aw"
     .balign 8

@@ -2,7 +2,7 @@
 // The way into a program at EL0 and back (user_mode.c).
 
 #include "asm.h"
-#include "fault/exception.h"
+#include "trap_frame.h"
 
 // What user_switch keeps on the thread's stack, in bytes from its stack pointer.
 #define KEPT_FPCR   160

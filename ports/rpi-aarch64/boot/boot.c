@@ -6,7 +6,6 @@
 #include <libfdt.h>
 
 #include "aarch64/cpu.h"
-#include "fault/exception.h"
 #include "core/arch.h"
 #include "boot.h"
 #include "boot_map.h"
@@ -26,23 +25,6 @@
 #define PI_CORES (4)
 
 extern char __image_start[], __image_end[];
-
-boot_info_t boot_info;
-
-void boot_reserve(uint64_t start, uint64_t end, const char *name) {
-    if (end <= start) {
-        return;
-    }
-    if (boot_info.reserved_count == BOOT_MAX_RESERVED) {
-        mem_range_t *last = &boot_info.reserved[BOOT_MAX_RESERVED - 1].range;
-        last->start = start < last->start ? start : last->start;
-        last->end = end > last->end ? end : last->end;
-        return;
-    }
-    boot_reserved_t *entry = &boot_info.reserved[boot_info.reserved_count++];
-    entry->range = (mem_range_t) {start, end};
-    strncpy(entry->name, name, BOOT_NAME_SIZE - 1);
-}
 
 // Bytes of the blob in use: QEMU claims 1 MiB for 8 KiB of it. The header is checked first. A blob
 // whose reservations do not come first, as the specification has it, is taken as it is.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include "aarch64/probe.h"
+#include "fault/probe.h"
 #include "devices.h"
 #include "soc.h"
 

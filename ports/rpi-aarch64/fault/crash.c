@@ -6,9 +6,9 @@
 #include "py/mpprint.h"
 #include "lib/uzlib/uzlib.h"
 
-#include "aarch64/backtrace.h"
 #include "aarch64/cpu.h"
-#include "exception.h"
+#include "backtrace.h"
+#include "crash.h"
 #include "core/arch.h"
 #include "boot/boot.h"
 #include "boot/boot_map.h"
@@ -29,6 +29,11 @@
 extern char __image_start[], __text_start[], __text_end[];
 
 bool crash_resets;
+
+// Rows of the vector table (Arm ARM D1.10.2).
+static const char *const vector_rows[] = {
+    "current EL with SP_EL0", "current EL with SP_EL1", "lower EL, AArch64", "lower EL, AArch32",
+};
 
 // The early console takes terminated text only.
 static void print_strn(void *data, const char *str, size_t len) {
@@ -161,7 +166,7 @@ void crash_report(const trap_frame_t *trap, const char *why) {
     uint64_t backtrace[BACKTRACE_MAX];
     unsigned count = collect_backtrace(trap, backtrace);
 
-    PRINT("\n*** crash: %s (%s)\n%s\n", why, exception_vector_name(trap->vector), sentence);
+    PRINT("\n*** crash: %s (%s)\n%s\n", why, vector_rows[trap->vector >> 2 & 3], sentence);
     char python[PYTHON_SIZE] = "";
     keep(trap, why, sentence, python); // in case that the rest fails
     if (crash_python_line(trap, python, sizeof(python))) {

@@ -7,7 +7,7 @@
 #include "py/objfun.h"
 #include "py/qstr.h"
 
-#include "aarch64/backtrace.h"
+#include "backtrace.h"
 #include "crash_python.h"
 
 #define VM_ENTRY_CODE_STATE (16)    // offset from its frame record (aarch64/vm_entry.S)

@@ -6,11 +6,13 @@
 #include <stddef.h>
 
 #include "drivers/irq.h"
-#include "exception.h"
-#include "aarch64/probe.h"
-#include "aarch64/step.h"
+#include "aarch64/trap_frame.h"
 #include "bindings/pager.h"
+#include "crash.h"
+#include "exception.h"
 #include "pager_entry.h"
+#include "probe.h"
+#include "step.h"
 #include "thread_fault.h"
 
 _Static_assert(offsetof(trap_frame_t, sp) == TRAP_FRAME_SP, "trap frame layout");
@@ -21,18 +23,13 @@ _Static_assert(offsetof(trap_frame_t, fpcr) == TRAP_FRAME_FPCR, "trap frame layo
 _Static_assert(offsetof(trap_frame_t, q) == TRAP_FRAME_Q, "trap frame layout");
 _Static_assert(sizeof(trap_frame_t) == TRAP_FRAME_SIZE, "trap frame layout");
 
-// The vector table's rows, for people.
-static const char *const vector_rows[] = {
-    "current EL with SP_EL0", "current EL with SP_EL1", "lower EL, AArch64", "lower EL, AArch32",
-};
-
-const char *exception_vector_name(uint64_t vector) {
-    return vector_rows[(vector >> 2) & 3];
-}
-
 // A synchronous exception of the thread: a Python exception where that is safe.
 void exception_sync(trap_frame_t *trap) {
-    if (step_done(trap) || probe_recover(trap)) {
+    if (step_done(trap)) {
+        bind_pager_stepped();
+        return;
+    }
+    if (probe_recover(trap)) {
         return;
     }
     const char *why = thread_fault_refusal(trap);

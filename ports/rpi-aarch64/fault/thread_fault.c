@@ -2,10 +2,10 @@
 
 #include "py/mpstate.h"
 
-#include "aarch64/backtrace.h"
 #include "bindings/fault.h"
 #include "core/fault/fault.h"
 #include "boot/layout.h"
+#include "backtrace.h"
 #include "thread_fault.h"
 
 // Of a first call of C. PSTATE.IL is clear, even if it was set.

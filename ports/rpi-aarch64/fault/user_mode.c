@@ -8,6 +8,7 @@
 #include "py/mpstate.h"
 
 #include "aarch64/cpu.h"
+#include "aarch64/trap_frame.h"
 #include "core/fault/fault.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"

@@ -2,13 +2,13 @@
 // Reading a stack and memory that may be damaged: nothing is touched that the processor would not
 // translate (AT S1E1R is asked first), and no device.
 
-#ifndef PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
-#define PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
+#ifndef PORTS_RPI_AARCH64_FAULT_BACKTRACE_H
+#define PORTS_RPI_AARCH64_FAULT_BACKTRACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fault/exception.h"
+#include "exception.h"
 
 // Reads the 64-bit word at `va`; false when it is misaligned, not mapped or of a device.
 bool backtrace_peek(uint64_t va, uint64_t *value);
@@ -30,4 +30,4 @@ void backtrace_start(backtrace_t *b, const trap_frame_t *trap, unsigned max);
 // cannot be read, where it does not go up the stack, and where it is longer than `max`.
 bool backtrace_next(backtrace_t *b, uint64_t *address);
 
-#endif // PORTS_RPI_AARCH64_AARCH64_BACKTRACE_H
+#endif // PORTS_RPI_AARCH64_FAULT_BACKTRACE_H

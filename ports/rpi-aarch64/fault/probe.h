@@ -3,13 +3,13 @@
 // goes on behind it and the caller is told, whatever else is going on: it works before MicroPython
 // runs, with interrupts masked and in drivers.
 
-#ifndef PORTS_RPI_AARCH64_AARCH64_PROBE_H
-#define PORTS_RPI_AARCH64_AARCH64_PROBE_H
+#ifndef PORTS_RPI_AARCH64_FAULT_PROBE_H
+#define PORTS_RPI_AARCH64_FAULT_PROBE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fault/exception.h"
+#include "exception.h"
 
 // Reads or writes `size` bytes (1, 2, 4 or 8) at an aligned address. False: the access faulted, and
 // *value is unchanged.
@@ -19,4 +19,4 @@ bool probe_write(uint64_t address, unsigned size, uint64_t value);
 // Called for each synchronous exception: if it was taken by a probe, makes the probe return false.
 bool probe_recover(trap_frame_t *trap);
 
-#endif // PORTS_RPI_AARCH64_AARCH64_PROBE_H
+#endif // PORTS_RPI_AARCH64_FAULT_PROBE_H

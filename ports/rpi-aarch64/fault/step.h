@@ -2,12 +2,12 @@
 // Running one instruction of the thread (Arm ARM D2.12, "Software Step exceptions"), after a pager has mapped a page for
 // that instruction only.
 
-#ifndef PORTS_RPI_AARCH64_AARCH64_STEP_H
-#define PORTS_RPI_AARCH64_AARCH64_STEP_H
+#ifndef PORTS_RPI_AARCH64_FAULT_STEP_H
+#define PORTS_RPI_AARCH64_FAULT_STEP_H
 
 #include <stdbool.h>
 
-#include "fault/exception.h"
+#include "exception.h"
 
 // Makes the exception return to this trap frame execute one instruction, with interrupts masked. Every exception is masked now.
 void step_begin(trap_frame_t *trap);
@@ -20,4 +20,4 @@ bool step_breaks(const trap_frame_t *trap);
 // instruction was done and the thread may go on.
 bool step_done(trap_frame_t *trap);
 
-#endif // PORTS_RPI_AARCH64_AARCH64_STEP_H
+#endif // PORTS_RPI_AARCH64_FAULT_STEP_H
