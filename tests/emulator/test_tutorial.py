@@ -37,13 +37,15 @@ HEADINGS = (
 )
 
 
-def type_page(page: Path, reader: Reader) -> Iterator[tuple[Block, Step]]:
+def type_page(
+    page: Path, reader: Reader, *, counts_differ: bool = False
+) -> Iterator[tuple[Block, Step]]:
     """Does what the page says and compares. Addresses and dates may differ, and nothing else."""
     typed: set[int] = set()
     for block in read_blocks(page):
         typed |= pages.typed_numbers(block.text)
         assert block.is_transcript or block.language == "c", f"line {block.line} is not typed"
-        comparison = Comparison(typed, counts_differ=False)
+        comparison = Comparison(typed, counts_differ=counts_differ)
         for step, got in reader.steps(block):
             if step.expected and step.expected[0] in reader.instead:
                 assert len(got) == 1  # the bytes depend on the compiler
@@ -60,6 +62,13 @@ def test_the_whole_tutorial_at_one_terminal(tmp_path: Path) -> None:
     crashes = [block for block, _ in done if "crash" in block.options]
     assert len(starts) == 2 and crashes
     assert len(done) > 150
+
+
+def test_the_readme_at_one_terminal(tmp_path: Path) -> None:
+    """Its counts of frames depend on the build."""
+    with pages.at_a_terminal(BOARD) as session:
+        done = list(type_page(ROOT / "README.md", Reader(session, tmp_path), counts_differ=True))
+    assert done[0][1].source == ["make run"] and len(done) > 15
 
 
 def test_the_tutorial_has_its_order() -> None:
