@@ -85,6 +85,7 @@ class Qemu:
         self._folder = Path(tempfile.mkdtemp(prefix="pimem-qemu-"))
         self._said = self._folder / "stderr"
         self._qmp: Qmp | None = None
+        self._pty_fd = -1
         serial = f"pty,id=serial0,logfile={log}" if log else "pty,id=serial0"
         self.command = self._command(boot, serial, icount, reboot)
         if guest_errors:
@@ -95,6 +96,7 @@ class Qemu:
         try:
             self._qmp = Qmp(self._folder / "qmp", self.running)
             self.pty = self._find_pty()
+            self._create_machine()
         except QmpError as exc:
             said = self.said()
             self.close()
@@ -104,7 +106,7 @@ class Qemu:
         self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool
     ) -> list[str]:
         command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
-        command += ["-display", "none", "-monitor", "none", "-S"]
+        command += ["-display", "none", "-monitor", "none", "-S", "-preconfig"]
         command += ["-chardev", serial, "-serial", "chardev:serial0"]
         command += ["-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off"]
         command += kernel_args(self.board.kernel) if boot is None else boot
@@ -135,6 +137,18 @@ class Qemu:
                 return str(device["filename"]).removeprefix("pty:")
         raise QmpError("QEMU names no pty for its serial line")
 
+    def _create_machine(self) -> None:
+        """Leaves QEMU's preconfig state, with the pty open meanwhile. QEMU looks whether the other
+        end of a pty is open when the UART is created, and then once a second: what is typed waits
+        until it has noticed."""
+        self._pty_fd = os.open(self.pty, os.O_RDWR | os.O_NOCTTY)
+        self.qmp.execute("x-exit-preconfig")
+
+    def _release_pty(self) -> None:
+        if self._pty_fd >= 0:
+            os.close(self._pty_fd)
+            self._pty_fd = -1
+
     @property
     def qmp(self) -> Qmp:
         if self._qmp is None:
@@ -146,6 +160,9 @@ class Qemu:
         return self._process.pid
 
     def resume(self) -> None:
+        """Lets the guest run. A link to the pty is best opened before: what the guest prints while
+        nothing has it open is lost."""
+        self._release_pty()
         self.qmp.execute("cont")
 
     def pause(self) -> None:
@@ -191,6 +208,7 @@ class Qemu:
     def close(self) -> None:
         """Ends the machine; harmless when it has ended already."""
         atexit.unregister(self.close)
+        self._release_pty()
         if self._qmp is not None:
             self._qmp.close()
             self._qmp = None

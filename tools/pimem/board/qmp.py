@@ -22,6 +22,7 @@ class Qmp:
         self.timeout = timeout
         self.events: list[dict[str, Any]] = []
         self._buffer = b""
+        self._count = 0  # of commands: the identity of the last one
         self._socket = self._connect(path, alive)
         self._receive("greeting")
         self.execute("qmp_capabilities")
@@ -62,11 +63,17 @@ class Qmp:
         to a full serial line: whoever has to empty that line must not wait for an answer.
         """
         while b"\n" in self._buffer or select.select([self._socket], [], [], 0)[0]:
-            self.events.append(self._receive("events"))
+            self._keep_event(self._receive("events"))
+
+    def _keep_event(self, answer: dict[str, Any]) -> None:
+        """An answer that is no event either was for a command that has had one."""
+        if "event" in answer:
+            self.events.append(answer)
 
     def execute(self, command: str, **arguments: Any) -> Any:
         """Runs one command and returns what it returns; events met are kept in `events`."""
-        request: dict[str, Any] = {"execute": command}
+        self._count += 1
+        request: dict[str, Any] = {"execute": command, "id": self._count}
         if arguments:
             request["arguments"] = arguments
         try:
@@ -75,11 +82,12 @@ class Qmp:
             raise QmpError(f"{command}: QEMU is gone: {exc}") from exc
         while True:
             answer = self._receive(command)
-            if "return" in answer:
-                return answer["return"]
-            if "error" in answer:
+            if answer.get("id") != self._count:
+                self._keep_event(answer)
+            elif "error" in answer:
                 raise QmpError(f"{command}: {answer['error']['desc']}")
-            self.events.append(answer)
+            else:
+                return answer["return"]
 
     def human(self, line: str) -> str:
         """One line of the human monitor, such as 'xp /4xw 0x80000' or 'info registers'."""
