@@ -43,12 +43,17 @@ board_of = $(lastword $(foreach board,$(BOARDS),$(if $(filter $(1),$(call image,
 PIMEM := .venv/bin/python -m pimem
 PYTEST := .venv/bin/python -m pytest
 # The host libraries under test are built with the address sanitiser, whose run-time has to be
-# in the process from its start.
-SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0
-# Each of several boards is tested by a process of its own.
-SIDE_BY_SIDE = $(if $(filter-out 1,$(words $(PORT))),-n $(words $(PORT)))
+# in the process from its start. Without it the tests fail instead of checking less.
+SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	PIMEM_REQUIRE_ASAN=1
+CORES := $(shell nproc)
+# Tests run side by side on all cores (TEST_OPTIONS=-n0: one after the other); each of several
+# real boards is tested by a process of its own.
+ON_ALL_CORES = -n $(CORES)
+ON_ALL_PORTS = $(if $(filter-out 1,$(words $(PORT))),-n $(words $(PORT)))
 # As many jobs as cores, unless make was told a number.
-JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES))
+STARTED := $(shell date +%s)
 PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
@@ -126,19 +131,20 @@ endif
 
 ifeq ($(PORT),)
 test: images $(addprefix memtest-,$(IMAGES))
-	@$(SANITISED) $(PYTEST) $(TEST_OPTIONS) </dev/null
+	@echo "set-up and builds: $$(($$(date +%s) - $(STARTED))) s" >&2
+	@$(SANITISED) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 else
 test: setup
-	@$(PYTEST) tests/target --board $(BOARD) $(PORT:%=--port %) $(SIDE_BY_SIDE) \
+	@$(PYTEST) tests/target --board $(BOARD) $(PORT:%=--port %) $(ON_ALL_PORTS) \
 		--junitxml build/test/junit.xml $(TEST_OPTIONS) </dev/null
 endif
 
 test-host: setup
-	@$(SANITISED) $(PYTEST) tests/host tests/tools $(TEST_OPTIONS) </dev/null
+	@$(SANITISED) $(PYTEST) tests/host tests/tools $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 
 # Each part is a target of its own. Hours on a small machine; the first failure ends it.
 test-long: images
-	@$(SANITISED) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(TEST_OPTIONS) </dev/null
+	@$(SANITISED) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) mutants
 	@$(MAKE) coverage

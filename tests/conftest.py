@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Settings common to all tests."""
 
-import os
 from pathlib import Path
 
 import lab
 import pytest
 
+pytest_plugins = ["side_by_side"]
+
 ROOT = Path(__file__).parents[1]
 TRANSCRIPTS = ROOT / "build" / "test" / "transcripts"
-
-# The test command preloads the address sanitiser's run-time for the sanitised host libraries.
-# It is in this process by now; compilers, emulators and tools started from here must not get it.
-os.environ.pop("LD_PRELOAD", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,5 +45,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    # Without --port tests need no port, and any worker will do.
-    return lab.make_scheduler(config, log) if config.getoption("--port") else None
+    if not config.getoption("--port"):
+        return None
+    from side_by_side import OnPorts
+
+    return OnPorts(config, log, list(map(str, lab.places(config))))

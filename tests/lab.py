@@ -60,19 +60,6 @@ def places(config: pytest.Config) -> list[Place]:
     return [Place(name) for name in ([board] if board else rig.BOARDS)]
 
 
-def make_scheduler(config: pytest.Config, log: object) -> object:
-    """For pytest-xdist: all tests of one place go to one worker, as only one can have its port."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    names = sorted(map(str, places(config)), key=len, reverse=True)
-
-    class PlaceScheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return next((name for name in names if name in nodeid), super()._split_scope(nodeid))
-
-    return PlaceScheduling(config, log)
-
-
 def answer(place: Place) -> str | None:
     """What is wrong with the board on this port; if it is not there, what was tried."""
     assert place.port

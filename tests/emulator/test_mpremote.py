@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,11 @@ def port(request: pytest.FixtureRequest) -> Iterator[str]:
         machine.exec(MOUNT)
         machine.link.leave_raw_repl()
         machine.link.close()
-        yield machine.emulated().pty
+        pty = machine.emulated().pty
+        # QEMU looks once a second whether a pty that nothing had open is open again.
+        kept_open = os.open(pty, os.O_RDWR | os.O_NOCTTY)
+        yield pty
+        os.close(kept_open)
 
 
 def mpremote(port: str, *args: str) -> str:

@@ -3,10 +3,11 @@
 
 Always with the undefined-behaviour sanitiser; with the address sanitiser as well when its
 run-time is in this process already (preloaded by the test command), because it cannot be
-loaded later.
+loaded later. Where $PIMEM_REQUIRE_ASAN is set, as by `make test`, its absence is an error.
 """
 
 import ctypes
+import fcntl
 import functools
 import hashlib
 import os
@@ -38,8 +39,15 @@ def examples(count: int) -> int:
     return count * int(os.environ.get("HOST_EXAMPLES", "1"))
 
 
+REQUIRE_ASAN = "PIMEM_REQUIRE_ASAN"
+
+
 class BuildError(Exception):
     """The compiler refused; the text is what it printed."""
+
+
+class NoSanitiser(Exception):
+    """The address sanitiser is required and is not in this process."""
 
 
 @functools.cache
@@ -63,6 +71,10 @@ def find_source(name: str) -> Path:
 
 def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
     """The compiler's command line, but for `-o <library>`."""
+    if os.environ.get(REQUIRE_ASAN) and not address_sanitiser():
+        raise NoSanitiser(
+            f"${REQUIRE_ASAN} is set, but libasan.so was not preloaded into this process"
+        )
     sanitise = ["-fsanitize=address"] if address_sanitiser() else []
     sanitise += ["--coverage"] if COVERAGE else []
     includes = [f"-I{MEMORY}", f"-I{FAKES}", f"-I{PORT}"]
@@ -85,21 +97,28 @@ def library(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> P
     """The path of the library of these sources, compiled now if it is not there yet."""
     cmd = command(sources, defines)
     path = BUILD / f"{name}-{fingerprint(cmd, sources)}.so"
-    if not path.exists():
-        BUILD.mkdir(parents=True, exist_ok=True)
-        # Another test process may be building the same: the rename makes the last one win.
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        result = subprocess.run(
-            [*cmd, "-o", str(temporary)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=COMPILE_SECONDS,
-        )
-        if result.returncode != 0:
-            raise BuildError(f"{shlex.join(cmd)}\n{result.stdout}{result.stderr}")
-        temporary.replace(path)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    # Other test processes may need the same library at the same time: one compiles it.
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            compile_library(cmd, path)
     return path
+
+
+def compile_library(cmd: Sequence[str], path: Path) -> None:
+    """Runs the compiler; the library is there when it is complete."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    result = subprocess.run(
+        [*cmd, "-o", str(temporary)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMPILE_SECONDS,
+    )
+    if result.returncode != 0:
+        raise BuildError(f"{shlex.join(cmd)}\n{result.stdout}{result.stderr}")
+    temporary.replace(path)
 
 
 def build(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> ctypes.CDLL:
