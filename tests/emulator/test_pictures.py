@@ -32,7 +32,7 @@ def words(svg: str) -> list[str]:
 def test_a_picture_is_that_of_the_board(name: str) -> None:
     """All of it, but for addresses."""
     made = pictures.make(name, BOARD).splitlines()
-    assert Comparison(set(), counts_differ=False).same(kept(name).splitlines(), made), (
+    assert Comparison(set(), same_board=True).same(kept(name).splitlines(), made), (
         f"{name} is out of date: python -m pimem.dev.pictures"
     )
 

@@ -17,7 +17,8 @@ import pytest
 from pimem import ROOT
 from pimem.board.link import PROMPT, Link
 from pimem.dev import pages
-from pimem.dev.pages import Block, Comparison, Reader, Step, read_blocks
+from pimem.dev.pages import Block, Comparison, Step, read_blocks
+from pimem.dev.retype import Reader, Session, at_a_terminal
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BOARD = "RPI4"
@@ -38,14 +39,14 @@ HEADINGS = (
 
 
 def type_page(
-    page: Path, reader: Reader, *, counts_differ: bool = False
+    page: Path, reader: Reader, *, same_board: bool = True
 ) -> Iterator[tuple[Block, Step]]:
     """Does what the page says and compares. Addresses and dates may differ, and nothing else."""
     typed: set[int] = set()
     for block in read_blocks(page):
         typed |= pages.typed_numbers(block.text)
         assert block.is_transcript or block.language == "c", f"line {block.line} is not typed"
-        comparison = Comparison(typed, counts_differ=counts_differ)
+        comparison = Comparison(typed, same_board=same_board)
         for step, got in reader.steps(block):
             if step.expected and step.expected[0] in reader.instead:
                 assert len(got) == 1  # the bytes depend on the compiler
@@ -56,7 +57,7 @@ def type_page(
 
 
 def test_the_whole_tutorial_at_one_terminal(tmp_path: Path) -> None:
-    with pages.at_a_terminal(BOARD) as session:
+    with at_a_terminal(BOARD) as session:
         done = list(type_page(TUTORIAL, Reader(session, tmp_path)))
     starts = [step for _, step in done if step.source == ["make run"]]
     crashes = [block for block, _ in done if "crash" in block.options]
@@ -66,8 +67,8 @@ def test_the_whole_tutorial_at_one_terminal(tmp_path: Path) -> None:
 
 def test_the_readme_at_one_terminal(tmp_path: Path) -> None:
     """Its counts of frames depend on the build."""
-    with pages.at_a_terminal(BOARD) as session:
-        done = list(type_page(ROOT / "README.md", Reader(session, tmp_path), counts_differ=True))
+    with at_a_terminal(BOARD) as session:
+        done = list(type_page(ROOT / "README.md", Reader(session, tmp_path), same_board=False))
     assert done[0][1].source == ["make run"] and len(done) > 15
 
 
@@ -85,7 +86,7 @@ def test_a_wrong_page_is_noticed(tmp_path: Path) -> None:
     text = TUTORIAL.read_text()
     assert "\n(1, 4096)\n" in text
     (tmp_path / "page.md").write_text(text.replace("\n(1, 4096)\n", "\n(1, 4095)\n"))
-    with pages.at_a_terminal(BOARD) as session, pytest.raises(AssertionError, match="page.count"):
+    with at_a_terminal(BOARD) as session, pytest.raises(AssertionError, match="page.count"):
         list(type_page(tmp_path / "page.md", Reader(session, tmp_path)))
 
 
@@ -117,7 +118,7 @@ def started_by_hand() -> Iterator[str]:
 
 
 def test_a_program_goes_to_the_board_as_a_file(tmp_path: Path) -> None:
-    reader = Reader(pages.Session([]), tmp_path)
+    reader = Reader(Session([]), tmp_path)
     blocks = read_blocks(TUTORIAL)
     compiler = [b for b in blocks if b.language == "c" or "gcc" in b.text]
     for block in compiler:

@@ -27,7 +27,7 @@ class Drawing:
         self.body: list[str] = []
 
     def box(
-        self, x: float, y: float, width: float, height: float, fill: str, tip: str = ""
+        self, x: float, y: float, width: float, height: float, fill: str, *, tip: str = ""
     ) -> None:
         title = f"<title>{escape(tip)}</title>" if tip else ""
         self.body.append(

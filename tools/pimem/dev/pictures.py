@@ -21,9 +21,9 @@ from typing import Any
 from pimem import ROOT
 from pimem.commands import frames as frames_view
 from pimem.commands.frames import Place, Run, Snapshot
-from pimem.dev import pages
 from pimem.dev.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Drawing
-from pimem.dev.pages import Reader, Session, Step, read_blocks
+from pimem.dev.pages import Step, read_blocks
+from pimem.dev.retype import Reader, Session, at_a_terminal
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 IMAGE = re.compile(r"^!\[[^]]*\]\((\w+\.svg)\)", re.MULTILINE)
@@ -171,7 +171,7 @@ def draw_place(drawing: Drawing, place: Run | Place) -> None:
         row, column = divmod(first, COLUMNS)
         count = min(end - first, COLUMNS - column)
         x, y = 130 + column * CELL, CELL_TOP + row * (CELL + 2)
-        drawing.box(x, y, count * CELL, CELL, owner_fill(place), tip)
+        drawing.box(x, y, count * CELL, CELL, owner_fill(place), tip=tip)
         first += count
 
 
@@ -229,7 +229,7 @@ def answer(name: str, board: str) -> str:
     text = TUTORIAL.read_text(encoding="utf-8")
     at = text.index(picture.after) if picture.after else text.index(f"({name})")
     last = text.count("\n", 0, at) + 1
-    with tempfile.TemporaryDirectory() as folder, pages.at_a_terminal(board) as session:
+    with tempfile.TemporaryDirectory() as folder, at_a_terminal(board) as session:
         reader = Reader(session, Path(folder))
         for block in read_blocks(TUTORIAL):
             if block.line > last:
