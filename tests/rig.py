@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from socs import soc_of
+
 from pimem import BUILD
 from pimem.board import boards
 from pimem.board.boards import Board
@@ -35,14 +37,14 @@ from pimem.board.link import (
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.commands import reset
 
-BOARDS = ("RPI3", "RPI4", "QEMU_VIRT")
-PIS = ("RPI3", "RPI4")
+BOARDS = tuple(boards.names())
+PIS = tuple(board.name for board in boards.load_all() if board.family == "rpi")
+#: A board of each image.
+IMAGES = tuple({board.image: board.name for board in boards.load_all()}.values())
 BOOT_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
 DRAIN_SECONDS = 2.0
-#: LAYOUT_IMAGE of layout.h, and the physical address that QEMU gives it.
-IMAGE_LINK = 0xFFFF_0080_0000_0000
-IMAGE_LOAD = {"RPI": 0, "QEMU_VIRT": 0x4000_0000}
+IMAGE_LINK = 0xFFFF_0080_0000_0000  # LAYOUT_IMAGE of layout.h
 FAIL_MAGIC = 0x6D656D7465737400
 FAILURES = ("switch", "mailbox", "intc", "uart", "gpio", "watchdog", "silent_mailbox")
 FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
@@ -75,8 +77,7 @@ def memtest_args(name: str, *failures: str) -> list[str]:
     args = kernel_args(image)
     if failures:
         value = FAIL_MAGIC | sum(1 << FAILURES.index(each) for each in failures)
-        link = address_of(image.with_name("firmware.elf"), "memtest_failures")
-        pa = link - IMAGE_LINK + IMAGE_LOAD[board.image]
+        pa = loaded_at(board, image.with_name("firmware.elf"), "memtest_failures")
         args += ["-device", f"loader,addr={pa:#x},data={value:#x},data-len=8"]
     return args
 
@@ -89,6 +90,11 @@ def address_of(elf: Path, symbol: str) -> int:
     ).stdout
     (found,) = (line.split()[0] for line in listed.splitlines() if line.endswith(f" {symbol}"))
     return int(found, 16)
+
+
+def loaded_at(board: Board, elf: Path, symbol: str) -> int:
+    """The physical address of a symbol: QEMU loads the image where RAM begins."""
+    return address_of(elf, symbol) - IMAGE_LINK + soc_of(board).ram
 
 
 def elf(board: Board) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import fdt
 import pytest
 import rig
+from socs import soc_of
 
 from pimem.board import boards
 from pimem.board.qemu import kernel_args, loader_args
@@ -23,21 +24,22 @@ OBJCOPY = "aarch64-linux-gnu-objcopy"
 STUB = Path(__file__).with_name("stub.S")
 MIB = 1 << 20
 PARKING_PAGE = 0x7F000
-KERNEL = {"RPI3": 0x80000, "RPI4": 0x80000, "QEMU_VIRT": 0x40080000}
+KERNEL = {board.name: soc_of(board).ram + 0x80000 for board in boards.load_all()}
 VIRT_STUB_KERNEL = 0x40200000  # without a kernel of its own, QEMU has a device tree below this
-STUB_AT = {"RPI3": 0, "RPI4": 0, "QEMU_VIRT": 0x47FF0000}
+# By SoC.
+STUB_AT = {"BCM2837": 0, "BCM2711": 0, "QEMU virt": 0x47FF0000}
 STUB_FLAGS = {
-    "RPI3": ["-DFREQUENCY=19200000"],
-    "RPI4": ["-DFREQUENCY=54000000", "-DGICD=0xff841000", "-DGICC=0xff842000"],
-    "QEMU_VIRT": [],
+    "BCM2837": ["-DFREQUENCY=19200000"],
+    "BCM2711": ["-DFREQUENCY=54000000", "-DGICD=0xff841000", "-DGICC=0xff842000"],
+    "QEMU virt": [],
 }
 COUNTER = {
-    "RPI3": "cortex-a53-arm-cpu.cntfrq=19200000",
-    "RPI4": "cortex-a72-arm-cpu.cntfrq=54000000",
+    "BCM2837": "cortex-a53-arm-cpu.cntfrq=19200000",
+    "BCM2711": "cortex-a72-arm-cpu.cntfrq=54000000",
 }
 MODELS = {
-    "RPI3": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
-    "RPI4": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
+    "BCM2837": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
+    "BCM2711": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
 }
 
 Stub = Callable[..., list[str]]
@@ -66,10 +68,14 @@ def stub(tmp_path: Path) -> Stub:
 
     def place(name: str, dtb: bytes | None, dtb_at: int = 0, kernel_at: int = 0) -> list[str]:
         kernel_at = kernel_at or KERNEL[name]
-        flags = [f"-DKERNEL={kernel_at:#x}", f"-DDTB={dtb_at:#x}", *STUB_FLAGS[name]]
-        raw = compile_raw(STUB, tmp_path / "stub.bin", STUB_AT[name], flags)
+        flags = [
+            f"-DKERNEL={kernel_at:#x}",
+            f"-DDTB={dtb_at:#x}",
+            *STUB_FLAGS[boards.load(name).soc],
+        ]
+        raw = compile_raw(STUB, tmp_path / "stub.bin", STUB_AT[boards.load(name).soc], flags)
         args = loader_args(rig.kernel(boards.load(name)), kernel_at)
-        args += loader_args(raw, STUB_AT[name], cpu=0)
+        args += loader_args(raw, STUB_AT[boards.load(name).soc], cpu=0)
         if dtb is not None:
             (tmp_path / "test.dtb").write_bytes(dtb)
             args += loader_args(tmp_path / "test.dtb", dtb_at)
@@ -79,7 +85,7 @@ def stub(tmp_path: Path) -> Stub:
 
 
 def pi_tree(name: str, banks: tuple[tuple[int, int], ...], **more: Any) -> fdt.Node:
-    return fdt.pi(*MODELS[name], banks, **more)
+    return fdt.pi(*MODELS[boards.load(name).soc], banks, **more)
 
 
 def check(machine: rig.Machine, *, el: int, ram_from: str) -> dict[str, Any]:
@@ -134,7 +140,7 @@ def test_a_raw_image_with_a_device_tree_believes_it(name: str, tmp_path: Path) -
     with rig.booted(name, kernel_args(kernel, path)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"][0] == [0, 0x3C000000], "QEMU rewrites the memory node"
-        assert report["model"] == MODELS[name][0]
+        assert report["model"] == MODELS[boards.load(name).soc][0]
         assert machine.eval("_memory.boot_info()['x0']", "import _memory") >= 0x8000000
 
 
@@ -169,13 +175,13 @@ def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
 ) -> None:
     at = PLACES[place](name)
     blob = fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
-    extra = ("-global", COUNTER[name])
+    extra = ("-global", COUNTER[boards.load(name).soc])
     with rig.booted(name, stub(name, blob, at), extra=extra) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"] == [[0, 0x3B400000]]
-        assert report["model"] == MODELS[name][0]
+        assert report["model"] == MODELS[boards.load(name).soc][0]
         assert machine.eval("_memory.boot_info()['x0']", "import _memory") == at
-        hz = int(COUNTER[name].partition("=")[2])
+        hz = int(COUNTER[boards.load(name).soc].partition("=")[2])
         assert machine.eval("_memory.regs()['cntfrq']") == hz
         state = machine.eval("memory.frames.state(0x3b3ff000)", "import memory")
         assert state[0] in ("free", "used"), "the blob was copied, its place given back"

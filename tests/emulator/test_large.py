@@ -52,9 +52,9 @@ def holey_args(folder: Path) -> list[str]:
     """A stub that enters the kernel with our device tree."""
     (folder / "test.dtb").write_bytes(tree(HOLEY))
     flags = [f"-DKERNEL={VIRT_STUB_KERNEL:#x}", f"-DDTB={DTB_AT:#x}"]
-    raw = compile_raw(STUB, folder / "stub.bin", STUB_AT["QEMU_VIRT"], flags)
+    raw = compile_raw(STUB, folder / "stub.bin", STUB_AT["QEMU virt"], flags)
     args = loader_args(rig.kernel(boards.load("QEMU_VIRT")), VIRT_STUB_KERNEL)
-    args += loader_args(raw, STUB_AT["QEMU_VIRT"], cpu=0)
+    args += loader_args(raw, STUB_AT["QEMU virt"], cpu=0)
     return args + loader_args(folder / "test.dtb", DTB_AT)
 
 

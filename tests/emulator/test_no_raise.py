@@ -42,7 +42,7 @@ SECTION = re.compile(r"^ \.text\S*\s+0x(\w+)\s+0x(\w+) (\S+\.(?:o|a\(\S+\)))$", 
 Instructions = list[tuple[str, str]]  # mnemonic, operands
 
 
-@pytest.fixture(scope="module", params=["RPI4", "QEMU_VIRT"])
+@pytest.fixture(scope="module", params=rig.IMAGES)
 def elf(request: pytest.FixtureRequest) -> Path:
     return rig.elf(boards.load(request.param))
 

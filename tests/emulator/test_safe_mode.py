@@ -166,7 +166,7 @@ def test_a_missing_uart_does_not_hang_the_boot(name: str) -> None:
     try:
         board = machine.board
         elf = rig.memtest_kernel(board).with_name("firmware.elf")
-        pa = rig.address_of(elf, "memtest_prompts") - rig.IMAGE_LINK + rig.IMAGE_LOAD[board.image]
+        pa = rig.loaded_at(board, elf, "memtest_prompts")
         end = time.monotonic() + 60
         while not int.from_bytes(machine.emulated().read_physical(pa, 8), "little"):
             assert time.monotonic() < end, "the REPL never asked for its first key"

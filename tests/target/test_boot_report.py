@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from rig import PIS, Machine
+from socs import soc_of
 
 from pimem.board.link import ScriptError
 
@@ -186,7 +187,7 @@ def test_the_port_names_itself(board: Machine) -> None:
     if board.name in PIS:
         assert (build, machine) == ("RPI", "Raspberry Pi 3/4 with BCM2837/BCM2711")
     else:
-        assert build == "QEMU_VIRT"
+        assert build == board.board.image
 
 
 def test_the_registers_are_decoded_field_by_field(board: Machine) -> None:
@@ -201,7 +202,7 @@ def test_the_registers_are_decoded_field_by_field(board: Machine) -> None:
     assert (tcr["T0SZ"], tcr["T1SZ"], tcr["TG0"], tcr["TG1"], tcr["A1"]) == (16, 16, 0, 2, 0)
     assert fields["mair"]["Attr0"] == 0xFF and fields["mair"]["Attr1"] == 0x04
     assert fields["ttbr0"]["BADDR"] | fields["ttbr0"]["ASID"] << 48 == values["ttbr0"]
-    assert fields["midr"]["PartNum"] == {"RPI3": 0xD03}.get(board.name, 0xD08)
+    assert fields["midr"]["PartNum"] == soc_of(board.board).part
     assert fields["vbar"] == {}
     lines = text.splitlines()
     assert lines[0] == "el     0000000000000001"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from rig import PIS, Machine
+from socs import soc_of
 from user_lib import start
 
 # fields() tells a fault as [address, access, kind, level, el]; None: the processor says nothing.
@@ -312,7 +313,7 @@ def test_a_callback_that_faults_while_the_console_waits(board: Machine) -> None:
 def test_unaligned_access_to_a_device(board: Machine) -> None:
     if board.name not in PIS:
         pytest.skip("QEMU's virt machine lets an unaligned access to a device through")
-    device = 0x3F201000 if board.name == "RPI3" else 0xFE201000
+    device = soc_of(board.board).uart
     # The identity view is gone while another space is active: the kernel's own window is used.
     address = 0xFFFF_00C0_0000_0000 + device + 1
     expected = [address, "read", "alignment fault", None]
@@ -329,7 +330,7 @@ def test_an_address_that_nothing_answers(board: Machine, verb: str) -> None:
     if board.qemu is None:
         pytest.skip("what a real bus says to an address without a device is its own affair")
     # Inside a window of devices, where QEMU has none.
-    address = {"RPI3": 0x40000800, "RPI4": 0xFD500000, "QEMU_VIRT": 0x09011000}[board.name]
+    address = soc_of(board.board).unanswered
     expected = [address, verb, "external abort", None]
     check(board, f"{verb}, {address}", expected, DATA_ABORT)
     assert board.eval(f"memory.probe({address})") is None

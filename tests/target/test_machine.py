@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from rig import PIS, Machine
+from socs import soc_of
 
 from pimem.board.link import BoardCrash, ScriptError
 
@@ -80,7 +81,7 @@ def test_wrong_types_are_type_errors(board: Machine, expression: str) -> None:
 
 
 def test_device_registers_are_where_the_manuals_put_them(board: Machine) -> None:
-    base = {"RPI3": 0x3F201000, "RPI4": 0xFE201000, "QEMU_VIRT": 0x09000000}[board.name]
+    base = soc_of(board.board).uart
     # The PL011's identification registers, PrimeCell ID 0xb105f00d.
     got = board.eval(
         f"[mem32[{base} + 0xff0 + 4 * n] & 0xff for n in range(4)]",
@@ -94,7 +95,7 @@ def test_pins_drive_and_read(board: Machine) -> None:
         with pytest.raises(ScriptError, match="ENODEV|OSError"):
             board.exec("import machine\nmachine.Pin(17)")
         return
-    gpio = {"RPI3": 0x3F200000, "RPI4": 0xFE200000}[board.name]
+    gpio = soc_of(board.board).gpio
     board.exec(
         "from machine import Pin, mem32\np = Pin(17, Pin.OUT)\n"
         f"function = mem32[{gpio} + 4] >> 21 & 7\nassert function == 1, function"
@@ -119,9 +120,10 @@ def test_the_led_has_a_name_on_boards_that_have_one(board: Machine) -> None:
     if board.name not in PIS:
         pytest.skip("QEMU_VIRT has no pins")
     script = "from machine import Pin\nled = Pin('LED', Pin.OUT)\nled.on()\nled.off()"
-    if board.name == "RPI3" and not any(board.eval("list(machine.unique_id())", "import machine")):
-        # Pi 3's LED hangs on an expander behind the firmware. QEMU has no such thing; it is known
-        # by its serial number of 0, also when it was started by hand and is behind a port.
+    serial = board.eval("list(machine.unique_id())", "import machine")
+    if board.board.machine == "raspi3b" and not any(serial):
+        # The 3B's LED is on an expander behind the firmware, which QEMU does not have. QEMU is
+        # known by its serial number of 0, also when the board is an emulated one behind a port.
         with pytest.raises(ScriptError, match="EOPNOTSUPP"):
             board.exec(script)
     else:

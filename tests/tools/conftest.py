@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from fake_board import FakeBoard
+from socs import soc_of
+
+from pimem.board import boards
 
 TOOLS_TESTS = Path(__file__).parent
-UARTS = {"RPI3": 0x3F201000, "RPI4": 0xFE201000, "QEMU_VIRT": 0x09000000}
-SPIN_TABLE = 0xE0  # where the Pis' cores 1 to 3 find their entry
 
 
 @pytest.fixture
@@ -33,9 +34,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         name = folder / f"{board}-{abs(hash((text, then)))}"
         elf, image = name.with_suffix(".elf"), name.with_suffix(".img")
         (folder / "text.bin").write_bytes(text.encode())
-        flags = [f"-DUART={UARTS[board]:#x}", f"-DTHEN_{then.upper()}", f"-I{folder}"]
-        if board != "QEMU_VIRT":
-            flags.append(f"-DSPIN_TABLE={SPIN_TABLE:#x}")
+        soc = soc_of(boards.load(board))
+        flags = [f"-DUART={soc.uart:#x}", f"-DTHEN_{then.upper()}", f"-I{folder}"]
+        if soc.spin_table:
+            flags.append(f"-DSPIN_TABLE={soc.spin_table:#x}")
         command = ["aarch64-linux-gnu-gcc", "-nostdlib", "-static", "-no-pie", *flags]
         link = ["-Wl,-Ttext=0x80000", "-Wl,--build-id=none", "-o", str(elf)]
         assembler = f"-Wa,-I{folder}"

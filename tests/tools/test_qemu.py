@@ -20,7 +20,6 @@ from pimem.board.qemu import Qemu, QemuError, kernel_args, loader_args
 from pimem.board.qmp import QmpError
 
 Tiny = Callable[..., Path]
-BOARDS = ["RPI3", "RPI4", "QEMU_VIRT"]
 
 
 def gone(pid: int, seconds: float = 5) -> bool:
@@ -36,7 +35,7 @@ def gone(pid: int, seconds: float = 5) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", boards.names())
 @pytest.mark.parametrize("icount", [False, True])
 def test_every_board_boots_and_not_a_byte_is_lost(tiny: Tiny, name: str, icount: bool) -> None:
     text = "".join(f"line {n}\r\n" for n in range(200)) + "end"

@@ -12,6 +12,7 @@ import pytest
 from fake_board import CRASH, FakeBoard
 from terminals import at_a_terminal, read_until
 
+from pimem.board import boards
 from pimem.board.link import Link
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -104,7 +105,7 @@ def test_usage_errors_are_2_and_name_the_culprit(
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("board", ["RPI3", "RPI4", "QEMU_VIRT"])
+@pytest.mark.parametrize("board", boards.names())
 def test_an_empty_stdin_boots_prints_the_report_and_ends(
     pimem: Pimem, tiny: Tiny, board: str
 ) -> None:
