@@ -141,6 +141,42 @@ def test_every_block_names_its_language(page: Path) -> None:
     assert set(fences[1::2]) <= {""}
 
 
+SOURCES = [
+    path
+    for folder in ("ports", "modules", "boards", "tools", "tests")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".c", ".h", ".S", ".py", ".toml", ".json", ".txt", ".mk", ".md")
+]
+#: Made by a reader, or of the board.
+NOT_HERE = {"boot.py", "main.py", "primes.c", "script.py", "README.txt"}
+
+
+def files_named(text: str) -> set[str]:
+    text = re.sub(r"^## Add .*?(?=^## |\Z)", "", text, flags=re.MULTILINE | re.DOTALL)  # recipes
+    return set(re.findall(r"(?<![\w/.:-])[\w./-]*\w\.(?:py|[chS])\b(?!\.)", text)) - NOT_HERE
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/porting.md"])
+def test_the_files_that_a_page_names_exist(page: str) -> None:
+    paths = [f"/{path.relative_to(ROOT)}" for path in SOURCES]
+    named = files_named((ROOT / page).read_text())
+    assert len(named) > 5 or page == "README.md"
+    assert [name for name in sorted(named) if not any(p.endswith(f"/{name}") for p in paths)] == []
+
+
+def test_the_functions_of_the_way_of_a_fault_exist_where_the_page_says() -> None:
+    text = (ROOT / "docs" / "porting.md").read_text()
+    section = text.partition("## Where a page fault goes\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^ *(?:\d +)?(\w+)\(\) +(\w+/[\w/]+\.c)", section, re.MULTILINE)
+    assert len(found) >= 15
+    for name, file in found:
+        (path,) = (path for path in SOURCES if str(path).endswith(f"/{file}"))
+        assert re.search(rf"^\w.*\b{name}\(", path.read_text(), re.MULTILINE), (name, file)
+    everything = "\n".join(path.read_text() for path in SOURCES if path.suffix in (".c", ".S"))
+    named = set(re.findall(r"\b(\w+)\(\)", section))
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", everything)] == []
+
+
 # The rule itself
 
 
