@@ -72,6 +72,22 @@ def test_the_readme_at_one_terminal(tmp_path: Path) -> None:
     assert done[0][1].source == ["make run"] and len(done) > 15
 
 
+def test_indented_blocks_are_typed_and_pasted_as_the_page_says() -> None:
+    with at_a_terminal(BOARD) as session:
+        session.start()
+        for line in ("for n in range(2):", "if n:", "print('typed', n)"):
+            session.write(line.encode() + b"\r")
+            session.read_until(b"\r\n... ")
+        for _ in range(3):  # Enter on empty lines, until >>> is back
+            time.sleep(0.2)
+            session.write(b"\r")
+        assert b"typed 1\r\n>>> " in session.read_until(PROMPT)
+        session.write(b"\x05")
+        session.read_until(b"=== ")
+        session.write(b"for n in range(2):\r    if n:\r        print('pasted', n)\r\x04")
+        assert b"pasted 1\r\n>>> " in session.read_until(PROMPT)
+
+
 def test_the_tutorial_has_its_order() -> None:
     heads = re.findall(r"^## (.*)$", TUTORIAL.read_text(), re.MULTILINE)
     assert [head for head in heads if head in HEADINGS] == list(HEADINGS)

@@ -152,3 +152,22 @@ def test_a_cell_has_the_colour_of_the_owner_who_has_most_of_it() -> None:
 def test_the_drawing_tells_owners_apart() -> None:
     text = frames_view.svg(OWNED)
     assert "0x0-0x80000 image" in text and frames_view.OWNER_FILLS["image"] in text
+
+
+@pytest.mark.parametrize(
+    ("live", "variable", "coloured"),
+    [(True, None, True), (True, "1", False), (False, None, False)],
+    ids=["terminal", "NO_COLOR", "pipe"],
+)
+def test_colours_are_for_terminals_and_can_be_switched_off(
+    live: bool,
+    variable: str | None,
+    coloured: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if variable:
+        monkeypatch.setenv("NO_COLOR", variable)
+    frames_view.draw(OWNED, live)
+    assert ("\x1b[34m" in capsys.readouterr().out) is coloured
