@@ -1,15 +1,99 @@
 // SPDX-License-Identifier: MIT
-// The memory system and MicroPython's life: what the port calls at each start and at each soft reset.
+// What a port calls: the start and end of MicroPython's life, faults that become Python's, buffers that are made
+// present, the collector's areas. port.h is the other direction. Everything here is defined in bindings/, in the file
+// that its name tells: bind_pager_run() in pager.c.
 
-#ifndef MODULES_MEMORY_MEMORY_BINDING_H
-#define MODULES_MEMORY_MEMORY_BINDING_H
+#ifndef MODULES_MEMORY_HOOKS_H
+#define MODULES_MEMORY_HOOKS_H
 
-// After mp_init(), before any Python runs.
+#include "py/mpstate.h"
+#include "py/obj.h"
+
+#include "core/frames/frames.h"
+#include "port.h"
+
+// --- start and soft reset ---
+
+// Once, before MicroPython: sets frames and spaces up from boot_info. A machine whose RAM cannot be managed goes on
+// without frames, so that a REPL still comes up.
+void memory_system_init(void);
+
+// The frames that memory_system_init() took for a copy of the device tree, in the boot window; empty without one.
+mem_range_t memory_system_device_tree(void);
+
+// After each mp_init(), before any Python runs.
 void memory_binding_init(void);
 
-// Before mp_deinit(): the identity space goes into TTBR0, every finaliser runs, then whatever the user left is closed:
+// Before each mp_deinit(): the identity space goes into TTBR0, every finaliser runs, then what the user left is closed:
 // spaces, mappings, frames, blocks, heaps. The kernel map, the kernel heap's memory and the ramdisk stay. Prints a line
 // about what no finaliser gave back, which would be a mistake of the bindings. No Python object may be used after it.
 void memory_binding_deinit(void);
 
-#endif // MODULES_MEMORY_MEMORY_BINDING_H
+// --- faults of the thread ---
+
+// What the thread is told about its fault.
+typedef struct _bind_fault_t {
+    uint64_t esr, far, pc;
+    unsigned el;
+} bind_fault_t;
+
+// Entered in the thread by an exception return, with no caller to return to. Raises memory.Fault, or the RuntimeError of
+// a stack that ran out. *fault is copied before anything else.
+void bind_fault_raise(const bind_fault_t *fault) __attribute__((noreturn));
+void bind_fault_raise_recursion(void) __attribute__((noreturn));
+
+// Whether the exception is a missing page, or one without the right, in a range of the space in TTBR0 that has a pager.
+// Looks only: for exception context, when no code of the mechanism was interrupted.
+bool bind_pager_wants(const trap_frame_t *trap);
+
+// In the thread: calls the pager of the fault. Returns when the instruction may be tried again: false, or true when it is
+// to be stepped, after which bind_pager_stepped() takes its pages away. Raises what the pager raises; Fault with EDEADLK
+// for a fault that may not be resolved now, with EFAULT when the pager did not help.
+bool bind_pager_run(const trap_frame_t *trap);
+
+// After the step, and when a fault is raised instead.
+void bind_pager_stepped(void);
+
+// --- buffers of code that must not fault half way ---
+
+// A page that is kept present, from bind_pager_pin() to bind_pager_unpin().
+typedef struct _bind_pager_pin_t {
+    nlr_jump_callback_node_t node;
+    struct _space_t *space; // NULL: the page stays afterwards; else it is of a range with step
+    mem_va_t page;
+} bind_pager_pin_t;
+
+// Makes the page of va accessible, by its pager if it has one. Returns for how many of `size` bytes from va on that is so
+// now: to the end of the page in the lower half. memory.Fault when it cannot be.
+size_t bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write);
+
+// Once after each bind_pager_pin() that returned; also done when something is raised in between.
+void bind_pager_unpin(bind_pager_pin_t *pin);
+
+// --- the collector's areas: from inside gc_alloc and gc_collect ---
+
+// Bytes that gc_areas_alloc() could give now; 0 before the kernel map is in use. For gc_get_max_new_split().
+size_t gc_areas_available(void);
+
+// An area of at least `size` bytes, page aligned, not cleared; NULL when frames or addresses run out, with nothing
+// taken. For MP_PLAT_ALLOC_HEAP and MP_PLAT_FREE_HEAP.
+void *gc_areas_alloc(size_t size);
+void gc_areas_free(void *area);
+
+// After each gc_collect_end().
+void gc_areas_collected(void);
+
+// --- for a port that takes frames and raises exceptions by itself ---
+
+// The allocator of all frames; OSError(EPERM) before the kernel map is in use. port_frames() tells what the port has.
+frames_t *memory_system_frames(void);
+
+// OSError with the errno -result (a negative MEM_E* or MP_E* value) and a text; ValueError and TypeError with a text.
+void bind_raise_os(int result, mp_rom_error_text_t text, ...) __attribute__((noreturn));
+void bind_raise_value(mp_rom_error_text_t text, ...) __attribute__((noreturn));
+void bind_raise_type(mp_rom_error_text_t text, ...) __attribute__((noreturn));
+
+// An int of 1 to 2^64 - 1; TypeError or ValueError naming `what`.
+uint64_t bind_get_size(mp_obj_t obj, const char *what);
+
+#endif // MODULES_MEMORY_HOOKS_H

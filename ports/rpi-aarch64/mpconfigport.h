@@ -9,7 +9,7 @@
 #define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_FULL_FEATURES)
 
 // Memory. The collector's heap starts in a small arena in .bss and takes frames from the frame
-// allocator as Python needs them (gc_port.c). Blocks of 64 bytes cost some RAM, of which there is
+// allocator as Python needs them (gc_areas.c of the bindings). Blocks of 64 bytes cost some RAM, of which there is
 // plenty, and make allocation and collection faster.
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_BYTES_PER_GC_BLOCK          (64)
@@ -19,8 +19,8 @@
 #define MICROPY_GC_STACK_ENTRY_TYPE         uint32_t
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF (1)
 #define MICROPY_STACK_CHECK_MARGIN          (4096)
-#define MP_PLAT_ALLOC_HEAP(size)            gc_port_alloc_area(size)
-#define MP_PLAT_FREE_HEAP(area)             gc_port_free_area(area)
+#define MP_PLAT_ALLOC_HEAP(size)            gc_areas_alloc(size)
+#define MP_PLAT_FREE_HEAP(area)             gc_areas_free(area)
 
 // nlraarch64.c does not save d8 to d15, which the ABI makes callee-saved: a double held there would
 // be wrong after a caught exception. picolibc's setjmp saves them.
@@ -97,8 +97,8 @@ typedef intptr_t mp_off_t;
 
 #include <stdbool.h>
 #include <stddef.h>
-void *gc_port_alloc_area(size_t size);
-void gc_port_free_area(void *area);
+void *gc_areas_alloc(size_t size);
+void gc_areas_free(void *area);
 void mp_hal_wait_event(int timeout_ms);
 uint32_t mp_hal_random_seed(void);
 

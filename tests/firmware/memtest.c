@@ -10,14 +10,13 @@
 #include "py/runtime.h"
 
 #include "aarch64/cpu.h"
-#include "bindings/pager.h"
-#include "boot/boot.h"
 #include "boot/boot_map.h"
 #include "drivers/irq.h"
 #include "core/frames/frames_private.h"
 #include "boot/layout.h"
 #include "bindings/memory_system.h"
 #include "boot/soc.h"
+#include "hooks.h"
 
 #define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
 #define LITTLE_STACK (1800) // less than what raising takes (thread_fault.c)
@@ -54,7 +53,7 @@ static void touch_nowhere(void) {
 
 // --- faults where they must not be raised ---
 
-static bool fault_in_mark, fault_in_sweep, fault_in_frames, fault_in_deep_frames, fault_in_report, no_touch;
+static bool fault_in_mark, fault_in_sweep, fault_in_frames, fault_in_deep_frames, fault_in_report, no_pin;
 
 static bool take(bool *armed) {
     bool was = *armed;
@@ -66,7 +65,7 @@ void __real_gc_collect_start(void);
 void __real_gc_collect_end(void);
 size_t __real_frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
 
-size_t __real_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t size, bool write);
+size_t __real_bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write);
 
 void __wrap_gc_collect_start(void) {
     if (take(&fault_in_mark)) {
@@ -104,9 +103,9 @@ size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, 
 }
 
 // The next buffer that is asked for is not looked at: who uses it meets the fault.
-size_t __wrap_bind_pager_touch(bind_pager_touch_t *t, const void *va, size_t size, bool write) {
-    t->space = NULL;
-    return take(&no_touch) ? size : __real_bind_pager_touch(t, va, size, write);
+size_t __wrap_bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write) {
+    pin->space = NULL;
+    return take(&no_pin) ? size : __real_bind_pager_pin(pin, va, size, write);
 }
 
 bool __real_crash_python_line(const trap_frame_t *trap, char *text, size_t size);
@@ -125,9 +124,9 @@ static mp_obj_t fault_in(mp_obj_t where_in) {
     fault_in_frames = strcmp(where, "frames") == 0;
     fault_in_deep_frames = strcmp(where, "deep frames") == 0;
     fault_in_report = strcmp(where, "report") == 0;
-    no_touch = strcmp(where, "buffer") == 0;
+    no_pin = strcmp(where, "buffer") == 0;
     return mp_obj_new_bool(fault_in_mark || fault_in_sweep || fault_in_frames || fault_in_deep_frames
-        || fault_in_report || no_touch);
+        || fault_in_report || no_pin);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fault_in_obj, fault_in);
 
@@ -334,7 +333,7 @@ void __real_mp_init(void);
 
 void __wrap_mp_init(void) {
     __real_mp_init();
-    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = fault_in_report = no_touch = false;
+    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = fault_in_report = no_pin = false;
     mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(qstr_from_str("_memtest")));
     for (size_t i = 0; i < MP_ARRAY_SIZE(functions); ++i) {
         mp_obj_dict_store(MP_OBJ_FROM_PTR(module->globals),

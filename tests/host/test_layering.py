@@ -13,7 +13,11 @@ from pimem.dev.functions import c_functions, name, sources
 ROOT = mech.ROOT
 MEMORY = ROOT / "modules" / "memory"
 CORE = MEMORY / "core"
-CPU_CODE = ROOT / "ports" / "rpi-aarch64" / "aarch64"
+BINDINGS = MEMORY / "bindings"
+PORT = ROOT / "ports" / "rpi-aarch64"
+CPU_CODE = PORT / "aarch64"
+#: What a port provides and what it calls: the only files between bindings and ports.
+SEAMS = ("port.h", "hooks.h")
 MECHANISM_INCLUDES = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 MECHANISM_CALLS = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"}
 FUNCTION_LINES = 60
@@ -43,10 +47,76 @@ def each(paths: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", paths, ids=name)
 
 
+def includes(text: str) -> list[tuple[str, str]]:
+    """(bracket, header) of each include line."""
+    return re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.MULTILINE)
+
+
+def found_in(path: Path, header: str) -> Path | None:
+    """The file of the project that a quoted include names, searched as the compiler does."""
+    for folder in (path.parent, PORT, MEMORY):
+        if (folder / header).is_file():
+            return (folder / header).resolve()
+    return None
+
+
+def upward(path: Path, text: str) -> list[str]:
+    """Includes of modules/memory or the port that do not point downwards: bindings to port.h and
+    core, the port to hooks.h, port.h and core, each seam to core."""
+    seams = {MEMORY / seam for seam in SEAMS}
+    wrong = []
+    for bracket, header in includes(text):
+        target = found_in(path, header) if bracket == '"' else None
+        if target is None:
+            continue
+        down = target.is_relative_to(CORE) or target in seams
+        if path.is_relative_to(CORE):
+            down = target.is_relative_to(CORE)
+        elif path.is_relative_to(BINDINGS):
+            down = down or target.is_relative_to(BINDINGS)
+        elif path.is_relative_to(PORT):
+            down = down or target.is_relative_to(PORT)
+        elif path == MEMORY / "port.h":
+            down = target.is_relative_to(CORE)
+        if not down:
+            wrong.append(header)
+    return wrong
+
+
+@each(c_files(MEMORY, PORT))
+def test_includes_point_downwards(path):
+    assert upward(path, path.read_text()) == []
+
+
+def test_an_upward_include_is_caught():
+    """Planted in the text of real files: each of these names a file that exists."""
+    planted = [
+        (BINDINGS / "space.c", "fault/exception.h"),
+        (BINDINGS / "user.c", "boot/layout.h"),
+        (PORT / "fault" / "exception.c", "bindings/space.h"),
+        (PORT / "boot" / "boot.c", "../../../modules/memory/bindings/memory_system.h"),
+        (MEMORY / "port.h", "bindings/space.h"),
+        (MEMORY / "port.h", "hooks.h"),
+        (CORE / "space" / "space.c", "port.h"),
+    ]
+    for path, header in planted:
+        text = path.read_text()
+        assert upward(path, text) == []
+        assert upward(path, text + f'#include "{header}"\n') == [header]
+
+
+def test_bindings_know_micropython_the_seams_and_core_only():
+    outside = ("py/", "extmod/", "core/")
+    for path in c_files(BINDINGS):
+        for bracket, header in includes(path.read_text()):
+            known = header.startswith(outside) or header in SEAMS
+            assert bracket == "<" or known or (BINDINGS / header).is_file(), (path, header)
+
+
 @each(mechanism())
 def test_mechanism_includes_nothing_but_itself_and_four_standard_headers(path):
     text = path.read_text()
-    for bracket, header in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.M):
+    for bracket, header in includes(text):
         if bracket == "<":
             assert header in MECHANISM_INCLUDES, header
         else:
@@ -116,3 +186,5 @@ def test_the_scan_sees_the_project():
     names = {path.name for path in sources()}
     assert {"heap.c", "heap.h", "mech.py", "mem_types.h"} <= names
     assert len(mechanism()) >= 37
+    assert len(c_files(BINDINGS)) >= 28
+    assert len(c_files(PORT)) >= 80

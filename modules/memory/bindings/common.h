@@ -11,6 +11,7 @@
 #include "py/obj.h"
 #include "py/runtime.h"
 
+#include "hooks.h"
 #include "memory_system.h"
 
 // --- arguments; `what` is the argument's name in the message ---
@@ -21,9 +22,6 @@ uint64_t bind_get_u64(mp_obj_t obj, const char *what);
 
 // The same, but None gives `none`.
 uint64_t bind_get_u64_or(mp_obj_t obj, const char *what, uint64_t none);
-
-// An int of 1 or more.
-uint64_t bind_get_size(mp_obj_t obj, const char *what);
 
 // An int that is a multiple of 4096: an address (0 is one), or with bind_get_page_size() a size (0 is none).
 uint64_t bind_get_page(mp_obj_t obj, const char *what);
@@ -42,13 +40,7 @@ void bind_store_u64(mp_obj_t dict, qstr key, uint64_t value);
 // A str as a dict key or value: not a qstr, since names come and go.
 mp_obj_t bind_new_text(const char *text);
 
-// --- exceptions; the texts go through MP_ERROR_TEXT() ---
-
-void bind_raise_value(mp_rom_error_text_t text, ...) __attribute__((noreturn));
-void bind_raise_type(mp_rom_error_text_t text, ...) __attribute__((noreturn));
-
-// `result` is a negative MEM_E* value; the exception's errno is -result, its second argument the text.
-void bind_raise_os(int result, mp_rom_error_text_t text, ...) __attribute__((noreturn));
+// --- exceptions, beside those of hooks.h; the texts go through MP_ERROR_TEXT() ---
 
 // ValueError: "Frames 0x0000000040000000 is closed".
 void bind_raise_closed(const char *type, uint64_t address) __attribute__((noreturn));

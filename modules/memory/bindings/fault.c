@@ -6,7 +6,6 @@
 #include "py/objexcept.h"
 #include "py/runtime.h"
 
-#include "fault/probe.h"
 #include "core/arch.h"
 #include "common.h"
 #include "fault.h"
@@ -15,7 +14,7 @@
 
 typedef struct _record_obj_t {
     mp_obj_base_t base;
-    thread_fault_t fault;
+    bind_fault_t fault;
     uint64_t ttbr0;    // of the space that was active: another one may be when it is printed
     const char *why;   // NULL, or what else there is to say
 } record_obj_t;
@@ -112,7 +111,7 @@ static MP_DEFINE_CONST_OBJ_TYPE(record_type, MP_QSTR_fault, MP_TYPE_FLAG_NONE, p
 // --- the exception ---
 
 // The record of a Fault that the machine raised; NULL for one that Python code made by hand.
-static const thread_fault_t *get_record(mp_obj_t self_in) {
+static const bind_fault_t *get_record(mp_obj_t self_in) {
     mp_obj_exception_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->args == NULL || self->args->len != 2 || !mp_obj_is_type(self->args->items[1], &record_type)) {
         return NULL;
@@ -136,7 +135,7 @@ static void fault_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind
 }
 
 // One of the record's attributes; MP_OBJ_NULL when it has no such one.
-static mp_obj_t record_attr(const thread_fault_t *fault, qstr attr) {
+static mp_obj_t record_attr(const bind_fault_t *fault, qstr attr) {
     fault_info_t info;
     fault_decode(fault->esr, fault->far, &info);
     switch (attr) {
@@ -160,7 +159,7 @@ static mp_obj_t record_attr(const thread_fault_t *fault, qstr attr) {
 }
 
 static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
-    const thread_fault_t *fault = get_record(self_in);
+    const bind_fault_t *fault = get_record(self_in);
     if (dest[0] == MP_OBJ_NULL && fault != NULL) {
         dest[0] = record_attr(fault, attr);
     }
@@ -170,7 +169,7 @@ static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
 }
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    mp_type_Fault, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
+    bind_fault_type, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
     make_new, mp_obj_exception_make_new,
     print, fault_print,
     attr, fault_attr,
@@ -179,21 +178,21 @@ MP_DEFINE_CONST_OBJ_TYPE(
 
 // --- raising ---
 
-void fault_raise(const thread_fault_t *fault) {
-    fault_raise_because(fault, MP_EFAULT, NULL);
+void bind_fault_raise(const bind_fault_t *fault) {
+    bind_fault_raise_because(fault, MP_EFAULT, NULL);
 }
 
-void fault_raise_because(const thread_fault_t *fault, int error, const char *why) {
-    thread_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
+void bind_fault_raise_because(const bind_fault_t *fault, int error, const char *why) {
+    bind_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
     record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
     record->fault = copy;
     record->ttbr0 = arch_read_ttbr0();
     record->why = why;
     mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(error), MP_OBJ_FROM_PTR(record)};
-    nlr_raise(mp_obj_exception_make_new(&mp_type_Fault, 2, 0, args));
+    nlr_raise(mp_obj_exception_make_new(&bind_fault_type, 2, 0, args));
 }
 
-void fault_raise_recursion(void) {
+void bind_fault_raise_recursion(void) {
     mp_raise_recursion_depth();
 }
 
@@ -216,7 +215,7 @@ static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_inde
 static mp_obj_t probe(size_t n_args, const mp_obj_t *args) {
     uint64_t address, value;
     unsigned size = get_access(n_args, args, 1, &address);
-    return probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
+    return port_probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj, 1, 2, probe);
 
@@ -228,6 +227,6 @@ static mp_obj_t poke(size_t n_args, const mp_obj_t *args) {
     if (size < 8 && value >> (8 * size) != 0) {
         bind_raise_value(MP_ERROR_TEXT("value 0x%lx does not fit %u bytes"), value, size);
     }
-    return mp_obj_new_bool(probe_write(address, size, value));
+    return mp_obj_new_bool(port_probe_write(address, size, value));
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj, 2, 3, poke);

@@ -7,7 +7,6 @@
 #include "common.h"
 #include "frames.h"
 #include "space.h"
-#include "boot/layout.h"
 
 // Frames that Python owns. What the finaliser needs is in the hold, which is no object of the collector.
 typedef struct _frames_obj_t {
@@ -121,7 +120,7 @@ static mp_obj_t frames_alloc_kw(size_t n_args, const mp_obj_t *pos_args, mp_map_
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
     }
     if (args[ARG_zero].u_bool) {
-        memset((void *)(LAYOUT_LINEAR + self->pa), 0, bind_frames_bytes(count));
+        memset(memory_system_at(self->pa), 0, bind_frames_bytes(count));
     }
     return MP_OBJ_FROM_PTR(self);
 }

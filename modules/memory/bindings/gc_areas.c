@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
+// The collector's areas beyond its first arena: runs of frames, mapped in the window "gc" of the kernel half. Runs inside
+// gc_alloc and gc_collect, so nothing here makes or reads a Python object.
+
+#include "py/gc.h"
+#include "py/mpstate.h"
 
 #include "gc_areas.h"
+#include "hooks.h"
 #include "memory_system.h"
 
 // Frames that stay free for tables and records of later mappings.
@@ -9,6 +15,9 @@
 size_t gc_areas_limit;
 
 static size_t area_frames; // in all areas
+
+// Areas that the collector took out of its list although their first block is live (see gc_areas_free()).
+static mp_state_mem_area_t *kept_areas;
 
 static space_t *kernel(void) {
     return memory_system.kernel;
@@ -102,7 +111,7 @@ void *gc_areas_alloc(size_t size) {
     return (void *)(uintptr_t)start;
 }
 
-void gc_areas_free(void *area) {
+static void unmap_area(void *area) {
     // An area's end is where its guard begins: regions follow each other without a gap up to there.
     mem_va_t start = (uintptr_t)area;
     mem_va_t end = start;
@@ -110,4 +119,31 @@ void gc_areas_free(void *area) {
         end = r->last + 1;
     }
     take_back(start, end);
+}
+
+// The collector (py/gc.c, 1.25 to 1.29) frees an area when the highest block in use is number 0, but that block may be
+// live: the area is set aside, and linked in again after the collection.
+void gc_areas_free(void *start) {
+    mp_state_mem_area_t *area = start;
+    bool block0_in_use = (area->gc_alloc_table_start[0] & 3) != 0;
+    if (block0_in_use) {
+        area->next = kept_areas;
+        kept_areas = area;
+    } else {
+        unmap_area(start);
+    }
+}
+
+void gc_areas_collected(void) {
+    mp_state_mem_area_t *last = &MP_STATE_MEM(area);
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    while (kept_areas != NULL) {
+        mp_state_mem_area_t *area = kept_areas;
+        kept_areas = area->next;
+        area->next = NULL;
+        last->next = area;
+        last = area;
+    }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 
-#include "py/mphal.h"
-
 #include "common.h"
 #include "frames.h"
 #include "heap.h"
@@ -99,7 +97,7 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
         frames_free(&memory_system.frames, pa, count, NULL);
         bind_space_check(result, &why);
     }
-    heap_init(&heap->heap, (void *)(uintptr_t)heap->va, size, mp_hal_random_seed());
+    heap_init(&heap->heap, (void *)(uintptr_t)heap->va, size, port_random_seed());
     link_heap(heap);
     return heap;
 }
@@ -339,7 +337,7 @@ size_t bind_heap_reset(void) {
             destroy_heap(heap);
         } else if (heap_check(&heap->heap, NULL) != 0 || heap->heap.live_blocks != 0) {
             // Nobody can refer to a block any more, so the heap starts again, whatever state it is in.
-            heap_init(&heap->heap, (void *)(uintptr_t)heap->va, heap->size, mp_hal_random_seed());
+            heap_init(&heap->heap, (void *)(uintptr_t)heap->va, heap->size, port_random_seed());
             heap->live_handles = 0;
         }
     }

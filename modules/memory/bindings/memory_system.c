@@ -2,19 +2,14 @@
 
 #include <string.h>
 
-#include "aarch64/cpu.h"
 #include "core/arch.h"
-#include "boot/boot_map.h"
 #include "core/paging/descriptor.h"
-#include "boot/layout.h"
+#include "common.h"
 #include "memory_system.h"
-#include "boot/soc.h"
 
 // Frames for translation tables and records until the switch: the linear map of the boot window is
 // all that can be written before it.
 #define BOOT_POOL_FRAMES (128)
-
-extern char __image_start[], __text_end[], __rodata_end[], __trampoline_start[];
 
 memory_system_t memory_system;
 
@@ -55,7 +50,7 @@ static bool overlaps_reserved(const boot_info_t *info, uint64_t start, uint64_t 
 // The lowest place in the boot window for `size` bytes, clear of every reservation; 0 when none.
 static mem_pa_t place_in_window(const boot_info_t *info, mem_pa_t from, uint64_t size) {
     size = mem_align_up(size, MEM_PAGE_SIZE);
-    for (mem_pa_t pa = from; pa + size <= boot_map.window_end; pa += MEM_PAGE_SIZE) {
+    for (mem_pa_t pa = from; pa + size <= info->window.end; pa += MEM_PAGE_SIZE) {
         if (!overlaps_reserved(info, pa, pa + size)) {
             return pa;
         }
@@ -72,12 +67,12 @@ static int take(mem_pa_t start, mem_pa_t end) {
 static int init_frames(const boot_info_t *info) {
     memory_system_t *m = &memory_system;
     size_t size = frames_metadata_size(info->ram, info->ram_count);
-    mem_pa_t pa = place_in_window(info, boot_map.window_start, size);
+    mem_pa_t pa = place_in_window(info, info->window.start, size);
     if (size == 0 || pa == 0) {
         return MEM_ENOMEM;
     }
     m->metadata = (mem_range_t) {pa, mem_align_up(pa + size, MEM_PAGE_SIZE)};
-    int result = frames_init(&m->frames, info->ram, info->ram_count, (void *)(LAYOUT_LINEAR + pa), size);
+    int result = frames_init(&m->frames, info->ram, info->ram_count, (void *)(info->linear + pa), size);
     for (size_t i = 0; i < info->reserved_count && result == MEM_OK; ++i) {
         const boot_reserved_t *r = &info->reserved[i];
         result = frames_reserve_rest(&m->frames, r->range.start, r->range.end - r->range.start, r->name, NULL);
@@ -114,17 +109,22 @@ static void take_device_tree_frames(const boot_info_t *info) {
 
 static void init_spaces(const boot_info_t *info) {
     memory_system_t *m = &memory_system;
-    mem_source_t source = {m, source_alloc, source_free, LAYOUT_LINEAR};
-    spaces_init(&m->spaces, &source, desc_pa_limit(cpu_pa_range()));
+    mem_source_t source = {m, source_alloc, source_free, info->linear};
+    spaces_init(&m->spaces, &source, desc_pa_limit(info->pa_range));
     pool_init(&m->heap_pool, &m->spaces.source, sizeof(memory_heap_t));
     for (size_t i = 0; i < m->frames.n_banks; ++i) {
         spaces_add_ram(&m->spaces, m->frames.banks[i].start, m->frames.banks[i].end);
     }
-    spaces_protect_range(&m->spaces, info->image.start, boot_image_pa(__text_end), "kernel text");
-    spaces_protect_range(&m->spaces, boot_image_pa(__text_end), boot_image_pa(__rodata_end), "kernel rodata");
+    for (size_t i = 0; i < info->section_count; ++i) {
+        const boot_section_t *section = &info->sections[i];
+        if (section->protected_name != NULL) {
+            spaces_protect_range(&m->spaces, section->pa, section->pa + section->size, section->protected_name);
+        }
+    }
 }
 
-void memory_system_init(const boot_info_t *info) {
+void memory_system_init(void) {
+    const boot_info_t *info = &boot_info;
     int result = init_frames(info);
     result = result != MEM_OK ? result : take_boot_frames(info);
     if (result != MEM_OK) {
@@ -139,15 +139,14 @@ void memory_system_init(const boot_info_t *info) {
 
 int memory_system_switch(space_error_t *why) {
     memory_system_t *m = &memory_system;
-    const mem_va_t keep[] = {
-        (uintptr_t)memory_system_switch, (uintptr_t)__image_start, (uintptr_t)__rodata_end, (uintptr_t)m,
-        LAYOUT_THREAD_STACK_TOP - 8, LAYOUT_EXCEPTION_STACK_TOP - 8, soc_mmio(soc->uart),
-        LAYOUT_LINEAR + m->metadata.start,
+    mem_va_t keep[BOOT_MAX_KEPT + 3] = {
+        (uintptr_t)memory_system_switch, (uintptr_t)m, boot_info.linear + m->metadata.start,
     };
+    memcpy(keep + 3, boot_info.kept, boot_info.kept_count * sizeof(keep[0]));
     space_switch_t how = {
-        .trampoline_pa = boot_image_pa(__trampoline_start),
+        .trampoline_pa = boot_info.trampoline,
         .keep = keep,
-        .n_keep = sizeof(keep) / sizeof(keep[0]),
+        .n_keep = 3 + boot_info.kept_count,
     };
     int result = spaces_switch(&m->spaces, m->kernel, m->identity, &how, why);
     if (result != MEM_OK) {
@@ -173,6 +172,15 @@ size_t memory_system_metadata_frames(void) {
 size_t memory_system_boot_pool_frames(void) {
     mem_range_t *pool = &memory_system.boot_pool;
     return pool->end > boot_pool_next ? (pool->end - boot_pool_next) >> MEM_PAGE_SHIFT : 0;
+}
+
+mem_range_t memory_system_device_tree(void) {
+    return memory_system.device_tree;
+}
+
+frames_t *memory_system_frames(void) {
+    bind_need_kernel();
+    return &memory_system.frames;
 }
 
 size_t memory_system_device_tree_frames(void) {

@@ -6,10 +6,10 @@
 #ifndef PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
 #define PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
 
-#include "boot/boot.h"
 #include "core/frames/frames.h"
 #include "core/heap/heap.h"
 #include "core/space/space.h"
+#include "port.h"
 
 // A heap and where its memory is. Lives in `heap_pool`, so that a finaliser finds it without
 // looking at another object of the collector.
@@ -40,11 +40,10 @@ typedef struct _memory_system_t {
 
 extern memory_system_t memory_system;
 
-// Sets up frames and spaces: banks, reservations, image, metadata, boot pool, and room for a copy of
-// the device tree. Called once by boot.
-// A machine whose RAM cannot be managed goes on without frames (memory_system.error says why), so
-// that a REPL still comes up.
-void memory_system_init(const boot_info_t *info);
+// Where the RAM at physical address pa is in the linear map.
+static inline void *memory_system_at(mem_pa_t pa) {
+    return (void *)(uintptr_t)(boot_info.linear + pa);
+}
 
 // Replaces the boot map by `kernel` and TTBR0 by `identity`, then gives the boot pool's rest back.
 // As spaces_switch() otherwise.

@@ -47,7 +47,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_switch), MP_ROM_PTR(&bind_space_switch_obj) },
 
     // Faults
-    { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
+    { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&bind_fault_type) },
     { MP_ROM_QSTR(MP_QSTR_probe), MP_ROM_PTR(&bind_fault_probe_obj) },
     { MP_ROM_QSTR(MP_QSTR_poke), MP_ROM_PTR(&bind_fault_poke_obj) },
 

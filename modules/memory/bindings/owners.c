@@ -4,9 +4,7 @@
 #include "heap.h"
 #include "owners.h"
 #include "ramdisk.h"
-#include "boot/bootloader.h"
 #include "gc_areas.h"
-#include "boot/layout.h"
 
 // --- owners: counted by walking them, never by a counter that could agree by mistake ---
 
@@ -97,7 +95,7 @@ static const struct {
     {"frames", holds},
     {"paged", paged},
     {"ramdisk", bind_ramdisk_frames},
-    {"bootloader", bootloader_frames},
+    {"bootloader", port_frames},
 };
 
 static size_t sum_of_owners(void) {
@@ -167,11 +165,11 @@ typedef struct _run_mark_t {
 } run_mark_t;
 
 static run_mark_t *mark_of(mem_pa_t pa) {
-    return (run_mark_t *)(LAYOUT_LINEAR + pa);
+    return memory_system_at(pa);
 }
 
 static volatile mem_pa_t *end_mark_of(mem_pa_t pa, size_t count) {
-    return (mem_pa_t *)(LAYOUT_LINEAR + pa + (count << MEM_PAGE_SHIFT)) - 1;
+    return (mem_pa_t *)memory_system_at(pa + (count << MEM_PAGE_SHIFT)) - 1;
 }
 
 typedef struct _taken_t {

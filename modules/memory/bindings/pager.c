@@ -3,14 +3,12 @@
 #include "py/mperrno.h"
 #include "py/objlist.h"
 
-#include "fault/step.h"
 #include "core/arch.h"
 #include "common.h"
 #include "fault.h"
 #include "frames.h"
 #include "pager.h"
 #include "core/fault/fault.h"
-#include "fault/pager_entry.h"
 
 #define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
@@ -164,8 +162,14 @@ static const region_t *find_range(mem_va_t va) {
     return r != NULL && r->flags & REGION_PAGED ? r : NULL;
 }
 
-bool bind_pager_wants(mem_va_t va) {
+bool bind_pager_has(mem_va_t va) {
     return find_range(va) != NULL;
+}
+
+bool bind_pager_wants(const trap_frame_t *trap) {
+    fault_info_t info;
+    fault_decode(trap->esr, trap->far, &info);
+    return fault_is_missing_page(&info) && bind_pager_has(trap->far);
 }
 
 // Whether the tables allow this access now.
@@ -223,14 +227,14 @@ static void add_step_page(mem_va_t va) {
     step_pages[n_step_pages++].depth = depth;
 }
 
-static void refuse(const thread_fault_t *fault) {
+static void refuse(const bind_fault_t *fault) {
     const space_t *space = memory_system.spaces.active;
     if (depth == BIND_PAGER_DEPTH) {
-        fault_raise_because(fault, MP_EDEADLK, "pagers are waiting for each other's pages, too many deep");
+        bind_fault_raise_because(fault, MP_EDEADLK, "pagers are waiting for each other's pages, too many deep");
     }
     for (const call_t *call = innermost; call != NULL; call = call->outer) {
         if (call->space == space && call->page == mem_align_down(fault->far, MEM_PAGE_SIZE)) {
-            fault_raise_because(fault, MP_EDEADLK, "the pager of this page needs it itself");
+            bind_fault_raise_because(fault, MP_EDEADLK, "the pager of this page needs it itself");
         }
     }
 }
@@ -255,7 +259,7 @@ static void page_in(mp_obj_t self, mem_va_t page, mp_obj_t frames) {
 }
 
 // Calls the pager and maps what it returns; whether the page is for one instruction only.
-static bool resolve(const thread_fault_t *fault, fault_access_t access) {
+static bool resolve(const bind_fault_t *fault, fault_access_t access) {
     static const qstr_short_t texts[] = {
         [FAULT_ACCESS_READ] = MP_QSTR_read, [FAULT_ACCESS_WRITE] = MP_QSTR_write,
         [FAULT_ACCESS_EXECUTE] = MP_QSTR_execute,
@@ -267,7 +271,7 @@ static bool resolve(const thread_fault_t *fault, fault_access_t access) {
     mem_va_t page = mem_align_down(fault->far, MEM_PAGE_SIZE);
     bool step = r->flags & REGION_STEP;
     if (step && fault->el == 0) {
-        fault_raise_because(fault, MP_EDEADLK, "a range with step is for the kernel's own accesses");
+        bind_fault_raise_because(fault, MP_EDEADLK, "a range with step is for the kernel's own accesses");
     }
     mp_obj_t pager = ((mp_obj_list_t *)MP_OBJ_TO_PTR(self->pagers))->items[r->pager];
     call_t call = {.outer = innermost, .space = self->space, .page = page, .unstep = step};
@@ -285,7 +289,7 @@ static bool resolve(const thread_fault_t *fault, fault_access_t access) {
     call.unstep = step && !possible;
     nlr_pop_jump_callback(true);
     if (!possible) {
-        fault_raise_because(fault, MP_EFAULT, "the pager did not make it possible");
+        bind_fault_raise_because(fault, MP_EFAULT, "the pager did not make it possible");
     }
     return step;
 }
@@ -316,19 +320,19 @@ static void give_up_step(void *node) {
 }
 
 bool bind_pager_run(const trap_frame_t *trap) {
-    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1};
+    bind_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1};
     unsigned repeats = depth < BIND_PAGER_DEPTH ? count_repeats(trap) : 0;
     nlr_jump_callback_node_t node;
     nlr_push_jump_callback(&node, give_up_step);
     if (repeats >= REPEATS_MAX) {
         last[depth].repeats = 0;
-        fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
     }
     bool step = resolve(&fault, access_of(trap));
     if (step) {
         add_step_page(fault.far);
-        if (step_breaks(trap)) {
-            fault_raise_because(&fault, MP_EDEADLK, "an exclusive access cannot be stepped");
+        if (port_is_exclusive(trap)) {
+            bind_fault_raise_because(&fault, MP_EDEADLK, "an exclusive access cannot be stepped");
         }
     }
     nlr_pop_jump_callback(false);
@@ -336,13 +340,13 @@ bool bind_pager_run(const trap_frame_t *trap) {
 }
 
 bool bind_pager_run_user(const trap_frame_t *trap) {
-    if (!pager_is_missing_page(trap) || !bind_pager_wants(trap->far)) {
+    if (!bind_pager_wants(trap)) {
         return false;
     }
-    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
+    bind_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
     if (depth < BIND_PAGER_DEPTH && count_repeats(trap) >= REPEATS_USER) {
         last[depth].repeats = 0;
-        fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
     }
     (void)resolve(&fault, access_of(trap));
     return true;
@@ -359,7 +363,7 @@ void bind_pager_stepped(void) {
 
 // The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
 // no-raise section is about to. The chain of frame records ends here meanwhile, so that nobody finds it.
-static __attribute__((noinline)) bool resolve_before(const thread_fault_t *fault, fault_access_t access) {
+static __attribute__((noinline)) bool resolve_before(const bind_fault_t *fault, fault_access_t access) {
     volatile uintptr_t *record = __builtin_frame_address(0);
     uintptr_t caller = *record;
     *record = 0;
@@ -369,35 +373,35 @@ static __attribute__((noinline)) bool resolve_before(const thread_fault_t *fault
 }
 
 // Takes the page of a range with step away again.
-static void end_touch(void *node) {
-    bind_pager_touch_t *t = node;
-    take_page(t->space, t->page);
+static void end_pin(void *node) {
+    bind_pager_pin_t *pin = node;
+    take_page(pin->space, pin->page);
 }
 
 // As the access of the caller at `pc` would do.
-static void touch_page(bind_pager_touch_t *t, mem_va_t va, bool write, uint64_t pc) {
+static void pin_page(bind_pager_pin_t *pin, mem_va_t va, bool write, uint64_t pc) {
     uint64_t par = write ? arch_at_s1e1w(va) : arch_at_s1e1r(va);
     if (fault_par_is_mapped(par)) {
         return;
     }
-    thread_fault_t fault = {.esr = fault_esr_of_par(par, write), .far = va, .pc = pc, .el = 1};
-    if (!bind_pager_wants(va)) {
-        fault_raise(&fault);
+    bind_fault_t fault = {.esr = fault_esr_of_par(par, write), .far = va, .pc = pc, .el = 1};
+    if (!bind_pager_has(va)) {
+        bind_fault_raise(&fault);
     }
     if (resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ)) {
-        t->space = memory_system.spaces.active;
-        t->page = mem_align_down(va, MEM_PAGE_SIZE);
-        nlr_push_jump_callback(&t->node, end_touch);
+        pin->space = memory_system.spaces.active;
+        pin->page = mem_align_down(va, MEM_PAGE_SIZE);
+        nlr_push_jump_callback(&pin->node, end_pin);
     }
 }
 
-size_t bind_pager_touch(bind_pager_touch_t *t, const void *buf, size_t size, bool write) {
+size_t bind_pager_pin(bind_pager_pin_t *pin, const void *buf, size_t size, bool write) {
     mem_va_t va = (uintptr_t)buf;
     mem_va_t end = va + size;
     uint64_t pc = (uintptr_t)__builtin_return_address(0);
-    t->space = NULL;
+    pin->space = NULL;
     while (va < end) {
-        touch_page(t, va, write, pc);
+        pin_page(pin, va, write, pc);
         va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
         if (desc_va_is_lower(va)) {
             break;
@@ -406,8 +410,8 @@ size_t bind_pager_touch(bind_pager_touch_t *t, const void *buf, size_t size, boo
     return (va < end ? va : end) - (uintptr_t)buf;
 }
 
-void bind_pager_touched(bind_pager_touch_t *t) {
-    if (t->space != NULL) {
+void bind_pager_unpin(bind_pager_pin_t *pin) {
+    if (pin->space != NULL) {
         nlr_pop_jump_callback(true);
     }
 }

@@ -8,7 +8,6 @@
 #include "frames.h"
 #include "pager.h"
 #include "ramdisk.h"
-#include "boot/layout.h"
 
 // FAT wants 512.
 #define BLOCK_SIZE ((size_t)512)
@@ -50,7 +49,7 @@ static void make_disk(uint64_t size) {
     disk.count = count;
     ++disk.generation;
     // Nothing of an earlier owner may look like a filesystem.
-    memset((void *)(LAYOUT_LINEAR + disk.pa), 0, size);
+    memset(memory_system_at(disk.pa), 0, size);
 }
 
 static mp_obj_t ramdisk_open(size_t n_args, const mp_obj_t *args) {
@@ -120,7 +119,7 @@ static void *locate(size_t n_args, const mp_obj_t *args, size_t size) {
         bind_raise_value(MP_ERROR_TEXT("block %lu, offset %lu, %lu bytes: the disk has %lu blocks"), block, offset,
             size, total / BLOCK_SIZE);
     }
-    return (void *)(LAYOUT_LINEAR + disk.pa + block * BLOCK_SIZE + offset);
+    return (char *)memory_system_at(disk.pa) + block * BLOCK_SIZE + offset;
 }
 
 static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
@@ -128,11 +127,11 @@ static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_WRITE);
     const char *from = locate(n_args, args, buffer.len);
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
-        bind_pager_touch_t t;
-        piece = bind_pager_touch(&t, (char *)buffer.buf + done, buffer.len - done, true);
+        bind_pager_pin_t pin;
+        piece = bind_pager_pin(&pin, (char *)buffer.buf + done, buffer.len - done, true);
         check_open(args[0]); // a pager may do anything
         memcpy((char *)buffer.buf + done, from + done, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
@@ -143,11 +142,11 @@ static mp_obj_t ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_READ);
     char *to = locate(n_args, args, buffer.len);
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
-        bind_pager_touch_t t;
-        piece = bind_pager_touch(&t, (const char *)buffer.buf + done, buffer.len - done, false);
+        bind_pager_pin_t pin;
+        piece = bind_pager_pin(&pin, (const char *)buffer.buf + done, buffer.len - done, false);
         check_open(args[0]); // a pager may do anything
         memcpy(to + done, (const char *)buffer.buf + done, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }

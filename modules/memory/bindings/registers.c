@@ -171,10 +171,10 @@ static space_t *get_space(const bind_registers_obj_t *self) {
 static void touch(const space_t *space, mem_va_t va, uint64_t size, bool write) {
     mem_va_t end = va + size;
     while (space == memory_system.spaces.active && va < end && desc_va_is_lower(va)) {
-        if (bind_pager_wants(va)) {
-            bind_pager_touch_t t;
-            (void)bind_pager_touch(&t, (void *)(uintptr_t)va, 1, write);
-            bind_pager_touched(&t);
+        if (bind_pager_has(va)) {
+            bind_pager_pin_t pin;
+            (void)bind_pager_pin(&pin, (void *)(uintptr_t)va, 1, write);
+            bind_pager_unpin(&pin);
         }
         va = mem_align_down(va, MEM_PAGE_SIZE) + MEM_PAGE_SIZE;
     }

@@ -9,14 +9,12 @@
 #include "py/objint.h"
 #include "py/runtime.h"
 
-#include "aarch64/cpu.h"
 #include "common.h"
 #include "core/fault/fault.h"
 #include "fault.h"
 #include "pager.h"
 #include "space.h"
 #include "user.h"
-#include "drivers/timer.h"
 
 #define ARGUMENTS (8)
 #define LIMIT_MAX_MS (24 * 60 * 60 * 1000)
@@ -41,9 +39,7 @@ typedef struct _run_t {
 // --- before ---
 
 static void check_interrupts(void) {
-    uint64_t daif = cpu_irq_save();
-    cpu_irq_restore(daif);
-    if (daif & PSTATE_I) {
+    if (port_irq_is_masked()) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("interrupts are disabled: nothing could stop the program"));
     }
 }
@@ -77,8 +73,8 @@ static bool system_call(const run_t *run) {
 }
 
 static void __attribute__((noreturn)) raise_fault(const trap_frame_t *trap) {
-    thread_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
-    fault_raise(&fault);
+    bind_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
+    bind_fault_raise(&fault);
 }
 
 static void __attribute__((noreturn)) raise_time(const run_t *run) {
@@ -88,13 +84,13 @@ static void __attribute__((noreturn)) raise_time(const run_t *run) {
 
 // The limit is on the time at EL0: handlers take theirs. A handler may have activated another space, or closed this one.
 static void run_program(const run_t *run) {
-    uint64_t left = timer_us_to_ticks(run->limit_ms * 1000);
+    uint64_t left = port_us_to_ticks(run->limit_ms * 1000);
     for (;;) {
         mp_handle_pending(true);
         bind_space_activate(run->space);
-        uint64_t start = timer_ticks();
-        user_exit_t exit = user_mode_enter(&run->registers->state, start + left);
-        uint64_t spent = timer_ticks() - start;
+        uint64_t start = port_ticks();
+        user_exit_t exit = port_user_enter(&run->registers->state, start + left);
+        uint64_t spent = port_ticks() - start;
         left -= spent < left ? spent : left;
         run->registers->called = false;
         if (exit == USER_FAULT) {

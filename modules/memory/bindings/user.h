@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Programs at EL0 for Python: _memory.Registers and _memory.user_run(). The policy, where code and stack lie and how
-// long a program may run, is memory/user.py; entry and return are ports/rpi-aarch64/fault/user_mode.h.
+// long a program may run, is memory/user.py; entry and return are port_user_enter().
 
 #ifndef MODULES_MEMORY_BIND_USER_H
 #define MODULES_MEMORY_BIND_USER_H
 
 #include "py/obj.h"
 
-#include "fault/user_mode.h"
+#include "port.h"
 
 // A program's registers, as attributes. They outlive the program.
 typedef struct _bind_registers_obj_t {

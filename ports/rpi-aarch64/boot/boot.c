@@ -16,7 +16,7 @@
 #include "drivers/timer.h"
 #include "layout.h"
 #include "main.h"
-#include "bindings/memory_system.h"
+#include "hooks.h"
 #include "soc.h"
 #include "machine/uart.h"
 #include "fault/user_mode.h"
@@ -109,15 +109,15 @@ static void park_cores(void) {
 // From now on the tree is our packed copy: the blob's own place has been given back. Without a copy
 // there is no tree, since what is there may be overwritten at any time.
 static void keep_dtb(void) {
-    const mem_range_t *copy = &memory_system.device_tree;
+    const mem_range_t copy = memory_system_device_tree();
     if (boot_info.dtb == NULL) {
         return;
     }
-    if (copy->end == copy->start) {
+    if (copy.end == copy.start) {
         boot_info.dtb = NULL;
         return;
     }
-    void *packed = (void *)(LAYOUT_LINEAR + copy->start);
+    void *packed = (void *)(LAYOUT_LINEAR + copy.start);
     memcpy(packed, boot_info.dtb, boot_info.dtb_size);
     fdt_set_totalsize(packed, (uint32_t)boot_info.dtb_size);
     boot_info.dtb = packed;
@@ -138,7 +138,8 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     user_mode_init();
     find_memory();
     park_cores();
-    memory_system_init(&boot_info);
+    boot_describe();
+    memory_system_init();
     keep_dtb();
     cpu_irq_enable(); // from here on the console receives
     main_loop();

@@ -25,7 +25,7 @@ void devices_report_missing(const char *name) {
     }
 }
 
-const char *devices_missing(unsigned index) {
+const char *port_missing_device(unsigned index) {
     return index < missing_count ? missing[index] : 0;
 }
 

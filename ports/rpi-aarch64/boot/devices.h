@@ -15,7 +15,4 @@ void devices_probe(void);
 // A device that answers, but not as it should. The name is kept, not copied.
 void devices_report_missing(const char *name);
 
-// The name of the missing device number `index`, NULL behind the last.
-const char *devices_missing(unsigned index);
-
 #endif // PORTS_RPI_AARCH64_DEVICES_H

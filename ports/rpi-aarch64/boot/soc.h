@@ -9,19 +9,13 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "port.h"
 
 typedef enum _soc_intc_t {
     SOC_INTC_BCM2836, // ARM-local controller in front of the legacy BCM2835 controller (BCM2837)
     SOC_INTC_GICV2,   // GIC-400 (BCM2711) and QEMU's virt machine
     SOC_INTC_NONE,    // none answers: interrupts are polled
 } soc_intc_t;
-
-// A device window [start, end) by physical address, mapped as device memory, never executable.
-typedef struct _soc_window_t {
-    uint64_t start;
-    uint64_t end;
-    const char *name;
-} soc_window_t;
 
 #define SOC_MAX_WINDOWS (4)
 
@@ -45,7 +39,7 @@ typedef struct _soc_t {
     uint64_t ram_size;
     uint64_t ram_reserve;   // bytes below the end of the first GiB that are never RAM (MMIO)
     uint64_t stub_end;      // [ram_start, stub_end) belongs to the firmware's stub; == ram_start: none
-    soc_window_t windows[SOC_MAX_WINDOWS]; // a zero end terminates
+    boot_range_t windows[SOC_MAX_WINDOWS]; // of devices; a zero end terminates
 } soc_t;
 
 // The SoC this machine is, by MIDR_EL1's part number; never NULL (set before the MMU is on). From

@@ -9,19 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "port.h"
 #include "ring.h"
 
 // Called for every good byte received, in interrupt context, before it goes into the ring.
 // True: the byte was used up and is not stored.
 typedef bool (*pl011_hook_t)(void *arg, uint8_t byte);
-
-typedef struct _pl011_stats_t {
-    uint32_t received;      // good bytes, those the hook used up included
-    uint32_t overruns;      // times that the hardware lost bytes because its FIFO was full
-    uint32_t ring_full;     // times that reception stopped because the ring was full
-    uint32_t line_errors;   // bytes dropped for a framing or parity error or a break
-    uint32_t tx_dropped;    // bytes not sent because the FIFO never drained
-} pl011_stats_t;
 
 typedef struct _pl011_t {
     uintptr_t base;
@@ -30,7 +23,7 @@ typedef struct _pl011_t {
     void *hook_arg;
     bool rx_stopped;    // the ring was full: receive interrupts are masked
     bool tx_stuck;      // the last byte timed out: do not wait that long again
-    pl011_stats_t stats;
+    uart_stats_t stats;
 } pl011_t;
 
 // Divisors for a baud rate at a UART clock in Hz, rounded to the nearest 1/64: less than 1 % off.

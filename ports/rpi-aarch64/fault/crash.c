@@ -28,7 +28,11 @@
 
 extern char __image_start[], __text_start[], __text_end[];
 
-bool crash_resets;
+static bool crash_resets;
+
+void port_set_crash_resets(bool resets) {
+    crash_resets = resets;
+}
 
 // Rows of the vector table (Arm ARM D1.10.2).
 static const char *const vector_rows[] = {

@@ -7,9 +7,9 @@
 
 #include "drivers/irq.h"
 #include "aarch64/trap_frame.h"
-#include "bindings/pager.h"
 #include "crash.h"
 #include "exception.h"
+#include "hooks.h"
 #include "pager_entry.h"
 #include "probe.h"
 #include "step.h"

@@ -5,7 +5,7 @@
 #include "lib/littlefs/lfs2.h"
 #include "lib/oofatfs/ff.h"
 
-#include "bindings/pager.h"
+#include "hooks.h"
 #include "py/mphal.h"
 
 FRESULT __real_f_read(FIL *file, void *buf, UINT size, UINT *done);
@@ -24,11 +24,11 @@ lfs2_ssize_t __wrap_lfs2_file_write(lfs2_t *lfs, lfs2_file_t *file, const void *
 FRESULT __wrap_f_read(FIL *file, void *buf, UINT size, UINT *done) {
     *done = 0;
     for (;;) {
-        bind_pager_touch_t t;
-        UINT piece = bind_pager_touch(&t, buf, size - *done, true);
+        bind_pager_pin_t pin;
+        UINT piece = bind_pager_pin(&pin, buf, size - *done, true);
         UINT got = 0;
         FRESULT result = __real_f_read(file, buf, piece, &got);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
         *done += got;
         if (result != FR_OK || got != piece || *done == size) {
             return result;
@@ -40,11 +40,11 @@ FRESULT __wrap_f_read(FIL *file, void *buf, UINT size, UINT *done) {
 FRESULT __wrap_f_write(FIL *file, const void *buf, UINT size, UINT *done) {
     *done = 0;
     for (;;) {
-        bind_pager_touch_t t;
-        UINT piece = bind_pager_touch(&t, buf, size - *done, false);
+        bind_pager_pin_t pin;
+        UINT piece = bind_pager_pin(&pin, buf, size - *done, false);
         UINT put = 0;
         FRESULT result = __real_f_write(file, buf, piece, &put);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
         *done += put;
         if (result != FR_OK || put != piece || *done == size) {
             return result;
@@ -56,10 +56,10 @@ FRESULT __wrap_f_write(FIL *file, const void *buf, UINT size, UINT *done) {
 lfs2_ssize_t __wrap_lfs2_file_read(lfs2_t *lfs, lfs2_file_t *file, void *buf, lfs2_size_t size) {
     lfs2_size_t done = 0;
     for (;;) {
-        bind_pager_touch_t t;
-        lfs2_size_t piece = bind_pager_touch(&t, (char *)buf + done, size - done, true);
+        bind_pager_pin_t pin;
+        lfs2_size_t piece = bind_pager_pin(&pin, (char *)buf + done, size - done, true);
         lfs2_ssize_t got = __real_lfs2_file_read(lfs, file, (char *)buf + done, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
         if (got < 0) {
             return got;
         }
@@ -73,10 +73,10 @@ lfs2_ssize_t __wrap_lfs2_file_read(lfs2_t *lfs, lfs2_file_t *file, void *buf, lf
 lfs2_ssize_t __wrap_lfs2_file_write(lfs2_t *lfs, lfs2_file_t *file, const void *buf, lfs2_size_t size) {
     lfs2_size_t done = 0;
     for (;;) {
-        bind_pager_touch_t t;
-        lfs2_size_t piece = bind_pager_touch(&t, (const char *)buf + done, size - done, false);
+        bind_pager_pin_t pin;
+        lfs2_size_t piece = bind_pager_pin(&pin, (const char *)buf + done, size - done, false);
         lfs2_ssize_t put = __real_lfs2_file_write(lfs, file, (const char *)buf + done, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
         if (put < 0) {
             return put;
         }
@@ -90,19 +90,19 @@ lfs2_ssize_t __wrap_lfs2_file_write(lfs2_t *lfs, lfs2_file_t *file, const void *
 mp_uint_t __wrap_mp_hal_stdout_tx_strn(const char *str, size_t len) {
     mp_uint_t written = 0;
     for (size_t piece; len != 0; str += piece, len -= piece) {
-        bind_pager_touch_t t;
-        piece = bind_pager_touch(&t, str, len, false);
+        bind_pager_pin_t pin;
+        piece = bind_pager_pin(&pin, str, len, false);
         written += __real_mp_hal_stdout_tx_strn(str, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
     }
     return written;
 }
 
 void __wrap_mp_hal_stdout_tx_strn_cooked(const char *str, size_t len) {
     for (size_t piece; len != 0; str += piece, len -= piece) {
-        bind_pager_touch_t t;
-        piece = bind_pager_touch(&t, str, len, false);
+        bind_pager_pin_t pin;
+        piece = bind_pager_pin(&pin, str, len, false);
         __real_mp_hal_stdout_tx_strn_cooked(str, piece);
-        bind_pager_touched(&t);
+        bind_pager_unpin(&pin);
     }
 }

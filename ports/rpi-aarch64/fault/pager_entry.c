@@ -5,8 +5,7 @@
 #include "py/mpconfig.h"
 
 #include "aarch64/pager.h"
-#include "bindings/pager.h"
-#include "core/fault/fault.h"
+#include "hooks.h"
 #include "pager_entry.h"
 #include "thread_fault.h"
 
@@ -16,14 +15,8 @@
 _Static_assert(offsetof(pager_stack_t, trap) == PAGER_STACK_TRAP, "pager.S knows it");
 _Static_assert(sizeof(trap_frame_t) % 32 == 0 && sizeof(pager_stack_t) % 16 == 0, "pager.S copies 32 bytes each");
 
-bool pager_is_missing_page(const trap_frame_t *trap) {
-    fault_info_t info;
-    fault_decode(trap->esr, trap->far, &info);
-    return fault_is_missing_page(&info);
-}
-
 bool pager_redirect(trap_frame_t *trap) {
-    if (!pager_is_missing_page(trap) || !bind_pager_wants(trap->far)) {
+    if (!bind_pager_wants(trap)) {
         return false;
     }
     if (trap->sp % 16 != 0 || thread_fault_is_off_stack(trap)) {

@@ -8,9 +8,6 @@
 
 #include "exception.h"
 
-// Whether the exception is an access to a page that is not mapped, or not for this access.
-bool pager_is_missing_page(const trap_frame_t *trap);
-
 // For a fault that may be raised (thread_fault_refusal() is NULL). Moves the trap frame to the thread's stack, where
 // the collector sees it, and lets the thread go on in pager_entry (aarch64/pager.S), which calls the pager and then
 // resumes from that trap frame. False when no pager is concerned.

@@ -20,7 +20,7 @@ void step_begin(trap_frame_t *trap) {
     debug_change_control(0, DEBUG_SS | DEBUG_KDE);
 }
 
-bool step_breaks(const trap_frame_t *trap) {
+bool port_is_exclusive(const trap_frame_t *trap) {
     uint64_t words;
     if (!backtrace_peek(trap->elr & ~UINT64_C(7), &words)) {
         return false;

@@ -12,10 +12,6 @@
 // Makes the exception return to this trap frame execute one instruction, with interrupts masked. Every exception is masked now.
 void step_begin(trap_frame_t *trap);
 
-// Whether the instruction cannot be stepped: the exception after a load exclusive clears the monitor, so that the store
-// exclusive fails, and the program begins again, for ever.
-bool step_breaks(const trap_frame_t *trap);
-
 // At each synchronous exception. Ends the step, if there is one: the trap frame is as if it had not been. True when the
 // instruction was done and the thread may go on.
 bool step_done(trap_frame_t *trap);

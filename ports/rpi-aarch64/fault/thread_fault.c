@@ -2,8 +2,8 @@
 
 #include "py/mpstate.h"
 
-#include "bindings/fault.h"
 #include "core/fault/fault.h"
+#include "hooks.h"
 #include "boot/layout.h"
 #include "backtrace.h"
 #include "thread_fault.h"
@@ -13,7 +13,7 @@
 #define VECTOR_SYNC_SP0 (0)
 #define BACKTRACE_DEPTH (2 + LAYOUT_THREAD_STACK_SIZE / 16) // PC, LR, and what the stack has room for
 #define STACK_BOTTOM LAYOUT_THREAD_STACK_BOTTOM
-#define RAISE_ROOM (2048)           // what fault_raise() needs, a collection included
+#define RAISE_ROOM (2048)           // what bind_fault_raise() needs, a collection included
 #define ENTRY_ROOM (256)            // below the interrupted SP; AArch64 has no red zone
 
 // Where setjmp() of the C library keeps the stack pointer in a jmp_buf, in words
@@ -22,7 +22,7 @@
 
 extern char __no_raise_start[], __no_raise_end[];
 
-static thread_fault_t pending;
+static bind_fault_t pending;
 
 // A return address is behind the call, which may be the last instruction of the section.
 static bool is_no_raise(uint64_t address, bool is_pc) {
@@ -101,7 +101,7 @@ void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argumen
 }
 
 void thread_fault_redirect_overflow(trap_frame_t *trap) {
-    thread_fault_enter(trap, (uintptr_t)fault_raise_recursion, 0, catcher_sp());
+    thread_fault_enter(trap, (uintptr_t)bind_fault_raise_recursion, 0, catcher_sp());
 }
 
 void thread_fault_redirect(trap_frame_t *trap) {
@@ -109,10 +109,10 @@ void thread_fault_redirect(trap_frame_t *trap) {
         thread_fault_redirect_overflow(trap);
         return;
     }
-    pending = (thread_fault_t) {
+    pending = (bind_fault_t) {
         .esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1,
     };
     uint64_t top = (trap->sp - ENTRY_ROOM) & ~(uint64_t)15;
     uint64_t sp = thread_fault_is_off_stack(trap) ? catcher_sp() : top;
-    thread_fault_enter(trap, (uintptr_t)fault_raise, (uintptr_t)&pending, sp);
+    thread_fault_enter(trap, (uintptr_t)bind_fault_raise, (uintptr_t)&pending, sp);
 }

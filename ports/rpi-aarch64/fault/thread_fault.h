@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A fault of the thread as a Python exception: when that is allowed, and how control gets there.
-// The exception itself is made by fault_raise() (modules/memory/bindings/fault.c), in the thread.
+// The exception itself is made by bind_fault_raise() (modules/memory/bindings/fault.c), in the thread.
 
 #ifndef PORTS_RPI_AARCH64_THREAD_FAULT_H
 #define PORTS_RPI_AARCH64_THREAD_FAULT_H
@@ -9,12 +9,6 @@
 #include <stdint.h>
 
 #include "exception.h"
-
-// What the thread is told about its fault. Valid from the exception until the exception object is made.
-typedef struct _thread_fault_t {
-    uint64_t esr, far, pc;
-    unsigned el;
-} thread_fault_t;
 
 // NULL when the fault may be raised, else the condition that failed, for the crash report. Raised
 // are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with somebody
@@ -33,10 +27,10 @@ bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes);
 // nobody to return to.
 void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp);
 
-// Changes the trap frame so that the thread goes on in fault_raise_recursion().
+// Changes the trap frame so that the thread goes on in bind_fault_raise_recursion().
 void thread_fault_redirect_overflow(trap_frame_t *trap);
 
-// Changes the trap frame so that the thread goes on in fault_raise() (or fault_raise_recursion() when it
+// Changes the trap frame so that the thread goes on in bind_fault_raise() (or bind_fault_raise_recursion() when it
 // was its stack that ran out) instead of repeating the instruction.
 void thread_fault_redirect(trap_frame_t *trap);
 

@@ -36,7 +36,7 @@ void user_mode_init(void) {
     user_switch_init();
 }
 
-user_exit_t user_mode_enter(user_state_t *state, uint64_t deadline) {
+user_exit_t port_user_enter(user_state_t *state, uint64_t deadline) {
     uint64_t daif = cpu_irq_save();
     visit.state = state;
     visit.deadline = deadline;

@@ -154,7 +154,7 @@ void uart_flush(void) {
     }
 }
 
-const pl011_stats_t *uart_stats(void) {
+const uart_stats_t *port_uart_stats(void) {
     return &console.stats;
 }
 

@@ -37,9 +37,6 @@ size_t uart_write(const char *data, size_t size);
 // Waits until everything has left the wire, bounded.
 void uart_flush(void);
 
-// Counters since uart_init(). Input was lost if overruns is not 0.
-const pl011_stats_t *uart_stats(void);
-
 // The UART's clock in Hz that the baud rate was computed from.
 uint32_t uart_clock(void);
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// What modules/memory/port.h asks of the port and another file of it has under a name of its own.
+
+#include "aarch64/cpu.h"
+#include "fault/probe.h"
+#include "aarch64/sysreg.h"
+#include "boot/bootloader.h"
+#include "boot/safe_mode.h"
+#include "drivers/timer.h"
+#include "fault/crash_record.h"
+#include "mphalport.h"
+#include "port.h"
+
+#define DAIF_I (1 << 7)
+
+const char *port_safe_mode_reason(void) {
+    return safe_mode_reason();
+}
+
+void port_safe_mode_enter(const char *why) {
+    safe_mode_enter(why);
+}
+
+size_t port_frames(void) {
+    return bootloader_frames();
+}
+
+bool port_probe_read(uint64_t address, unsigned size, uint64_t *value) {
+    return probe_read(address, size, value);
+}
+
+bool port_probe_write(uint64_t address, unsigned size, uint64_t value) {
+    return probe_write(address, size, value);
+}
+
+const char *port_last_crash(void) {
+    return crash_record_last();
+}
+
+void port_read_registers(port_registers_t *registers) {
+    *registers = (port_registers_t) {
+        .el = SYSREG_READ(CurrentEL) >> 2 & 3,
+        .ttbr0 = SYSREG_READ(TTBR0_EL1),
+        .ttbr1 = SYSREG_READ(TTBR1_EL1),
+        .tcr = SYSREG_READ(TCR_EL1),
+        .mair = SYSREG_READ(MAIR_EL1),
+        .sctlr = SYSREG_READ(SCTLR_EL1),
+        .vbar = SYSREG_READ(VBAR_EL1),
+        .midr = SYSREG_READ(MIDR_EL1),
+        .mpidr = SYSREG_READ(MPIDR_EL1),
+        .cntfrq = SYSREG_READ(CNTFRQ_EL0),
+        .daif = SYSREG_READ(DAIF),
+        .spsel = SYSREG_READ(SPSel),
+        .sp = sysreg_sp(),
+    };
+}
+
+bool port_irq_is_masked(void) {
+    return SYSREG_READ(DAIF) & DAIF_I;
+}
+
+uint64_t port_ticks(void) {
+    return timer_ticks();
+}
+
+uint64_t port_us_to_ticks(uint64_t us) {
+    return timer_us_to_ticks(us);
+}
+
+uint32_t port_random_seed(void) {
+    return mp_hal_random_seed();
+}
