@@ -82,6 +82,9 @@ typedef struct _boot_info_t {
 
 extern boot_info_t boot_info;
 
+// The name of the board; several that share an image have one each.
+const char *port_board_name(void);
+
 // The name of missing device number `index`: one that the board has and that does not answer. NULL behind the last.
 const char *port_missing_device(unsigned index);
 

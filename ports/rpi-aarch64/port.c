@@ -6,12 +6,17 @@
 #include "aarch64/sysreg.h"
 #include "boot/bootloader.h"
 #include "boot/safe_mode.h"
+#include "drivers/board.h"
 #include "drivers/timer.h"
 #include "fault/crash_record.h"
 #include "mphalport.h"
 #include "port.h"
 
 #define DAIF_I (1 << 7)
+
+const char *port_board_name(void) {
+    return board_name();
+}
 
 const char *port_safe_mode_reason(void) {
     return safe_mode_reason();

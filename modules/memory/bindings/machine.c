@@ -71,8 +71,9 @@ static mp_obj_t device_tree_range(void) {
 static mp_obj_t boot_info_py(void) {
     const char *error = memory_system.error;
     const char *safe_mode = port_safe_mode_reason();
-    mp_obj_t dict = mp_obj_new_dict(14);
+    mp_obj_t dict = mp_obj_new_dict(15);
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
+    bind_store(dict, MP_QSTR_board, bind_new_text(port_board_name()));
     bind_store(dict, MP_QSTR_soc, bind_new_text(boot_info.soc));
     bind_store(dict, MP_QSTR_source, bind_new_text(boot_info.source));
     bind_store(dict, MP_QSTR_ram, ram_list());

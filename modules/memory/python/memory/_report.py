@@ -5,9 +5,6 @@ import sys
 
 import _memory
 
-BOARDS = {"BCM2837": "RPI3", "BCM2711": "RPI4", "QEMU virt": "QEMU_VIRT"}
-PAGE = 4096
-
 
 def heap_stats():
     """Base, size, free and used bytes of the kernel heap; zeros before it exists."""
@@ -28,7 +25,7 @@ def report():
     frames = _memory.frames_stats()
     gc_total, gc_free = _memory.gc_info()
     return {
-        "board": BOARDS[info["soc"]],
+        "board": info["board"],
         "model": info["model"],
         "el": regs["el"],
         "entry_el": info["entry_el"],
