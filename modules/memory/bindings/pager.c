@@ -10,6 +10,10 @@
 #include "pager.h"
 #include "core/fault/fault.h"
 
+#ifndef MP_EDEADLK
+#define MP_EDEADLK (35) // as in Linux; py/mperrno.h does not define it
+#endif
+
 #define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
 #define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)

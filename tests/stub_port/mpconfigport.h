@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// How MicroPython is configured for the stub port: the little that modules/memory needs beyond the core features.
+
+#include <alloca.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_CORE_FEATURES)
+
+// What the bindings rely on: finalisers, areas that come and go, 64-bit addresses as integers, named tuples, doubles.
+#define MICROPY_ENABLE_GC                   (1)
+#define MICROPY_ENABLE_FINALISER            (1)
+#define MICROPY_GC_SPLIT_HEAP               (1)
+#define MICROPY_GC_SPLIT_HEAP_AUTO          (1)
+#define MP_PLAT_ALLOC_HEAP(size)            gc_areas_alloc(size)
+#define MP_PLAT_FREE_HEAP(area)             gc_areas_free(area)
+#define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
+#define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)
+#define MICROPY_STACK_CHECK                 (1)
+#define MICROPY_ENABLE_SCHEDULER            (1)
+#define MICROPY_PY_ATTRTUPLE                (1)
+#define MICROPY_PY_BUILTINS_MEMORYVIEW      (1)
+#define MICROPY_MODULE_GETATTR              (1)
+#define MICROPY_NLR_SETJMP                  (1)
+#define MICROPY_PY_IO                       (0)
+
+typedef intptr_t mp_int_t;
+typedef uintptr_t mp_uint_t;
+typedef intptr_t mp_off_t;
+#define MP_SSIZE_MAX                        (0x7fffffffffffffff)
+#define UINT_FMT                            "%lu"
+#define INT_FMT                             "%ld"
+
+#define MICROPY_HW_BOARD_NAME               "stub"
+#define MICROPY_HW_MCU_NAME                 "AArch64"
+#define MP_STATE_PORT                       MP_STATE_VM
+
+void *gc_areas_alloc(size_t size);
+void gc_areas_free(void *area);

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: MIT
+// Further names for the stub port: none.
