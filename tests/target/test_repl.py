@@ -214,6 +214,12 @@ def test_ctrl_d_says_so_and_shows_banner_but_no_boot_report(board: Machine) -> N
     assert "TTBR1" not in text
 
 
+def test_a_fresh_prompt_has_no_names_of_the_boot_code(board: Machine) -> None:
+    board.soft_reset()
+    with friendly(board) as link:
+        assert type_line(link, "dir()").strip() == "['__name__']"
+
+
 def test_input_reads_a_line(board: Machine) -> None:
     with friendly(board) as link:
         link.write(b"print('<%s>' % input('your name? '))\r")

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: MIT
-# Runs before boot.py, at power-on and after each soft reset. Whatever fails here is printed and
-# leaves the boot map in place: a REPL comes up all the same.
+# Runs before boot.py, at power-on and after each soft reset. A failure in here is printed and
+# leaves the boot map in place: a REPL comes up all the same. The globals are those of the REPL,
+# so no name stays in them.
 
-import sys
 
-import _memory
+def _boot():
+    import sys
 
-try:
-    import memory.boot
+    import _memory
 
-    memory.boot.run()
-except Exception as e:
-    sys.print_exception(e)
-    _memory.safe_mode("the kernel map could not be made: %r" % e)
+    try:
+        import memory.boot
 
-try:
-    import memory._ramdisk
+        memory.boot.run()
+    except Exception as e:
+        sys.print_exception(e)
+        _memory.safe_mode("the kernel map could not be made: %r" % e)
 
-    memory._ramdisk.remount()
-except Exception as e:
-    print("boot: the ramdisk could not be mounted:")
-    sys.print_exception(e)
+    try:
+        import memory._ramdisk
+
+        memory._ramdisk.remount()
+    except Exception as e:
+        print("boot: the ramdisk could not be mounted:")
+        sys.print_exception(e)
+
+
+_boot()
+del _boot
