@@ -61,7 +61,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 @pytest.hookimpl(trylast=True)  # after -k and -m have removed some
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput") and not config.getoption("pimem_port", None):
         sort_items(items)
         quiet = [item.nodeid for item in items if item.get_closest_marker(QUIET)]
         Path(config.workerinput[QUIET_FILE]).write_text(json.dumps(quiet))
@@ -69,7 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    return SideBySide(config, log)
+    """With --port the scheduler is that of the plugin for boards."""
+    return None if config.getoption("pimem_port", None) else SideBySide(config, log)
 
 
 def board_of(nodeid: str) -> str:
@@ -176,15 +177,3 @@ class SideBySide(LoadScopeScheduling):
         for other in [self.last] if self.last in self.assigned_work else self.nodes:
             self._reschedule(other)
         return left[0] if left else None
-
-
-class OnPorts(LoadScopeScheduling):
-    """All tests of one place go to one worker, as only one process can have its port open."""
-
-    def __init__(self, config: pytest.Config, log: object, places: list[str]) -> None:
-        super().__init__(config, log)  # type: ignore[arg-type]
-        self.places = sorted(places, key=len, reverse=True)
-
-    def _split_scope(self, nodeid: str) -> str:
-        found = (place for place in self.places if place in nodeid)
-        return next(found, None) or super()._split_scope(nodeid)

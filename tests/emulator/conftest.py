@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import rig
+
+from pimem.testing import Machine, board_session
 
 
-@pytest.fixture(scope="module", params=rig.BOARDS)
-def machine(request: pytest.FixtureRequest) -> Iterator[rig.Machine]:
+@pytest.fixture(scope="module", params=board_session.BOARDS)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Each board, booted once for the tests of a file that only look at it."""
-    with rig.booted(request.param) as machine:
+    with board_session.booted(request.param) as machine:
         yield machine
 
 
-@pytest.fixture(params=rig.BOARDS)
-def victim(request: pytest.FixtureRequest) -> Iterator[rig.Machine]:
+@pytest.fixture(params=board_session.BOARDS)
+def victim(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Each board, booted for one test that may destroy it."""
-    with rig.booted(request.param) as machine:
+    with board_session.booted(request.param) as machine:
         yield machine

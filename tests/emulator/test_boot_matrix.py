@@ -12,12 +12,12 @@ from typing import Any
 
 import fdt
 import pytest
-import rig
 from socs import soc_of
 
 from pimem.board import boards
 from pimem.board.qemu import kernel_args, loader_args
 from pimem.setup.bootstrap import qemu_program
+from pimem.testing import Machine, board_session
 
 GCC = "aarch64-linux-gnu-gcc"
 OBJCOPY = "aarch64-linux-gnu-objcopy"
@@ -47,7 +47,7 @@ Stub = Callable[..., list[str]]
 
 def image_size(name: str) -> int:
     """Bytes from the first one of the image to the last one it uses, stacks included."""
-    header = rig.kernel(boards.load(name)).read_bytes()[:64]
+    header = board_session.kernel(boards.load(name)).read_bytes()[:64]
     return int.from_bytes(header[16:24], "little")
 
 
@@ -74,7 +74,7 @@ def stub(tmp_path: Path) -> Stub:
             *STUB_FLAGS[boards.load(name).soc],
         ]
         raw = compile_raw(STUB, tmp_path / "stub.bin", STUB_AT[boards.load(name).soc], flags)
-        args = loader_args(rig.kernel(boards.load(name)), kernel_at)
+        args = loader_args(board_session.kernel(boards.load(name)), kernel_at)
         args += loader_args(raw, STUB_AT[boards.load(name).soc], cpu=0)
         if dtb is not None:
             (tmp_path / "test.dtb").write_bytes(dtb)
@@ -88,7 +88,7 @@ def pi_tree(name: str, banks: tuple[tuple[int, int], ...], **more: Any) -> fdt.N
     return fdt.pi(*MODELS[boards.load(name).soc], banks, **more)
 
 
-def check(machine: rig.Machine, *, el: int, ram_from: str) -> dict[str, Any]:
+def check(machine: Machine, *, el: int, ram_from: str) -> dict[str, Any]:
     """What every way of booting has to lead to."""
     report = machine.eval("memory.report()", "import memory")
     assert report["entry_el"] == el
@@ -99,12 +99,12 @@ def check(machine: rig.Machine, *, el: int, ram_from: str) -> dict[str, Any]:
     assert sum(report["owners"].values()) == frames["used"]
     assert machine.eval("memory.check()") == []
     assert f"entered at EL{el}" in machine.report
-    if machine.name in rig.PIS:
+    if machine.name in board_session.PIS:
         assert parked(machine) == [True] * 3
     return report
 
 
-def parked(machine: rig.Machine) -> list[bool]:
+def parked(machine: Machine) -> list[bool]:
     """Whether cores 1 to 3 are in the parking page."""
     text = machine.emulated().qmp.human("info registers -a")
     counters = [int(pc, 16) for pc in re.findall(r"PC=([0-9a-f]{16})", text)]
@@ -112,32 +112,32 @@ def parked(machine: rig.Machine) -> list[bool]:
     return [PARKING_PAGE <= pc < PARKING_PAGE + 4096 for pc in counters[1:]]
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_a_raw_image_starts_at_el2_without_a_device_tree(name: str) -> None:
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         report = check(machine, el=2, ram_from="mailbox")
         assert report["cores"] == 4
         x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
         assert x0 == 0x100, "QEMU passes an old tag list, which is not believed"
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_an_elf_starts_at_el3_on_four_cores(name: str, tmp_path: Path) -> None:
     # An ELF at physical addresses: QEMU then enters it at EL3 with every core at once.
     source = tmp_path / "wrap.S"
-    kernel = rig.kernel(boards.load(name))
+    kernel = board_session.kernel(boards.load(name))
     source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
     compile_raw(source, tmp_path / "wrap.bin", KERNEL[name], [])
-    with rig.booted(name, kernel_args(tmp_path / "wrap.elf")) as machine:
+    with board_session.booted(name, kernel_args(tmp_path / "wrap.elf")) as machine:
         check(machine, el=3, ram_from="mailbox")
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_a_raw_image_with_a_device_tree_believes_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
     path.write_bytes(fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
-    kernel = rig.kernel(boards.load(name))
-    with rig.booted(name, kernel_args(kernel, path)) as machine:
+    kernel = board_session.kernel(boards.load(name))
+    with board_session.booted(name, kernel_args(kernel, path)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"][0] == [0, 0x3C000000], "QEMU rewrites the memory node"
         assert report["model"] == MODELS[boards.load(name).soc][0]
@@ -145,7 +145,7 @@ def test_a_raw_image_with_a_device_tree_believes_it(name: str, tmp_path: Path) -
 
 
 def test_virt_starts_at_el1_with_qemu_s_device_tree() -> None:
-    with rig.booted("QEMU_VIRT") as machine:
+    with board_session.booted("QEMU_VIRT") as machine:
         report = check(machine, el=1, ram_from="device tree")
         assert report["ram"] == [[0x40000000, 0x48000000]]
         assert report["cores"] == 1
@@ -154,7 +154,7 @@ def test_virt_starts_at_el1_with_qemu_s_device_tree() -> None:
 def test_virt_starts_at_el2_too() -> None:
     board = boards.load("QEMU_VIRT")
     board = dataclasses.replace(board, machine="virt,virtualization=on")
-    with rig.booted("QEMU_VIRT", board=board) as machine:
+    with board_session.booted("QEMU_VIRT", board=board) as machine:
         check(machine, el=2, ram_from="device tree")
 
 
@@ -168,7 +168,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
     name: str, place: str, stub: Stub
@@ -176,7 +176,7 @@ def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
     at = PLACES[place](name)
     blob = fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
     extra = ("-global", COUNTER[boards.load(name).soc])
-    with rig.booted(name, stub(name, blob, at), extra=extra) as machine:
+    with board_session.booted(name, stub(name, blob, at), extra=extra) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"] == [[0, 0x3B400000]]
         assert report["model"] == MODELS[boards.load(name).soc][0]
@@ -187,7 +187,7 @@ def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
         assert state[0] in ("free", "used"), "the blob was copied, its place given back"
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None:
     reserved = {
         "#address-cells": 2,
@@ -197,7 +197,7 @@ def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None
     }
     tree = pi_tree(name, ((0, 0x3B400000),), **{"reserved-memory": reserved})
     blob = fdt.build(tree, reserve=((0, 0x1000), (0x20001000, 0x3000)))
-    with rig.booted(name, stub(name, blob, 0x2000000)) as machine:
+    with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         ranges = [[start, end] for start, end, _ in report["reserved"]]
         assert [0x10000000, 0x10200000] in ranges
@@ -211,7 +211,7 @@ def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None
 def test_a_second_bank_is_used(stub: Stub) -> None:
     banks = ((0, 0x3B400000), (0x40000000, 0x40000000))
     blob = fdt.build(pi_tree("RPI4", banks), reserve=((0, 0x1000),))
-    with rig.booted("RPI4", stub("RPI4", blob, 0x2000000)) as machine:
+    with board_session.booted("RPI4", stub("RPI4", blob, 0x2000000)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"] == [[0, 0x3B400000], [0x40000000, 0x80000000]]
         machine.exec(
@@ -220,21 +220,21 @@ def test_a_second_bank_is_used(stub: Stub) -> None:
         )
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 @pytest.mark.parametrize(
     "blob",
     [b"\xd0\x0d\xfe\xed" + bytes(60), bytes(64), b"\xa5" * 4096],
     ids=["magic only", "zeros", "garbage"],
 )
 def test_what_is_no_device_tree_is_not_believed(name: str, blob: bytes, stub: Stub) -> None:
-    with rig.booted(name, stub(name, blob, 0x2000000)) as machine:
+    with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
         check(machine, el=2, ram_from="mailbox")
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 @pytest.mark.parametrize("at", [0x2000004, 0xFFFFFFFFFFFFFFF8, 0x80000 + 64, 0xFE000000])
 def test_an_x0_that_points_nowhere_is_not_followed(name: str, at: int, stub: Stub) -> None:
-    with rig.booted(name, stub(name, None, at)) as machine:
+    with board_session.booted(name, stub(name, None, at)) as machine:
         check(machine, el=2, ram_from="mailbox")
 
 
@@ -252,8 +252,8 @@ def test_an_x0_that_points_nowhere_is_not_followed(name: str, at: int, stub: Stu
 )
 def test_any_page_will_do_for_the_kernel(name: str, at: int, stub: Stub, tmp_path: Path) -> None:
     blob, dtb_at = pi_or_virt_tree(name, tmp_path)
-    el = 2 if name in rig.PIS else 1
-    with rig.booted(name, stub(name, blob, dtb_at, at)) as machine:
+    el = 2 if name in board_session.PIS else 1
+    with board_session.booted(name, stub(name, blob, dtb_at, at)) as machine:
         check(machine, el=el, ram_from="device tree")
         assert machine.eval("_memory.sections()[0][2]", "import _memory") == at
         # Where it would have been is memory like any other.
@@ -268,7 +268,7 @@ def test_virt_takes_a_device_tree_anywhere_after_the_image(
     blob, _ = pi_or_virt_tree("QEMU_VIRT", tmp_path)
     kernel_at = VIRT_STUB_KERNEL
     at = -(-(kernel_at + image_size("QEMU_VIRT")) // 8) * 8 + gap
-    with rig.booted("QEMU_VIRT", stub("QEMU_VIRT", blob, at, kernel_at)) as machine:
+    with board_session.booted("QEMU_VIRT", stub("QEMU_VIRT", blob, at, kernel_at)) as machine:
         report = check(machine, el=1, ram_from="device tree")
         assert machine.eval("_memory.boot_info()['x0']", "import _memory") == at
         # The blob claims a MiB for a few KiB: what it does not use is given back.
@@ -276,7 +276,7 @@ def test_virt_takes_a_device_tree_anywhere_after_the_image(
 
 
 def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
-    if name in rig.PIS:
+    if name in board_session.PIS:
         return fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)), 0x2000000
     path = folder / "virt.dtb"
     board = boards.load(name)
@@ -288,17 +288,17 @@ def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
 # What memory holds at power-on.
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_memory_full_of_garbage_does_no_harm(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
-    kernel = rig.kernel(board)
+    kernel = board_session.kernel(board)
     start = KERNEL[name] + -(-kernel.stat().st_size // 4096) * 4096
     garbage = tmp_path / "garbage"
     garbage.write_bytes(b"\xa5" * (24 * MIB))
     args = kernel_args(kernel) + loader_args(garbage, start)
-    with rig.booted(name, args) as machine:
-        source = "mailbox" if name in rig.PIS else "device tree"
-        check(machine, el=2 if name in rig.PIS else 1, ram_from=source)
+    with board_session.booted(name, args) as machine:
+        source = "mailbox" if name in board_session.PIS else "device tree"
+        check(machine, el=2 if name in board_session.PIS else 1, ram_from=source)
         pa = start + 20 * MIB
         assert machine.eval(f"memory.frames.state({pa})[0]", "import memory") == "free"
         assert machine.emulated().read_physical(pa, 8) == b"\xa5" * 8, "it was there"
@@ -306,15 +306,15 @@ def test_memory_full_of_garbage_does_no_harm(name: str, tmp_path: Path) -> None:
         assert first == 0, "frames come zeroed"
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_memory_of_the_run_before_does_no_harm(name: str) -> None:
     """A reset keeps RAM: the kernel of before is still there, tables and allocator included."""
-    machine = rig.boot(name, reboot=True)
+    machine = board_session.boot(name, reboot=True)
     try:
         before = machine.eval("memory.report()['frames']", "import memory")
         machine.exec("big = bytearray(30 << 20)\nbig[5] = 5")
         machine.emulated().qmp.execute("system_reset")
-        rig.wait_for_prompt(machine)
+        board_session.wait_for_prompt(machine)
         machine.link.enter_raw_repl()
         assert check(machine, el=2, ram_from="mailbox")["frames"] == before
     finally:

@@ -18,7 +18,6 @@ from typing import Any
 
 import fdt
 import pytest
-import rig
 from terminals import at_a_terminal, heed_ctrl_c, read_until
 
 from pimem import ROOT
@@ -27,6 +26,7 @@ from pimem.board.qemu import kernel_args
 from pimem.commands import boot as chainload
 from pimem.commands.boot import MAGIC, Rejected, Transfer, prepare, start, transmit
 from pimem.setup.bootstrap import qemu_program
+from pimem.testing import Machine, board_session
 
 ROUNDS = 10
 PATIENCE_MS = 2500  # of the board, where a test makes it wait in vain
@@ -42,7 +42,7 @@ STAGED = "memory.frames.owners().get('bootloader')"
 
 def variant(name: str, date: str) -> bytes:
     """The board's own kernel as if built on another day."""
-    image = rig.kernel(boards.load(name)).read_bytes()
+    image = board_session.kernel(boards.load(name)).read_bytes()
     patched, count = BANNER_DATE.subn(rb"\g<1>" + date.encode(), image)
     assert count, "the image has no banner"
     return patched
@@ -52,14 +52,14 @@ def variant(name: str, date: str) -> bytes:
 def other_build(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The Pis' kernel from the same objects in another order, and really built on another day."""
     out = tmp_path_factory.mktemp("other") / "build"
-    shutil.copytree(rig.image_folder(boards.load("RPI4")), out / "RPI", symlinks=True)
+    shutil.copytree(board_session.image_folder(boards.load("RPI4")), out / "RPI", symlinks=True)
     for dated in ("py/modsys.o", "shared/runtime/pyexec.o"):
         (out / "RPI" / dated).unlink()
     choices = [f"OUT={out}", "LDFLAGS_EXTRA=-Wl,--sort-section=alignment"]
     command = ["make", "-C", str(ROOT), "image-RPI", *choices, "SOURCE_DATE_EPOCH=631152000"]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     own, image = (
-        rig.kernel(boards.load("RPI4")).read_bytes(),
+        board_session.kernel(boards.load("RPI4")).read_bytes(),
         (out / "RPI/kernel8.img").read_bytes(),
     )
     same = sum(a == b for a, b in zip(own, image, strict=False))
@@ -74,20 +74,20 @@ def larger(image: bytes, extra: int) -> bytes:
     return image + b"\xa5" * (memory - len(image))
 
 
-def chain(machine: rig.Machine, image: bytes) -> None:
+def chain(machine: Machine, image: bytes) -> None:
     """Boots `image` on a board in the raw REPL, and waits until it is there again."""
     chainload.send(machine.link, image)
-    rig.wait_for_prompt(machine)
+    board_session.wait_for_prompt(machine)
     machine.link.enter_raw_repl()
 
 
-def built(machine: rig.Machine) -> str:
+def built(machine: Machine) -> str:
     found = BANNER_DATE.search(machine.eval("sys.version", "import sys").encode())
     assert found
     return found[2].decode()
 
 
-def facts(machine: rig.Machine) -> dict[str, Any]:
+def facts(machine: Machine) -> dict[str, Any]:
     """What has to be the same under every kernel."""
     report = machine.eval("memory.report()", "import memory")
     keys = ("entry_el", "el", "mmu", "ram", "ram_from", "reserved", "model", "cores", "board")
@@ -99,28 +99,28 @@ def facts(machine: rig.Machine) -> dict[str, Any]:
     return same
 
 
-def kernel_map(machine: rig.Machine) -> object:
+def kernel_map(machine: Machine) -> object:
     """Where a kernel's own functions are: another link has them in other places."""
     addresses = "[id(t) for t in (memory.Frames, memory.Fault, memory.AddressSpace)]"
     return machine.eval(addresses, "import memory")
 
 
-def device_tree(machine: rig.Machine) -> bytes:
+def device_tree(machine: Machine) -> bytes:
     """The packed copy, as it stands in memory."""
     start, end = machine.eval("_memory.boot_info()['dtb']", "import _memory")
     return machine.emulated().read_physical(start, end - start)
 
 
-def parked(machine: rig.Machine) -> list[bool]:
+def parked(machine: Machine) -> list[bool]:
     text = machine.emulated().qmp.human("info registers -a")
     counters = [int(pc, 16) for pc in re.findall(r"PC=([0-9a-f]{16})", text)]
     return [PARKING_PAGE <= pc < PARKING_PAGE + 4096 for pc in counters[1:]]
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_ten_kernels_in_a_row_find_the_same_machine(name: str, other_build: bytes) -> None:
-    own = rig.kernel(boards.load(name)).read_bytes()
-    with rig.booted(name) as machine:
+    own = board_session.kernel(boards.load(name)).read_bytes()
+    with board_session.booted(name) as machine:
         first, sections, date = facts(machine), kernel_map(machine), built(machine)
         x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
         assert first["entry_el"] == 2
@@ -145,7 +145,7 @@ def test_the_device_tree_goes_along_unchanged(kind: str, el: int, tmp_path: Path
     board = boards.load("QEMU_VIRT")
     command = [qemu_program(), "-M", f"{kind},dumpdtb={original}", *board.qemu_args]
     subprocess.run([*command, "-display", "none"], check=True, capture_output=True)
-    with rig.booted("QEMU_VIRT", **virt_args(kind)) as machine:
+    with board_session.booted("QEMU_VIRT", **virt_args(kind)) as machine:
         first, tree = facts(machine), device_tree(machine)
         assert (first["entry_el"], first["ram_from"]) == (el, "device tree")
         assert len(tree) < 64 << 10, "packed: QEMU claims a MiB"
@@ -168,22 +168,22 @@ def test_the_device_tree_goes_along_unchanged(kind: str, el: int, tmp_path: Path
         assert word in tree
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_an_image_over_everything_behind_the_running_one(name: str) -> None:
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         first = facts(machine)
         chain(machine, larger(variant(name, "1990-03-10"), 3 << 20))
         assert built(machine) == "1990-03-10"
         assert facts(machine) == first
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_a_tree_of_the_firmware_goes_along(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
     model = MODELS[boards.load(name).soc]
     path.write_bytes(fdt.build(fdt.pi(*model, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
-    args = kernel_args(rig.kernel(boards.load(name)), path)
-    with rig.booted(name, args) as machine:
+    args = kernel_args(board_session.kernel(boards.load(name)), path)
+    with board_session.booted(name, args) as machine:
         first, tree = facts(machine), device_tree(machine)
         assert first["model"] == model[0]
         chain(machine, variant(name, "1990-04-10"))
@@ -193,11 +193,11 @@ def test_a_tree_of_the_firmware_goes_along(name: str, tmp_path: Path) -> None:
 def test_a_kernel_entered_at_el3_starts_the_next_at_el2(tmp_path: Path) -> None:
     name = "RPI4"
     source, target = tmp_path / "wrap.S", tmp_path / "wrap.elf"
-    kernel = rig.kernel(boards.load(name))
+    kernel = board_session.kernel(boards.load(name))
     source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
     link = ["-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0x80000", "-Wl,--build-id=none"]
     subprocess.run(["aarch64-linux-gnu-gcc", *link, "-o", target, source], check=True)
-    with rig.booted(name, kernel_args(target)) as machine:
+    with board_session.booted(name, kernel_args(target)) as machine:
         first = facts(machine)
         assert first["entry_el"] == 3
         chain(machine, variant(name, "1990-05-10"))
@@ -259,7 +259,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
 }
 
 
-def check_untouched(machine: rig.Machine, before: dict[str, Any], said: str) -> None:
+def check_untouched(machine: Machine, before: dict[str, Any], said: str) -> None:
     """The old system answers, has all its memory, and Ctrl-C works on it."""
     assert "bootloader" in said
     assert machine.eval("40 + 2") == 42
@@ -273,7 +273,7 @@ def check_untouched(machine: rig.Machine, before: dict[str, Any], said: str) -> 
 
 def test_a_spoiled_transfer_leaves_the_old_system() -> None:
     name = "RPI4"
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         before = facts(machine)
         machine.exec("kept = 'as it was'")
         transfer = prepare(variant(name, "1990-06-10"))
@@ -289,7 +289,7 @@ def test_a_spoiled_transfer_leaves_the_old_system() -> None:
         assert built(machine) == "1990-06-10", "and then it can be done right"
 
 
-def send_until(machine: rig.Machine, transfer: Transfer, blocks: int) -> bytes:
+def send_until(machine: Machine, transfer: Transfer, blocks: int) -> bytes:
     """Header and `blocks` whole blocks; the block that would come next."""
     link = machine.link
     size = start(link, PATIENCE_MS)
@@ -310,15 +310,15 @@ def with_crc(block: bytes) -> bytes:
     return block + struct.pack("<I", zlib.crc32(block))
 
 
-def refusal(machine: rig.Machine) -> str:
+def refusal(machine: Machine) -> str:
     with pytest.raises(Rejected) as caught:
         chainload.answer(machine.link)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_a_line_that_stays_bad_or_is_cut_leaves_the_old_system(name: str) -> None:
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         before = facts(machine)
         transfer = prepare(variant(name, "1990-07-10"))
         bad = flipped(with_crc(send_until(machine, transfer, 5)))
@@ -337,7 +337,7 @@ def test_a_line_that_stays_bad_or_is_cut_leaves_the_old_system(name: str) -> Non
 
 
 def test_a_flipped_byte_and_a_lost_one_are_sent_again() -> None:
-    with rig.booted("RPI4") as machine:
+    with board_session.booted("RPI4") as machine:
         transfer = prepare(variant("RPI4", "1990-07-11"))
         block = with_crc(send_until(machine, transfer, 2))
         for bad in (flipped(block), block[:500] + block[501:]):
@@ -348,24 +348,24 @@ def test_a_flipped_byte_and_a_lost_one_are_sent_again() -> None:
             at = number * size
             chainload.send_block(machine.link, number + 1, transfer.packed[at : at + size])
         chainload.expect(machine.link, "RUN", chainload.UNPACK_SECONDS)
-        rig.wait_for_prompt(machine)
+        board_session.wait_for_prompt(machine)
         machine.link.enter_raw_repl()
         assert built(machine) == "1990-07-11"
 
 
 def test_an_image_for_another_machine_is_refused() -> None:
-    with rig.booted("RPI3") as machine:
+    with board_session.booted("RPI3") as machine:
         before = facts(machine)
-        virt = rig.kernel(boards.load("QEMU_VIRT")).read_bytes()
+        virt = board_session.kernel(boards.load("QEMU_VIRT")).read_bytes()
         wanted = r"OSError: \[Errno 22\] .*an image for QEMU_VIRT, .* the one for RPI$"
         with pytest.raises(Rejected, match=wanted) as caught:
             chainload.send(machine.link, virt)
         check_untouched(machine, before, str(caught.value))
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_without_a_header_it_gives_up(name: str) -> None:
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         before = facts(machine)
         for typed, wanted in [
             (b"", r"OSError: .* ETIMEDOUT: .*0 of 28 header bytes within 2500 ms"),
@@ -381,12 +381,12 @@ def test_without_a_header_it_gives_up(name: str) -> None:
         machine.link.enter_raw_repl()  # returns and Ctrl-C, as every tool begins
         assert machine.eval("1 + 1") == 2
         for argument in ("0", "-1", "600001", "'x'"):
-            with pytest.raises(rig.BoardError):
+            with pytest.raises(board_session.BoardError):
                 machine.exec(f"import machine\nmachine.bootloader({argument})")
 
 
 def test_no_room_for_the_image() -> None:
-    with rig.booted("RPI3") as machine:
+    with board_session.booted("RPI3") as machine:
         transfer = with_header(prepare(variant("RPI3", "1990-08-10")), 1, 400 << 20)
         transfer = with_header(transfer, 2, 700 << 20)
         size = start(machine.link)
@@ -407,7 +407,7 @@ def pimem_boot(*args: str | Path) -> subprocess.CompletedProcess[str]:
 def test_the_command_boots_an_image_and_shows_its_report(tmp_path: Path) -> None:
     kernel = tmp_path / "other.img"
     kernel.write_bytes(variant("RPI4", "1990-09-10"))
-    with rig.booted("RPI4") as machine:
+    with board_session.booted("RPI4") as machine:
         machine.link.leave_raw_repl()
         machine.link.close()
         pty = machine.emulated().pty
@@ -418,7 +418,7 @@ def test_the_command_boots_an_image_and_shows_its_report(tmp_path: Path) -> None
         refused = pimem_boot(__file__, "--port", pty)
         assert refused.returncode == 2 and "arm64 image" in refused.stderr
         assert pimem_boot(tmp_path / "none.img", "--port", pty).returncode == 2
-        with rig.Link(pty) as link:
+        with board_session.Link(pty) as link:
             link.enter_raw_repl()
             assert "on 1990-09-10" in link.run("import sys\nprint(sys.version)")
 
@@ -426,7 +426,7 @@ def test_the_command_boots_an_image_and_shows_its_report(tmp_path: Path) -> None
 def test_interrupted_it_leaves_the_old_system_at_its_prompt(tmp_path: Path) -> None:
     kernel = tmp_path / "other.img"
     kernel.write_bytes(variant("RPI4", "1990-11-10"))
-    with rig.booted("RPI4") as machine:
+    with board_session.booted("RPI4") as machine:
         date = built(machine)
         machine.link.leave_raw_repl()
         machine.link.close()
@@ -442,7 +442,7 @@ def test_interrupted_it_leaves_the_old_system_at_its_prompt(tmp_path: Path) -> N
         assert process.returncode == 130
         assert "100 %" not in said, "it was quicker than the signal"
         assert said.endswith("pimem: the board goes on as before\npimem: interrupted\n")
-        with rig.Link(pty, silence=2) as link:
+        with board_session.Link(pty, silence=2) as link:
             link.write(b"\r")
             link.read_until(b">>> ")
             link.enter_raw_repl()
@@ -450,10 +450,15 @@ def test_interrupted_it_leaves_the_old_system_at_its_prompt(tmp_path: Path) -> N
 
 
 def test_on_a_terminal_the_monitor_follows(tmp_path: Path) -> None:
-    with rig.booted("RPI4") as machine:
+    with board_session.booted("RPI4") as machine:
         machine.link.leave_raw_repl()
         machine.link.close()
-        command = ("boot", str(rig.kernel(boards.load("RPI4"))), "--port", machine.emulated().pty)
+        command = (
+            "boot",
+            str(board_session.kernel(boards.load("RPI4"))),
+            "--port",
+            machine.emulated().pty,
+        )
         with at_a_terminal(*command) as (terminal, child):
             seen = read_until(terminal, b"Ctrl-] leaves", seconds=60)
             assert seen.count(b"\rkernel8.img: ") > 5 and b"100 %" in seen
@@ -465,19 +470,19 @@ def test_on_a_terminal_the_monitor_follows(tmp_path: Path) -> None:
 
 
 def test_a_refused_image_leaves_the_board_at_its_prompt(tmp_path: Path) -> None:
-    with rig.booted("RPI3") as machine:
+    with board_session.booted("RPI3") as machine:
         machine.link.close()
         pty = machine.emulated().pty
-        done = pimem_boot(rig.kernel(boards.load("QEMU_VIRT")), "--port", pty)
+        done = pimem_boot(board_session.kernel(boards.load("QEMU_VIRT")), "--port", pty)
         assert done.returncode == 1
         assert "pimem: the board goes on as before: OSError: [Errno 22] " in done.stderr
-        with rig.Link(pty, silence=2) as link:
+        with board_session.Link(pty, silence=2) as link:
             link.write(b"\r")
             link.read_until(b">>> ")
 
 
 def test_mpremote_bootloader_leaves_a_board_that_waits(tmp_path: Path) -> None:
-    with rig.booted("RPI3") as machine:
+    with board_session.booted("RPI3") as machine:
         machine.link.leave_raw_repl()
         machine.link.close()
         pty = machine.emulated().pty

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import rig
 from bridge import Bridge
-from by_hand import power_on, run_tests
+from power_on import power_on, run_tests
 
 from pimem.commands import reset
+from pimem.testing import board_session
 
 LOST = "import machine\nmachine.disable_irq()\nprint('going')\nwhile True: pass"
 SUBSET = "test_soft_reset"
@@ -29,14 +29,14 @@ def pimem(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
 @pytest.fixture(params=["socket", "rfc2217"])
 def bridge(request: pytest.FixtureRequest) -> Iterator[Bridge]:
     with power_on("RPI4") as machine, Bridge(machine, telnet=request.param == "rfc2217") as bridge:
-        rig.attach("RPI4", bridge.url).close()  # it has booted
+        board_session.attach("RPI4", bridge.url).close()  # it has booted
         yield bridge
 
 
 @pytest.fixture
 def bench() -> Iterator[Bridge]:
     with power_on("RPI4") as machine, Bridge(machine, telnet=True) as bridge:
-        rig.attach("RPI4", bridge.url).close()
+        board_session.attach("RPI4", bridge.url).close()
         yield bridge
 
 
@@ -46,7 +46,7 @@ def test_each_command_works_over_a_network(bridge: Bridge, tmp_path: Path) -> No
     assert (done.returncode, done.stdout) == (1, "ü" * 300 + "\n"), done.stderr
     done = pimem("frames", *port, "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["board"] == "RPI4"
-    done = pimem("boot", str(rig.kernel(rig.boards.load("RPI4"))), *port)
+    done = pimem("boot", str(board_session.kernel(board_session.boards.load("RPI4"))), *port)
     assert done.returncode == 0 and "entered at EL2" in done.stdout, done.stderr
     done = pimem("monitor", *port, "--seconds", "1")
     assert done.returncode == 0, done.stderr
@@ -54,26 +54,26 @@ def test_each_command_works_over_a_network(bridge: Bridge, tmp_path: Path) -> No
 
 
 def test_a_board_is_reset_over_the_lines_of_its_bridge(bench: Bridge) -> None:
-    board = rig.attach("RPI4", bench.url)
+    board = board_session.attach("RPI4", bench.url)
     board.exec("import memory\nkept = 1")
     board.close()
     done = pimem("reset", "--port", bench.url)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert done.stderr == f"pimem: {bench.url}: reset by {reset.SEQUENCE}\n"
     assert bench.uart.resets == 1
-    board = rig.attach("RPI4", bench.url)
+    board = board_session.attach("RPI4", bench.url)
     assert board.eval("'kept' in globals()") is False
     board.close()
 
 
 def test_a_board_that_hears_nothing_is_brought_back_by_its_reset_line(bench: Bridge) -> None:
-    board = rig.attach("RPI4", bench.url)
-    with pytest.raises(rig.NoAnswer):
+    board = board_session.attach("RPI4", bench.url)
+    with pytest.raises(board_session.NoAnswer):
         board.exec(LOST, timeout=1)
     board.close()
-    with pytest.raises(rig.NoAnswer, match="no MicroPython answered within"):
-        rig.attach("RPI4", bench.url)
-    board = rig.attach("RPI4", bench.url, reset.SEQUENCE)
+    with pytest.raises(board_session.NoAnswer, match="no MicroPython answered within"):
+        board_session.attach("RPI4", bench.url)
+    board = board_session.attach("RPI4", bench.url, reset.SEQUENCE)
     assert board.exec("print(6 * 7)") == "42\n"
     board.close()
 

@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import rig
 
 from pimem.board import boards
+from pimem.testing import board_session
 
 MAX_SIZE = 716_800
 OBJDUMP = "aarch64-linux-gnu-objdump"
@@ -45,19 +45,19 @@ def instructions(path: Path) -> list[str]:
     return [re.split(r"\s*(?:<|//)", line)[0] for line in code]
 
 
-@pytest.fixture(params=rig.IMAGES)
+@pytest.fixture(params=board_session.IMAGES)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 def test_both_pis_boot_the_same_file() -> None:
-    images = {rig.kernel(boards.load(board)) for board in rig.PIS}
+    images = {board_session.kernel(boards.load(board)) for board in board_session.PIS}
     assert len(images) == 1, "one file: byte-identical by construction"
 
 
 def test_building_for_either_pi_gives_the_same_bytes() -> None:
     """Nothing of the build but the folder names the board: checked where it could creep in."""
-    text = run(OBJDUMP, "-s", "-j", ".rodata", str(rig.elf(boards.load("RPI4"))))
+    text = run(OBJDUMP, "-s", "-j", ".rodata", str(board_session.elf(boards.load("RPI4"))))
     data = "".join(re.findall(r"^ [0-9a-f]+ .{35}  (.*)$", text, re.MULTILINE))
     assert not re.search(rf"boards/({'|'.join(boards.names())})\b", data)
 
@@ -72,16 +72,16 @@ def test_boards_of_one_image_have_the_same_settings(file: str) -> None:
 
 
 def test_the_image_is_small(name: str) -> None:
-    assert rig.kernel(boards.load(name)).stat().st_size <= MAX_SIZE
+    assert board_session.kernel(boards.load(name)).stat().st_size <= MAX_SIZE
 
 
 def test_the_header_is_that_of_an_arm64_image(name: str) -> None:
     board = boards.load(name)
-    image = rig.kernel(board).read_bytes()
+    image = board_session.kernel(board).read_bytes()
     offset, size, flags = struct.unpack_from("<QQQ", image, 8)
     symbols = {
         line.split()[2]: int(line.split()[0], 16)
-        for line in run(NM, str(rig.elf(board))).splitlines()
+        for line in run(NM, str(board_session.elf(board))).splitlines()
         if len(line.split()) == 3
     }
     assert image[56:60] == b"ARM\x64"
@@ -92,7 +92,7 @@ def test_the_header_is_that_of_an_arm64_image(name: str) -> None:
 
 
 def test_there_are_no_exclusives_and_no_outlined_atomics(name: str) -> None:
-    elf = rig.elf(boards.load(name))
+    elf = board_session.elf(boards.load(name))
     found = [line for line in instructions(elf) if EXCLUSIVE.search(line)]
     assert found == []
     assert "__aarch64_" not in run(NM, str(elf))
@@ -100,7 +100,7 @@ def test_there_are_no_exclusives_and_no_outlined_atomics(name: str) -> None:
 
 @pytest.mark.parametrize("part", EARLY)
 def test_early_code_uses_no_vector_registers_and_no_dc_zva(name: str, part: str) -> None:
-    code = instructions(rig.image_folder(boards.load(name)) / part)
+    code = instructions(board_session.image_folder(boards.load(name)) / part)
     assert len(code) > (2 if part == "aarch64/parking.o" else 4)
     code = [line for line in code if not BRANCH.match(line)]  # their targets are hexadecimal
     assert [line for line in code if VECTOR.search(line)] == []
@@ -110,7 +110,7 @@ def test_early_code_uses_no_vector_registers_and_no_dc_zva(name: str, part: str)
 @pytest.mark.parametrize("part", EARLY[:2])
 def test_early_c_code_calls_nothing_outside_itself(name: str, part: str) -> None:
     """memset and memcpy use unaligned and vector accesses, and tables hold absolute pointers."""
-    path = rig.image_folder(boards.load(name)) / part
+    path = board_session.image_folder(boards.load(name)) / part
     undefined = [line.split()[-1] for line in run(NM, "-u", str(path)).splitlines()]
     allowed = re.compile(r"^(__\w+_(start|end)|soc|soc_init|boot_\w+)$")
     assert [symbol for symbol in undefined if not allowed.match(symbol)] == []
@@ -119,7 +119,7 @@ def test_early_c_code_calls_nothing_outside_itself(name: str, part: str) -> None
 @pytest.mark.parametrize("part", EARLY[2:])
 def test_early_assembly_calls_early_code_only(name: str, part: str) -> None:
     """So that the list above is all that runs with the MMU off."""
-    listing = run(OBJDUMP, "-dr", str(rig.image_folder(boards.load(name)) / part))
+    listing = run(OBJDUMP, "-dr", str(board_session.image_folder(boards.load(name)) / part))
     called = set(re.findall(r"R_AARCH64_(?:CALL26|JUMP26)\s+(\w+)$", listing, re.MULTILINE))
     assert called - {symbol for symbol in called if f"<{symbol}>:" in listing} <= CALLED_EARLY
 
@@ -142,7 +142,7 @@ def frames(path: Path) -> dict[str, int]:
 
 
 def test_no_function_of_ours_has_a_large_or_endless_stack_frame(name: str) -> None:
-    folder = rig.image_folder(boards.load(name))
+    folder = board_session.image_folder(boards.load(name))
     port = Path(__file__).parents[2] / "ports" / "rpi-aarch64"
     objects = list((folder / "memory").rglob("*.o"))
     objects += [(folder / p.relative_to(port)).with_suffix(".o") for p in port.rglob("*.c")]
@@ -157,7 +157,7 @@ def test_no_function_of_ours_has_a_large_or_endless_stack_frame(name: str) -> No
 
 def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
     """MicroPython's own AArch64 code for exceptions does not: the port takes picolibc's."""
-    listing = run(OBJDUMP, "-d", "--no-show-raw-insn", str(rig.elf(boards.load(name))))
+    listing = run(OBJDUMP, "-d", "--no-show-raw-insn", str(board_session.elf(boards.load(name))))
     for function, access in (("setjmp", "stp"), ("longjmp", "ldp")):
         body = re.search(rf"<{function}>:\n(.*?)\n\n", listing, re.DOTALL)
         assert body, f"{function} is linked"
@@ -166,7 +166,7 @@ def test_set_and_longjmp_save_the_float_registers(name: str) -> None:
 
 
 def test_the_hand_over_to_another_kernel_is_in_order(name: str) -> None:
-    folder = rig.image_folder(boards.load(name)) / "boot"
+    folder = board_session.image_folder(boards.load(name)) / "boot"
     listing = run(OBJDUMP, "-dr", str(folder / "bootloader.o"))
     steps = re.compile(r"(?:CALL26|JUMP26)\s+(\w+)|msr\s+(daifset|cntp_ctl_el0)")
     found = [match[1] or match[2] for match in steps.finditer(listing)]

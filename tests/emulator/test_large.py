@@ -14,13 +14,13 @@ from pathlib import Path
 
 import fdt
 import pytest
-import rig
 import tables
 from space_lib import ENOMEM, PAGE, ask, ask_all, same_state
 from test_boot_matrix import STUB_AT, VIRT_STUB_KERNEL, check, compile_raw
 
 from pimem.board import boards
 from pimem.board.qemu import QemuError, loader_args
+from pimem.testing import Machine, board_session
 
 GIB = 1 << 30
 SIZE = ("-m", "8G")
@@ -53,7 +53,7 @@ def holey_args(folder: Path) -> list[str]:
     (folder / "test.dtb").write_bytes(tree(HOLEY))
     flags = [f"-DKERNEL={VIRT_STUB_KERNEL:#x}", f"-DDTB={DTB_AT:#x}"]
     raw = compile_raw(STUB, folder / "stub.bin", STUB_AT["QEMU virt"], flags)
-    args = loader_args(rig.kernel(boards.load("QEMU_VIRT")), VIRT_STUB_KERNEL)
+    args = loader_args(board_session.kernel(boards.load("QEMU_VIRT")), VIRT_STUB_KERNEL)
     args += loader_args(raw, STUB_AT["QEMU virt"], cpu=0)
     return args + loader_args(folder / "test.dtb", DTB_AT)
 
@@ -61,12 +61,12 @@ def holey_args(folder: Path) -> list[str]:
 @pytest.fixture(scope="module", params=["whole", "holey"])
 def large(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[rig.Machine]:
+) -> Iterator[Machine]:
     args = None
     if request.param == "holey":
         args = holey_args(tmp_path_factory.mktemp("holey"))
     try:
-        machine = rig.boot("QEMU_VIRT", args, extra=SIZE)
+        machine = board_session.boot("QEMU_VIRT", args, extra=SIZE)
     except QemuError as exc:
         if "memory" not in str(exc):
             raise
@@ -76,7 +76,7 @@ def large(
 
 
 @pytest.fixture
-def banks(large: rig.Machine) -> Banks:
+def banks(large: Machine) -> Banks:
     return HOLEY if "four banks" in large.report else WHOLE
 
 
@@ -93,13 +93,13 @@ def holes(banks: Banks) -> list[tuple[int, int]]:
 
 
 @pytest.fixture(autouse=True)
-def sound(large: rig.Machine) -> Iterator[None]:
+def sound(large: Machine) -> Iterator[None]:
     """Whatever a test did, allocators, tables and owners agree after it, and nothing is lost."""
     with same_state(large):
         yield
 
 
-def test_every_bank_is_counted(large: rig.Machine, banks: Banks) -> None:
+def test_every_bank_is_counted(large: Machine, banks: Banks) -> None:
     report = check(large, el=1, ram_from="device tree")
     assert report["ram"] == [[start, start + size] for start, size in banks]
     total = sum(size for _, size in banks) // PAGE
@@ -107,7 +107,7 @@ def test_every_bank_is_counted(large: rig.Machine, banks: Banks) -> None:
     assert report["frames"]["free"] > total - 2000
 
 
-def test_all_of_it_is_in_the_linear_map_by_large_blocks(large: rig.Machine, banks: Banks) -> None:
+def test_all_of_it_is_in_the_linear_map_by_large_blocks(large: Machine, banks: Banks) -> None:
     report = large.eval("memory.report()", "import memory")
     qemu = large.emulated()
     qemu.pause()
@@ -126,9 +126,7 @@ def test_all_of_it_is_in_the_linear_map_by_large_blocks(large: rig.Machine, bank
     assert sum(report["owners"][f"{half} tables"] for half in ("kernel", "identity")) < 40
 
 
-def test_frames_above_4_gib_are_allocated_mapped_and_used(
-    large: rig.Machine, banks: Banks
-) -> None:
+def test_frames_above_4_gib_are_allocated_mapped_and_used(large: Machine, banks: Banks) -> None:
     for pa in ends(banks)[-4:]:
         assert pa >> 32
         answer = ask(
@@ -152,7 +150,7 @@ def test_frames_above_4_gib_are_allocated_mapped_and_used(
         assert large.emulated().read_physical(pa + 8, 8) == bytes.fromhex("8877665544332211")
 
 
-def test_a_run_of_gibibytes_is_found_and_mapped_by_blocks(large: rig.Machine) -> None:
+def test_a_run_of_gibibytes_is_found_and_mapped_by_blocks(large: Machine) -> None:
     pa, levels, values = ask_all(
         large,
         """
@@ -176,7 +174,7 @@ def test_a_run_of_gibibytes_is_found_and_mapped_by_blocks(large: rig.Machine) ->
     assert values == list(range(1, 9))
 
 
-def test_below_is_kept(large: rig.Machine) -> None:
+def test_below_is_kept(large: Machine) -> None:
     within, refused, default = ask_all(
         large,
         """
@@ -197,7 +195,7 @@ def test_below_is_kept(large: rig.Machine) -> None:
     assert default >= 2 * GIB, "what old devices reach is kept for them"
 
 
-def test_holes_belong_to_nobody(large: rig.Machine, banks: Banks) -> None:
+def test_holes_belong_to_nobody(large: Machine, banks: Banks) -> None:
     for start, end in holes(banks):
         for pa in (start, end - PAGE):
             state, at, linear, mapped = ask_all(

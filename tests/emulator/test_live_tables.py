@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import rig
 import tables
 from tables import Leaf
+
+from pimem.testing import Machine, board_session
 
 PAGE = 4096
 LINEAR = 0xFFFF_0000_0000_0000
@@ -20,7 +21,7 @@ VIDEOCORE = (0x3C000000, 0x3F000000)  # of a Pi whose firmware keeps 64 MiB
 
 @dataclass
 class Live:
-    machine: rig.Machine
+    machine: Machine
     report: dict[str, Any]
     sections: dict[str, tuple[int, int, int, str]]  # name: va, pa, size, prot
     kernel: list[Leaf]
@@ -39,7 +40,7 @@ def overlaps(leaf: Leaf, start: int, end: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def live(machine: rig.Machine) -> Live:
+def live(machine: Machine) -> Live:
     # Something in each window: views, heaps, grown areas, a mapping of the user's.
     machine.exec(
         "import memory\nbig = bytearray(6 << 20)\nf = memory.frames.alloc(700)\n"
@@ -123,14 +124,14 @@ def test_reserved_memory_is_mapped_by_nobody(live: Live) -> None:
 
 
 def test_video_core_s_memory_is_not_mapped(live: Live) -> None:
-    if live.machine.name not in rig.PIS:
+    if live.machine.name not in board_session.PIS:
         pytest.skip("QEMU_VIRT has no VideoCore")
     assert [leaf for leaf in live.all() if overlaps(leaf, *VIDEOCORE)] == []
 
 
 def test_page_0_is_not_mapped(live: Live) -> None:
     assert [leaf for leaf in live.all() if leaf.va < PAGE] == []
-    if live.machine.name in rig.PIS:
+    if live.machine.name in board_session.PIS:
         # The stub's polling loops are somebody else's: their memory has no cacheable alias.
         stub = [leaf for leaf in live.all() if overlaps(leaf, 0, 0x80000)]
         assert [leaf for leaf in stub if leaf.memory_type == 0] == []

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import memtest_image
 import pytest
-import rig
 from socs import soc_of
 
 from pimem.board import symbols
 from pimem.board.link import BoardCrash, Link
+from pimem.testing import Machine, board_session
 
 INSIDE = "fault inside the collector, the memory mechanism, a filesystem or the console"
 LOCKED = "fault while the collector is locked"
@@ -120,19 +121,20 @@ CRASHES = {
 }
 #: In a window of devices, where QEMU has none: reading it would be an abort of its own.
 UNANSWERED = {
-    board.name: 0xFFFF_00C0_0000_0000 + soc_of(board).unanswered for board in rig.boards.load_all()
+    board.name: 0xFFFF_00C0_0000_0000 + soc_of(board).unanswered
+    for board in board_session.boards.load_all()
 }
 SETUP = "import _memtest, gc, machine, memory, micropython, time\nprint('before')\n"
 
 
-@pytest.fixture(params=rig.BOARDS)
-def memtest(request: pytest.FixtureRequest) -> Iterator[rig.Machine]:
+@pytest.fixture(params=board_session.BOARDS)
+def memtest(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Each board with the test image, for one test that may destroy it."""
-    with rig.booted(request.param, rig.memtest_args(request.param)) as machine:
+    with board_session.booted(request.param, memtest_image.start_args(request.param)) as machine:
         yield machine
 
 
-def crash(machine: rig.Machine, code: str) -> BoardCrash:
+def crash(machine: Machine, code: str) -> BoardCrash:
     with pytest.raises(BoardCrash) as caught:
         machine.exec(SETUP + code + "\nprint('never')\n", timeout=20)
     assert "never" not in caught.value.text
@@ -140,7 +142,7 @@ def crash(machine: rig.Machine, code: str) -> BoardCrash:
 
 
 @pytest.mark.parametrize("case", CRASHES)
-def test_where_raising_is_not_safe_there_is_a_report(memtest: rig.Machine, case: str) -> None:
+def test_where_raising_is_not_safe_there_is_a_report(memtest: Machine, case: str) -> None:
     code, cause, function = CRASHES[case]
     exc = crash(memtest, code.replace("DEVICE", hex(UNANSWERED[memtest.name])))
     assert exc.report["cause"] == cause
@@ -149,14 +151,14 @@ def test_where_raising_is_not_safe_there_is_a_report(memtest: rig.Machine, case:
     assert function in functions(exc, memtest)
 
 
-def test_the_python_line_under_an_interrupt_is_named(memtest: rig.Machine) -> None:
+def test_the_python_line_under_an_interrupt_is_named(memtest: Machine) -> None:
     exc = crash(memtest, CRASHES["interrupt handler"][0])
     assert exc.report["python"] == "<stdin>:4 in <module>"
 
 
-def functions(exc: BoardCrash, machine: rig.Machine) -> set[str]:
+def functions(exc: BoardCrash, machine: Machine) -> set[str]:
     """The functions of the backtrace, inlined ones as well."""
-    elf = rig.memtest_kernel(machine.board).with_name("firmware.elf")
+    elf = memtest_image.kernel(machine.board).with_name("firmware.elf")
     found = symbols.resolve(elf, [int(at, 16) for at in exc.report["backtrace"]])
     return {place.function for places in found for place in places}
 
@@ -164,7 +166,7 @@ def functions(exc: BoardCrash, machine: rig.Machine) -> set[str]:
 @pytest.mark.parametrize(
     "address", ["0", "0xdead0000dead0000", "(1 << 64) - 8", "TEXT", "DATA"], ids=str.lower
 )
-def test_a_damaged_interpreter_is_still_reported(memtest: rig.Machine, address: str) -> None:
+def test_a_damaged_interpreter_is_still_reported(memtest: Machine, address: str) -> None:
     kernel = "kernel = memory.report()['kernel']\n"
     names = "TEXT, DATA = kernel['text'][0], kernel['data'][1] - 4096\n"
     exc = crash(memtest, f"{kernel}{names}_memtest.damage_python({address})")
@@ -174,10 +176,10 @@ def test_a_damaged_interpreter_is_still_reported(memtest: rig.Machine, address: 
         assert "python" not in exc.report
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_a_report_that_fails_itself_says_so(name: str) -> None:
     # Its first lines are out by then, it ends in a line for tools all the same, and is remembered.
-    machine = rig.boot(name, rig.memtest_args(name), reboot=True)
+    machine = board_session.boot(name, memtest_image.start_args(name), reboot=True)
     try:
         machine.exec("import _memtest, memory\nmemory.crash_action('reset')")
         exc = crash(
@@ -188,15 +190,15 @@ def test_a_report_that_fails_itself_says_so(name: str) -> None:
         assert exc.text.startswith("*** crash: fault with interrupts masked (")
         machine.link.close()  # this one knows nothing but the crash
         machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
-        rig.wake(machine.link)
+        board_session.wake(machine.link)
         told = machine.eval("memory.last_crash()", "import memory")
         assert told.startswith("fault with interrupts masked: read from 0x0000000000000000: ")
     finally:
         machine.close()
 
 
-def test_an_asynchronous_abort_is_a_report(memtest: rig.Machine) -> None:
-    if memtest.name not in rig.PIS:
+def test_an_asynchronous_abort_is_a_report(memtest: Machine) -> None:
+    if memtest.name not in board_session.PIS:
         assert memtest.eval("_memtest.abort_later()", "import _memtest") is False
         pytest.skip("QEMU's virt machine has no EL2, which is what makes the abort")
     exc = crash(memtest, "_memtest.abort_later()")
@@ -204,11 +206,11 @@ def test_an_asynchronous_abort_is_a_report(memtest: rig.Machine) -> None:
     assert "asynchronous external abort" in exc.report["fault"]
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 @pytest.mark.parametrize("case", ["mark", "frames", "interrupt handler"])
 def test_the_runner_exits_3(name: str, case: str) -> None:
     code, cause, _ = CRASHES[case]
-    kernel = str(rig.memtest_kernel(rig.boards.load(name)))
+    kernel = str(memtest_image.kernel(board_session.boards.load(name)))
     done = subprocess.run(
         [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel],
         input=SETUP + code + "\nprint('never')\n",
@@ -220,7 +222,7 @@ def test_the_runner_exits_3(name: str, case: str) -> None:
     assert cause in done.stderr and "never" not in done.stdout
 
 
-def test_a_bad_pointer_of_a_c_module_raises(memtest: rig.Machine) -> None:
+def test_a_bad_pointer_of_a_c_module_raises(memtest: Machine) -> None:
     out = memtest.exec(
         "import _memtest, memory\ntry:\n    _memtest.read_byte(16)\n"
         "except memory.Fault as e:\n    print(e.address, e.access, e.kind, e.el)\nprint('next')"
@@ -228,7 +230,7 @@ def test_a_bad_pointer_of_a_c_module_raises(memtest: rig.Machine) -> None:
     assert out == "16 read translation fault 1\nnext\n"
 
 
-def test_c_that_recurses_without_end_raises(memtest: rig.Machine) -> None:
+def test_c_that_recurses_without_end_raises(memtest: Machine) -> None:
     for _ in range(3):
         out = memtest.exec(
             "import _memtest, gc\ntry:\n    _memtest.recurse()\nexcept RuntimeError as e:\n"
@@ -237,7 +239,7 @@ def test_c_that_recurses_without_end_raises(memtest: rig.Machine) -> None:
         assert out == "maximum recursion depth exceeded\nnext\n"
 
 
-def test_what_waits_on_the_way_to_the_handler_is_called(memtest: rig.Machine) -> None:
+def test_what_waits_on_the_way_to_the_handler_is_called(memtest: Machine) -> None:
     # Under a callback of C, and in a pager, whose caller has to be told as well.
     out = memtest.exec(
         """
@@ -263,7 +265,7 @@ print(got, memory.check())
     assert out == "[0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6] []\n"
 
 
-def test_floating_point_registers_survive_a_fault(memtest: rig.Machine) -> None:
+def test_floating_point_registers_survive_a_fault(memtest: Machine) -> None:
     got = memtest.eval(
         "[_memtest.keeps_fp(f) for f in (lambda: None, peek, spoil, deep)]",
         """
@@ -288,7 +290,7 @@ def deep():
     assert got == [8, 8, 8, 8]
 
 
-def test_the_shipped_image_knows_nothing_of_it(machine: rig.Machine) -> None:
-    with pytest.raises(rig.BoardError, match="no module named '_memtest'"):
+def test_the_shipped_image_knows_nothing_of_it(machine: Machine) -> None:
+    with pytest.raises(board_session.BoardError, match="no module named '_memtest'"):
         machine.exec("import _memtest")
-    assert b"_memtest" not in rig.kernel(machine.board).read_bytes()
+    assert b"_memtest" not in board_session.kernel(machine.board).read_bytes()

@@ -13,9 +13,9 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-import rig
 
 from pimem.board.link import Link
+from pimem.testing import board_session
 
 # With interrupts masked a fault cannot be raised: the board crashes.
 CRASH = b"import machine; machine.disable_irq(); machine.mem8[0x10]"
@@ -73,10 +73,10 @@ class Typist:
         return code
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_the_monitor_explains_a_crash_line_by_line(name: str, tmp_path: Path) -> None:
     capture = tmp_path / "log"
-    kernel = rig.kernel(rig.boards.load(name))
+    kernel = board_session.kernel(board_session.boards.load(name))
     monitor = Typist(
         "monitor", "--board", name, "--kernel", str(kernel), "--capture", str(capture)
     )
@@ -93,7 +93,7 @@ def test_the_monitor_explains_a_crash_line_by_line(name: str, tmp_path: Path) ->
 
 
 def test_the_repl_explains_a_crash_and_a_machine_that_stopped(tmp_path: Path) -> None:
-    kernel = str(rig.kernel(rig.boards.load("RPI4")))
+    kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
     repl = Typist("repl", "--board", "RPI4", "--kernel", kernel)
     repl.read_until(">>> ")
     repl.type(CRASH + b"\r")
@@ -110,7 +110,7 @@ def test_the_repl_explains_a_crash_and_a_machine_that_stopped(tmp_path: Path) ->
 
 
 def test_the_runner_explains_a_crash_as_well(tmp_path: Path) -> None:
-    kernel = rig.kernel(rig.boards.load("RPI3"))
+    kernel = board_session.kernel(board_session.boards.load("RPI3"))
     done = pimem("run", "--board", "RPI3", "--kernel", str(kernel), stdin=CRASH)
     assert done.returncode == 3
     line = next(line for line in done.stderr.splitlines() if line.startswith("CRASH {"))
@@ -128,10 +128,10 @@ def test_the_monitor_stamps_a_boot_log() -> None:
     assert any("MicroPython v" in line for line in lines)
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_the_picture_agrees_with_the_board(name: str, tmp_path: Path) -> None:
     drawing = tmp_path / "frames.svg"
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         expected = machine.exec("import memory\nx = memory.frames.alloc(300)\nprint(x.pa)")
         port = machine.link.url
         machine.link.close()
@@ -154,7 +154,7 @@ def test_the_picture_agrees_with_the_board(name: str, tmp_path: Path) -> None:
 
 
 def test_looking_at_the_frames_leaves_the_board_as_it_was() -> None:
-    with rig.booted("RPI3") as machine:
+    with board_session.booted("RPI3") as machine:
         machine.exec("import memory\nkept = memory.frames.alloc(7)\nmemoryview(kept)[0] = 42")
         port = machine.link.url
         machine.link.close()

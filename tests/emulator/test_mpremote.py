@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import rig
+
+from pimem.testing import board_session
 
 MOUNT = """\
 import memory, vfs
@@ -21,10 +22,10 @@ vfs.mount(disk, '/')
 """
 
 
-@pytest.fixture(scope="module", params=rig.BOARDS)
+@pytest.fixture(scope="module", params=board_session.BOARDS)
 def port(request: pytest.FixtureRequest) -> Iterator[str]:
     """The pty of a machine with a disk at /, which nobody else talks to meanwhile."""
-    with rig.booted(request.param) as machine:
+    with board_session.booted(request.param) as machine:
         machine.exec(MOUNT)
         machine.link.leave_raw_repl()
         machine.link.close()

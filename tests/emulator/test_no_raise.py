@@ -10,11 +10,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import memtest_image
 import pytest
-import rig
 
 from pimem import ROOT
 from pimem.board import boards
+from pimem.testing import board_session
 
 OBJDUMP = "aarch64-linux-gnu-objdump"
 MECHANISM = ROOT / "modules" / "memory" / "core"
@@ -42,9 +43,9 @@ SECTION = re.compile(r"^ \.text\S*\s+0x(\w+)\s+0x(\w+) (\S+\.(?:o|a\(\S+\)))$", 
 Instructions = list[tuple[str, str]]  # mnemonic, operands
 
 
-@pytest.fixture(scope="module", params=rig.IMAGES)
+@pytest.fixture(scope="module", params=board_session.IMAGES)
 def elf(request: pytest.FixtureRequest) -> Path:
-    return rig.elf(boards.load(request.param))
+    return board_session.elf(boards.load(request.param))
 
 
 def is_no_raise(path: str) -> bool:
@@ -64,8 +65,8 @@ def placed(elf: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def test_the_linker_keeps_what_must_not_be_left_half_way_together(elf: Path) -> None:
-    first = rig.address_of(elf, "__no_raise_start")
-    end = rig.address_of(elf, "__no_raise_end")
+    first = memtest_image.address_of(elf, "__no_raise_start")
+    end = memtest_image.address_of(elf, "__no_raise_end")
     inside, outside = set(), set()
     for path, start, stop in placed(elf):
         (inside if first <= start and stop <= end else outside).add(path)

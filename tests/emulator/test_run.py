@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import rig
+
+from pimem.testing import board_session
 
 PASTED = """\
 import memory
@@ -26,13 +27,13 @@ print("done")
 
 
 def run(name: str, stdin: str, *options: str) -> subprocess.CompletedProcess[str]:
-    kernel = str(rig.kernel(rig.boards.load(name)))
+    kernel = str(board_session.kernel(board_session.boards.load(name)))
     command = [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel]
     command += options
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_an_empty_stdin_prints_the_boot_report(name: str) -> None:
     done = run(name, "")
     assert (done.returncode, done.stderr) == (0, "")
@@ -43,7 +44,7 @@ def test_an_empty_stdin_prints_the_boot_report(name: str) -> None:
         assert any(line.startswith(word) for line in lines), word
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_stdout_is_the_report_and_the_scripts_output_only(name: str) -> None:
     report = run(name, "").stdout
     done = run(name, PASTED)
@@ -51,7 +52,7 @@ def test_stdout_is_the_report_and_the_scripts_output_only(name: str) -> None:
     assert done.stdout == report + "True\ndone\n"
 
 
-@pytest.mark.parametrize("name", rig.BOARDS)
+@pytest.mark.parametrize("name", board_session.BOARDS)
 def test_the_report_comes_out_as_json(name: str) -> None:
     done = run(name, "import memory, json; print(json.dumps(memory.report()))")
     assert (done.returncode, done.stderr) == (0, "")
@@ -95,7 +96,7 @@ ENDINGS = {
 
 
 def test_the_exit_code_follows_the_script() -> None:
-    with rig.booted("RPI4") as machine:
+    with board_session.booted("RPI4") as machine:
         machine.link.leave_raw_repl()
         machine.link.close()
         port = machine.emulated().pty

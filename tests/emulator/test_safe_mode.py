@@ -6,10 +6,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+import memtest_image
 import pytest
-import rig
 
 from pimem.board.link import BANNER, END, PROMPT, to_text
+from pimem.testing import Machine, board_session
 
 KEY = b"\x18"  # Ctrl-X
 
@@ -24,7 +25,7 @@ for name, text in FILES.items():
 """
 
 
-def restart(machine: rig.Machine, files: dict[str, str], *, typed: bytes = b"") -> str:
+def restart(machine: Machine, files: dict[str, str], *, typed: bytes = b"") -> str:
     """A soft reset of the friendly REPL with these files on the ramdisk: all it says up to the
     prompt."""
     machine.exec(f"FILES = {files!r}\n{DISK}")
@@ -36,7 +37,7 @@ def restart(machine: rig.Machine, files: dict[str, str], *, typed: bytes = b"") 
     return text
 
 
-def check_report(machine: rig.Machine, why: str | None) -> None:
+def check_report(machine: Machine, why: str | None) -> None:
     report = machine.eval("memory.report()", "import memory")
     assert report["board"] == machine.name
     assert report["mmu"] is True and report["frames"]["free"] > 10_000
@@ -68,7 +69,7 @@ FILES = [
 
 @pytest.mark.parametrize(("files", "why"), FILES, ids=["boot", "syntax", "main", "fault", "good"])
 def test_a_file_that_fails_leads_to_safe_mode(
-    victim: rig.Machine, files: dict[str, str], why: str | None
+    victim: Machine, files: dict[str, str], why: str | None
 ) -> None:
     text = restart(victim, files)
     first = banner_of(text)[0]
@@ -89,7 +90,7 @@ def test_a_file_that_fails_leads_to_safe_mode(
     assert "Safe mode" not in to_text(victim.link.read_until(PROMPT, total=60))
 
 
-def test_the_key_skips_the_files(victim: rig.Machine) -> None:
+def test_the_key_skips_the_files(victim: Machine) -> None:
     why = "Ctrl-X was pressed; boot.py and main.py were not run"
     loop = {"boot.py": "print('boot ran')\nwhile True:\n    pass", **GOOD_MAIN}
     text = restart(victim, loop, typed=KEY)
@@ -98,39 +99,39 @@ def test_the_key_skips_the_files(victim: rig.Machine) -> None:
     check_report(victim, why)
 
 
-def test_the_key_without_files_is_told_of_as_well(victim: rig.Machine) -> None:
+def test_the_key_without_files_is_told_of_as_well(victim: Machine) -> None:
     why = "Ctrl-X was pressed; there is no boot.py and no main.py"
     text = restart(victim, {}, typed=KEY)
     assert banner_of(text)[0] == f"Safe mode: {why}"
     check_report(victim, why)
 
 
-def test_other_keys_do_not(victim: rig.Machine) -> None:
+def test_other_keys_do_not(victim: Machine) -> None:
     # What tools send when they open a port. It is kept for the REPL.
     text = restart(victim, {"main.py": "print('main ran')"}, typed=b"\r\x03\x03\r")
     assert "Safe mode" not in text and "main ran" in text
 
 
-def test_a_tool_in_raw_mode_does_not_wait(victim: rig.Machine) -> None:
+def test_a_tool_in_raw_mode_does_not_wait(victim: Machine) -> None:
     victim.exec(f"FILES = {{'boot.py': 'import time; t = time.ticks_us()'}}\n{DISK}")
     assert "Safe mode" not in victim.soft_reset()
     assert victim.eval("t") > 0
 
 
-def test_without_files_nothing_waits(victim: rig.Machine) -> None:
+def test_without_files_nothing_waits(victim: Machine) -> None:
     start, prompt = victim.eval("_memory.boot_ticks()", "import _memory")
     hz = victim.eval("_memory.regs()['cntfrq']")
     assert prompt > start and hz > 0
     assert victim.eval("_memory.boot_info()['safe_mode']") is None
 
 
-@pytest.fixture(params=rig.BOARDS)
+@pytest.fixture(params=board_session.BOARDS)
 def name(request: pytest.FixtureRequest) -> Iterator[str]:
     yield request.param
 
 
 def test_frozen_boot_code_that_fails(name: str) -> None:
-    with rig.booted(name, rig.memtest_args(name, "switch")) as machine:
+    with board_session.booted(name, memtest_image.start_args(name, "switch")) as machine:
         first = machine.report.rstrip().splitlines()[-1]
         assert first.startswith("Safe mode: the kernel map could not be made: OSError(")
         assert "Traceback" in machine.report and "memory/boot.py" in machine.report
@@ -151,9 +152,9 @@ MISSING = {
 
 @pytest.mark.parametrize("failure", MISSING)
 def test_a_missing_device_is_reported(name: str, failure: str) -> None:
-    if name not in rig.PIS and failure != "intc":
+    if name not in board_session.PIS and failure != "intc":
         pytest.skip("QEMU's virt machine has no such device in the first place")
-    with rig.booted(name, rig.memtest_args(name, failure)) as machine:
+    with board_session.booted(name, memtest_image.start_args(name, failure)) as machine:
         assert f"missing  {MISSING[failure]}: it does not answer" in machine.report
         assert machine.eval("memory.report()['missing']", "import memory") == [MISSING[failure]]
         # Sleeping and receiving work, with interrupts or without.
@@ -162,11 +163,9 @@ def test_a_missing_device_is_reported(name: str, failure: str) -> None:
 
 
 def test_a_missing_uart_does_not_hang_the_boot(name: str) -> None:
-    machine = rig.start(name, rig.memtest_args(name, "uart"))
+    machine = board_session.start(name, memtest_image.start_args(name, "uart"))
     try:
-        board = machine.board
-        elf = rig.memtest_kernel(board).with_name("firmware.elf")
-        pa = rig.loaded_at(board, elf, "memtest_prompts")
+        pa = memtest_image.physical_address(machine.board, "memtest_prompts")
         end = time.monotonic() + 60
         while not int.from_bytes(machine.emulated().read_physical(pa, 8), "little"):
             assert time.monotonic() < end, "the REPL never asked for its first key"

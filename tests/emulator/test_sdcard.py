@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import rig
 from cards import check_filesystem, extract, needed, sha256, tool
 
 from pimem.board import boards
 from pimem.board.qemu import kernel_args
+from pimem.testing import board_session
 
 FDT_MAGIC = 0xD00DFEED
 
@@ -24,7 +24,7 @@ FDT_MAGIC = 0xD00DFEED
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """The image made of the kernel under test and of Debian's firmware, and its listing."""
     image = tmp_path_factory.mktemp("sdcard") / "sdcard.img"
-    kernel = rig.kernel(boards.load("RPI4"))
+    kernel = board_session.kernel(boards.load("RPI4"))
     command = [sys.executable, "-m", "pimem", "image", "--json", "--kernel", str(kernel)]
     done = subprocess.run([*command, "-o", str(image)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -96,16 +96,16 @@ def test_config_txt_says_only_what_this_firmware_understands(
     assert [name for name in settings if name.encode() not in firmware] == []
 
 
-@pytest.mark.parametrize("name", rig.PIS)
+@pytest.mark.parametrize("name", board_session.PIS)
 def test_the_kernel_on_the_card_boots_with_the_card_in_the_slot(
     name: str, made: tuple[Path, dict], contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     kernel = tmp_path / "kernel8.img"
     kernel.write_bytes(contents["kernel8.img"])
     card = ["-drive", f"file={made[0]},if=sd,format=raw,snapshot=on"]
-    with rig.booted(name) as machine:
+    with board_session.booted(name) as machine:
         plain = machine.report
-    with rig.booted(name, kernel_args(kernel), extra=card) as machine:
+    with board_session.booted(name, kernel_args(kernel), extra=card) as machine:
         info = machine.emulated().qmp.execute("query-block")
         inserted = [each["inserted"] for each in info if each.get("inserted")]
         assert any("sd" in str(each) for each in inserted)

@@ -22,7 +22,7 @@
 #define LITTLE_STACK (1800) // less than what raising takes (thread_fault.c)
 #define FP_REGISTERS (8)    // d8 to d15, which a function must preserve (AAPCS64 6.1.2)
 
-// What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/rig.py);
+// What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/memtest_image.py);
 // it is used once and cleared, so that what a soft reset does can be tested too.
 enum {
     FAIL_SWITCH = 1 << 0,       // the switch to the kernel map

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Settings of the host tests: the mechanism in a shared library, driven through ctypes."""
 
-import mech
+import host_library
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
@@ -11,7 +11,7 @@ settings.register_profile(
     "mechanism",
     deadline=None,
     print_blob=True,
-    database=DirectoryBasedExampleDatabase(mech.BUILD / "hypothesis"),
+    database=DirectoryBasedExampleDatabase(host_library.BUILD / "hypothesis"),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("mechanism")

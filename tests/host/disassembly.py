@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import mech
+import host_library
 import pytest
 
-CPU_CODE = mech.ROOT / "ports" / "rpi-aarch64" / "aarch64"
+CPU_CODE = host_library.ROOT / "ports" / "rpi-aarch64" / "aarch64"
 PREFIXES = ("aarch64-linux-gnu-", "aarch64-none-elf-")
 
 
@@ -31,7 +31,7 @@ def run(*command: str) -> str:
 def assemble(name: str, folder: Path) -> str:
     """The object file of one file of aarch64/."""
     path = folder / Path(name).with_suffix(".o").name
-    includes = [f"-I{mech.MEMORY}", f"-I{CPU_CODE.parent}"]
+    includes = [f"-I{host_library.MEMORY}", f"-I{CPU_CODE.parent}"]
     run(tool("gcc"), *includes, "-c", str(CPU_CODE / name), "-o", str(path))
     return str(path)
 

@@ -8,7 +8,7 @@
 
 #define FAKE_MAX_EVENTS (20000)
 
-// fake.py has the same list.
+// fake_seam.py has the same list.
 typedef enum {
     FAKE_WRITE, // a = slot, b = new value, c = old value
     FAKE_DSB_ISHST,

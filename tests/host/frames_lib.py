@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 
-import mech
+import host_library
 
 SOURCES = (
     "frames.c",
@@ -76,7 +76,7 @@ class Refused(Exception):
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    lib = mech.build("frames", SOURCES)
+    lib = host_library.build("frames", SOURCES)
     pa, size, context = c_uint64, c_size_t, c_void_p
     lib.frames_metadata_size.argtypes = [POINTER(Range), size]
     lib.frames_metadata_size.restype = size
@@ -114,8 +114,8 @@ class Frames:
 
     def __init__(self, banks: Sequence[Bank], spare: int = 0) -> None:
         size = metadata_size(banks)
-        self.context = mech.Memory(self.CONTEXT_BYTES)
-        self.metadata = mech.Memory(size + spare if size else 64)
+        self.context = host_library.Memory(self.CONTEXT_BYTES)
+        self.metadata = host_library.Memory(size + spare if size else 64)
         self.lib = library()
         self._names: list[bytes] = []
         self._f = self.context.address

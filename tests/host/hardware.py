@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from ctypes import c_bool, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 
-import mech
+import host_library
 
-DRIVERS = mech.ROOT / "ports" / "rpi-aarch64" / "drivers"
+DRIVERS = host_library.ROOT / "ports" / "rpi-aarch64" / "drivers"
 NAMES = ("bcm2836_intc", "gicv2", "gpio", "irq", "mailbox", "pl011", "timer", "watchdog")
 
 READ = ctypes.CFUNCTYPE(c_uint32, c_uint64)
@@ -166,7 +166,7 @@ def build() -> ctypes.CDLL:
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in headers)).hexdigest()[:16]
     sources = [str(DRIVERS / f"{name}.c") for name in NAMES]
     defines = ("MMIO_FAKE", "CPU_FAKE", f"DRIVER_HEADERS={digest!r}")
-    lib = mech.build("drivers", [*sources, "fake_hardware.c"], defines)
+    lib = host_library.build("drivers", [*sources, "fake_hardware.c"], defines)
     for name, (result, arguments) in SIGNATURES.items():
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments

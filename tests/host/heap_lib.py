@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-import mech
+import host_library
 
 ALIGN = 16
 ALIGN_MAX = 512 << 10
@@ -132,7 +132,7 @@ class Block:
 
 def load() -> ctypes.CDLL:
     """The library, with its prototypes."""
-    lib = mech.build("heap", ["heap.c", "heap_check.c"])
+    lib = host_library.build("heap", ["heap.c", "heap_check.c"])
     heap, error = ctypes.POINTER(HeapStruct), ctypes.POINTER(ErrorStruct)
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     prototypes = {
@@ -159,7 +159,7 @@ class Heap:
 
     def __init__(self, size: int = 64 << 10, secret: int = SECRET, align: int = 4096) -> None:
         self.lib = load()
-        self.memory = mech.Memory(size, align)
+        self.memory = host_library.Memory(size, align)
         self.base, self.size = self.memory.address, size
         self.struct = HeapStruct()
         result = self.lib.heap_init(self.struct, self.base, size, secret)

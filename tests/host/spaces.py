@@ -5,9 +5,9 @@ import ctypes
 import enum
 from collections.abc import Sequence
 
-import fake
-import mech
-from fake import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W
+import fake_seam
+import host_library
+from fake_seam import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W
 
 BOOT, LOCKED, RESERVED = 1, 2, 4
 FORCE, BLOCKS, PAGES = 16, 32, 64
@@ -117,7 +117,7 @@ class SpaceStruct(ctypes.Structure):
     _fields_ = [
         ("next", PTR),
         ("prev", PTR),
-        ("paging", fake.PagingStruct),
+        ("paging", fake_seam.PagingStruct),
         ("regions", PTR),
         ("finger", PTR),
         ("region_count", SIZE),
@@ -179,11 +179,11 @@ class Spaces:
         ram: Sequence[tuple[int, int]] = (RAM,),
         extra_sources: Sequence[str] = (),
     ) -> None:
-        sources = [*fake.SPACE_SOURCES, "space_shim.c", *extra_sources]
-        self.library = mech.build("space", sources, ["MEM_ARCH_RECORD"])
-        fake.declare(self.library, SIGNATURES)
-        self.frames = fake.Frames(self.library, frames, 0x6000_0000)
-        self.memory = mech.Memory(self.library.spaces_size())
+        sources = [*fake_seam.SPACE_SOURCES, "space_shim.c", *extra_sources]
+        self.library = host_library.build("space", sources, ["MEM_ARCH_RECORD"])
+        fake_seam.declare(self.library, SIGNATURES)
+        self.frames = fake_seam.Frames(self.library, frames, 0x6000_0000)
+        self.memory = host_library.Memory(self.library.spaces_size())
         self.s = self.memory.address
         self.error = Error()
         self.names: dict[str, bytes] = {}
@@ -259,7 +259,7 @@ class Spaces:
         va = 0
         while (result := other.reserve(va, PAGE)) == 0:
             va += 2 * PAGE
-        assert (result, self.why) == (fake.ENOMEM, Why.NO_TABLES)
+        assert (result, self.why) == (fake_seam.ENOMEM, Why.NO_TABLES)
         return other
 
     def switch(self, kernel: "Space", identity: "Space", trampoline: int, keep: list[int]) -> int:
@@ -282,7 +282,7 @@ class Space:
         self.spaces = spaces
         self.library = spaces.library
         self.p = pointer
-        self.base = fake.UPPER if self.state.paging.upper else 0
+        self.base = fake_seam.UPPER if self.state.paging.upper else 0
 
     @property
     def state(self) -> SpaceStruct:
@@ -344,7 +344,7 @@ class Space:
 
     def walk(self, va: int) -> list[tuple[int, int]]:
         """(physical address of the entry, descriptor) of each level."""
-        steps = (fake.Step * 4)()
+        steps = (fake_seam.Step * 4)()
         count = self.library.paging_walk(
             self.p + SpaceStruct.paging.offset, va, ctypes.addressof(steps)
         )

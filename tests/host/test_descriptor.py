@@ -4,7 +4,7 @@
 import ctypes
 import itertools
 
-import mech
+import host_library
 import pytest
 
 R, W, X, U = 1, 2, 4, 8
@@ -35,7 +35,7 @@ class Descriptors:
     """The functions of descriptor.h by their names without the prefix."""
 
     def __init__(self) -> None:
-        library = mech.build("descriptor", ["descriptor_shim.c"])
+        library = host_library.build("descriptor", ["descriptor_shim.c"])
         for name, (result, arguments) in SIGNATURES.items():
             function = getattr(library, "shim_" + name)
             function.restype, function.argtypes = result, arguments

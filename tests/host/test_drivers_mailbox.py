@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 
 import hardware
-import mech
+import host_library
 import pytest
 
 BASE = 0x2000
@@ -26,7 +26,7 @@ class VideoCore:
 
     def __init__(self) -> None:
         self.machine = hardware.Machine(lib(), step=5400)
-        self.buffer = mech.Memory(SIZE, align=64)
+        self.buffer = host_library.Memory(SIZE, align=64)
         self.mailbox = hardware.Mailbox()
         self.replies: list[int] = []
         self.requests: list[tuple[int, list[int]]] = []

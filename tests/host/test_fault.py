@@ -4,7 +4,7 @@
 import ctypes
 from enum import IntEnum
 
-import mech
+import host_library
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +53,7 @@ class Info(ctypes.Structure):
 
 def library() -> ctypes.CDLL:
     """fault.c with its prototypes."""
-    lib = mech.build("fault", ["fault.c"])
+    lib = host_library.build("fault", ["fault.c"])
     lib.fault_decode.argtypes = [ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(Info)]
     lib.fault_decode.restype = None
     lib.fault_sentence.argtypes = [ctypes.POINTER(Info), ctypes.c_void_p, ctypes.c_size_t]
@@ -266,7 +266,7 @@ def test_every_class_and_status_makes_a_sentence_that_fits():
 def test_a_short_buffer_gets_the_beginning_and_nothing_beyond(size):
     info = decode(0x9600004F)
     whole = sentence(info)
-    memory = mech.Memory(max(size, 1))
+    memory = host_library.Memory(max(size, 1))
     junk = memory.data()
     assert library().fault_sentence(info, memory.address, size) == len(whole)
     if size == 0:

@@ -3,7 +3,7 @@
 
 import re
 
-import mech
+import host_library
 from frames_lib import (
     EALREADY,
     EBUSY,
@@ -343,5 +343,6 @@ class FramesMachine(RuleBasedStateMachine):
 
 def test_frames_agree_with_a_byte_map() -> None:
     run_state_machine_as_test(
-        FramesMachine, settings=settings(max_examples=mech.examples(60), stateful_step_count=40)
+        FramesMachine,
+        settings=settings(max_examples=host_library.examples(60), stateful_step_count=40),
     )

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import mech
+import host_library
 import pytest
 
 from pimem.dev import functions
 from pimem.dev.functions import Function, c_functions, python_functions
 
-HEAP = mech.ROOT / "modules" / "memory" / "core" / "heap" / "heap.c"
+HEAP = host_library.ROOT / "modules" / "memory" / "core" / "heap" / "heap.c"
 C = r"""
 // int commented(void) {
 /* int commented_too(void) { */

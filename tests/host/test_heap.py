@@ -4,7 +4,7 @@
 import ctypes
 import random
 
-import mech
+import host_library
 import pytest
 from heap_lib import (
     ALIGN,
@@ -306,11 +306,11 @@ def test_errors_are_optional(heap):
     ],
 )
 def test_a_region_is_accepted_or_refused_with_a_reason(offset, size, result):
-    memory = mech.Memory(4096 + 16)
+    memory = host_library.Memory(4096 + 16)
     struct = HeapStruct()
     assert load().heap_init(struct, memory.address + offset, size, 1) == result
     if result != 0:
-        assert memory.data() == bytes([mech.Memory.JUNK]) * memory.size
+        assert memory.data() == bytes([host_library.Memory.JUNK]) * memory.size
         assert bytes(struct) == bytes(len(bytes(struct)))
 
 

@@ -4,7 +4,7 @@
 import random
 from dataclasses import dataclass
 
-import mech
+import host_library
 from heap_lib import (
     ALIGN,
     GRANULE,
@@ -208,4 +208,4 @@ class HeapModel(RuleBasedStateMachine):
 
 
 TestHeapModel = HeapModel.TestCase
-TestHeapModel.settings = settings(max_examples=mech.examples(100), stateful_step_count=40)
+TestHeapModel.settings = settings(max_examples=host_library.examples(100), stateful_step_count=40)

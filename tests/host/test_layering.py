@@ -5,12 +5,12 @@ import re
 import subprocess
 from pathlib import Path
 
-import mech
+import host_library
 import pytest
 
 from pimem.dev.functions import c_functions, name, sources
 
-ROOT = mech.ROOT
+ROOT = host_library.ROOT
 MEMORY = ROOT / "modules" / "memory"
 CORE = MEMORY / "core"
 BINDINGS = MEMORY / "bindings"
@@ -130,7 +130,7 @@ def test_mechanism_has_no_state_and_calls_nothing_outside(path, tmp_path):
     """No writable symbol; what is undefined is the arch seam, string.h, or other mechanism."""
     obj = tmp_path / "file.o"
     flags = ["-std=gnu11", "-O1", "-fno-pic", "-fno-stack-protector", f"-I{MEMORY}"]
-    compile_it = [*mech.compiler(), *flags, "-c", str(path), "-o", str(obj)]
+    compile_it = [*host_library.compiler(), *flags, "-c", str(path), "-o", str(obj)]
     subprocess.run(compile_it, check=True, stdin=subprocess.DEVNULL, timeout=60)
     listing = subprocess.run(
         ["nm", str(obj)], check=True, capture_output=True, text=True, timeout=60
@@ -184,7 +184,7 @@ def test_the_first_line_is_the_licence(path):
 
 def test_the_scan_sees_the_project():
     names = {path.name for path in sources()}
-    assert {"heap.c", "heap.h", "mech.py", "mem_types.h"} <= names
+    assert {"heap.c", "heap.h", "host_library.py", "mem_types.h"} <= names
     assert len(mechanism()) >= 37
     assert len(c_files(BINDINGS)) >= 28
     assert len(c_files(PORT)) >= 80

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mech
+import host_library
 import pytest
 
 from pimem.board import boards
 
-SCRIPT = mech.ROOT / "ports" / "rpi-aarch64" / "make_pins.py"
+SCRIPT = host_library.ROOT / "ports" / "rpi-aarch64" / "make_pins.py"
 IMAGES = sorted({board.image for board in boards.load_all()})
 
 

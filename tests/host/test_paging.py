@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Translation tables: blocks, splits, refusals, all or nothing, and what hardware sees when."""
 
-import fake
+import fake_seam
 import pytest
-from fake import (
+from fake_seam import (
     DEVICE,
     EEXIST,
     EINVAL,
@@ -33,17 +33,17 @@ BREAK = [Op.WRITE, Op.DSB_ISHST, Op.TLBI_VAE1IS, Op.DSB_ISH, Op.WRITE, Op.DSB_IS
 
 @pytest.fixture
 def frames():
-    return fake.Frames(fake.library())
+    return fake_seam.Frames(fake_seam.library())
 
 
 @pytest.fixture
 def lower(frames):
-    return fake.Paging(frames)
+    return fake_seam.Paging(frames)
 
 
 @pytest.fixture
 def upper(frames):
-    return fake.Paging(frames, upper=True)
+    return fake_seam.Paging(frames, upper=True)
 
 
 # --- mapping ---
@@ -280,7 +280,7 @@ def test_unmapping_much_gives_every_table_back_at_once(lower):
 
 
 def test_destroying_gives_every_table_back(frames):
-    p = fake.Paging(frames)
+    p = fake_seam.Paging(frames)
     p.map(0, 0, G1 + M2 + PAGE)
     p.map(1 << 40, 0, PAGE)
     p.destroy()
@@ -425,7 +425,7 @@ def test_the_upper_half_is_invalidated_for_every_asid_with_a_masked_address(uppe
 
 
 def test_tables_that_no_processor_walks_need_no_barriers(frames):
-    p = fake.Paging(frames, live=False)
+    p = fake_seam.Paging(frames, live=False)
     with Recorder(p.library) as seen:
         p.map(0, 0, M2)
         p.protect(PAGE, PAGE, R)
@@ -458,7 +458,7 @@ FAILING = {
 
 @pytest.mark.parametrize("name", FAILING)
 def test_whichever_table_cannot_be_had_nothing_changes(frames, name):
-    p = fake.Paging(frames)
+    p = fake_seam.Paging(frames)
     assert p.map(G1, G1, G1) == p.map(2 * G1, 2 * G1, G1 - M2) == 0
     for allowed in range(10):
         before, tables = frames.snapshot(), p.tables
@@ -478,7 +478,7 @@ def test_whichever_table_cannot_be_had_nothing_changes(frames, name):
 def test_a_space_without_a_root_table_is_not_made(frames):
     frames.fail_after(0)
     with pytest.raises(MemoryError):
-        fake.Paging(frames)
+        fake_seam.Paging(frames)
     assert frames.in_use == 0
 
 

@@ -6,10 +6,10 @@ covers it has been completed by a DSB. After each call it must agree with the ta
 descriptor may have gone from one valid kind to another without a break.
 """
 
-import fake
-import mech
+import fake_seam
+import host_library
 import pytest
-from fake import (
+from fake_seam import (
     DEVICE,
     EEXIST,
     EINVAL,
@@ -54,7 +54,7 @@ protections = st.sampled_from([R, R | W, R | X, R | W | U, R | X | U])
 class Tlb:
     """Leaves that hardware has seen: [first page, pages) -> descriptor, by page looked up."""
 
-    def __init__(self, paging: fake.Paging) -> None:
+    def __init__(self, paging: fake_seam.Paging) -> None:
         self.paging = paging
         self.entries: dict[int, tuple[int, int, int]] = {}
         self.stale_slots: dict[int, int] = {}
@@ -97,7 +97,9 @@ class Tlb:
         slot, new, old = event.a, event.b, event.c
         old = self.stale_slots.get(slot, old)
         if old & 1 and new & 1:
-            assert (old ^ new) & ~fake.PERMISSIONS == 0, f"{old:#x} -> {new:#x} without a break"
+            assert (old ^ new) & ~fake_seam.PERMISSIONS == 0, (
+                f"{old:#x} -> {new:#x} without a break"
+            )
         if old & 1 and not new & 1:
             self.stale_slots[slot] = old
         self.ordered = False
@@ -127,8 +129,8 @@ class PagingHistory(RuleBasedStateMachine):
 
     @initialize(upper=st.booleans())
     def start(self, upper: bool) -> None:
-        self.frames = fake.Frames(fake.library(), 64)
-        self.paging = fake.Paging(self.frames, upper=upper)
+        self.frames = fake_seam.Frames(fake_seam.library(), 64)
+        self.paging = fake_seam.Paging(self.frames, upper=upper)
         self.tlb = Tlb(self.paging)
         self.model: dict[int, tuple[int, int]] = {}
 
@@ -244,7 +246,7 @@ class PagingHistory(RuleBasedStateMachine):
             frame = (descriptor >> 12 & (1 << 36) - 1) + (page - first if count > 1 else 0)
             now = self.paging.walk(self.va(page))[-1][3]
             assert frame == here[0]
-            assert (descriptor ^ now) & fake.PERMISSIONS == 0
+            assert (descriptor ^ now) & fake_seam.PERMISSIONS == 0
         for page in sorted(self.model)[::37] + sorted(self.model)[-2:]:
             self.tlb.look_up(page)
 
@@ -254,14 +256,16 @@ class PagingHistory(RuleBasedStateMachine):
             assert self.frames.in_use == 0
 
 
-PagingHistory.TestCase.settings = settings(max_examples=mech.examples(50), stateful_step_count=40)
+PagingHistory.TestCase.settings = settings(
+    max_examples=host_library.examples(50), stateful_step_count=40
+)
 TestPagingHistory = PagingHistory.TestCase
 
 
 @pytest.mark.parametrize("missing", [Op.TLBI_VAE1IS, Op.DSB_ISH])
 def test_the_tlb_model_notices_a_missing_invalidation(missing):
     """The model itself can fail: the same history with one kind of event left out."""
-    paging = fake.Paging(fake.Frames(fake.library(), 64))
+    paging = fake_seam.Paging(fake_seam.Frames(fake_seam.library(), 64))
     paging.map(0, 0, 2 * PAGE)
     tlb = Tlb(paging)
     tlb.look_up(0)
@@ -272,7 +276,7 @@ def test_the_tlb_model_notices_a_missing_invalidation(missing):
 
 
 def test_the_tlb_model_notices_a_missing_break():
-    paging = fake.Paging(fake.Frames(fake.library(), 64))
+    paging = fake_seam.Paging(fake_seam.Frames(fake_seam.library(), 64))
     paging.map(M2, M2, M2)
     with Recorder(paging.library) as seen:
         paging.protect(M2, PAGE, R)

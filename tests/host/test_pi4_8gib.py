@@ -4,7 +4,7 @@
 import itertools
 
 import pytest
-from fake import DEVICE, PAGE, R, W
+from fake_seam import DEVICE, PAGE, R, W
 from spaces import BOOT, Space, Spaces, Why
 
 GIB = 1 << 30

@@ -3,10 +3,10 @@
 
 import ctypes
 
-import fake
-import mech
+import fake_seam
+import host_library
 import pytest
-from fake import EALREADY, EFAULT, INT, PAGE, PTR, SIZE, U32
+from fake_seam import EALREADY, EFAULT, INT, PAGE, PTR, SIZE, U32
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,8 +28,8 @@ class Pool:
     """Methods are the pool_* functions."""
 
     def __init__(self, size: int = 64) -> None:
-        self.library = mech.build("pool", ["pool.c", "fake_arch.c"], ["MEM_ARCH_RECORD"])
-        fake.declare(
+        self.library = host_library.build("pool", ["pool.c", "fake_arch.c"], ["MEM_ARCH_RECORD"])
+        fake_seam.declare(
             self.library,
             {
                 "pool_init": (None, [PTR, PTR, SIZE]),
@@ -38,7 +38,7 @@ class Pool:
                 "pool_check": (U32, [PTR]),
             },
         )
-        self.frames = fake.Frames(self.library, 40)
+        self.frames = fake_seam.Frames(self.library, 40)
         self.state = PoolStruct()
         self._p = ctypes.addressof(self.state)
         self.library.pool_init(self._p, ctypes.addressof(self.frames.source), size)

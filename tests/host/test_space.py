@@ -2,7 +2,7 @@
 """Address spaces: the rules of the kernel half, W^X, ownership, and the switch of TTBR1."""
 
 import pytest
-from fake import (
+from fake_seam import (
     DEVICE,
     EBUSY,
     EEXIST,

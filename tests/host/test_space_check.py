@@ -6,7 +6,7 @@ it, so that only the rule in question can notice.
 """
 
 import pytest
-from fake import DEVICE, NONCACHED, PAGE, R, W, X
+from fake_seam import DEVICE, NONCACHED, PAGE, R, W, X
 from spaces import BOOT, TEXT, Space, Spaces, hold_of
 
 VA = 0x40_0000_0000

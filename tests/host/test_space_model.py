@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Random histories of several address spaces against a plain model of pages, rights and owners."""
 
-import mech
-from fake import (
+import host_library
+from fake_seam import (
     EBUSY,
     EEXIST,
     ENOENT,
@@ -235,5 +235,7 @@ class SpacesHistory(RuleBasedStateMachine):
         assert self.spaces.check() == 0
 
 
-SpacesHistory.TestCase.settings = settings(max_examples=mech.examples(50), stateful_step_count=40)
+SpacesHistory.TestCase.settings = settings(
+    max_examples=host_library.examples(50), stateful_step_count=40
+)
 TestSpacesHistory = SpacesHistory.TestCase

@@ -3,9 +3,9 @@
 
 import ctypes
 
-import fake
+import fake_seam
 import pytest
-from fake import (
+from fake_seam import (
     DEVICE,
     EBUSY,
     EEXIST,
@@ -44,7 +44,7 @@ class Paged:
 
     def __init__(self, attrs: int = R | W) -> None:
         self.spaces = Spaces()
-        fake.declare(self.spaces.library, SIGNATURES)
+        fake_seam.declare(self.spaces.library, SIGNATURES)
         self.space = self.spaces.open("paged")
         assert self.reserve(VA, SIZE, attrs) == 0
         self.before = self.spaces.frames.in_use

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 import pytest
-from fake import ENOENT, ENOMEM, PAGE, R, W
+from fake_seam import ENOENT, ENOMEM, PAGE, R, W
 from spaces import Space, Spaces, Why
 
 VA = 0x40_0000_0000

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import mech
+import host_library
 import pytest
 
-MECHANISM = sorted(mech.MECHANISM.rglob("*.c"))
-PORT = mech.ROOT / "ports" / "rpi-aarch64"
-OTHERS = sorted([*(mech.MEMORY / "bindings").glob("*.c"), *PORT.rglob("*.c")])
+MECHANISM = sorted(host_library.MECHANISM.rglob("*.c"))
+PORT = host_library.ROOT / "ports" / "rpi-aarch64"
+OTHERS = sorted([*(host_library.MEMORY / "bindings").glob("*.c"), *PORT.rglob("*.c")])
 PICOLIBC = Path("/usr/lib/picolibc/aarch64-linux-gnu/include")
 # Exceptions run on a stack of their own, which the mechanism must fit on with its callers.
 STACK_BYTES = 1024
@@ -37,7 +37,11 @@ def cross_compiler() -> str:
 @pytest.mark.parametrize("files", [MECHANISM, OTHERS], ids=["mechanism", "bindings and port"])
 def test_cppcheck_finds_nothing(files):
     options = ["--quiet", "--error-exitcode=1", "--std=c11", *SUPPRESSED]
-    options += ["--enable=warning,portability,performance", f"-I{mech.MEMORY}", f"-I{PORT}"]
+    options += [
+        "--enable=warning,portability,performance",
+        f"-I{host_library.MEMORY}",
+        f"-I{PORT}",
+    ]
     found = run("cppcheck", *options, *map(str, files))
     assert found.returncode == 0, found.stderr
 
@@ -54,8 +58,11 @@ def test_every_warning_is_an_error_everywhere():
     """In the image, in the host libraries, in what is fuzzed and in what is measured."""
     makefile = (PORT / "Makefile").read_text()
     flags = [line for line in makefile.splitlines() if line.startswith("CFLAGS += $(INC)")]
-    tools = [mech.ROOT / "tools" / "pimem" / name for name in ("dev/fuzz.py", "dev/bench_host.py")]
-    for text in [*flags, " ".join(mech.FLAGS), *(path.read_text() for path in tools)]:
+    tools = [
+        host_library.ROOT / "tools" / "pimem" / name
+        for name in ("dev/fuzz.py", "dev/bench_host.py")
+    ]
+    for text in [*flags, " ".join(host_library.FLAGS), *(path.read_text() for path in tools)]:
         assert all(flag in text for flag in ("-Wall", "-Wextra", "-Werror")), text
     assert len(flags) == 1
     # The only exception is libfdt, which is not ours.
@@ -67,7 +74,14 @@ def test_every_warning_is_an_error_everywhere():
 def test_no_function_needs_more_stack_than_an_exception_can_spare(path, tmp_path):
     compiler = cross_compiler()
     own = run(compiler, "-print-file-name=include").stdout.strip()
-    includes = ["-nostdinc", "-isystem", own, "-isystem", str(PICOLIBC), f"-I{mech.MEMORY}"]
+    includes = [
+        "-nostdinc",
+        "-isystem",
+        own,
+        "-isystem",
+        str(PICOLIBC),
+        f"-I{host_library.MEMORY}",
+    ]
     flags = ["-std=gnu11", "-O2", "-mcpu=cortex-a53", "-Wall", "-Wextra", "-Werror"]
     out = tmp_path / "file.o"
     done = run(compiler, *flags, *includes, "-fstack-usage", "-c", str(path), "-o", str(out))

@@ -3,9 +3,9 @@
 
 import ctypes
 
-import fake
+import fake_seam
 import pytest
-from fake import DEVICE, EFAULT, INT, PAGE, PTR, U64, R, U, W, X
+from fake_seam import DEVICE, EFAULT, INT, PAGE, PTR, U64, R, U, W, X
 from spaces import MMIO, Space, Spaces
 
 VA = 0x40_0000_0000
@@ -21,7 +21,7 @@ class Copier:
 
     def __init__(self) -> None:
         self.spaces = Spaces(extra_sources=["user_copy.c"])
-        fake.declare(self.spaces.library, SIGNATURES)
+        fake_seam.declare(self.spaces.library, SIGNATURES)
         self.space: Space = self.spaces.open("program")
         self.where = U64()
         pages = [self.spaces.frames.take() for _ in range(7)]
@@ -83,7 +83,7 @@ def test_only_what_the_program_could_access_itself(copier, page, read, write):
 
 
 @pytest.mark.parametrize(
-    "va", [0, fake.UPPER, fake.UPPER - 4, 1 << 48, (1 << 48) - 2, (1 << 64) - 2]
+    "va", [0, fake_seam.UPPER, fake_seam.UPPER - 4, 1 << 48, (1 << 48) - 2, (1 << 64) - 2]
 )
 def test_addresses_outside_are_refused_by_their_own_name(copier, va):
     assert copier.read(va, 4) == EFAULT and copier.where.value == va

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import EBUSY, EEXIST, EFAULT, ENOMEM, EPERM, ERANGE, ask
 
 from pimem.board.link import ScriptError
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 

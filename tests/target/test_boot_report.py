@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rig import PIS, Machine
 from socs import soc_of
 
 from pimem.board.link import ScriptError
+from pimem.testing.board_session import PIS, Machine
 
 PAGE = 4096
 MIB = 1 << 20

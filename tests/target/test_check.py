@@ -8,9 +8,10 @@ import subprocess
 from typing import Any
 
 import pytest
-import rig
 import space_lib
 from space_lib import ask
+
+from pimem.testing import board_session
 
 nothing_left = space_lib.nothing_left
 
@@ -92,7 +93,7 @@ answers = damaged(slot + 8, pa | 3)
 def test_a_used_frame_without_an_owner_is_noticed(board: Any) -> None:
     """The allocator's count of used frames, found by its value, is made one too high."""
     listing = subprocess.run(
-        ["aarch64-linux-gnu-nm", "-S", str(rig.elf(board.board))],
+        ["aarch64-linux-gnu-nm", "-S", str(board_session.elf(board.board))],
         check=True,
         capture_output=True,
         text=True,

@@ -13,12 +13,12 @@ import re
 from pathlib import Path
 
 import pytest
-from rig import Machine
 
 from pimem import ROOT
 from pimem.board.errors import BoardCrash
 from pimem.dev import pages, retype
 from pimem.dev.pages import Block, Comparison, Step, read_blocks, typed_numbers
+from pimem.testing.board_session import Machine
 
 PAGES = ("README.md", "docs/hardware.md", "docs/memory.md", "docs/tutorial.md")
 

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from rig import PIS, Machine
 from socs import soc_of
 from user_lib import start
+
+from pimem.testing.board_session import PIS, Machine
 
 # fields() tells a fault as [address, access, kind, level, el]; None: the processor says nothing.
 PRELUDE = """

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import EBUSY, EFAULT, ENOMEM, PAGE, VA, ask, ask_all, names
+
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from rig import PIS, Machine
+
+from pimem.testing.board_session import PIS, Machine
 
 MIB = 1 << 20
 

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from rig import Machine
 
 from pimem.board.link import ScriptError
+from pimem.testing.board_session import Machine
 
 # `set` puts a number into d8, a register that every called function has to leave as it was; `get`
 # reads it. A raise that unwinds past `clobber`, which dirtied d8 and never restored it, has to

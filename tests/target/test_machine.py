@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from rig import PIS, Machine
 from socs import soc_of
 
 from pimem.board.link import BoardCrash, ScriptError
+from pimem.testing.board_session import PIS, Machine
 
 WORD = """\
 import memory

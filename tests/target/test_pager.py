@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import EBUSY, EEXIST, EFAULT, PAGE, VA, ask, ask_all, ask_lines
 from user_lib import code, start
+
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")

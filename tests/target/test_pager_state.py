@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import ask
 from test_pager import END, SETUP
 from user_lib import code, machine_code
+
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -7,11 +7,11 @@ import ast
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import PAGE, ask, ask_all
 from test_pager import END, SETUP
 
 from pimem import ROOT
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from rig import Machine
 
 from pimem.board.link import PROMPT, Link
+from pimem.testing.board_session import Machine
 
 PASTE_BYTES = 64 << 10
 RECEIVED = "memory.report()['uart']"

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from rig import Machine
 
 from pimem.board.link import ScriptError
+from pimem.testing.board_session import Machine
 
 RUN = "import memory\nmemory.selftest()"
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from rig import Machine
+
+from pimem.testing.board_session import Machine
 
 RESETS = 10
 

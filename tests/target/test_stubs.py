@@ -8,7 +8,8 @@ import functools
 from pathlib import Path
 
 import pytest
-from rig import Machine
+
+from pimem.testing.board_session import Machine
 
 STUBS = Path(__file__).parents[2] / "modules" / "memory" / "stubs"
 MODULES = {

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from rig import Machine
 from user_lib import (
     CODE,
     EBUSY,
@@ -20,6 +19,7 @@ from user_lib import (
 )
 
 from pimem.board.link import ScriptError
+from pimem.testing.board_session import Machine
 
 # --- limits ---
 

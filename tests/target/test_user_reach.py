@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from rig import Machine
 from user_lib import PERMISSION, PRELUDE, TRAPPED, UNDEFINED, code
+
+from pimem.testing.board_session import Machine
 
 
 @pytest.mark.parametrize(

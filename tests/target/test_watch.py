@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import pytest
 import space_lib
-from rig import Machine
 from space_lib import ask
 from test_pager import END, SETUP
 from test_pagers import DISK_END, FAT, LFS
 from user_lib import code
+
+from pimem.testing.board_session import Machine
 
 nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from rig import Machine
+from pimem.testing.board_session import Machine
 
 EPERM, EFAULT, EBUSY, ETIMEDOUT = 1, 14, 16, 116
 TRANSLATION, PERMISSION = "translation fault", "permission fault"

@@ -69,6 +69,7 @@ def test_tests_that_do_not_run_catch_nothing(status: int) -> None:
 
 
 def test_a_plant_that_does_not_compile_is_not_caught() -> None:
-    output = "mech.BuildError: gcc\nFAILED tests/host/test_heap.py::test_it - mech.BuildError"
+    error = "host_library.BuildError"
+    output = f"{error}: gcc\nFAILED tests/host/test_heap.py::test_it - {error}"
     with pytest.raises(MutantError, match="does not compile"):
         catcher(1, output)

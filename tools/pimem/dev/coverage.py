@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`make coverage`: which lines of the memory mechanism the host tests run, by gcov.
 
-The host libraries are built with counters (HOST_COVERAGE tells tests/host/mech.py), the host
-tests run, and gcov's own summary is read. Lines of headers count where they are compiled.
+The host libraries are built with counters (HOST_COVERAGE tells tests/host/host_library.py), the
+host tests run, and gcov's own summary is read. Lines of headers count where they are compiled.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def copy_tree(folder: Path) -> None:
         for path in ROOT.glob(pattern):
             shutil.copy(path, folder / path.relative_to(ROOT))
     # A bug may leave a variable unused; that is not for the compiler to catch.
-    builder = folder / "tests" / "host" / "mech.py"
+    builder = folder / "tests" / "host" / "host_library.py"
     builder.write_text(builder.read_text().replace(" -Werror", ""))
     with (folder / "tests" / "host" / "conftest.py").open("a") as conftest:
         conftest.write(NO_SHRINKING)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A booted board for tests: an emulated one, or the real one on a serial line.
 
-Every machine of the emulator and target tests is made by boot() or attach(). Images come from
-build/<image>/, or from $PIMEM_BUILD/<image>/; nothing else is shared between tests, so they may
-run in several processes at once.
+boot() and attach() make every Machine. Images come from build/<image>/ of the source tree, or
+from $PIMEM_BUILD/<image>/; nothing else is shared between tests, so they may run in several
+processes at once.
 """
 
 from __future__ import annotations
@@ -11,30 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from socs import soc_of
-
-from pimem import BUILD
-from pimem.board import boards
+import pimem
+from pimem.board import boards, session
 from pimem.board.boards import Board
-from pimem.board.link import (
-    BANNER,
-    END,
-    PROMPT,
-    RAW_PROMPT,
-    BoardCrash,
-    BoardError,
-    Link,
-    NoAnswer,
-    to_text,
-)
+from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
+from pimem.board.link import END, RAW_PROMPT, Link
 from pimem.board.qemu import Qemu, kernel_args
+from pimem.board.text import to_text
 from pimem.commands import reset
 
 BOARDS = tuple(boards.names())
@@ -44,14 +33,11 @@ IMAGES = tuple({board.image: board.name for board in boards.load_all()}.values()
 BOOT_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
 DRAIN_SECONDS = 2.0
-IMAGE_LINK = 0xFFFF_0080_0000_0000  # LAYOUT_IMAGE of layout.h
-FAIL_MAGIC = 0x6D656D7465737400
-FAILURES = ("switch", "mailbox", "intc", "uart", "gpio", "watchdog", "silent_mailbox")
 FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
 
 
 def image_folder(board: Board) -> Path:
-    return Path(os.environ.get("PIMEM_BUILD", BUILD)) / board.image
+    return Path(os.environ.get("PIMEM_BUILD") or pimem.BUILD) / board.image
 
 
 def kernel(board: Board) -> Path:
@@ -60,41 +46,6 @@ def kernel(board: Board) -> Path:
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}: `make images` builds it")
     return path
-
-
-def memtest_kernel(board: Board) -> Path:
-    """The test image: the same with the module _memtest (tests/firmware)."""
-    path = image_folder(board).with_name(f"{board.image}-memtest") / "kernel8.img"
-    if not path.is_file():
-        raise FileNotFoundError(f"no image {path}: `make memtest-{board.image}` builds it")
-    return path
-
-
-def memtest_args(name: str, *failures: str) -> list[str]:
-    """Starts the test image and has its boot go wrong in the ways named (memtest.c, FAIL_...)."""
-    board = boards.load(name)
-    image = memtest_kernel(board)
-    args = kernel_args(image)
-    if failures:
-        value = FAIL_MAGIC | sum(1 << FAILURES.index(each) for each in failures)
-        pa = loaded_at(board, image.with_name("firmware.elf"), "memtest_failures")
-        args += ["-device", f"loader,addr={pa:#x},data={value:#x},data-len=8"]
-    return args
-
-
-def address_of(elf: Path, symbol: str) -> int:
-    """Where the linker put a symbol."""
-    prefix = os.environ.get("CROSS_COMPILE") or "aarch64-linux-gnu-"
-    listed = subprocess.run(
-        [f"{prefix}nm", str(elf)], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
-    (found,) = (line.split()[0] for line in listed.splitlines() if line.endswith(f" {symbol}"))
-    return int(found, 16)
-
-
-def loaded_at(board: Board, elf: Path, symbol: str) -> int:
-    """The physical address of a symbol: QEMU loads the image where RAM begins."""
-    return address_of(elf, symbol) - IMAGE_LINK + soc_of(board).ram
 
 
 def elf(board: Board) -> Path:
@@ -116,9 +67,13 @@ class Machine:
         return self.board.name
 
     def exec(self, code: str, timeout: float | None = None) -> str:
-        """Runs a script and returns its output; its traceback is raised as ScriptError."""
+        """Run a script and return its output. ScriptError if it raises: `traceback` is what the
+        board printed, and part of what pytest shows."""
         try:
             return self.link.run(code, silence=timeout)
+        except ScriptError as exc:
+            exc.add_note(exc.traceback)
+            raise
         except (BoardCrash, NoAnswer):
             self.lost = True
             raise
@@ -170,20 +125,12 @@ def start(
         extra=extra,
         guest_errors=guest_errors,
     )
-    try:
-        link = Link(qemu.pty, ended=qemu.ended)
-        qemu.resume()
-    except BaseException:
-        qemu.close()
-        raise
-    return Machine(board, link, qemu=qemu)
+    return Machine(board, session.attach(qemu).link, qemu=qemu)
 
 
 def wait_for_prompt(machine: Machine) -> None:
     """Reads the boot report into `machine.report`, up to the first prompt."""
-    text = machine.link.read_until(BANNER, total=BOOT_SECONDS)
-    machine.report = to_text(text[: -len(BANNER)] + b"\n")
-    machine.link.read_until(PROMPT, total=BOOT_SECONDS)
+    machine.report = session.finish_boot(machine.link) + "\n"
 
 
 def boot(name: str, args: Sequence[str] | None = None, **options: Any) -> Machine:

@@ -1,43 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""The board of many target tests: kept running, put in order after each, recovered when lost."""
+"""The board of many tests: kept running, put in order after each, started again when lost."""
 
 from __future__ import annotations
 
-import lab
 import pytest
-import rig
 
-from pimem.board.link import BoardError
+from pimem.board.errors import BoardError
 from pimem.commands import reset
+from pimem.testing import board_session
+from pimem.testing.port_options import Place
+from pimem.testing.transcript import Transcript
 
 ATTEMPTS = 3
 
 
-class Keeper:
+class SharedBoard:
     """Keeps one board running for many tests, and starts it again after a crash."""
 
-    def __init__(self, place: lab.Place) -> None:
+    def __init__(self, place: Place) -> None:
         self.name = place.board
         self.port = place.port
         self.sequence = reset.configured(None)
-        self.transcript = lab.Transcript()
-        self.machine: rig.Machine | None = None
+        self.transcript = Transcript()
+        self.machine: board_session.Machine | None = None
         self.free = 0  # frames, after a soft reset with nothing done
         self.failures = 0  # in a row, to get at the board
 
-    def attach(self, port: str) -> rig.Machine:
+    def attach(self, port: str) -> board_session.Machine:
         """The board on the port. One that has not come back several times will not: the rest of
         the tests need not wait for it."""
         if self.failures >= ATTEMPTS:
             pytest.fail(f"{self.name}@{port} has not come back in {ATTEMPTS} attempts", False)
         self.failures += 1
-        machine = rig.attach(self.name, port, self.sequence)
+        machine = board_session.attach(self.name, port, self.sequence)
         self.failures = 0
         return machine
 
-    def get(self) -> rig.Machine:
+    def get(self) -> board_session.Machine:
         if self.machine is None:
-            self.machine = self.attach(self.port) if self.port else rig.boot(self.name)
+            self.machine = self.attach(self.port) if self.port else board_session.boot(self.name)
             self.machine.link.tap = self.transcript
             self.machine.soft_reset()
             self.free = self.machine.free_frames()

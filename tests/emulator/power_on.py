@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import rig
-
 from pimem import ROOT
 from pimem.board.qemu import Qemu, kernel_args
+from pimem.testing import board_session
 
 
 def run_tests(*options: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +30,7 @@ def run_tests(*options: str, folder: Path, **env: str) -> subprocess.CompletedPr
 
 def power_on(name: str) -> Qemu:
     """A machine started by hand: it restarts when it is reset."""
-    board = rig.boards.load(name)
-    machine = Qemu(board, kernel_args(rig.kernel(board)), reboot=True)
+    board = board_session.boards.load(name)
+    machine = Qemu(board, kernel_args(board_session.kernel(board)), reboot=True)
     machine.resume()
     return machine

@@ -7,11 +7,12 @@ import os
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import lab
 import pytest
-import rig
-from by_hand import power_on, run_tests
-from keeper import Keeper
+from power_on import power_on, run_tests
+
+from pimem.testing import Machine, board_session, port_options
+from pimem.testing.shared_board import SharedBoard
+from pimem.testing.transcript import Transcript, remove_old
 
 # With interrupts masked a fault cannot be raised.
 CRASH = "import machine\nmachine.disable_irq()\nmachine.mem8[0x10]"
@@ -38,11 +39,11 @@ def test_two_boards_on_two_ports_are_tested_side_by_side(tmp_path: Path) -> None
 
 def test_a_board_that_crashes_is_back_for_the_next_test() -> None:
     with power_on("RPI3") as machine:
-        board = rig.attach("RPI3", machine.pty)
-        with pytest.raises(rig.BoardCrash):
+        board = board_session.attach("RPI3", machine.pty)
+        with pytest.raises(board_session.BoardCrash):
             board.exec(CRASH, timeout=20)
         board.close()
-        again = rig.attach("RPI3", machine.pty)
+        again = board_session.attach("RPI3", machine.pty)
         assert again.exec("print(6 * 7)") == "42\n"
         again.close()
 
@@ -52,17 +53,17 @@ def test_a_board_that_does_not_come_back_holds_up_a_few_tests_only(
 ) -> None:
     asked = []
 
-    def nobody(*where: str | None) -> rig.Machine:
+    def nobody(*where: str | None) -> Machine:
         asked.append(where)
-        raise rig.NoAnswer("nobody")
+        raise board_session.NoAnswer("nobody")
 
-    monkeypatch.setattr(rig, "attach", nobody)
-    keeper = Keeper(lab.Place("RPI4", "/dev/ttyX"))
+    monkeypatch.setattr(board_session, "attach", nobody)
+    shared_board = SharedBoard(port_options.Place("RPI4", "/dev/ttyX"))
     for _ in range(3):
-        with pytest.raises(rig.NoAnswer):
-            keeper.get()
+        with pytest.raises(board_session.NoAnswer):
+            shared_board.get()
     with pytest.raises(pytest.fail.Exception, match="RPI4@/dev/ttyX has not come back in 3"):
-        keeper.get()
+        shared_board.get()
     assert asked == [("RPI4", "/dev/ttyX", None)] * 3
 
 
@@ -110,15 +111,15 @@ def test_ports_that_make_no_sense_are_usage_errors(
 
 
 def test_transcripts_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
-    lab.Transcript().write(tmp_path, "tests/x.py::test_y")
+    Transcript().write(tmp_path, "tests/x.py::test_y")
     (tmp_path / "mine.log").touch()
-    lab.remove_old(tmp_path)
+    remove_old(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.log"]
-    lab.remove_old(tmp_path / "none")
+    remove_old(tmp_path / "none")
 
 
 def test_a_transcript_has_both_directions_and_every_byte(tmp_path: Path) -> None:
-    transcript = lab.Transcript()
+    transcript = Transcript()
     for direction, data in (
         ("<", b"a\r"),
         ("<", b"\nb\x04"),

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import mech
+import host_library
 
 PAGE = 4096
 M2 = 1 << 21
@@ -173,7 +173,7 @@ class Frames:
         declare(library, FAKE_SIGNATURES)
         self.library = library
         self.base = base
-        self.memory = mech.Memory(count * PAGE, PAGE)
+        self.memory = host_library.Memory(count * PAGE, PAGE)
         self._used = (U8 * count)()
         self.state = FakeSource()
         self.source = Source()
@@ -344,4 +344,4 @@ class Paging:
 
 def library() -> ctypes.CDLL:
     """The paging files on the recording seam."""
-    return mech.build("paging", PAGING_SOURCES, ["MEM_ARCH_RECORD"])
+    return host_library.build("paging", PAGING_SOURCES, ["MEM_ARCH_RECORD"])

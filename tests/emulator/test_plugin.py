@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The pytest plugin in a tree of somebody else's: installed from a clone or as a wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import pytest
+from power_on import power_on
+
+from pimem import ROOT
+
+TESTS = """
+import pytest
+from pimem.testing import Machine, ScriptError
+
+def test_it_adds(board):
+    assert board.eval("1 + 1") == 2
+
+def test_it_raises(board: Machine):
+    with pytest.raises(ScriptError, match="ZeroDivisionError") as caught:
+        board.exec("print('before')\\n1 / 0")
+    assert "line 2, in <module>" in caught.value.traceback
+
+def test_nothing_is_left_of_the_test_before(board):
+    assert board.exec("print('x' in globals())\\nx = 1") == "False\\n"
+"""
+FAILS = """
+def test_it_fails(board):
+    board.exec("def f():\\n    print('before')\\n    1 / 0\\nf()")
+"""
+UNUSED = """
+import sys
+
+def test_nothing_is_imported():
+    names = ("serial", "xdist.scheduler", "pimem.board", "pimem.commands", "pimem.testing.")
+    assert [name for name in sys.modules if name.startswith(names)] == []
+
+def test_a_board_of_their_own(board):
+    assert board == "a surf board"
+"""
+OWN = """
+import pytest
+
+@pytest.fixture
+def board():
+    return "a surf board"
+"""
+
+
+def copy_clone(clone: Path) -> None:
+    """What a clone has: a copy of the package, because its build writes beside the sources."""
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "tools", clone / "tools", ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", clone)
+    for name in ("boards", "modules", "build"):
+        (clone / name).symlink_to(ROOT / name)
+
+
+def make_environment(folder: Path) -> Path:
+    """A new virtual environment with all that this one has, except pimem."""
+    python = folder / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    others = folder / "others"
+    others.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "pimem" not in path.name:
+            (others / path.name).symlink_to(path)
+    ask = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    Path(site, "others.pth").write_text(f"{others}\n")
+    return python
+
+
+def install(python: Path, clone: Path, how: str) -> None:
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet"]
+    what = ["-e", str(clone)] if how == "editable" else [str(clone)]
+    done = subprocess.run([*pip, "install", *options, *what], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Environment:
+    """A folder with tests, and a Python that has the plugin."""
+
+    def __init__(self, folder: Path, python: Path, clone: Path) -> None:
+        self.folder, self.python, self.clone = folder, python, clone
+
+    def pytest(self, *options: str, **files: str) -> subprocess.CompletedProcess[str]:
+        """Runs pytest on these files, alone in a new folder."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        for name, text in files.items():
+            (folder / f"{name}.py").write_text(text)
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return subprocess.run(
+            [self.python, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            cwd=folder,
+            env=env | {"PIMEM_ROOT": str(self.clone)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+
+@pytest.fixture(scope="module", params=["editable"])
+def environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Environment:
+    folder = tmp_path_factory.mktemp("environment")
+    copy_clone(folder / "clone")
+    python = make_environment(folder)
+    install(python, folder / "clone", request.param)
+    return Environment(folder, python, folder / "clone")
+
+
+def test_a_test_of_ones_own_runs_in_qemu(environment: Environment) -> None:
+    done = environment.pytest(test_own=TESTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+    done = environment.pytest("-v", "--pimem-board", "RPI3", test_own=TESTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_it_adds[RPI3] PASSED" in done.stdout
+
+
+def test_it_runs_on_a_port(environment: Environment) -> None:
+    with power_on("RPI4") as machine:
+        where = ["--pimem-board", "RPI4", "--pimem-port", machine.pty]
+        done = environment.pytest("-v", *where, test_own=TESTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"test_it_adds[RPI4@{machine.pty}] PASSED" in done.stdout
+
+
+def test_a_failure_shows_what_the_board_printed(environment: Environment) -> None:
+    done = environment.pytest("--pimem-transcripts", "lines", test_own=FAILS)
+    assert done.returncode == 1
+    assert 'File "<stdin>", line 3, in f' in done.stdout, "the board's traceback"
+    assert "ZeroDivisionError: divide by zero" in done.stdout
+    assert re.search(r"^< .*before$", done.stdout, re.MULTILINE), "the end of the serial line"
+    assert re.search(r"all of it in lines/.*test_it_fails_RPI4_\.txt", done.stdout)
+
+
+def test_whoever_does_not_use_it_pays_nothing(environment: Environment) -> None:
+    done = environment.pytest(test_own=UNUSED, conftest=OWN)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_help_of_pytest_has_three_options_more(environment: Environment) -> None:
+    there, without = (environment.pytest("--help", *more) for more in ([], ["-p", "no:pimem"]))
+    assert there.returncode == without.returncode == 0
+    options = re.compile(r"^ +(--?[\w-]+)", re.MULTILINE)
+    added = set(options.findall(there.stdout)) - set(options.findall(without.stdout))
+    assert added == {"--pimem-board", "--pimem-port", "--pimem-transcripts"}

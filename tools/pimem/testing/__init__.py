@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""A plugin of pytest: tests that run on a board, emulated or real.
+
+    def test_it_adds(board):
+        assert board.eval("1 + 1") == 2
+
+pytest                                                      the default board, in QEMU
+pytest --pimem-board RPI3 --pimem-board QEMU_VIRT           these two
+pytest --pimem-board RPI3 --pimem-port /dev/ttyUSB0         the real one on that port
+pytest --pimem-port RPI3=/dev/... --pimem-port RPI4=/dev/...    two real ones (-n 2: at once)
+
+The fixtures give a Machine (board_session.py): exec() runs a script and returns what it prints,
+eval() returns a value, and both raise ScriptError, with the board's traceback, when the script
+raises. Whoever uses none of them pays nothing: all else is imported at the first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
+    from pimem.testing.board_session import Machine
+    from pimem.testing.shared_board import SharedBoard
+
+__all__ = ["BoardCrash", "BoardError", "Machine", "NoAnswer", "ScriptError"]
+
+
+def __getattr__(name: str) -> Any:
+    """The types that tests name, imported when they do."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pimem.board import errors
+    from pimem.testing import board_session
+
+    return getattr(board_session if name == "Machine" else errors, name)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pimem", "boards that run pimem")
+    group.addoption(
+        "--pimem-board",
+        action="append",
+        metavar="BOARD",
+        help="test on this board (may be given many times)",
+    )
+    group.addoption(
+        "--pimem-port",
+        action="append",
+        metavar="[BOARD=]URL",
+        help="test on the real board on this serial port (may be given many times)",
+    )
+    group.addoption(
+        "--pimem-transcripts",
+        type=Path,
+        metavar="DIR",
+        help="keep the serial lines of failed tests in this folder",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "emulator: a test that no real board can run")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Ends the run at once where a port has no board."""
+    config = session.config
+    worker = hasattr(config, "workerinput")  # of pytest-xdist: one check is enough
+    if config.getoption("pimem_port") and not worker and not config.option.collectonly:
+        from pimem.testing import port_options
+
+        port_options.check_ports(port_options.places(config))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "shared_board" in metafunc.fixturenames:
+        from pimem.testing import port_options
+
+        places = [place.parameter() for place in port_options.places(metafunc.config)]
+        metafunc.parametrize("shared_board", places, indirect=True, scope="session")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    if not config.getoption("pimem_port"):
+        return None
+    from pimem.testing import port_options
+    from pimem.testing.scheduling import by_port
+
+    return by_port(config, log, [str(place) for place in port_options.places(config)])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, object, object]:
+    report = yield
+    shared = getattr(item, "funcargs", {}).get("shared_board")
+    if shared and isinstance(report, pytest.TestReport) and report.failed:
+        from pimem.testing.transcript import attach_transcript
+
+        folder = item.config.getoption("pimem_transcripts")
+        attach_transcript(report, shared.transcript, folder)
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_board(request: pytest.FixtureRequest) -> Iterator[SharedBoard]:
+    """The board that `board` gives to one test after the other."""
+    from pimem.testing.shared_board import SharedBoard
+
+    shared = SharedBoard(request.param)
+    yield shared
+    shared.drop()
+
+
+@pytest.fixture
+def board(shared_board: SharedBoard, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """A board in the raw REPL that has just been reset."""
+    if shared_board.port and request.node.get_closest_marker("emulator"):
+        pytest.skip(f"needs the emulator, and this is a real board on {shared_board.port}")
+    yield shared_board.get()
+    shared_board.settle()
+
+
+@pytest.fixture
+def fresh(shared_board: SharedBoard) -> Iterator[Machine]:
+    """An emulated board of its own that has just booted, for tests that break it."""
+    if shared_board.port:
+        port = shared_board.port
+        pytest.skip(f"needs an emulated board of its own, and this is one on {port}")
+    from pimem.testing.board_session import booted
+
+    with booted(shared_board.name) as machine:
+        yield machine
+
+
+@pytest.fixture
+def counted(shared_board: SharedBoard) -> Iterator[Machine]:
+    """The same, with a clock that counts instructions: 16 a tick of CNTVCT."""
+    if shared_board.port:
+        port = shared_board.port
+        pytest.skip(f"counts instructions in the emulator, and this is a board on {port}")
+    from pimem.testing.board_session import booted
+
+    with booted(shared_board.name, icount=True) as machine:
+        yield machine

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Which boards are tested: emulated ones, or real ones on a port each, all at once.
+
+--pimem-board BOARD          an emulated one; the option may be given many times
+--pimem-port URL             the real board of --pimem-board
+--pimem-port BOARD=URL       another one; the option may be given many times
+
+With pytest-xdist (`-n N` for N ports) each board has a worker of its own. $PIMEM_RESET is the
+sequence that resets them over DTR and RTS; without it a board that has crashed resets itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from pimem.board import boards
+from pimem.board.errors import BoardError
+from pimem.commands import reset
+from pimem.exits import CommandError
+from pimem.testing import board_session
+
+
+@dataclass(frozen=True)
+class Place:
+    """A board to be tested: an emulated one, or the one at the end of a port."""
+
+    board: str
+    port: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.board}@{self.port}" if self.port else self.board
+
+    def parameter(self) -> object:
+        """For parametrize: the place is part of each test's name."""
+        return pytest.param(self, id=str(self))
+
+
+def parse_port(text: str, named: Sequence[str]) -> Place:
+    name, equals, url = text.partition("=")
+    if equals and name in boards.names():
+        return Place(name, url)
+    if len(named) != 1:
+        raise pytest.UsageError(f"--port {text} needs --board: which board is there?")
+    return Place(named[0], text)
+
+
+def places(config: pytest.Config) -> list[Place]:
+    """What the command line asks for; the default board if it asks for nothing."""
+    named: list[str] = config.getoption("pimem_board") or []
+    ports: list[str] = config.getoption("pimem_port") or []
+    for name in named:
+        if name not in boards.names():
+            raise pytest.UsageError(f"no board '{name}': it is one of {', '.join(boards.names())}")
+    if ports:
+        return [parse_port(each, named) for each in ports]
+    return [Place(name) for name in named or [boards.DEFAULT]]
+
+
+def answer(place: Place) -> str | None:
+    """What is wrong with the board on this port; if it is not there, what was tried."""
+    assert place.port
+    sequence = reset.configured(None)
+    try:
+        with contextlib.closing(
+            board_session.attach(place.board, place.port, sequence)
+        ) as machine:
+            found = machine.eval("memory.report()['board']", "import memory")
+        return None if found == place.board else f"{place}: the board there is {found}"
+    except (BoardError, CommandError, reset.NotReset) as exc:
+        return f"{place}: {exc}"
+
+
+def check_ports(found: Sequence[Place]) -> None:
+    """Ends the run at once if one of the boards is not there: nothing could come of it."""
+    real = [place for place in found if place.port]
+    if not real:
+        return
+    twice = {place.port for place in real if [each.port for each in real].count(place.port) > 1}
+    if twice:
+        raise pytest.UsageError(f"--port {', '.join(map(str, twice))} is given twice")
+    with ThreadPoolExecutor(len(real)) as pool:
+        problems = [problem for problem in pool.map(answer, real) if problem]
+    if problems:
+        pytest.exit("\n".join(problems), returncode=pytest.ExitCode.TESTS_FAILED)
