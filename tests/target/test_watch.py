@@ -16,12 +16,8 @@ nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-@pytest.mark.parametrize("disk", [FAT, LFS], ids=["fat", "littlefs"])
-def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk: str) -> None:
-    got = ask(
-        board,
-        SETUP
-        + """
+# A disk that can be told to fail.
+BREAKING = """
 class Breaking:
     def __init__(self, disk):
         self.disk, self.broken = disk, False
@@ -34,10 +30,7 @@ class Breaking:
     def ioctl(self, *args):
         return self.disk.ioctl(*args)
 """
-        + disk.replace(
-            "memory.ramdisk(256 * 1024)", "memory.ramdisk(256 * 1024)\nbreaking = Breaking(disk)"
-        ).replace("(disk)\nvfs.mount", "(breaking)\nvfs.mount")
-        + """
+FILES_AND_CONSOLE = """
 frames = memory.frames.alloc(4)
 watch = memory.pagers.Watch(space, VA, frames)
 space.activate()
@@ -71,8 +64,16 @@ watch.close()
 print()
 print(got)
 """
-        + DISK_END.replace("vfs.umount", "frames.close()\nvfs.umount"),
+
+
+@pytest.mark.parametrize("disk", [FAT, LFS], ids=["fat", "littlefs"])
+def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk: str) -> None:
+    make = "memory.ramdisk(256 * 1024)"
+    mount = disk.replace(make, f"{make}\nbreaking = Breaking(disk)").replace(
+        "(disk)\nvfs.mount", "(breaking)\nvfs.mount"
     )
+    end = DISK_END.replace("vfs.umount", "frames.close()\nvfs.umount")
+    got = ask(board, SETUP + BREAKING + mount + FILES_AND_CONSOLE + end)
     assert got[:5] == [10000, (0, 3, 0), True, 10000, (3, 3, 0)]
     assert got[5:] == [(3, 4, 0), (5, 4, 0), (7, 4, 0), 5, 0, []]
 

@@ -198,7 +198,8 @@ def test_every_size_is_a_fat32_with_clusters_as_large_as_they_may_be(
 ) -> None:
     image = tmp_path / "card.img"
     size = mebibytes << 20
-    fat.build(image, size, "MICROPYTHON", 1, {"a.txt": b"hello"}, (), 1744675200)
+    files = {"a.txt": b"hello"}
+    fat.build(image, size, files, (), label="MICROPYTHON", serial=1, epoch=1744675200)
     check_filesystem(image)
     clusters = (size - PARTITION) // fat.Fat32(image).cluster_size
     assert 65525 < clusters < 4 * 65525 or fat.Fat32(image).cluster_size == 4096

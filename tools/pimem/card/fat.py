@@ -84,10 +84,11 @@ def master_boot_record(size: int, signature: int) -> bytes:
 def build(
     image: Path,
     size: int,
-    label: str,
-    serial: int,
     files: Mapping[str, bytes],
     folders: Sequence[str],
+    *,
+    label: str,
+    serial: int,
     epoch: int,
 ) -> None:
     """Makes `image`, sparse, with these files and empty folders in its root."""

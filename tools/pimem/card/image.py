@@ -95,7 +95,8 @@ def serial_number(files: Sequence[CardFile]) -> int:
 
 def write_all(image: Path, size: int, files: Sequence[CardFile]) -> None:
     contents = {file.name: file.data for file in files}
-    fat.build(image, size, LABEL, serial_number(files), contents, USER_FOLDERS, epoch())
+    serial = serial_number(files)
+    fat.build(image, size, contents, USER_FOLDERS, label=LABEL, serial=serial, epoch=epoch())
     map_text = bmap.create(image, fat.Fat32(image).used())
     sibling(image, ".bmap").write_text(map_text)
     packed = sibling(image, ".xz")
