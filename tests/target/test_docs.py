@@ -82,7 +82,7 @@ def test_every_name_of_memory_is_in_the_reference(board: Machine) -> None:
     text = (ROOT / "docs" / "memory.md").read_text()
     names = set(board.eval("names()", "import memory\n" + NAMES))
     assert {"info", "frames", "alloc", "compact", "realloc"} <= names
-    stub = ROOT / "modules" / "memory" / "stubs" / "memory" / "__init__.pyi"
+    stub = ROOT / "modules" / "memory" / "stubs" / "memory-stubs" / "__init__.pyi"
     names |= set(re.findall(r"^(?:def )?([a-z]\w*)[(:]", stub.read_text(), re.MULTILINE))
     assert {"kernel", "ramdisk", "selftest"} <= names
     assert [n for n in sorted(names) if not re.search(rf"\b{n}\b", text)] == []

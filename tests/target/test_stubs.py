@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The type stubs of `memory` tell what is on the board: every name, both ways."""
+"""The type stubs describe what is on the board: every name in both directions, the number of
+arguments, and the keys and types of what returns a dict."""
 
 from __future__ import annotations
 
+import array
 import ast
+import errno
 import functools
+import json
+import math
+import re
+import struct
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,15 +24,24 @@ from pimem.testing.board_session import Machine
 
 STUBS = Path(__file__).parents[2] / "modules" / "memory" / "stubs"
 MODULES = {
-    "_memory": "_memory.pyi",
-    "memory": "memory/__init__.pyi",
-    "memory.frames": "memory/frames.pyi",
-    "memory.pagers": "memory/pagers.pyi",
-    "memory.user": "memory/user.pyi",
+    "_memory": "_memory-stubs/__init__.pyi",
+    "memory": "memory-stubs/__init__.pyi",
+    "memory.frames": "memory-stubs/frames.pyi",
+    "memory.pagers": "memory-stubs/pagers.pyi",
+    "memory.user": "memory-stubs/user.pyi",
+    "machine": "machine-stubs/__init__.pyi",
+    "micropython": "micropython-stubs/__init__.pyi",
+    "uctypes": "uctypes-stubs/__init__.pyi",
+    "vfs": "vfs-stubs/__init__.pyi",
+    "gc": "pimem_stubs/board/gc.pyi",
+    "os": "pimem_stubs/board/os.pyi",
+    "time": "pimem_stubs/board/time.pyi",
 }
-# Frozen modules that are nobody's interface; they are there once something has used them.
+# Modules of the board that are a part of CPython's module of the same name, whose stub fits.
+AS_IN_CPYTHON = (array, errno, json, math, struct)
+# Frozen modules that no program imports; they appear once something has used them.
 INTERNAL = {"memory": {"boot"}, "memory.pagers": {"copyonwrite", "filemap", "watch"}}
-# How an object of each class comes to be. Classes that are there by other means have None.
+# An expression for an object of each class of _memory.
 MAKE = {
     "Frames": "memory.frames.alloc()",
     "RamDisk": "memory.ramdisk(8192)",
@@ -39,6 +59,22 @@ PROTOCOLS = {"__len__": "len(o)", "__buffer__": "memoryview(o)", "__iter__": "it
 PROTOCOLS |= {"__getitem__": "o[0]", "__contains__": "0 in o", "__call__": "o()"}
 SHOWN = ("__enter__", "__exit__")
 
+# The same for the other native modules.
+MAKE_OTHERS = {
+    ("machine", "Pin"): "machine.Pin(0)",
+    ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
+    ("micropython", "RingIO"): "micropython.RingIO(16)",
+    ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
+    ("vfs", "VfsFat"): "filesystem(vfs.VfsFat)",
+    ("vfs", "VfsLfs2"): "filesystem(vfs.VfsLfs2)",
+}
+# An expression for what each dict with known keys describes.
+DICTS = {
+    ("_memory", "FrameStats"): "memory.frames.stats()",
+    ("_memory", "HeapStats"): "memory.heap.stats()",
+    ("memory", "Report"): "memory.report()",
+}
+
 Names = dict[str, str]  # name: kind
 
 
@@ -50,12 +86,22 @@ def stub(module: str) -> ast.Module:
     return ast.parse((STUBS / MODULES[module]).read_text())
 
 
+def all_classes(module: str) -> dict[str, ast.ClassDef]:
+    return {node.name: node for node in stub(module).body if isinstance(node, ast.ClassDef)}
+
+
+def based_on(node: ast.ClassDef, name: str) -> bool:
+    return any(ast.unparse(base) == name for base in node.bases)
+
+
 def classes(module: str, named_tuples: bool) -> dict[str, ast.ClassDef]:
-    found = [node for node in stub(module).body if isinstance(node, ast.ClassDef)]
+    """The classes that the board has, or the named tuples, whose class has no name there."""
     return {
-        node.name: node
-        for node in found
-        if any(ast.unparse(base) == "NamedTuple" for base in node.bases) == named_tuples
+        name: node
+        for name, node in all_classes(module).items()
+        if based_on(node, "NamedTuple") == named_tuples
+        and not based_on(node, "TypedDict")
+        and not name.startswith("_")
     }
 
 
@@ -74,7 +120,7 @@ def imported(module: str, node: ast.ImportFrom) -> Names:
         name = alias.asname or alias.name
         if alias.asname == alias.name or name in exported(module):
             source = stub_names(node.module) if node.module else {alias.name: "module"}
-            names[name] = source.get(alias.name, f"name, which the stub of {node.module} has not")
+            names[name] = source.get(alias.name, f"name that is not in the stub of {node.module}")
     return names
 
 
@@ -88,16 +134,25 @@ def stub_names(module: str) -> Names:
         elif isinstance(node, ast.ClassDef) and node.name in classes(module, named_tuples=False):
             names[node.name] = "class"
         elif isinstance(node, ast.AnnAssign):
-            names[ast.unparse(node.target)] = "value"
+            if ast.unparse(node.annotation) != "TypeAlias":
+                names[ast.unparse(node.target)] = "value"
         elif isinstance(node, ast.ImportFrom) and node.module in (None, *MODULES):
             names |= imported(module, node)
     return names
 
 
-def stub_members(node: ast.ClassDef) -> Names:
+def members(module: str, node: ast.ClassDef) -> Iterator[ast.stmt]:
+    """The statements of a class, and of those that the stub derives it from."""
+    for base in node.bases:
+        if ast.unparse(base) in all_classes(module):
+            yield from members(module, all_classes(module)[ast.unparse(base)])
+    yield from node.body
+
+
+def stub_members(module: str, node: ast.ClassDef) -> Names:
     """Attributes and methods, without the protocols and the constructor."""
     names = {}
-    for each in node.body:
+    for each in members(module, node):
         if isinstance(each, ast.AnnAssign):
             names[ast.unparse(each.target)] = "attribute"
         elif isinstance(each, ast.FunctionDef):
@@ -114,11 +169,59 @@ def shown(name: str) -> bool:
     return not name.startswith("__") or name in SHOWN
 
 
+@dataclass
+class Limits:
+    """The least and the largest number of positional arguments; None: any number."""
+
+    least: int
+    most: int | None
+
+
+def limits(node: ast.FunctionDef, *, method: bool) -> Limits:
+    static = any(ast.unparse(mark) == "staticmethod" for mark in node.decorator_list)
+    count = len(node.args.posonlyargs) + len(node.args.args) - (method and not static)
+    return Limits(count - len(node.args.defaults), None if node.args.vararg else count)
+
+
+def all_limits(nodes: Iterable[ast.stmt], *, method: bool = False) -> dict[str, Limits]:
+    """Those of each function; overloads together."""
+    found: dict[str, Limits] = {}
+    for node in nodes:
+        marks = [ast.unparse(each) for each in getattr(node, "decorator_list", ())]
+        if not isinstance(node, ast.FunctionDef) or "property" in marks:
+            continue
+        here = limits(node, method=method)
+        before = found.get(node.name, here)
+        most = None if None in (here.most, before.most) else max(here.most or 0, before.most or 0)
+        found[node.name] = Limits(min(here.least, before.least), most)
+    return found
+
+
+def calls(module: str) -> dict[str, Limits]:
+    """Expressions for what can be called in a module: functions, classes, methods."""
+    found = {f"{module}.{name}": each for name, each in all_limits(stub(module).body).items()}
+    for name, node in classes(module, named_tuples=False).items():
+        for method, each in all_limits(members(module, node), method=True).items():
+            if method == "__init__" and name != "Fault":
+                found[f"{module}.{name}"] = each
+            elif shown(method):
+                found[method_of(module, name, method)] = each
+    return found
+
+
+def method_of(module: str, name: str, method: str) -> str:
+    if module == "memory.pagers":
+        return f"(lambda *args: {module}.{name}.{method}(None, *args))"
+    made = MAKE[name] if module == "_memory" else MAKE_OTHERS[module, name]
+    return f"made(lambda: {made}, {method!r})"
+
+
 # --- what is on the board ---
 
 LOOK = """\
 import memory, _memory
 import memory.frames, memory.user
+import gc, machine, micropython, os, time, uctypes, vfs
 
 def registers():
     # dir() shows only names that the interpreter has met.
@@ -133,6 +236,18 @@ def fault():
         memory.call(0)
     except memory.Fault as exc:
         return exc
+
+def filesystem(kind):
+    disk = memory.ramdisk(1 << 20)
+    kind.mkfs(disk)
+    return kind(disk)
+
+def made(make, method):
+    try:
+        return getattr(make(), method)
+    except OSError as exc:
+        if exc.errno != 19:  # ENODEV: the machine has no such hardware
+            raise
 
 def kind(x):
     if isinstance(x, type):
@@ -156,7 +271,7 @@ def works(code, o):
 
 
 def differences(stubbed: Names, live: Names, where: str) -> list[str]:
-    """In words, for whoever forgot one of the two."""
+    """One sentence for each name that only one of the two has, or has as something else."""
     texts = []
     for name in sorted({*stubbed, *live}):
         a, b = stubbed.get(name), live.get(name)
@@ -173,17 +288,26 @@ def differences(stubbed: Names, live: Names, where: str) -> list[str]:
 def test_a_module_has_the_names_of_its_stub(board: Machine, module: str) -> None:
     live = board.eval(f"{{n: kind(getattr({module}, n)) for n in dir({module})}}", LOOK)
     private = INTERNAL.get(module, set())
-    frozen = module != "_memory"
+    public = module != "_memory"
     live = {
         name: kind
         for name, kind in live.items()
-        if shown(name) and name not in private and not (frozen and name.startswith("_"))
+        if shown(name) and name not in private and not (public and name.startswith("_"))
     }
     # dir() asks a module for every name that the interpreter knows; ask for those of the stub too.
     for name in sorted(stub_names(module).keys() - live.keys()):
         if board.eval(f"hasattr({module}, {name!r})", LOOK):
             live[name] = board.eval(f"kind({module}.{name})", LOOK)
     assert differences(stub_names(module), live, f"{module}.") == []
+
+
+@pytest.mark.parametrize("module", AS_IN_CPYTHON, ids=lambda module: module.__name__)
+def test_a_module_without_a_stub_is_a_part_of_the_one_of_cpython(
+    board: Machine, module: types.ModuleType
+) -> None:
+    name = module.__name__
+    live = board.eval(f"dir({name})", f"import {name}")
+    assert [each for each in live if shown(each) and not hasattr(module, each)] == []
 
 
 def test_every_class_of_the_stubs_can_be_made() -> None:
@@ -204,9 +328,24 @@ def test_a_class_has_the_members_of_its_stub(board: Machine, name: str) -> None:
         board.exec("o.close()")
     live = {n: kind for n, kind in live.items() if shown(n) and n not in inherited}
     live |= dict.fromkeys(protocols, "method")
-    stubbed = stub_members(node) | {n: "method" for n in PROTOCOLS if has(node, n)}
+    stubbed = stub_members("_memory", node) | {n: "method" for n in PROTOCOLS if has(node, n)}
     assert made == name
     assert differences(stubbed, live, f"{name}.") == []
+
+
+@pytest.mark.parametrize(("module", "name"), MAKE_OTHERS)
+def test_a_class_of_another_module_has_the_members_of_its_stub(
+    board: Machine, module: str, name: str
+) -> None:
+    live = board.eval(f"members({module}.{name})", LOOK)
+    stubbed = stub_members(module, classes(module, named_tuples=False)[name])
+    assert differences(stubbed, {n: live[n] for n in live if shown(n)}, f"{name}.") == []
+
+
+def test_every_class_of_another_module_is_compared() -> None:
+    others = [module for module in MODULES if "memory" not in module]
+    found = {(module, name) for module in others for name in classes(module, named_tuples=False)}
+    assert found == MAKE_OTHERS.keys()
 
 
 def test_classes_without_a_constructor_cannot_be_called(board: Machine) -> None:
@@ -229,6 +368,144 @@ def test_a_named_tuple_has_the_fields_of_its_stub_in_order(board: Machine, name:
     live = {n: kind for n, kind in live.items() if shown(n)}
     assert differences(dict.fromkeys(fields, "attribute"), live, f"{name}.") == []
     assert size == len(fields) and same, f"{name}: not in the order of the stub"
+
+
+# --- arguments ---
+
+TOLD = """
+def told(call, count):
+    if call is None or count < 0:
+        return None
+    try:
+        call(*[None] * count)
+    except TypeError as exc:
+        return str(exc.args[0]) if exc.args else "no text"
+    except Exception as exc:
+        return repr(exc)
+    return "it was called"
+"""
+EXACT = re.compile(r"takes ([0-9]+) positional arguments")
+AT_MOST = re.compile(r"expected at most ([0-9]+) arguments")
+MISSING = re.compile(r"missing ([0-9]+) required positional arguments")
+NO_NUMBER = re.compile(
+    r"extra positional arguments given|argument required|required positional argument #"
+)
+
+
+def disagreement(each: Limits, own: int, few: str | None, many: str | None) -> str | None:
+    """What is wrong with `each` by the messages for one argument too few and one too many.
+
+    own: arguments that the messages count and the stub does not: 1 of a method, its object.
+    """
+    if many is not None:
+        found = EXACT.search(many) or AT_MOST.search(many)
+        right = int(found[1]) - own == each.most if found else NO_NUMBER.search(many)
+        if not right:
+            return f"at most {each.most} arguments: {many}"
+    if few is not None:
+        missing = MISSING.search(few)
+        right = int(missing[1]) == 1 if missing else EXACT.search(few) or NO_NUMBER.search(few)
+        if not right:
+            return f"at least {each.least} arguments: {few}"
+    return None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_take_as_many_arguments_as_the_stub_says(board: Machine, module: str) -> None:
+    wrong = {}
+    board.exec(LOOK + TOLD)
+    for call, each in calls(module).items():
+        counts = [each.least - 1, -1 if each.most is None else each.most + 1]
+        few, many = board.eval(f"[told({call}, n) for n in {counts}]")
+        bound = "lambda" in call and "'mkfs'" not in call
+        own = int(bound or (module == "memory.pagers" and ".zeros" not in call))
+        wrong[call] = disagreement(each, own, few, many)
+    board.exec("import memory\ndisk = memory.ramdisk()\nif disk:\n disk.close()")
+    assert {name: text for name, text in wrong.items() if text} == {}
+
+
+def test_another_number_of_arguments_is_noticed() -> None:
+    two = Limits(2, 2)
+    exact = "function takes 2 positional arguments but 3 were given"
+    assert disagreement(two, 0, None, exact) is None
+    assert disagreement(Limits(1, 1), 1, None, exact) is None
+    assert disagreement(two, 1, None, exact)
+    assert disagreement(two, 0, None, "can't convert NoneType to int")
+    assert disagreement(two, 0, "it was called", exact)
+    assert disagreement(Limits(0, 1), 0, None, "function expected at most 2 arguments, got 2")
+    assert disagreement(two, 0, "function missing 2 required positional arguments", exact)
+
+
+# --- dicts with known keys ---
+
+
+def misfits(module: str, value: Any, wanted: ast.expr, where: str) -> list[str]:
+    """Where a value is not of the type that the stub has for it."""
+    name = ast.unparse(wanted)
+    node = all_classes(module).get(name)
+    if node is not None and based_on(node, "TypedDict"):
+        return typed_dict_misfits(module, value, node, where)
+    if isinstance(wanted, ast.BinOp):
+        both = [misfits(module, value, side, where) for side in (wanted.left, wanted.right)]
+        return [] if [] in both else both[0]
+    if isinstance(wanted, ast.Subscript) and isinstance(value, (list, dict)):
+        kind = ast.unparse(wanted.value)
+        inner = wanted.slice.elts[-1] if isinstance(wanted.slice, ast.Tuple) else wanted.slice
+        items = value.values() if isinstance(value, dict) else value
+        if kind == "tuple":
+            inner = ast.Name("int")
+        found = [text for each in items for text in misfits(module, each, inner, f"{where}[]")]
+        return found if (kind == "dict") == isinstance(value, dict) else [f"{where}: no {kind}"]
+    if name == "_NamedRange":
+        fits = [type(each).__name__ for each in value] == ["int", "int", "str"]
+    else:
+        fits = type(value).__name__ == name or (value is None and name == "None")
+    return [] if fits else [f"{where}: {value!r} is not {name}"]
+
+
+def typed_dict_misfits(module: str, value: Any, node: ast.ClassDef, where: str) -> list[str]:
+    fields = {
+        ast.unparse(each.target): each.annotation
+        for each in node.body
+        if isinstance(each, ast.AnnAssign)
+    }
+    if fields.keys() != value.keys():
+        return [f"{where}: keys {sorted(fields.keys() ^ value.keys())}"]
+    return [
+        text
+        for key, wanted in fields.items()
+        for text in misfits(module, value[key], wanted, f"{where}[{key!r}]")
+    ]
+
+
+@pytest.mark.parametrize(("module", "name"), DICTS)
+def test_a_dict_has_the_keys_and_types_of_its_stub(board: Machine, module: str, name: str) -> None:
+    value = board.eval(DICTS[module, name], "import memory")
+    assert typed_dict_misfits(module, value, all_classes(module)[name], name) == []
+
+
+def test_every_dict_with_known_keys_is_compared() -> None:
+    found = {
+        (module, name)
+        for module in MODULES
+        for name, node in all_classes(module).items()
+        if based_on(node, "TypedDict")
+    }
+    report = all_classes("memory")["Report"].body
+    inner = {ast.unparse(each.annotation) for each in report if isinstance(each, ast.AnnAssign)}
+    assert {(module, name) for module, name in found if name not in inner} == DICTS.keys()
+
+
+def test_a_wrong_key_or_type_is_named() -> None:
+    node = all_classes("memory")["FrameCounts"]
+    good = {"total": 3, "free": 1, "used": 1, "reserved": 1}
+    assert typed_dict_misfits("memory", good, node, "r") == []
+    assert typed_dict_misfits("memory", {**good, "used": "1"}, node, "r") == [
+        "r['used']: '1' is not int"
+    ]
+    assert typed_dict_misfits("memory", {"total": 3}, node, "r") == [
+        "r: keys ['free', 'reserved', 'used']"
+    ]
 
 
 def test_a_forgotten_name_is_named() -> None:

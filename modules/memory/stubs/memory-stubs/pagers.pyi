@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Pagers, ready to use: memory that is made when it is touched."""
+"""Ready-made pagers: memory that is made when it is first accessed."""
 
 from collections.abc import Callable
 
 from _memory import Access, AddressSpace, Frames, Prot
 
 def zeros(space: AddressSpace, va: int, size: int, prot: Prot = "rw") -> None:
-    """Reserve [va, va + size) of `space`: each page is made, zero, when it is first accessed."""
+    """Reserve [va, va + size) of `space`: a page of zeros is made at the first access."""
 
 class FileMap:
-    """A file as memory: each page is read when it is first accessed."""
+    """A file as memory: each page is read at the first access."""
 
     size: int
     def __init__(self, space: AddressSpace, va: int, path: str, prot: Prot = "r") -> None: ...
@@ -17,12 +17,12 @@ class FileMap:
         """Unmap the file and close it."""
 
 class CopyOnWrite:
-    """One memory in several address spaces; a page that is written becomes the writer's own."""
+    """One memory in several address spaces: a write copies the page for the writer."""
 
     copies: int
     def __init__(self, frames: Frames) -> None: ...
     def map(self, space: AddressSpace, va: int, prot: Prot = "rw") -> None:
-        """Put the memory into `space` at `va`: shared and read-only until it is written."""
+        """Map the memory into `space` at `va`: shared and read-only until it is written."""
 
 class Watch:
     """Memory whose accesses are counted."""
@@ -37,4 +37,4 @@ class Watch:
         call: Callable[[int, Access], object] | None = None,
     ) -> None: ...
     def close(self) -> None:
-        """Give the addresses back; the frames and what is in them stay."""
+        """Unmap the addresses. The frames and their contents stay."""

@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 
 class Registers:
-    """System registers as they were when they were read; prints them decoded."""
+    """The system registers at the moment when they were read. print() shows them decoded."""
 
     def __getitem__(self, name: str, /) -> int: ...
     def __iter__(self) -> Iterator[str]: ...
     def fields(self, name: str, /) -> dict[str, int]:
-        """The fields of one register by the Arm ARM's names; empty where it has none."""
+        """The fields of a register by their names in the Arm ARM; empty: it has no fields."""

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The native half of `memory`. Programs use `memory`; frozen boot code and tests use this too.
+"""The native part of `memory`. Programs use `memory`; boot code and tests use this module too.
 
-Addresses and sizes are in bytes, ranges half-open. ValueError and TypeError: an argument that can
-never be right. OSError(errno, text): what the state forbids; the text names the value.
+Addresses and sizes are in bytes, ranges are half-open. TypeError, ValueError: an argument that is
+never valid. OSError(errno, text): the state of the machine forbids it; the text names the value.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, Self, final, overload
+from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypedDict, final, overload
 
 from typing_extensions import Buffer
 
@@ -14,21 +14,27 @@ Prot = Literal["r", "rw", "rx", "ru", "rwu", "rxu"]
 MemType = Literal["normal", "device"]
 Access = Literal["read", "write", "execute"]
 FrameState = Literal["free", "used", "reserved", "unmanaged"]
+# None is possible, but not where a program knows that it cannot be: no check is asked for.
+_MaybeNone: TypeAlias = Any
 
 # --- frames ---
 
 @final
 class Frames:
-    """Contiguous memory, made by frames_alloc(). As a buffer it is mapped on first use."""
+    """Contiguous memory, made by frames_alloc(). Its first use as a buffer maps it."""
 
     @property
-    def pa(self) -> int: ...
+    def pa(self) -> int:
+        """Physical address of the first byte."""
+
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """Number of frames."""
+
     @property
     def size(self) -> int: ...
     def close(self) -> None:
-        """Give the frames back. OSError(EBUSY) while an address space maps them."""
+        """Free the frames. OSError(EBUSY): an address space maps them."""
 
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -43,26 +49,41 @@ def frames_alloc(
     below: int | None = None,
     zero: bool = True,
 ) -> Frames:
-    """Contiguous frames; `align` is in frames, a power of two; `at`, `below` are addresses."""
+    """Allocate contiguous frames.
+
+    `align` is in frames and a power of two. `at`: exactly this physical address. `below`: all of
+    it below this physical address. `zero`: fill with zeros.
+    """
 
 def frames_reserve(pa: int, size: int, name: str) -> None:
-    """Keep every frame that the range touches out of use until the machine is reset."""
+    """Keep the frames of a range out of use until the machine is reset."""
 
-def frames_stats() -> dict[str, int | tuple[int, ...]]:
-    """total = free + used + reserved, peak_used, largest_run, and free_by_order (a tuple)."""
+class FrameStats(TypedDict):
+    """Frames: total = free + used + reserved."""
 
+    total: int
+    free: int
+    used: int
+    reserved: int
+    peak_used: int
+    largest_run: int
+    free_by_order: tuple[int, ...]  # free pieces of 1, 2, 4 ... 1024 frames
+
+def frames_stats() -> FrameStats: ...
 def frames_runs() -> list[tuple[int, int, FrameState, str | None]]:
-    """(start, end, state, name of a reserved run) of all banks, in order."""
+    """(start, end, state, name) of each run, in order; only reserved runs have a name."""
 
-def frames_state(pa: int) -> tuple[FrameState, str | None]: ...
+def frames_state(pa: int) -> tuple[FrameState, str | None]:
+    """(state, name) of the frame that contains `pa`."""
+
 def owners() -> dict[str, int]:
-    """Frames of each owner that has any; the sum is the number of used frames."""
+    """Frames of each owner that has any. The sum is the number of used frames."""
 
 def take_all() -> tuple[int, int, int]:
-    """Take every free frame, mark, verify, give back: (runs, frames, largest)."""
+    """Allocate every free frame, write, verify and free it: (runs, frames, largest run)."""
 
 def check() -> list[str]:
-    """What is wrong with allocators, tables and owners; empty when all is well."""
+    """Faults in allocators, tables and owners; an empty list when there are none."""
 
 # --- the disk ---
 
@@ -72,37 +93,47 @@ class RamDisk:
 
     @property
     def size(self) -> int: ...
-    def readblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int: ...
-    def writeblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int: ...
-    def ioctl(self, operation: int, argument: int, /) -> int | None: ...
-    def close(self) -> None: ...
+    def readblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int:
+        """Fill the buffer from block `block` on; return 0."""
 
-def ramdisk(size: int | None = None) -> RamDisk | None:
-    """Make the disk, or return the one there is. OSError(EEXIST) when it has another size."""
+    def writeblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int:
+        """Write the buffer from block `block` on; return 0."""
+
+    def ioctl(self, operation: int, argument: int, /) -> int | None: ...
+    def close(self) -> None:
+        """Destroy the disk and free its frames."""
+
+@overload
+def ramdisk() -> RamDisk | None: ...
+@overload
+def ramdisk(size: int) -> RamDisk:
+    """Make the disk, or return the disk that exists. OSError(EEXIST): it has another size."""
 
 # --- heaps ---
 
 @final
 class Block:
-    """Memory of a heap."""
+    """Memory of a heap, made by Heap.alloc()."""
 
     @property
     def address(self) -> int: ...
     @property
     def size(self) -> int: ...
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the memory."""
+
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
 
 class Fault(OSError):
-    """A fault of the thread. None where the processor does not say."""
+    """An access or instruction that faulted. None: the processor does not report it."""
 
-    address: int | None
-    access: str | None
+    address: int | _MaybeNone
+    access: Access | _MaybeNone
     kind: str
-    level: int | None
+    level: int | _MaybeNone
     esr: int
     pc: int
     el: int
@@ -111,37 +142,55 @@ class Fault(OSError):
 def gc_limit() -> int: ...
 @overload
 def gc_limit(size: int, /) -> None:
-    """Bytes that Python's heap may take beyond its first arena; 0: all of RAM."""
+    """Bytes that Python's heap may allocate beyond its first 96 KiB; 0: no limit."""
 
 def probe(address: int, size: int = 4, /) -> int | None:
-    """What is there, or None when the access faults."""
+    """The value at an address; None: the access faults."""
 
 def poke(address: int, value: int, size: int = 4, /) -> bool:
-    """Whether the write was taken."""
+    """Write a value to an address; False: the access faults."""
+
+class HeapStats(TypedDict):
+    """In bytes: size = used + free + overhead."""
+
+    size: int
+    used: int
+    free: int
+    overhead: int
+    live_blocks: int
+    free_blocks: int
+    largest_free: int
+    peak_used: int
 
 class Heap:
-    """A heap of its own, between guard pages."""
+    """A heap between guard pages."""
 
     def __init__(self, size: int) -> None: ...
     @property
     def base(self) -> int: ...
     @property
     def size(self) -> int: ...
-    def alloc(self, size: int, align: int = 16) -> Block: ...
+    def alloc(self, size: int, align: int = 16) -> Block:
+        """Allocate `size` bytes at a multiple of `align`, a power of two."""
+
     def realloc(self, block: Block, size: int, /) -> Block:
-        """Resize, moving if need be; returns the same Block."""
+        """Resize the block, at another address if necessary; return the same Block."""
 
-    def stats(self) -> dict[str, int]:
-        """size, used, free, overhead, live_blocks, free_blocks, largest_free, peak_used."""
+    def stats(self) -> HeapStats: ...
+    def check(self) -> list[str]:
+        """Faults in the heap; an empty list when there are none."""
 
-    def check(self) -> list[str]: ...
     def walk(self) -> list[tuple[int, int, bool]]:
         """(address, size, used) of each block."""
 
-    def show(self) -> None: ...
-    def contains(self, address: int, /) -> bool: ...
+    def show(self) -> None:
+        """Print the blocks."""
+
+    def contains(self, address: int, /) -> bool:
+        """Whether a block in use can be at this address."""
+
     def close(self) -> None:
-        """OSError(EBUSY) while blocks are in use, OSError(EPERM) for the kernel heap."""
+        """Free the heap. OSError: EBUSY (blocks are in use), EPERM (the kernel heap)."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *args: object) -> None: ...
@@ -149,7 +198,7 @@ class Heap:
 def kernel_heap() -> Heap | None: ...
 def heap_make_kernel(va: int, size: int, /) -> None: ...
 def gc_info() -> tuple[int, int]:
-    """(total, free) bytes of the mapped areas of Python's own heap."""
+    """(total, free) bytes of Python's own heap as large as it is now."""
 
 # --- address spaces ---
 
@@ -185,7 +234,8 @@ class Region(NamedTuple):
     held: bool  # the mapping keeps a Frames object's frames
 
 class AddressSpace:
-    """Translation tables of the lower half; kernel half and identity view have handles."""
+    """Translation tables of the lower half. The kernel half and the identity view are objects of
+    this class too: memory.kernel, memory.identity."""
 
     def __init__(self) -> None: ...
     @property
@@ -199,9 +249,13 @@ class AddressSpace:
         """Frames used for tables."""
 
     @property
-    def active(self) -> bool: ...
+    def active(self) -> bool:
+        """Whether the processor uses the tables."""
+
     @property
-    def name(self) -> str | None: ...
+    def name(self) -> str | None:
+        """'kernel', 'identity' or None."""
+
     def map(
         self,
         va: int,
@@ -210,10 +264,14 @@ class AddressSpace:
         prot: Prot = "rw",
         memtype: MemType = "normal",
     ) -> None:
-        """Map [va, va + size) to frames, which are held while it lasts, or to a bare address."""
+        """Map [va, va + size) to Frames, which the mapping holds, or to a physical address."""
 
-    def unmap(self, va: int, size: int, /) -> None: ...
-    def protect(self, va: int, size: int, prot: Prot, /) -> None: ...
+    def unmap(self, va: int, size: int, /) -> None:
+        """Remove the mappings of a range. OSError(EFAULT): a page of it is not mapped."""
+
+    def protect(self, va: int, size: int, prot: Prot, /) -> None:
+        """Change the protection of a range."""
+
     def reserve(
         self,
         va: int,
@@ -222,25 +280,28 @@ class AddressSpace:
         pager: Callable[[int, Access], Frames | None] | None = None,
         step: bool = False,
     ) -> None:
-        """Keep [va, va + size) free; with a pager, have it make each page when it is needed."""
+        """Keep [va, va + size) free. With a pager, an access to a missing page calls it.
+
+        With `step` each page stays mapped for one instruction only.
+        """
 
     def evict(self, va: int, size: int, /) -> None:
-        """Unmap the pages there are of a range with a pager, and free their frames."""
+        """Unmap the pages that exist in a range with a pager, and free their frames."""
 
     def translate(self, va: int, /) -> int:
-        """The physical address behind `va`. OSError(EFAULT) when it is not mapped."""
+        """The physical address that `va` is mapped to. OSError(EFAULT): it is not mapped."""
 
     def walk(self, va: int, /) -> list[Step]:
         """The entries that the processor reads to translate `va`."""
 
     def mappings(self) -> list[Mapping]:
-        """What the tables map, run by run."""
+        """What the tables map, one tuple for each run of addresses."""
 
     def regions(self) -> list[Region]:
-        """What was mapped or reserved, call by call, guards included."""
+        """What was mapped or reserved, one tuple for each call; guards are included."""
 
     def compact(self, va: int | None = None, size: int | None = None) -> int:
-        """Rejoin blocks; returns the number of table frames given back."""
+        """Rejoin blocks; return the number of table frames that this freed."""
 
     def show(self, va: int = ..., /) -> None:
         """Print the mappings, or the walk to `va`."""
@@ -249,10 +310,10 @@ class AddressSpace:
         """Put the space into TTBR0."""
 
     def close(self) -> None:
-        """Give every table frame back. OSError(EBUSY) while the space is active."""
+        """Free all tables and end all mappings. OSError(EBUSY): the space is active."""
 
     def __enter__(self) -> Self:
-        """Activate; the end of the block activates what was active before."""
+        """Activate the space; the end of the block activates what was active before."""
 
     def __exit__(self, *args: object) -> None: ...
     def _boot_map(
@@ -266,19 +327,19 @@ def kernel() -> AddressSpace | None: ...
 def identity() -> AddressSpace | None: ...
 def active_space() -> AddressSpace | None: ...
 def window_add(start: int, end: int, flags: int, name: str, /) -> None:
-    """Declare a window of the kernel half. Flags: 1 map() may use it, 2 no address twice."""
+    """Declare a window of the kernel half. Flags: 1: map() may use it, 2: no address is reused."""
 
 def switch() -> None:
-    """From the boot map to the kernel half and the identity view: once."""
+    """Switch from the boot map to the kernel half and the identity view. It works once."""
 
 # --- programs at EL0 ---
 
 @final
 class Registers:
-    """All registers of a program; `dN` is the lower half of the 128-bit `qN` as a float."""
+    """The registers of a program. `dN` is the lower half of the 128-bit `qN` as a float."""
 
     def __init__(self) -> None:
-        """All zero."""
+        """All are zero."""
 
     x0: int
     x1: int
@@ -383,15 +444,16 @@ class Registers:
     q31: int
     @property
     def call(self) -> int | None:
-        """Number of the system call that stopped the program last, if one did."""
+        """Number of the system call that stopped the program last; None: something else did."""
 
     def read(self, address: int, size: int, /) -> bytes:
-        """Memory that the running program could read. OSError(EFAULT) names the address."""
+        """Read memory that the running program can read. OSError(EFAULT) names the address."""
 
     def write(self, address: int, data: Buffer, /) -> None:
-        """The same for what it could write; all of `data`, or nothing."""
+        """Write memory that the program can write: all of `data`, or nothing."""
 
 user_exit: object
+"""What a handler returns to end the program."""
 
 def user_run(
     space: AddressSpace,
@@ -403,31 +465,37 @@ def user_run(
     limit_ms: int,
     /,
 ) -> Registers:
-    """Run a program at EL0 to its end; the arguments are those of memory.user.run()."""
+    """Run a program at EL0 to its end. The arguments are those of memory.user.run()."""
 
 # --- the machine ---
 
-layout: dict[str, tuple[int, int]]  # window of the kernel half: (base, size)
+layout: dict[str, tuple[int, int]]
+"""(base, size) of each window of the kernel half."""
 
 def boot_info() -> dict[str, object]: ...
 def safe_mode(why: str, /) -> None:
-    """Have the banner say that the frozen boot code failed, and why."""
+    """Make the banner report that the frozen boot code failed, and why."""
 
-def boot_ticks() -> tuple[int, int]: ...
+def boot_ticks() -> tuple[int, int]:
+    """Ticks of the counter when the image started and when the prompt came."""
+
 def sections() -> list[tuple[str, int, int, int, Prot]]:
     """(name, va, pa, size, prot) of the parts of the image."""
 
-def mmio() -> list[tuple[int, int, str]]: ...
+def mmio() -> list[tuple[int, int, str]]:
+    """(start, end, name) of the ranges of device registers."""
+
 def regs() -> dict[str, int]:
-    """System registers as read."""
+    """The system registers as read."""
 
 def call(va: int, /, *args: int) -> int:
-    """Run machine code at `va` with up to 8 arguments; returns X0."""
+    """Run the machine code at `va` with up to 8 integers in X0 to X7; return X0."""
 
 def sync_code(va: int, size: int, /) -> None:
-    """Make code written as data visible to instruction fetches."""
+    """Make code that was written as data visible to instruction fetches."""
 
 def last_crash() -> str | None:
-    """One line about the crash that ended the run before this one."""
+    """One line about the crash that ended the previous run; None: it ended without a crash."""
 
-def crash_action(action: Literal["halt", "reset"], /) -> None: ...
+def crash_action(action: Literal["halt", "reset"], /) -> None:
+    """What the machine does after a crash report."""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The hardware of the board: words of memory, pins, resets, the processor's clock."""
+
+from typing import Final, NoReturn, Protocol, final, overload
+
+@final
+class _Memory:
+    """Memory in words of one width. Each access is exactly one load or store of that width.
+
+    ValueError: an address that is not a multiple of the width, a value that does not fit.
+    memory.Fault: the tables forbid the access, or nothing answers.
+    """
+
+    def __getitem__(self, address: int, /) -> int: ...
+    def __setitem__(self, address: int, value: int, /) -> None: ...
+
+mem8: _Memory
+mem16: _Memory
+mem32: _Memory
+mem64: _Memory
+
+@final
+class _Names:
+    """Pins by name, as attributes."""
+
+    def __getattr__(self, name: str, /) -> Pin: ...
+
+@final
+class Pin:
+    """A GPIO of the SoC, by number or name ("GPIO17"), or a named pin of the board ("LED").
+
+    The value is that of the name: a pin that is active low is 1 when its level is low.
+    ValueError: this board has no such pin. OSError(ENODEV): the machine has no GPIO controller.
+    """
+
+    IN: Final[int]
+    OUT: Final[int]
+    OPEN_DRAIN: Final[int]
+    ALT: Final[int]
+    ALT0: Final[int]
+    ALT1: Final[int]
+    ALT2: Final[int]
+    ALT3: Final[int]
+    ALT4: Final[int]
+    ALT5: Final[int]
+    PULL_UP: Final[int]
+    PULL_DOWN: Final[int]
+    board: Final[_Names]
+    cpu: Final[_Names]
+    def __init__(
+        self,
+        id: int | str | Pin,
+        /,
+        mode: int | None = None,
+        pull: int | None = None,
+        *,
+        value: object = None,
+        alt: int = -1,
+    ) -> None: ...
+    def init(
+        self,
+        mode: int | None = None,
+        pull: int | None = None,
+        *,
+        value: object = None,
+        alt: int = -1,
+    ) -> None:
+        """Configure the pin: None leaves the mode and the value as they are."""
+
+    @overload
+    def value(self) -> int: ...
+    @overload
+    def value(self, value: object, /) -> None:
+        """Read the pin, or set it."""
+
+    @overload
+    def __call__(self) -> int: ...
+    @overload
+    def __call__(self, value: object, /) -> None: ...
+    def on(self) -> None: ...
+    def off(self) -> None: ...
+    def high(self) -> None: ...
+    def low(self) -> None: ...
+    def toggle(self) -> None: ...
+
+class _PinLike(Protocol):
+    """A Pin, a Signal, or an object of a Python class."""
+
+    @overload
+    def value(self) -> int: ...
+    @overload
+    def value(self, value: object, /) -> None: ...
+
+@final
+class Signal:
+    """A pin whose value may be inverted."""
+
+    @overload
+    def __init__(self, pin: _PinLike, /, *, invert: bool = False) -> None: ...
+    @overload
+    def __init__(
+        self,
+        id: int | str,
+        mode: int | None = None,
+        pull: int | None = None,
+        /,
+        *,
+        invert: bool = False,
+        value: object = None,
+        alt: int = -1,
+    ) -> None: ...
+    @overload
+    def value(self) -> int: ...
+    @overload
+    def value(self, value: object, /) -> None:
+        """Read the signal, or set it."""
+
+    @overload
+    def __call__(self) -> int: ...
+    @overload
+    def __call__(self, value: object, /) -> None: ...
+    def on(self) -> None: ...
+    def off(self) -> None: ...
+
+PWRON_RESET: Final[int]
+HARD_RESET: Final[int]
+WDT_RESET: Final[int]
+SOFT_RESET: Final[int]
+CRASH_RESET: Final[int]
+
+def reset_cause() -> int:
+    """Why the machine started; 0 when it is unknown."""
+
+def reset() -> NoReturn:
+    """Reset the machine."""
+
+def soft_reset(_: object = ..., /) -> NoReturn:
+    """End Python and start it again, as Ctrl-D does. It is the same function as sys.exit()."""
+
+def bootloader(_: object = ..., /) -> NoReturn:
+    """Receive another kernel over the serial line, and start it."""
+
+def unique_id() -> bytes:
+    """Serial number, 8 bytes; empty when the machine has none."""
+
+@overload
+def freq() -> int: ...
+@overload
+def freq(hz: int, /) -> None:
+    """The processor's clock in Hz: read it, or ask the firmware for another one.
+
+    OSError(ENODEV): the machine has no firmware to ask.
+    """
+
+def idle() -> None:
+    """Wait for an interrupt, at most 1 ms."""
+
+def lightsleep(ms: int = ..., /) -> None:
+    """Sleep for `ms` milliseconds; without an argument until the next interrupt."""
+
+def deepsleep(ms: int = ..., /) -> NoReturn:
+    """Sleep, then reset the machine; without an argument switch it off."""
+
+def disable_irq() -> int:
+    """Mask interrupts; return the state for enable_irq()."""
+
+def enable_irq(state: int, /) -> None: ...
