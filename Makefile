@@ -77,7 +77,7 @@ help:
 	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'
 	@echo '  coverage          lines of the memory mechanism that the host tests run'
 	@echo '  functions         how long the functions and files of each part are, and what is too long'
-	@echo '  lint              ruff over the Python, mypy over the tools'
+	@echo '  lint              ruff, mypy and codespell; the format of the C files'
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
 	@echo
@@ -175,6 +175,8 @@ lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
+	@.venv/bin/codespell
+	@.venv/bin/python -m pimem.dev.c_format
 
 clean:
 	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +

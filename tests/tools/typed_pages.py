@@ -27,6 +27,10 @@ class Step:
     source: str
     refused: bool = False
 
+    @property
+    def head(self) -> str:
+        return self.source.partition("\n")[0]
+
 
 @dataclass
 class Module:
@@ -71,15 +75,13 @@ class Page:
 
     def read_block(self, first: int, info: str, text: str) -> None:
         language = info.split()[0] if info.strip() else ""
-        if language not in LANGUAGES:
+        if language not in LANGUAGES or (language not in ("python", "console") and ">>> " in text):
             self.untagged.append(first - 1)
-        if language == "python" and ">>> " not in text:
+        elif language == "python" and ">>> " not in text:
             for number, line in enumerate(text.splitlines(), first):
                 self.modules[-1].type(number, line, goes_on=number > first)
         elif language in ("python", "console"):
             self.read_transcript(first, text.splitlines())
-        elif ">>> " in text:
-            self.untagged.append(first - 1)
 
     def read_transcript(self, first: int, lines: list[str]) -> None:
         for number, line in enumerate(lines, first):
@@ -92,9 +94,9 @@ class Page:
             elif REFUSED.match(line) and self.modules[-1].steps:
                 self.modules[-1].steps[-1].refused = True
 
-    def refused(self) -> list[str]:
-        """The source of each step that the page shows to be refused."""
-        return [step.source for module in self.modules for step in module.steps if step.refused]
+    def refused(self) -> list[Step]:
+        """The steps that the page shows to raise TypeError or ValueError."""
+        return [step for module in self.modules for step in module.steps if step.refused]
 
 
 def read_page(path: Path) -> Page:

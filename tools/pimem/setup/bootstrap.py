@@ -30,6 +30,7 @@ from pimem.setup import apt
 
 DEPS = BUILD / "deps"
 VENV = ROOT / ".venv"
+STUBS = ROOT / "modules" / "memory" / "stubs"
 QEMU_NAME = "qemu-system-aarch64"
 QEMU_PACKAGE = "qemu-system-arm"
 QEMU_OLDEST = 9  # the first release with the raspi4b machine
@@ -364,8 +365,10 @@ def clone(source: Source, target: Path, problems: list[str]) -> bool:
 
 def venv_pin() -> str:
     """What the virtual environment depends on: the pins, this tree's place, the Python."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    parts = (settings["project"], settings["build-system"], str(ROOT), sys.version)
+    parts: list[object] = [str(ROOT), sys.version]
+    for folder in (ROOT, STUBS):
+        settings = tomllib.loads((folder / "pyproject.toml").read_text())
+        parts += [settings["project"], settings["build-system"]]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -377,7 +380,8 @@ def make_venv() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
     apt.call([sys.executable, "-m", "venv", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    apt.call([*pip, "--quiet", "--retries", "5", "--editable", f"{ROOT}[test]"])
+    trees = ["--editable", f"{ROOT}[test]", "--editable", str(STUBS)]
+    apt.call([*pip, "--quiet", "--retries", "5", *trees])
     stamp.write_text(venv_pin())
 
 

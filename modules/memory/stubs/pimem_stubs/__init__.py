@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Where the stubs of those modules are that differ from CPython's modules of the same name.
+"""The stubs of those modules that differ from CPython's modules of the same name.
 
-`python -m pimem_stubs` prints the folder, for the settings of a type checker (docs/editors.md).
+They are not installed as packages, because then they would apply to host programs too.
+`python -m pimem_stubs` copies them into a project for the board (docs/editors.md).
 """
 
 from pathlib import Path
 
-#: gc.pyi, os.pyi, time.pyi. They are not packages: else they would hold for host programs too.
+#: The folder with gc.pyi, os.pyi and time.pyi.
 BOARD = Path(__file__).parent / "board"
