@@ -149,8 +149,10 @@ static void compare(void) {
     FUZZ_CHECK(stats.free == counts[FREE] && stats.used == counts[USED] && stats.reserved == counts[RESERVED]);
 }
 
+typedef void (*step_t)(fuzz_input_t *in);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static void (*const steps[])(fuzz_input_t *) = {
+    static const step_t steps[] = {
         alloc, give_back, alloc, give_back, alloc_at, alloc_some, reserve, give_back,
     };
     fuzz_input_t in = { data, data + size };

@@ -178,7 +178,7 @@ static void source_free(void *ctx, mem_pa_t pa, size_t count) {
 void fake_source_init(fake_source_t *f, mem_source_t *source, mem_pa_t base, void *memory, uint8_t *used,
     size_t frames) {
     *f = (fake_source_t) {.base = base, .memory = memory, .used = used, .frames = frames, .fail_after = SIZE_MAX,
-        .junk = true};
+                          .junk = true};
     memset(used, 0, frames);
     *source = (mem_source_t) {f, source_alloc, source_free, (uint64_t)(uintptr_t)memory - base};
 }

@@ -62,8 +62,10 @@ static bool finds_write_after_free(void) {
     return heap_check(heap, NULL) != 0;
 }
 
+typedef bool (*case_t)(void);
+
 static double run_faults(const bench_work_t *work, unsigned who) {
-    static bool (*const cases[])(void) = {
+    static const case_t cases[] = {
         finds_double_free, finds_double_free_of_merged, finds_interior_pointer, finds_foreign_pointer,
         finds_overflow, finds_write_after_free,
     };

@@ -77,7 +77,7 @@ static uint64_t add_run(mem_va_t va, size_t max_count) {
     space_request_t request = {
         .va = va,
         .pa = pa,
-        .size = (uint64_t)count << MEM_PAGE_SHIFT,
+        .size = count * MEM_PAGE_SIZE,
         .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
         .flags = REGION_LOCKED | SPACE_BLOCKS,
         .name = "gc",

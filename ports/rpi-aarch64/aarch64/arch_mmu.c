@@ -4,7 +4,7 @@
 
 #include "core/arch.h"
 
-#define READ_REGISTER(name) ({ uint64_t value_; __asm volatile ("mrs %0, " #name : "=r" (value_)); value_; })
+#define READ_REGISTER(name) ({ uint64_t value_; __asm volatile ("mrs %0, " #name: "=r" (value_)); value_; })
 
 void arch_dsb_ishst(void) {
     __asm volatile ("dsb ishst" : : : "memory");
@@ -51,7 +51,7 @@ uint64_t arch_read_ttbr1(void) {
         uint64_t daif_ = READ_REGISTER(daif); \
         uint64_t par_; \
         __asm volatile ("msr daifset, #15\n at " operation ", %1\n isb\n mrs %0, par_el1\n msr daif, %2" \
-        : "=&r" (par_) : "r" (va), "r" (daif_) : "memory"); \
+    : "=&r" (par_) : "r" (va), "r" (daif_) : "memory"); \
         par_; })
 
 uint64_t arch_at_s1e1r(mem_va_t va) {

@@ -67,7 +67,7 @@ void exception_user_sync(trap_frame_t *trap) {
 // What mp_handle_pending() would do something about.
 static bool is_pending(void) {
     return MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL
-        || MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
+           || MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
 }
 
 void exception_user_irq(trap_frame_t *trap) {

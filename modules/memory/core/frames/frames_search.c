@@ -55,7 +55,10 @@ static inline size_t find_in_block(const frames_t *f, size_t block, unsigned ord
         return find_in_words(f, block, order);
     }
     uint32_t starts = pieces_of_words(f->states[block], order);
-    return starts == 0 ? NOT_FOUND : block * FRAMES_PER_BLOCK + lowest_bit(starts) * WORD_FRAMES;
+    if (starts == 0) {
+        return NOT_FOUND;
+    }
+    return block * FRAMES_PER_BLOCK + lowest_bit(starts) * WORD_FRAMES;
 }
 
 // A block without a piece of this order has none of the higher ones either. Taking frames leaves

@@ -118,7 +118,7 @@ static inline bool desc_attrs_ok(mem_attrs_t attrs) {
     bool w = attrs & MEM_PROT_W;
     bool x = attrs & MEM_PROT_X;
     return (attrs & ~(MEM_PROT_MASK | MEM_TYPE_MASK)) == 0 && (attrs & MEM_TYPE_MASK) <= MEM_TYPE_NONCACHED
-        && (attrs & MEM_PROT_R) && !(w && x) && !(x && (attrs & MEM_TYPE_MASK) != MEM_TYPE_NORMAL);
+           && (attrs & MEM_PROT_R) && !(w && x) && !(x && (attrs & MEM_TYPE_MASK) != MEM_TYPE_NORMAL);
 }
 
 // The permission bits of a leaf (DESC_PERMISSIONS).
@@ -146,8 +146,8 @@ static inline uint64_t desc_leaf(unsigned level, mem_pa_t pa, mem_attrs_t attrs,
 static inline mem_attrs_t desc_attrs(uint64_t desc) {
     unsigned user = (unsigned)(desc >> 6) & 1;
     return MEM_PROT_R | ((unsigned)(~desc >> 7) & 1) << 1 // AP[2]
-        | ((unsigned)(~desc >> (53 + user)) & 1) << 2     // PXN, or UXN of what EL0 may access
-        | user << 3 | ((unsigned)(desc >> DESC_ATTRINDX_SHIFT) & 7) << MEM_TYPE_SHIFT;
+           | ((unsigned)(~desc >> (53 + user)) & 1) << 2  // PXN, or UXN of what EL0 may access
+           | user << 3 | ((unsigned)(desc >> DESC_ATTRINDX_SHIFT) & 7) << MEM_TYPE_SHIFT;
 }
 
 // Operand of TLBI VAE1IS and VAAE1IS: VA[55:12] in bits 43:0, ASID in bits 63:48. The address must be masked:

@@ -95,7 +95,7 @@ static bool takes_leaf(const map_t *m, mem_va_t va, mem_va_t last, unsigned leve
         return true;
     }
     return level != 0 && !(m->flags & PAGING_PAGES_ONLY) && paging_is_whole(va, last, level)
-        && mem_is_aligned(va + m->delta, desc_entry_size(level));
+           && mem_is_aligned(va + m->delta, desc_entry_size(level));
 }
 
 // Counts the tables that the mapping will add below `table` (NULL: one of those), and refuses what is mapped already.

@@ -53,7 +53,7 @@ void paging_forget_near(paging_t *p);
 // Everything of a leaf but address and type, the marks of paged ranges included.
 static inline uint64_t paging_leaf_bits(const paging_t *p, mem_attrs_t attrs, unsigned flags) {
     return desc_leaf_bits(attrs, p->upper) | (flags & PAGING_PAGED ? DESC_PAGED : 0)
-        | (flags & PAGING_OWNED ? DESC_OWNED : 0);
+           | (flags & PAGING_OWNED ? DESC_OWNED : 0);
 }
 
 // Notes where a call failed and passes its result on.

@@ -175,8 +175,8 @@ static bool leaf_is_sound(const paging_t *p, uint64_t desc, unsigned level) {
     mem_attrs_t attrs = desc_attrs(desc);
     uint64_t marks = desc & (level == 3 ? DESC_PAGED | DESC_OWNED : 0);
     return desc_is_leaf(desc, level) && (desc ^ marks) == desc_leaf(level, pa, attrs, p->upper)
-        && marks != DESC_OWNED && desc_attrs_ok(attrs)
-        && pa < p->pa_limit && desc_entry_size(level) <= p->pa_limit - pa;
+           && marks != DESC_OWNED && desc_attrs_ok(attrs)
+           && pa < p->pa_limit && desc_entry_size(level) <= p->pa_limit - pa;
 }
 
 // Counts broken entries at and below a table. `seen` counts tables, and ends the search when there are more than

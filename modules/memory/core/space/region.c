@@ -95,7 +95,7 @@ const region_t *space_find(const space_t *space, mem_va_t va) {
 // Whether b continues a in every respect, so that one record can stand for both.
 static bool continues(const region_t *a, const region_t *b) {
     return a->last + 1 == b->start && a->attrs == b->attrs && a->flags == b->flags && a->name == b->name
-        && a->hold == b->hold && region_is_mapped(a) && a->pa + region_size(a) == b->pa;
+           && a->hold == b->hold && region_is_mapped(a) && a->pa + region_size(a) == b->pa;
 }
 
 void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last) {

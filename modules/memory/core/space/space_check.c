@@ -14,7 +14,7 @@ static bool pages_agree(const spaces_t *s, const space_t *space, const region_t 
         if ((run.attrs & ~r->attrs) != 0
             || wx_check_memory(s, run.va, run.pa, run.size, run.attrs, REGION_BOOT, NULL) != MEM_OK
             || wx_check_aliases(s, space, run.va, run.va + run.size - 1, run.va, run.pa, run.size, run.attrs, NULL)
-               != MEM_OK) {
+            != MEM_OK) {
             return false;
         }
     }
@@ -56,7 +56,7 @@ static uint64_t mapped_pages(const space_t *space) {
 
 static bool has_other_type(const region_t *r, const region_t *other) {
     return region_is_mapped(other) && ((r->attrs ^ other->attrs) & MEM_TYPE_MASK) != 0
-        && r->pa < other->pa + region_size(other) && other->pa < r->pa + region_size(r);
+           && r->pa < other->pa + region_size(other) && other->pa < r->pa + region_size(r);
 }
 
 // Whether all mappings of the region's frames have one memory type (Arm ARM, "Mismatched memory attributes"). That RAM
@@ -111,7 +111,7 @@ static unsigned check_space(const spaces_t *s, const space_t *space) {
     bool asid_ok = space->paging.upper ? asid == 0 : s->asids[asid / 64] >> (asid % 64) & 1;
     size_t marked = paging_count(p, paging_base(p), paging_base(p) + (DESC_HALF_SIZE - 1), DESC_PAGED);
     return faults + (count != space->region_count) + (pages + paged != mapped_pages(space)) + (marked != paged)
-        + !asid_ok;
+           + !asid_ok;
 }
 
 static unsigned count_maps(const spaces_t *s, const hold_t *hold) {

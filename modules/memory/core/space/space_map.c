@@ -55,7 +55,7 @@ int space_check_request(const spaces_t *s, const space_request_t *q, space_error
     }
     const hold_t *hold = q->hold;
     if (hold != NULL && (q->pa < hold->pa || q->pa - hold->pa > hold->count * MEM_PAGE_SIZE - q->size
-        || q->size > hold->count * MEM_PAGE_SIZE)) {
+                         || q->size > hold->count * MEM_PAGE_SIZE)) {
         return space_fail(why, MEM_EINVAL, SPACE_NOT_HELD, q->va, q->pa, q->size, NULL);
     }
     return MEM_OK;

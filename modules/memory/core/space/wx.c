@@ -114,7 +114,7 @@ static bool is_alias(const region_t *r, const space_t *space, mem_va_t skip, mem
     uint64_t head = r->start < skip ? skip - r->start : 0;
     uint64_t tail = r->last > skip_last ? r->last - skip_last : 0;
     return (head != 0 && overlaps(pa, size, r->pa, head))
-        || (tail != 0 && overlaps(pa, size, region_pa(r, skip_last + 1), tail));
+           || (tail != 0 && overlaps(pa, size, region_pa(r, skip_last + 1), tail));
 }
 
 int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_va_t va,
