@@ -9,6 +9,7 @@ VALUES with the reason why its types are right.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typed_pages import Module, Page, read_page
 from pimem import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EDITORS = ROOT / "docs" / "editors.md"
 STUBS = ROOT / "modules" / "memory" / "stubs"
 # Refused for a value, not for a type: the first line of the statement, and the reason.
 VALUES = {
@@ -36,20 +38,23 @@ Reports = dict[str, dict[int, list[str]]]  # module: line: what a checker says o
 
 @dataclass(frozen=True)
 class Checker:
-    """Both checkers, with an interpreter that has nothing but the stub package.
+    """Both checkers, as docs/editors.md sets them up in the folder of a project."""
 
-    They check a folder that has typings/, which `python -m pimem_stubs` made.
-    """
+    venv: Path  # a virtual environment that has nothing but the stub package
 
-    python: Path
+    @property
+    def python(self) -> Path:
+        return self.venv / "bin" / "python"
 
     def run(self, folder: Path) -> dict[str, Reports]:
-        subprocess.run([self.python, "-m", "pimem_stubs"], cwd=folder, check=True)
+        (folder / ".venv").symlink_to(self.venv)
+        subprocess.run([self.python, "-m", "pimem_stubs", "typings"], cwd=folder, check=True)
+        (folder / "pyrightconfig.json").write_text(setting("json"))
+        (folder / "pyproject.toml").write_text(setting("toml"))
         return {"pyright": self.pyright(folder), "mypy": self.mypy(folder)}
 
     def pyright(self, folder: Path) -> Reports:
-        (folder / "pyrightconfig.json").write_text('{"reportMissingModuleSource": false}')
-        options = ["--outputjson", "--pythonpath", str(self.python), "--project", str(folder)]
+        options = ["--outputjson", "--project", str(folder)]
         found: Reports = defaultdict(lambda: defaultdict(list))
         for each in json.loads(output("pyright", *options))["generalDiagnostics"]:
             if each["severity"] == "error":
@@ -58,10 +63,7 @@ class Checker:
         return found
 
     def mypy(self, folder: Path) -> Reports:
-        (folder / "mypy.ini").write_text(
-            "[mypy]\nmypy_path = $MYPY_CONFIG_FILE_DIR/typings\ncheck_untyped_defs = true\n"
-        )
-        options = ["--config-file", str(folder / "mypy.ini"), "--output", "json"]
+        options = ["--config-file", str(folder / "pyproject.toml"), "--output", "json"]
         options += ["--python-executable", str(self.python)]
         options += ["--cache-dir", str(ROOT / "build" / "mypy-pages")]
         text = output("mypy", *options, *map(str, sorted(folder.glob("*.py"))))
@@ -70,6 +72,14 @@ class Checker:
             if each["severity"] == "error":
                 found[Path(each["file"]).stem][each["line"]].append(each["message"])
         return found
+
+
+def setting(language: str) -> str:
+    """The block of docs/editors.md in this language."""
+    (text,) = re.findall(
+        rf"^```{language}\n(.*?)^```$", EDITORS.read_text(), re.DOTALL | re.MULTILINE
+    )
+    return str(text)
 
 
 def output(module: str, *options: str) -> str:
@@ -92,11 +102,10 @@ def checker(tmp_path_factory: pytest.TempPathFactory) -> Checker:
     top = tmp_path_factory.mktemp("stubs")
     shutil.copytree(STUBS, top / "source", ignore=shutil.ignore_patterns("*.egg-info", "build"))
     venv.create(top / "venv", with_pip=False, symlinks=True)
-    python = top / "venv" / "bin" / "python"
     (site,) = (top / "venv" / "lib").glob("python3*/site-packages")
     install = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
     output("pip", *install, "--target", str(site), str(top / "source"))
-    return Checker(python)
+    return Checker(top / "venv")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEW_PYTHON = re.compile(r">>> # press Ctrl-D|\$ make run\b")
 REFUSED = re.compile(r"(?:TypeError|ValueError)(?::|$)")
-LANGUAGES = {"python", "sh", "console", "text", "c", "toml", "json", "ini", "yaml"}
+LANGUAGES = {"python", "sh", "console", "text", "c", "make", "toml", "json"}
 
 
 @dataclass
