@@ -258,13 +258,13 @@ static mp_obj_t frames_close(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(frames_close_obj, frames_close);
 
-hold_t *bind_frames_give(mp_obj_t obj) {
+hold_t *bind_frames_detach_begin(mp_obj_t obj) {
     hold_t *hold = bind_frames_get_hold(obj);
     unmap_view(MP_OBJ_TO_PTR(obj));
     return hold;
 }
 
-void bind_frames_given(mp_obj_t obj) {
+void bind_frames_detach_commit(mp_obj_t obj) {
     ((frames_obj_t *)MP_OBJ_TO_PTR(obj))->hold = NULL;
 }
 

@@ -22,9 +22,9 @@ MP_DECLARE_CONST_FUN_OBJ_1(bind_frames_state_obj);   // frames_state(pa) -> (sta
 hold_t *bind_frames_get_hold(mp_obj_t obj);
 
 // The same, for a caller that takes the frames over. The object's own view of them goes; when the frames are really taken,
-// bind_frames_given() closes the object without freeing anything.
-hold_t *bind_frames_give(mp_obj_t obj);
-void bind_frames_given(mp_obj_t obj);
+// bind_frames_detach_commit() closes the object without freeing anything.
+hold_t *bind_frames_detach_begin(mp_obj_t obj);
+void bind_frames_detach_commit(mp_obj_t obj);
 
 // Contiguous frames that no object owns (yet), for heaps and disks. When there are none, garbage is collected and they
 // are asked for again. `request` may be NULL. OSError naming what was asked for.

@@ -66,6 +66,13 @@ static bool is_reserved(const space_t *space, mem_va_t va) {
     return r != NULL && r->flags & (REGION_PAGED | REGION_RESERVED);
 }
 
+static int try_map(void *args) {
+    bind_space_change_t *c = args;
+    bool paged = c->request.hold == NULL && is_paged(c->space, c->request.va);
+    return paged ? space_page_map(&memory_system.spaces, c->space, &c->request, &c->why)
+        : space_map(&memory_system.spaces, c->space, &c->request, &c->why);
+}
+
 static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_memory, ARG_size, ARG_prot, ARG_memtype };
     static const mp_arg_t allowed[] = {
@@ -78,53 +85,47 @@ static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) 
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
     space_t *space = bind_space_get(pos_args[0]);
-    space_request_t request = {.va = bind_get_page(args[ARG_va].u_obj, "address")};
-    get_memory(args[ARG_memory].u_obj, args[ARG_size].u_obj, &request);
-    request.attrs = get_attrs(args[ARG_prot].u_obj, args[ARG_memtype].u_obj, false);
-    space_error_t why;
-    int result;
-    bool collected = false;
-    bool paged = request.hold == NULL && is_paged(space, request.va);
-    do {
-        result = paged ? space_page_map(&memory_system.spaces, space, &request, &why)
-            : space_map(&memory_system.spaces, space, &request, &why);
-    } while (bind_space_retry(result, &collected));
-    bind_space_check(result, &why);
+    bind_space_change_t change = {.space = space, .request.va = bind_get_page(args[ARG_va].u_obj, "address")};
+    get_memory(args[ARG_memory].u_obj, args[ARG_size].u_obj, &change.request);
+    change.request.attrs = get_attrs(args[ARG_prot].u_obj, args[ARG_memtype].u_obj, false);
+    bind_space_change(try_map, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(bind_map_map_obj, 1, map);
 
 // --- unmap, protect, compact ---
 
+static int try_unmap(void *args) {
+    bind_space_change_t *c = args;
+    mem_va_t va = c->request.va;
+    uint64_t size = c->request.size;
+    return is_reserved(c->space, va) ? space_release(&memory_system.spaces, c->space, va, size, &c->why)
+        : space_unmap(&memory_system.spaces, c->space, va, size, 0, &c->why);
+}
+
 static mp_obj_t unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
-    space_t *space = bind_space_get(self);
-    mem_va_t va = bind_get_page(address, "address");
-    uint64_t bytes = bind_get_page_size(size, "size");
-    space_error_t why;
-    int result;
-    bool collected = false;
-    do {
-        result = is_reserved(space, va) ? space_release(&memory_system.spaces, space, va, bytes, &why)
-            : space_unmap(&memory_system.spaces, space, va, bytes, 0, &why);
-    } while (bind_space_retry(result, &collected));
-    bind_space_check(result, &why);
+    bind_space_change_t change = {.space = bind_space_get(self)};
+    change.request.va = bind_get_page(address, "address");
+    change.request.size = bind_get_page_size(size, "size");
+    bind_space_change(try_unmap, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_3(bind_map_unmap_obj, unmap);
 
+static int try_protect(void *args) {
+    bind_space_change_t *c = args;
+    const space_request_t *r = &c->request;
+    return is_paged(c->space, r->va)
+        ? space_page_protect(&memory_system.spaces, c->space, r->va, r->size, r->attrs, &c->why)
+        : space_protect(&memory_system.spaces, c->space, r->va, r->size, r->attrs, 0, &c->why);
+}
+
 static mp_obj_t protect(size_t n_args, const mp_obj_t *args) {
-    space_t *space = bind_space_get(args[0]);
-    mem_va_t va = bind_get_page(args[1], "address");
-    uint64_t size = bind_get_page_size(args[2], "size");
-    mem_attrs_t prot = bind_space_get_prot(args[3]);
-    space_error_t why;
-    int result;
-    bool collected = false;
-    do {
-        result = is_paged(space, va) ? space_page_protect(&memory_system.spaces, space, va, size, prot, &why)
-            : space_protect(&memory_system.spaces, space, va, size, prot, 0, &why);
-    } while (bind_space_retry(result, &collected));
-    bind_space_check(result, &why);
+    bind_space_change_t change = {.space = bind_space_get(args[0])};
+    change.request.va = bind_get_page(args[1], "address");
+    change.request.size = bind_get_page_size(args[2], "size");
+    change.request.attrs = bind_space_get_prot(args[3]);
+    bind_space_change(try_protect, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj, 4, 4, protect);

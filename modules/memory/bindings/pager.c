@@ -89,6 +89,43 @@ static void remove_pager(bind_space_obj_t *self, uint32_t number) {
     bind_pager_close(self);
 }
 
+// A range that a pager fills, or one where nothing can be mapped.
+typedef struct _range_t {
+    bind_space_change_t change; // request.flags may have REGION_STEP
+    mp_obj_t pager;             // None: without one
+    uint32_t number;            // of the pager
+} range_t;
+
+static int try_reserve(void *args) {
+    range_t *range = args;
+    bind_space_change_t *c = &range->change;
+    const space_request_t *r = &c->request;
+    if (range->pager == mp_const_none) {
+        return space_reserve(&memory_system.spaces, c->space, r->va, r->size, 0, NULL, &c->why);
+    }
+    return space_reserve_paged(&memory_system.spaces, c->space, r->va, r->size, r->attrs, r->flags, range->number,
+        &c->why);
+}
+
+static void reserve_range(bind_space_obj_t *self, range_t *range) {
+    bool paged = range->pager != mp_const_none;
+    range->number = paged ? add_pager(self, range->pager) : 0;
+    int result = bind_retry(try_reserve, range);
+    if (paged && result != MEM_OK) {
+        remove_pager(self, range->number);
+    }
+    bind_space_check(result, &range->change.why);
+}
+
+static void check_pager(mp_obj_t pager, bool step) {
+    if (pager != mp_const_none && !mp_obj_is_callable(pager)) {
+        bind_raise_type(MP_ERROR_TEXT("pager must be callable, not %s"), mp_obj_get_type_str(pager));
+    }
+    if (step && pager == mp_const_none) {
+        bind_raise_type(MP_ERROR_TEXT("step needs a pager"));
+    }
+}
+
 static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_size, ARG_prot, ARG_pager, ARG_step };
     static const mp_arg_t allowed[] = {
@@ -100,31 +137,14 @@ static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_ar
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
-    space_t *space = bind_space_get(pos_args[0]);
-    mem_va_t va = bind_get_page(args[ARG_va].u_obj, "address");
-    uint64_t size = bind_get_page_size(args[ARG_size].u_obj, "size");
-    mem_attrs_t attrs = bind_space_get_prot(args[ARG_prot].u_obj) | MEM_TYPE_NORMAL;
-    mp_obj_t pager = args[ARG_pager].u_obj;
-    bool paged = pager != mp_const_none;
-    if (paged && !mp_obj_is_callable(pager)) {
-        bind_raise_type(MP_ERROR_TEXT("pager must be callable, not %s"), mp_obj_get_type_str(pager));
-    }
-    if (args[ARG_step].u_bool && !paged) {
-        bind_raise_type(MP_ERROR_TEXT("step needs a pager"));
-    }
-    uint32_t number = paged ? add_pager(MP_OBJ_TO_PTR(pos_args[0]), pager) : 0;
-    uint32_t flags = args[ARG_step].u_bool ? REGION_STEP : 0;
-    space_error_t why;
-    int result;
-    bool collected = false;
-    do {
-        result = paged ? space_reserve_paged(&memory_system.spaces, space, va, size, attrs, flags, number, &why)
-            : space_reserve(&memory_system.spaces, space, va, size, 0, NULL, &why);
-    } while (bind_space_retry(result, &collected));
-    if (paged && result != MEM_OK) {
-        remove_pager(MP_OBJ_TO_PTR(pos_args[0]), number);
-    }
-    bind_space_check(result, &why);
+    range_t range = {.change.space = bind_space_get(pos_args[0]), .pager = args[ARG_pager].u_obj};
+    space_request_t *r = &range.change.request;
+    r->va = bind_get_page(args[ARG_va].u_obj, "address");
+    r->size = bind_get_page_size(args[ARG_size].u_obj, "size");
+    r->attrs = bind_space_get_prot(args[ARG_prot].u_obj) | MEM_TYPE_NORMAL;
+    r->flags = args[ARG_step].u_bool ? REGION_STEP : 0;
+    check_pager(range.pager, args[ARG_step].u_bool);
+    reserve_range(MP_OBJ_TO_PTR(pos_args[0]), &range);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(bind_pager_reserve_obj, 1, reserve);
@@ -248,18 +268,17 @@ static mp_obj_t active_object(void) {
     return user != MP_OBJ_NULL ? user : MP_STATE_VM(bind_space_identity);
 }
 
+static int try_page_in(void *args) {
+    bind_space_change_t *c = args;
+    return space_page_in(&memory_system.spaces, c->space, c->request.va, c->request.hold, &c->why);
+}
+
 // Maps the frames that the pager returned.
 static void page_in(mp_obj_t self, mem_va_t page, mp_obj_t frames) {
-    space_t *space = bind_space_get(self);
-    hold_t *hold = bind_frames_give(frames);
-    space_error_t why;
-    int result;
-    bool collected = false;
-    do {
-        result = space_page_in(&memory_system.spaces, space, page, hold, &why);
-    } while (bind_space_retry(result, &collected));
-    bind_space_check(result, &why);
-    bind_frames_given(frames);
+    bind_space_change_t change = {.space = bind_space_get(self), .request.va = page};
+    change.request.hold = bind_frames_detach_begin(frames);
+    bind_space_change(try_page_in, &change);
+    bind_frames_detach_commit(frames);
 }
 
 // Calls the pager and maps what it returns; whether the page is for one instruction only.

@@ -60,17 +60,18 @@ static bind_space_obj_t *new_object(const mp_obj_type_t *type, bool handle) {
     return self;
 }
 
+static int try_open(void *args) {
+    bind_space_change_t *change = args;
+    return space_open(&memory_system.spaces, false, NULL, &change->space, &change->why);
+}
+
 static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, 0, 0, false);
     bind_need_kernel();
     bind_space_obj_t *self = new_object(type, false);
-    space_error_t why;
-    int result;
-    bool collected = false;
-    do {
-        result = space_open(&memory_system.spaces, false, NULL, &self->space, &why);
-    } while (bind_space_retry(result, &collected));
-    bind_space_check(result, &why);
+    bind_space_change_t change = {.space = NULL};
+    bind_space_change(try_open, &change);
+    self->space = change.space;
     self->asid = self->space->paging.asid;
     return MP_OBJ_FROM_PTR(self);
 }
@@ -261,20 +262,22 @@ static mp_obj_t identity(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_space_identity_obj, identity);
 
-static mp_obj_t open_kernel(void) {
-    if (memory_system.kernel == NULL) {
-        space_error_t why;
-        bind_space_check(space_open(&memory_system.spaces, true, "kernel", &memory_system.kernel, &why), &why);
+// Opens a space of boot's, unless there is one.
+static void open_once(space_t **space, bool upper, const char *name) {
+    space_error_t why;
+    if (*space == NULL) {
+        bind_space_check(space_open(&memory_system.spaces, upper, name, space, &why), &why);
     }
+}
+
+static mp_obj_t open_kernel(void) {
+    open_once(&memory_system.kernel, true, "kernel");
     return kernel();
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_kernel_obj, open_kernel);
 
 static mp_obj_t open_identity(void) {
-    if (memory_system.identity == NULL) {
-        space_error_t why;
-        bind_space_check(space_open(&memory_system.spaces, false, "identity", &memory_system.identity, &why), &why);
-    }
+    open_once(&memory_system.identity, false, "identity");
     return identity();
 }
 MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_identity_obj, open_identity);

@@ -25,8 +25,15 @@ MP_DECLARE_CONST_FUN_OBJ_0(bind_space_switch_obj);        // switch()
 // value, ValueError for MEM_EINVAL.
 void bind_space_check(int result, const space_error_t *why);
 
-// After a call that ran out of memory, once: collects garbage, whose objects may own frames and ASIDs, and returns true.
-bool bind_space_retry(int result, bool *collected);
+// The arguments of one call of the space mechanism and its error, for bind_retry().
+typedef struct _bind_space_change_t {
+    space_t *space;
+    space_request_t request;
+    space_error_t why;
+} bind_space_change_t;
+
+// Both: tries the change twice if need be, and raises what it reports.
+void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change);
 
 // A protection as text: "r", "rw" or "rx", with "u" appended when EL0 has access.
 mp_obj_t bind_space_prot_text(mem_attrs_t attrs);

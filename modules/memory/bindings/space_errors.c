@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the space mechanism refuses, as exceptions that name the value.
 
-#include "py/gc.h"
-
 #include "common.h"
 #include "space.h"
 
@@ -91,15 +89,6 @@ static void print_field(const mp_print_t *print, char field, const space_error_t
     }
 }
 
-bool bind_space_retry(int result, bool *collected) {
-    if (result != MEM_ENOMEM || *collected) {
-        return false;
-    }
-    *collected = true;
-    gc_collect();
-    return true;
-}
-
 void bind_space_check(int result, const space_error_t *why) {
     if (result == MEM_OK) {
         return;
@@ -119,4 +108,8 @@ void bind_space_check(int result, const space_error_t *why) {
     }
     // A page that is not there is one error to users, whoever notices it.
     bind_raise_os(result == MEM_ENOENT ? MEM_EFAULT : result, MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
+}
+
+void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change) {
+    bind_space_check(bind_retry(attempt, change), &change->why);
 }
