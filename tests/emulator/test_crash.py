@@ -252,4 +252,4 @@ def test_the_runner_exits_3_without_waiting_for_silence(
     )
     assert done.returncode == 3, done.stderr
     assert named in done.stderr
-    assert done.stdout.endswith("before\n") and "never" not in done.stdout
+    assert "\nbefore\n" in done.stdout and "never" not in done.stdout

@@ -162,7 +162,7 @@ def build() -> ctypes.CDLL:
     """The drivers, unchanged, over fake_hardware.c. Rebuilt when one of their headers changes."""
     others = ("boot/soc.h", "boot/layout.h", "aarch64/cpu.h")
     headers = [*sorted(DRIVERS.glob("*.h")), *(DRIVERS.parent / name for name in others)]
-    headers.append(mech.MEMORY / "port.h")
+    headers.append(host_library.MEMORY / "port.h")
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in headers)).hexdigest()[:16]
     sources = [str(DRIVERS / f"{name}.c") for name in NAMES]
     defines = ("MMIO_FAKE", "CPU_FAKE", f"DRIVER_HEADERS={digest!r}")
