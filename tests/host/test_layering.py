@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import call_graph
+import disassembly
 import host_library
 import pytest
 
@@ -188,3 +190,157 @@ def test_the_scan_sees_the_project():
     assert len(mechanism()) >= 37
     assert len(c_files(BINDINGS)) >= 28
     assert len(c_files(PORT)) >= 80
+
+
+# --- circles ---
+
+#: References that may close a circle, and why. An entry that no object has any more fails.
+OPENED: dict[call_graph.Reference, str] = {}
+IMAGES = ("RPI", "QEMU_VIRT")
+OUR_OBJECTS = {"aarch64", "boot", "drivers", "fault", "machine", "memory"}
+GENERATED = {"boards.o", "frozen_content.o", "pins.o"}
+
+
+def linked_objects(image: str) -> dict[str, Path]:
+    """Our objects in the image that was built last, by their names below its folder."""
+    folder = ROOT / "build" / image
+    if not (folder / "firmware.map").exists():
+        command = ["make", f"image-{image}"]
+        subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, timeout=1800)
+    linked = re.findall(r"^LOAD (\S+\.o)$", (folder / "firmware.map").read_text(), re.M)
+    paths = {path.relative_to(folder): path for path in map(Path, linked)}
+    return {
+        str(short): path
+        for short, path in paths.items()
+        if short.parts[0] in OUR_OBJECTS or len(short.parts) == 1
+    }
+
+
+def expected_objects() -> set[str]:
+    """What the sources of the port and of the memory system are compiled to."""
+    port = CPU_CODE.parent
+    files = [path for path in sources() if path.suffix in {".c", ".S"}]
+    objects = {path.relative_to(port) for path in files if path.is_relative_to(port)}
+    objects |= {
+        "memory" / path.relative_to(MEMORY) for path in files if path.is_relative_to(MEMORY)
+    }
+    included = {"machine/mod"}  # by files of MicroPython
+    return {
+        str(path.with_suffix(".o"))
+        for path in objects
+        if path.name != "firmware.ld.S" and not str(path).startswith(tuple(included))
+    }
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_objects_do_not_call_in_circles(image):
+    objects = linked_objects(image)
+    assert set(objects) - GENERATED == expected_objects()
+    found = call_graph.references(objects)
+    assert len(objects) >= 90 and len(found) >= 500
+    assert (
+        call_graph.Reference("aarch64/vectors.o", "fault/exception.o", "exception_sync") in found
+    )
+    assert call_graph.circles(call_graph.without(found, OPENED)) == []
+
+
+def python_modules() -> dict[str, Path]:
+    """Python files by the name that others import; test files, which none does, by their path."""
+    found = {}
+    roots = (ROOT / "tools", MEMORY / "python", ROOT / "ports" / "rpi-aarch64")
+    for path in sources():
+        if path.suffix != ".py":
+            continue
+        root = next((root for root in roots if path.is_relative_to(root)), None)
+        if root is not None:
+            dotted = ".".join(path.relative_to(root).with_suffix("").parts)
+            found[dotted.removesuffix(".__init__")] = path
+        elif path.name.startswith(("test_", "conftest")):
+            found[name(path)] = path
+        else:
+            assert path.stem not in found, f"two modules of the tests are called {path.stem}"
+            found[path.stem] = path
+    return found
+
+
+def test_python_files_do_not_import_in_circles():
+    modules = python_modules()
+    found = call_graph.import_references(modules)
+    assert len(modules) >= 180 and len(found) >= 800
+    assert call_graph.circles(found) == []
+
+
+def test_headers_do_not_include_in_circles():
+    headers = [path for path in sources() if path.suffix == ".h"]
+    found = call_graph.include_references(headers, [MEMORY, CPU_CODE.parent, ROOT / "tests/host"])
+    assert len(headers) >= 70 and len(found) >= 50
+    assert call_graph.circles(found) == []
+
+
+CALLER = "int down(int); int up(int n) { return n + down(n); }\n"
+CALLED = "int up(int); int down(int n) { return n != 0 ? up(n - 1) : 0; }\n"
+BACK_TO_C = ".global down\n.type down, %function\ndown: b up\n"
+TAKEN = "int up(int); int (*volatile taken)(int); int down(int n) { taken = up; return n; }\n"
+LABEL = ".global down, start\n.type down, %function\ndown: ret\nstart: .word 0\n"
+
+
+def compiled(folder: Path, **files: str) -> dict[str, Path]:
+    """Objects of small sources; a name that ends in _S is assembly."""
+    objects = {}
+    for stem, text in files.items():
+        source = folder / re.sub(r"_(?=[cS]$)", ".", stem)
+        source.write_text(text)
+        objects[source.name] = source.with_suffix(".o")
+        command = [disassembly.tool("gcc"), "-O1", "-c", str(source), "-o"]
+        command.append(str(objects[source.name]))
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    return objects
+
+
+def test_a_circle_through_c_is_told_by_object_and_symbol(tmp_path):
+    found = call_graph.references(compiled(tmp_path, a_c=CALLER, b_c=CALLED))
+    assert call_graph.circles(found) == ["a.c -> b.c (down); b.c -> a.c (up)"]
+
+
+def test_a_circle_through_assembly_is_told(tmp_path):
+    found = call_graph.references(compiled(tmp_path, a_c=CALLER, b_S=BACK_TO_C))
+    assert call_graph.circles(found) == ["a.c -> b.S (down); b.S -> a.c (up)"]
+
+
+def test_a_label_of_assembly_counts_and_the_address_of_a_function_does_not(tmp_path):
+    uses = "extern int start[]; int down(int); int up(int n) { return down(n) + start[0]; }\n"
+    found = call_graph.references(compiled(tmp_path, a_c=uses, b_S=LABEL))
+    assert {reference.what for reference in found} == {"down", "start"}
+    found = call_graph.references(compiled(tmp_path, a_c=CALLER, b_c=TAKEN))
+    assert [str(reference) for reference in found] == ["a.c -> b.c (down)"]
+
+
+def test_a_wrapped_function_is_followed_to_its_wrapper_and_back(tmp_path):
+    wrapper = "int __real_down(int); int __wrap_down(int n) { return __real_down(n) + 1; }\n"
+    found = call_graph.references(compiled(tmp_path, a_c=CALLER, b_c=CALLED, w_c=wrapper))
+    assert call_graph.circles(found) == [
+        "a.c -> w.c (__wrap_down); w.c -> b.c (down); b.c -> a.c (up)"
+    ]
+
+
+def test_the_list_of_opened_references_holds_nothing_that_is_gone(tmp_path):
+    found = call_graph.references(compiled(tmp_path, a_c=CALLER, b_S=BACK_TO_C))
+    back = call_graph.Reference("b.S", "a.c", "up")
+    assert call_graph.circles(call_graph.without(found, {back: "the way out"})) == []
+    gone = call_graph.Reference("b.S", "a.c", "other")
+    with pytest.raises(AssertionError, match="no longer in the objects"):
+        call_graph.without(found, {gone: "the way out"})
+
+
+def test_circles_of_includes_and_of_imports_are_told(tmp_path):
+    headers = [tmp_path / "a.h", tmp_path / "b.h"]
+    headers[0].write_text('#include "b.h"\n')
+    headers[1].write_text('#include "a.h"\n')
+    found = call_graph.include_references(headers, [tmp_path])
+    assert len(call_graph.circles(found)) == 1
+    modules = {"p": tmp_path / "p.py", "p.a": tmp_path / "a.py", "b": tmp_path / "b.py"}
+    modules["p"].write_text("")
+    modules["p.a"].write_text("import sys\n\ndef late():\n    import b\n")
+    modules["b"].write_text("from p import a\n")
+    told = call_graph.circles(call_graph.import_references(modules))
+    assert told == ["b -> p.a (p.a); p.a -> b (b)"]
