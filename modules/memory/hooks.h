@@ -86,7 +86,7 @@ void gc_areas_collected(void);
 // --- for a port that takes frames and raises exceptions by itself ---
 
 // The allocator of all frames; OSError(EPERM) before the kernel map is in use. port_frames() tells what the port has.
-frames_t *memory_system_frames(void);
+frames_t *bind_frames_allocator(void);
 
 // OSError with the errno -result (a negative MEM_E* or MP_E* value) and a text; ValueError and TypeError with a text.
 void bind_raise_os(int result, mp_rom_error_text_t text, ...) __attribute__((noreturn));

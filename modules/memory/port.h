@@ -93,7 +93,7 @@ const char *port_missing_device(unsigned index);
 const char *port_safe_mode_reason(void);
 void port_safe_mode_enter(const char *why);
 
-// Frames that the port itself took from memory_system_frames() and still has.
+// Frames that the port itself took from bind_frames_allocator() and still has.
 size_t port_frames(void);
 
 // --- exceptions ---

@@ -69,6 +69,11 @@ static void __attribute__((noreturn)) raise_reserve(int result, mem_pa_t pa, uin
 
 // --- allocation ---
 
+frames_t *bind_frames_allocator(void) {
+    bind_need_kernel();
+    return &memory_system.frames;
+}
+
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
     frames_request_t any = FRAMES_REQUEST_ANY;
     const frames_request_t *q = request != NULL ? request : &any;

@@ -178,11 +178,6 @@ mem_range_t memory_system_device_tree(void) {
     return memory_system.device_tree;
 }
 
-frames_t *memory_system_frames(void) {
-    bind_need_kernel();
-    return &memory_system.frames;
-}
-
 size_t memory_system_device_tree_frames(void) {
     return (memory_system.device_tree.end - memory_system.device_tree.start) >> MEM_PAGE_SHIFT;
 }

@@ -86,7 +86,7 @@ static void remove_pager(bind_space_obj_t *self, uint32_t number) {
             return;
         }
     }
-    bind_pager_close(self);
+    bind_space_forget_pagers(self);
 }
 
 // A range that a pager fills, or one where nothing can be mapped.
@@ -158,17 +158,6 @@ static mp_obj_t evict(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_3(bind_pager_evict_obj, evict);
-
-void bind_pager_close(bind_space_obj_t *self) {
-    mp_obj_t *link = &MP_STATE_VM(bind_pager_spaces);
-    while (*link != MP_OBJ_NULL && *link != MP_OBJ_FROM_PTR(self)) {
-        link = &((bind_space_obj_t *)MP_OBJ_TO_PTR(*link))->paged;
-    }
-    if (*link != MP_OBJ_NULL) {
-        *link = self->paged;
-    }
-    self->pagers = mp_const_none;
-}
 
 void bind_pager_reset(void) {
     MP_STATE_VM(bind_pager_spaces) = MP_OBJ_NULL;

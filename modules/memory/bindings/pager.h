@@ -19,10 +19,7 @@ bool bind_pager_has(mem_va_t va);
 // bind_pager_run() for a fault at EL0. False when no pager is concerned.
 bool bind_pager_run_user(const trap_frame_t *trap);
 
-// Forgets every pager of the space, which is being closed.
-void bind_pager_close(bind_space_obj_t *self);
-
-// Soft reset: forgets them all.
+// Soft reset: forgets the pagers of every space.
 void bind_pager_reset(void);
 
 #endif // MODULES_MEMORY_BIND_PAGER_H

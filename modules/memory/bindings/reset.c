@@ -5,6 +5,7 @@
 
 #include "frames.h"
 #include "heap.h"
+#include "pager.h"
 #include "space.h"
 #include "gc_areas.h"
 #include "hooks.h"
@@ -19,6 +20,7 @@ void memory_binding_init(void) {
 // Spaces go before frames, so that no mapping holds frames any more; heaps before the view window starts again.
 void memory_binding_deinit(void) {
     bind_space_leave();
+    bind_pager_reset();
     gc_sweep_all();
     size_t spaces = bind_space_reset();
     size_t blocks = bind_heap_reset();

@@ -185,6 +185,17 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(leave_obj, 4, 4, leave);
 
 // --- close ---
 
+void bind_space_forget_pagers(bind_space_obj_t *self) {
+    mp_obj_t *link = &MP_STATE_VM(bind_pager_spaces);
+    while (*link != MP_OBJ_NULL && *link != MP_OBJ_FROM_PTR(self)) {
+        link = &((bind_space_obj_t *)MP_OBJ_TO_PTR(*link))->paged;
+    }
+    if (*link != MP_OBJ_NULL) {
+        *link = self->paged;
+    }
+    self->pagers = mp_const_none;
+}
+
 static mp_obj_t close(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (self->space == NULL) {
@@ -196,7 +207,7 @@ static mp_obj_t close(mp_obj_t self_in) {
     space_error_t why;
     bind_space_check(space_close(&memory_system.spaces, self->space, &why), &why);
     self->space = NULL;
-    bind_pager_close(self);
+    bind_space_forget_pagers(self);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(close_obj, close);
@@ -212,14 +223,6 @@ static mp_obj_t finalise(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(finalise_obj, finalise);
 
-// show() prints the mappings, show(va) the walk to one address.
-static mp_obj_t show(size_t n_args, const mp_obj_t *args) {
-    bind_space_get(args[0]);
-    return n_args == 1 ? bind_show(MP_QSTR_space, args[0])
-        : bind_show(MP_QSTR_walk, mp_call_function_2(MP_OBJ_FROM_PTR(&bind_walk_walk_obj), args[0], args[1]));
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(show_obj, 1, 2, show);
-
 static const mp_rom_map_elem_t locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj) },
     { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&enter_obj) },
@@ -233,7 +236,7 @@ static const mp_rom_map_elem_t locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj) },
     { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj) },
     { MP_ROM_QSTR(MP_QSTR_reserve), MP_ROM_PTR(&bind_pager_reserve_obj) },
-    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&show_obj) },
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&bind_walk_show_obj) },
     { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj) },
     { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj) },
     { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&bind_walk_walk_obj) },
@@ -314,7 +317,6 @@ void bind_space_leave(void) {
         (void)space_activate(&memory_system.spaces, memory_system.identity, NULL);
     }
     MP_STATE_VM(bind_space_active) = MP_OBJ_NULL;
-    bind_pager_reset();
 }
 
 size_t bind_space_reset(void) {

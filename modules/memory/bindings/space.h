@@ -64,6 +64,9 @@ typedef struct _bind_space_obj_t {
     mp_obj_t paged;            // the next space with a pager
 } bind_space_obj_t;
 
+// Forgets every pager of the space, which is being closed or has no range with a pager any more.
+void bind_space_forget_pagers(bind_space_obj_t *self);
+
 // The space of an AddressSpace that is open; else ValueError naming it.
 space_t *bind_space_get(mp_obj_t self);
 
@@ -81,6 +84,7 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_reserve_obj);
 // bind_walk.c
 MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_translate_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_walk_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_walk_show_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_mappings_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_regions_obj);
 

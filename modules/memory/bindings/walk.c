@@ -180,6 +180,13 @@ static mp_obj_t walk(mp_obj_t self, mp_obj_t address) {
 }
 MP_DEFINE_CONST_FUN_OBJ_2(bind_walk_walk_obj, walk);
 
+// show() prints the mappings, show(va) the walk to one address.
+static mp_obj_t show(size_t n_args, const mp_obj_t *args) {
+    bind_space_get(args[0]);
+    return n_args == 1 ? bind_show(MP_QSTR_space, args[0]) : bind_show(MP_QSTR_walk, walk(args[0], args[1]));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_walk_show_obj, 1, 2, show);
+
 // --- mappings ---
 
 static mp_obj_t new_mapping(const paging_run_t *run, const char *name) {

@@ -190,7 +190,7 @@ static void check_target(mem_range_t target) {
     mem_pa_t at = target.start;
     while (at < target.end) {
         frames_run_t run;
-        bool known = frames_next_run(memory_system_frames(), at, &run) && run.start == at;
+        bool known = frames_next_run(bind_frames_allocator(), at, &run) && run.start == at;
         if (!known || (run.state != FRAMES_STATE_FREE && run.state != FRAMES_STATE_USED)) {
             bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("bootloader: the image would lie over 0x%016lx (%s)"), at,
                 known && run.name != NULL ? run.name : "no RAM");
@@ -202,7 +202,7 @@ static void check_target(mem_range_t target) {
 // The first free run of frames in [from, below).
 static mem_pa_t find_run(mem_pa_t from, mem_pa_t below, uint64_t size) {
     frames_run_t run;
-    for (mem_pa_t at = from; frames_next_run(memory_system_frames(), at, &run) && run.start < below; at = run.end) {
+    for (mem_pa_t at = from; frames_next_run(bind_frames_allocator(), at, &run) && run.start < below; at = run.end) {
         mem_pa_t end = run.end < below ? run.end : below;
         if (run.state == FRAMES_STATE_FREE && end - run.start >= size) {
             return run.start;
@@ -218,7 +218,7 @@ static int take_run(mem_pa_t from, size_t count) {
     if (request.at == MEM_ADDR_NONE) {
         return MEM_ENOMEM;
     }
-    return frames_alloc(memory_system_frames(), count, &request, &staging.pa);
+    return frames_alloc(bind_frames_allocator(), count, &request, &staging.pa);
 }
 
 static void take_staging(const header_t *header, mem_range_t target) {
@@ -240,7 +240,7 @@ static void take_staging(const header_t *header, mem_range_t target) {
 
 static void give_staging_back(void) {
     if (staging.count != 0) {
-        frames_free(memory_system_frames(), staging.pa, staging.count, NULL);
+        frames_free(bind_frames_allocator(), staging.pa, staging.count, NULL);
         staging.count = 0;
     }
 }
@@ -297,7 +297,7 @@ static void check_image(const header_t *header) {
 
 static mem_range_t receive(uint64_t timeout_ms) {
     header_t header;
-    (void)memory_system_frames(); // without them nothing is received
+    (void)bind_frames_allocator(); // without them nothing is received
     mp_printf(&mp_plat_print, "BOOTLOADER %u %u\n", VERSION, BLOCK_SIZE);
     get_header(&header, timeout_ms);
     check_header(&header);
