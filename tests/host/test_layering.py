@@ -232,18 +232,6 @@ def expected_objects() -> set[str]:
     }
 
 
-@pytest.mark.parametrize("image", IMAGES)
-def test_objects_do_not_call_in_circles(image):
-    objects = linked_objects(image)
-    assert set(objects) - GENERATED == expected_objects()
-    found = call_graph.references(objects)
-    assert len(objects) >= 90 and len(found) >= 500
-    assert (
-        call_graph.Reference("aarch64/vectors.o", "fault/exception.o", "exception_sync") in found
-    )
-    assert call_graph.circles(call_graph.without(found, OPENED)) == []
-
-
 def python_modules() -> dict[str, Path]:
     """Python files by the name that others import; test files, which none does, by their path."""
     found = {}
