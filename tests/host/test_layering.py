@@ -10,7 +10,7 @@ import disassembly
 import host_library
 import pytest
 
-from pimem.dev.functions import c_functions, name, sources
+from pimem.dev.functions import FILE_LINES, FUNCTION_LINES, c_functions, name, sources
 
 ROOT = host_library.ROOT
 MEMORY = ROOT / "modules" / "memory"
@@ -22,8 +22,6 @@ CPU_CODE = PORT / "aarch64"
 SEAMS = ("port.h", "hooks.h")
 MECHANISM_INCLUDES = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 MECHANISM_CALLS = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"}
-FUNCTION_LINES = 60
-FILE_LINES = 600
 
 
 def c_files(*folders: Path) -> list[Path]:

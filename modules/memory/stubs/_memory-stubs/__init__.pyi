@@ -234,8 +234,7 @@ class Region(NamedTuple):
     held: bool  # the mapping keeps a Frames object's frames
 
 class AddressSpace:
-    """Translation tables of the lower half. The kernel half and the identity view are objects of
-    this class too: memory.kernel, memory.identity."""
+    """Translation tables: of the lower half, or those of memory.kernel and memory.identity."""
 
     def __init__(self) -> None: ...
     @property
