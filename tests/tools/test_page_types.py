@@ -65,7 +65,7 @@ class Checker:
     def mypy(self, folder: Path) -> Reports:
         options = ["--config-file", str(folder / "pyproject.toml"), "--output", "json"]
         options += ["--python-executable", str(self.python)]
-        options += ["--cache-dir", str(ROOT / "build" / "mypy-pages")]
+        options += ["--cache-dir", str(self.venv.parent / "mypy")]
         text = output("mypy", *options, *map(str, sorted(folder.glob("*.py"))))
         found: Reports = defaultdict(lambda: defaultdict(list))
         for each in map(json.loads, text.splitlines()):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -43,3 +45,22 @@ def test_an_untyped_function_is_an_error(tmp_path: Path) -> None:
     done = mypy(str(wrong))
     assert done.returncode == 1
     assert "no-untyped-def" in done.stdout
+
+
+def test_the_stubs_are_typed_completely(tmp_path: Path) -> None:
+    """By pyright at its strictest, which knows no unknown type. Stubs name each other's parts."""
+    settings = {"typeCheckingMode": "strict", "reportPrivateUsage": "none"}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    stubs = ROOT / "modules" / "memory" / "stubs"
+    shutil.copytree(stubs, tmp_path / "stubs")
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = [path for path in stubs.rglob("*") if path.suffix in (".py", ".pyi")]
+    assert json.loads(done.stdout)["summary"]["filesAnalyzed"] == len(files)
