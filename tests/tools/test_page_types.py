@@ -23,7 +23,9 @@ from typed_pages import Module, Page, read_page
 
 from pimem import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# The pages whose Python is for the board; that of porting.md is for the host.
+PAGES = [ROOT / "README.md"]
+PAGES += [ROOT / "docs" / f"{name}.md" for name in ("editors", "hardware", "memory", "tutorial")]
 EDITORS = ROOT / "docs" / "editors.md"
 STUBS = ROOT / "modules" / "memory" / "stubs"
 # Refused for a value, not for a type: the first line of the statement, and the reason.
