@@ -71,7 +71,7 @@ help:
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
 	@echo '  test-host         the tests that need no image'
 	@echo '  test-long         what test has no time for: models, fuzzing, mutants, coverage, suites, bars'
-	@echo '  test-micropython  MicroPython own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
+	@echo '  test-micropython  MicroPython'"'"'s own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
 	@echo '  bench             the memory system beside references; instructions to the prompt (CHECK=1)'
 	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
 	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'

@@ -16,7 +16,7 @@ from socs import soc_of
 
 from pimem.board import boards
 from pimem.board.qemu import kernel_args, loader_args
-from pimem.setup.bootstrap import qemu_program
+from pimem.setup.packages import qemu_program
 from pimem.testing import Machine, board_session
 
 GCC = "aarch64-linux-gnu-gcc"

@@ -22,10 +22,10 @@ from terminals import at_a_terminal, heed_ctrl_c, read_until
 
 from pimem import ROOT
 from pimem.board import boards
+from pimem.board import bootloader as chainload
+from pimem.board.bootloader import MAGIC, Rejected, Transfer, prepare, start, transmit
 from pimem.board.qemu import kernel_args
-from pimem.commands import boot as chainload
-from pimem.commands.boot import MAGIC, Rejected, Transfer, prepare, start, transmit
-from pimem.setup.bootstrap import qemu_program
+from pimem.setup.packages import qemu_program
 from pimem.testing import Machine, board_session
 
 ROUNDS = 10

@@ -14,7 +14,7 @@ import pytest
 from bridge import Bridge
 from power_on import power_on, run_tests
 
-from pimem.commands import reset
+from pimem.board import reset
 from pimem.testing import board_session
 
 LOST = "import machine\nmachine.disable_irq()\nprint('going')\nwhile True: pass"

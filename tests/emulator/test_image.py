@@ -66,7 +66,7 @@ def test_building_for_either_pi_gives_the_same_bytes() -> None:
 def test_boards_of_one_image_have_the_same_settings(file: str) -> None:
     texts: dict[str, set[str]] = {}
     for board in boards.load_all():
-        settings = boards.BOARDS / board.name / file
+        settings = boards.folder() / board.name / file
         texts.setdefault(board.image, set()).add(settings.read_text())
     assert [image for image, different in texts.items() if len(different) > 1] == []
 

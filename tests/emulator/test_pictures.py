@@ -10,7 +10,7 @@ from itertools import groupby
 import pytest
 
 from pimem import ROOT
-from pimem.commands.frames import FRAME
+from pimem.board.frames import FRAME
 from pimem.dev import pictures
 from pimem.dev.pages import Comparison
 

@@ -30,7 +30,7 @@ def generate(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
 def tables(image: str) -> list[Path]:
     """The files of the boards of an image."""
     found = [board.name for board in boards.load_all() if board.image == image]
-    return [boards.BOARDS / name / "pins.csv" for name in found]
+    return [boards.folder() / name / "pins.csv" for name in found]
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import pimem
 from pimem.board import boards
 from pimem.dev import bench
 
@@ -32,7 +33,7 @@ def test_every_instruction_is_counted_once(
     folder.mkdir()
     shutil.copy(image, folder / "kernel8.img")
     shutil.copy(image.with_suffix(".elf"), folder / "firmware.elf")
-    monkeypatch.setattr(boards, "BUILD", tmp_path)
+    monkeypatch.setattr(pimem, "BUILD", tmp_path)
     monkeypatch.setattr(bench, "symbols", lambda _: linked_at(name, image))
     expected = BEFORE_LOOP + PARKING[name] + IN_LOOP * len(text) + AT_END
     got = bench.boot_instructions(board)

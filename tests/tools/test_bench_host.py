@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
+from pimem import cli
 from pimem.dev import bench, bench_host
 from pimem.dev.bench_host import Row, judge, plain, ratio
 
@@ -86,6 +86,6 @@ def test_a_miss_fails_only_when_asked_to_check(
 ) -> None:
     tally = bench.Tally()
     tally.missed.append("speed")
-    monkeypatch.setattr(bench, "measure", lambda _: tally)
-    assert bench.main(argparse.Namespace(check=check)) == status
+    monkeypatch.setattr(bench, "measure", lambda *_: tally)
+    assert cli.main(["bench", *(["--check"] if check else [])]) == status
     assert ("speed" in capsys.readouterr().err) is check

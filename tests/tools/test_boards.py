@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import pimem
 from pimem import ROOT
 from pimem.board import boards, tables
 from pimem.board.boards import InvalidBoard
@@ -32,13 +33,11 @@ WRONG: dict[str, tuple[Change, str]] = {
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree with the boards of this one."""
-    for path in boards.BOARDS.glob("*/board.json"):
+    for path in boards.folder().glob("*/board.json"):
         copy = tmp_path / "boards" / path.parent.name / path.name
         copy.parent.mkdir(parents=True)
         copy.write_text(path.read_text())
-    for module in (boards, tables):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(boards, "BOARDS", tmp_path / "boards")
+    monkeypatch.setattr(pimem, "ROOT", tmp_path)
     return tmp_path
 
 

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pimem import ROOT
-from pimem.setup import apt, bootstrap
-from pimem.setup.bootstrap import Source, Tarball
+import pimem
+from pimem import cli
+from pimem.setup import apt, bootstrap, packages, sources
+from pimem.setup.messages import SetupError
+from pimem.setup.sources import Source, Tarball
 
 CONTENT = b"#define VERSION 1\n"
 
@@ -53,9 +55,9 @@ def deps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise apt.AptError("404 Not Found")
         target.write_bytes(DATA)
 
-    monkeypatch.setattr(bootstrap, "DEPS", tmp_path / "deps")
-    monkeypatch.setattr(bootstrap, "SOURCES", (SOURCE,))
-    monkeypatch.setattr(bootstrap, "source_lists", FakeLists)
+    monkeypatch.setattr(pimem, "DEPS", tmp_path / "deps", raising=False)
+    monkeypatch.setattr(sources, "SOURCES", (SOURCE,))
+    monkeypatch.setattr(sources, "source_lists", FakeLists)
     monkeypatch.setattr(apt, "download", download)
     return tmp_path / "deps"
 
@@ -67,17 +69,17 @@ def no_call(*_: object, **__: object) -> str:
 def test_a_source_is_fetched_unpacked_and_not_fetched_again(
     deps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bootstrap.fetch_sources()
+    sources.fetch_sources()
     assert (deps / "thing" / "include" / "thing.h").read_bytes() == CONTENT
-    monkeypatch.setattr(bootstrap, "source_lists", no_call)
-    bootstrap.fetch_sources()
+    monkeypatch.setattr(sources, "source_lists", no_call)
+    sources.fetch_sources()
 
 
 def test_another_pin_fetches_again(deps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap.fetch_sources()
+    sources.fetch_sources()
     (deps / "thing" / "stale").write_text("")
-    monkeypatch.setattr(bootstrap, "SOURCES", (replace(SOURCE, commit="another"),))
-    bootstrap.fetch_sources()
+    monkeypatch.setattr(sources, "SOURCES", (replace(SOURCE, commit="another"),))
+    sources.fetch_sources()
     assert not (deps / "thing" / "stale").exists()
 
 
@@ -85,9 +87,9 @@ def test_a_wrong_hash_is_refused_and_every_way_is_told(
     deps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = replace(GOOD, sha256="1" * 64)
-    monkeypatch.setattr(bootstrap, "SOURCES", (replace(SOURCE, tarballs=(LOST, wrong)),))
-    with pytest.raises(bootstrap.SetupError) as caught:
-        bootstrap.fetch_sources()
+    monkeypatch.setattr(sources, "SOURCES", (replace(SOURCE, tarballs=(LOST, wrong)),))
+    with pytest.raises(SetupError) as caught:
+        sources.fetch_sources()
     assert "404 Not Found" in str(caught.value)
     assert f"its sha256 is not {wrong.sha256}" in str(caught.value)
     assert "no://such" in str(caught.value)
@@ -103,10 +105,10 @@ def test_a_clone_of_another_commit_is_refused(
         folder = ["-C", str(upstream)] if words[0] != "init" else []
         target = [str(upstream)] if words[0] == "init" else []
         subprocess.run([*git, *folder, *words, *target], check=True)
-    monkeypatch.setattr(bootstrap, "DEPS", tmp_path / "deps")
+    monkeypatch.setattr(pimem, "DEPS", tmp_path / "deps", raising=False)
     source = replace(SOURCE, repository=f"file://{upstream}")
     problems: list[str] = []
-    assert not bootstrap.clone(source, tmp_path / "clone", problems)
+    assert not sources.clone(source, tmp_path / "clone", problems)
     assert "not c0ffee" in problems[0]
 
 
@@ -114,8 +116,8 @@ def test_a_checkout_that_is_none_is_refused(
     deps: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THING_DIR", str(tmp_path))
-    with pytest.raises(bootstrap.SetupError, match="THING_DIR=.* has no include/thing.h"):
-        bootstrap.fetch_sources()
+    with pytest.raises(SetupError, match="THING_DIR=.* has no include/thing.h"):
+        sources.fetch_sources()
 
 
 def test_ones_own_checkout_is_used_as_it_is(
@@ -124,7 +126,7 @@ def test_ones_own_checkout_is_used_as_it_is(
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "thing.h").write_bytes(CONTENT)
     monkeypatch.setenv("THING_DIR", str(tmp_path))
-    bootstrap.fetch_sources()
+    sources.fetch_sources()
     assert not (deps / "thing").exists()
 
 
@@ -140,7 +142,7 @@ def test_without_the_means_it_lists_what_to_install_and_exits_2(
     monkeypatch.setattr(apt, "is_debian", lambda: debian)
     monkeypatch.setattr(apt, "privilege", lambda: None)
     monkeypatch.setattr(apt, "call", no_call)
-    assert bootstrap.main() == 2
+    assert cli.main(["setup"]) == 2
     said = capsys.readouterr().err
     assert reason in said
     for package in ("gcc-aarch64-linux-gnu", "qemu-system-arm", "make", "git"):
@@ -151,23 +153,23 @@ def test_ones_own_toolchain_and_emulator_are_looked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CROSS_COMPILE", "/opt/x/bin/aarch64-none-elf-")
-    assert "/opt/x/bin/aarch64-none-elf-gcc" in [need.what for need in bootstrap.missing_needs()]
+    assert "/opt/x/bin/aarch64-none-elf-gcc" in [need.what for need in packages.missing_needs()]
     monkeypatch.delenv("CROSS_COMPILE")
     monkeypatch.setenv("QEMU", "/opt/x/qemu")
-    assert bootstrap.main() == 2
-    assert "QEMU=/opt/x/qemu is not QEMU 9 or newer" in capsys.readouterr().err
+    assert cli.main(["setup"]) == 2
+    assert "setup: error: QEMU=/opt/x/qemu is not QEMU 9 or newer" in capsys.readouterr().err
 
 
 def test_with_everything_in_place_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt, "call", no_call)
     monkeypatch.setattr(bootstrap.shutil, "rmtree", no_call)  # not even a stale environment
-    assert bootstrap.main() == 0
+    assert cli.main(["setup"]) == 0
 
 
 def test_set_up_needs_the_standard_library_only() -> None:
-    code = "import pimem.setup.bootstrap, pimem.cli"
+    code = "import pimem.commands.setup, pimem.cli"
     command = [sys.executable, "-S", "-c", code]  # -S: without site-packages
-    done = subprocess.run(command, cwd=ROOT / "tools", capture_output=True, text=True)
+    done = subprocess.run(command, cwd=pimem.ROOT / "tools", capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,9 +90,8 @@ def update(card: Path, kernel: Path, config: bytes, monkeypatch: pytest.MonkeyPa
     folder = kernel.with_name("release")
     folder.mkdir(exist_ok=True)
     (folder / "config.txt").write_bytes(config)
-    monkeypatch.setattr(card_update, "CARD", folder)
-    args = Namespace(update=card, kernel=kernel, board="RPI4", dry_run=False)
-    assert card_update.update(args) == 0
+    monkeypatch.setattr(image, "card_folder", lambda: folder)
+    card_update.update(card, kernel)
 
 
 def test_no_later_update_loses_what_an_earlier_one_kept(
@@ -168,9 +166,8 @@ def test_an_update_that_fails_leaves_the_old_files_whole(
         honest(fd)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    args = Namespace(update=card, kernel=new, board="RPI4", dry_run=False)
     with pytest.raises(Failure, match="cannot update .*: Input/output error; run it again"):
-        card_update.update(args)
+        card_update.update(card, new)
     assert snapshot(card) == before
 
 
@@ -180,9 +177,8 @@ def test_a_card_without_room_is_refused(
     before, room = snapshot(card), os.statvfs(card)
     full = os.statvfs_result((*room[:4], 1, *room[5:]))
     monkeypatch.setattr(os, "statvfs", lambda path: full)
-    args = Namespace(update=card, kernel=new, board="RPI4", dry_run=False)
     with pytest.raises(card_update.Refusal, match="bytes free"):
-        card_update.update(args)
+        card_update.update(card, new)
     assert snapshot(card) == before
 
 

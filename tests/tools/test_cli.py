@@ -13,13 +13,13 @@ import pytest
 from pimem import cli, exits
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = [*cli.COMMANDS, "bridge flash"]
+COMMANDS = [*cli.command_names(), "bridge flash"]
 
 
 def test_help_says_what_there_is_and_every_exit_code(pimem: Pimem) -> None:
     done = pimem("--help")
     assert done.returncode == 0
-    for command in cli.COMMANDS:
+    for command in cli.command_names():
         assert re.search(rf"^    {command}  +\S", done.stdout, re.MULTILINE), command
     codes = (
         exits.OK,

@@ -105,7 +105,7 @@ def test_a_dvd_drive_is_refused() -> None:
 
 def test_a_disk_too_large_for_a_card_is_refused_with_the_way_out() -> None:
     reason = obstacle(CARD | {"size": 2_000_398_934_016})
-    assert reason and "1.82 TiB, suspiciously many for a card (--max-size 256)" in reason
+    assert reason and "1.82 TiB, suspiciously large for a card (--max-size 256)" in reason
     assert devices.obstacle(device(CARD | {"size": 2_000_398_934_016}), 1 << 42) is None
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cards import noise
 
+import pimem
 from pimem.card import firmware
 from pimem.card.firmware import FIRMWARE, TREES, Parcel
 from pimem.exits import Refusal
@@ -86,7 +87,7 @@ class Archive:
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     (tmp_path / "deps").mkdir()
     archive = Archive(tmp_path, {"trixie": VERSION, "bookworm": OLDER})
-    monkeypatch.setattr(firmware, "DEPS", tmp_path / "deps")
+    monkeypatch.setattr(pimem, "DEPS", tmp_path / "deps", raising=False)
     monkeypatch.setattr(firmware, "suite_lists", archive.lists)
     monkeypatch.setattr(apt, "is_debian", lambda: True)
     monkeypatch.setattr(apt, "ensure_lists", lambda say: None)
@@ -106,7 +107,7 @@ def test_everything_is_fetched_once_and_its_origin_known(archive: Archive) -> No
     }
     assert firmware.from_debian(archive.say) == files
     assert len(archive.fetched) == 2
-    assert not list(firmware.DEPS.glob("*.deb"))
+    assert not list(pimem.DEPS.glob("*.deb"))
 
 
 def test_the_choice_and_its_size_are_told_before_the_download(archive: Archive) -> None:

@@ -280,7 +280,7 @@ def test_a_disk_above_the_limit_is_refused(made: Path, loop: Loops, pimem: Run) 
     card = loop()
     done = pimem("flash", "--yes", "--max-size", "0.05", str(made), str(card))
     assert done.returncode == 2
-    assert one_line(done, "suspiciously many for a card (--max-size 0.05)")
+    assert one_line(done, "suspiciously large for a card (--max-size 0.05)")
     assert untouched(card)
 
 

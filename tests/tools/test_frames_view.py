@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pimem.commands import frames as frames_view
-from pimem.commands.frames import FRAME, Place, Run, Snapshot
+from pimem.board import frames as frames_view
+from pimem.board.frames import FRAME, Place, Run, Snapshot
+from pimem.commands.frames import draw
 
 MIB = 1 << 20
 
@@ -169,5 +170,5 @@ def test_colours_are_for_terminals_and_can_be_switched_off(
     monkeypatch.delenv("NO_COLOR", raising=False)
     if variable:
         monkeypatch.setenv("NO_COLOR", variable)
-    frames_view.draw(OWNED, live)
+    draw(OWNED, live)
     assert ("\x1b[34m" in capsys.readouterr().out) is coloured

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pimem.board import symbols
-from pimem.commands import monitor
+from pimem.board import monitor, symbols
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 STAMP = re.compile(r"^\[ *\d+\.\d{3}\] ")

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ import serial
 from esptool.util import FatalError
 from fake_board import FakeBoard
 
+from pimem.board import reset
 from pimem.board.serial_port import open_port
-from pimem.commands import bridge, reset
+from pimem.commands import bridge
 from pimem.exits import Failure, Refusal
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -240,9 +240,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return log
 
 
-def arguments(firmware: Path, **changed: Any) -> Namespace:
-    usual = {"firmware": firmware, "port": "/dev/ttyUSB9", "chip": "auto", "offset": 0}
-    return Namespace(**usual | {"baud": 460800} | changed)
+def flash(firmware: Path) -> None:
+    bridge.flash(firmware, port="/dev/ttyUSB9")
 
 
 def test_a_firmware_is_written_through_stub_and_speed_and_started(
@@ -250,7 +249,7 @@ def test_a_firmware_is_written_through_stub_and_speed_and_started(
 ) -> None:
     firmware = tmp_path / "bridge.bin"
     firmware.write_bytes(b"\xe9" + bytes(99))
-    assert bridge.main(arguments(firmware)) == 0
+    flash(firmware)
     assert calls == [
         {"port": "/dev/ttyUSB9", "chip": "auto"},
         ("run_stub",),
@@ -269,7 +268,7 @@ def test_what_an_esp_would_not_start_is_refused(
     firmware = tmp_path / "other.bin"
     firmware.write_bytes(data)
     with pytest.raises(Refusal, match="other.bin"):
-        bridge.main(arguments(firmware))
+        flash(firmware)
     assert calls == []
 
 
@@ -278,7 +277,7 @@ def test_a_merged_image_of_the_first_esp32_begins_with_nothing(
 ) -> None:
     firmware = tmp_path / "merged.bin"
     firmware.write_bytes(b"\xff" * 4096 + b"\xe9" + bytes(99))
-    assert bridge.main(arguments(firmware)) == 0
+    flash(firmware)
 
 
 def test_a_bridge_that_does_not_answer_is_one_clear_error(
@@ -292,7 +291,7 @@ def test_a_bridge_that_does_not_answer_is_one_clear_error(
 
     monkeypatch.setattr(esptool, "connect_esp", silent)
     with pytest.raises(Failure, match="bridge on /dev/ttyUSB9: Failed to connect"):
-        bridge.main(arguments(firmware))
+        flash(firmware)
 
 
 def test_the_command_line_finds_no_bridge_on_a_pty(

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# PYTHON_ARGCOMPLETE_OK
 """python -m pimem COMMAND."""
 
 import sys

@@ -1,40 +1,33 @@
 # SPDX-License-Identifier: MIT
 """Command line: python -m pimem COMMAND.
 
-Commands import what they need when they run: `setup` must work before anything but the
-standard library is there.
+Each module of pimem.commands is a command of the same name. Its docstring begins with the line
+that stands for it in the help, and it has
+
+    add_options(parser)     adds the command's options
+    run(options)            does it; returns an exit code, or None for 0
+    EPILOG                  ends its help (optional)
+
+A module is imported only if the command line names it: set-up must work before anything but the
+standard library is there, and `pimem --help` is fast.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import logging
 import os
+import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, cast
 
-from pimem import __version__
-from pimem.board import boards
-from pimem.commands import bench_options, boot_options, card_options, serial_options
-from pimem.exits import INTERRUPTED, CommandError, complain, report
+from pimem import __version__, commands
+from pimem.exits import INTERRUPTED, OK, CommandError, complain, report
 
-COMMANDS = {
-    "setup": "setup.bootstrap",
-    "run": "commands.run",
-    "repl": "commands.run",
-    "conformance": "dev.conformance",
-    "bench": "dev.bench",
-    "image": "card.image",
-    "devices": "card.devices",
-    "flash": "card.flash",
-    "ports": "commands.ports",
-    "monitor": "commands.monitor",
-    "frames": "commands.frames",
-    "reset": "commands.reset",
-    "bridge": "commands.bridge",
-    "boot": "commands.boot",
-}
 EXIT_CODES = """\
 exit codes:
   0    done
@@ -45,54 +38,65 @@ exit codes:
   130  interrupted
 of `run`, what the script gives sys.exit()
 """
+COMPLETING = "_ARGCOMPLETE"  # set by a shell that wants to know how a command line may go on
+COMPLETED_LINE = "COMP_LINE"
+
+Parsers = argparse._SubParsersAction  # what add_subparsers() returns has no public name
 
 
-def describe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Each command's own help begins with the line that stands for it in the list of all."""
-    for listed in commands._get_subactions():
-        command = commands.choices[listed.dest]
-        text = listed.help or ""
-        command.description = command.description or f"{text[:1].upper()}{text[1:]}."
+class Command(Protocol):
+    """What a module of pimem.commands has."""
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int | None: ...
 
 
-def add_board(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--board", default=boards.DEFAULT, choices=boards.names(), help="default: %(default)s"
-    )
+def command_names() -> list[str]:
+    """Return the names of all commands, by the files there are."""
+    found = (module.name for module in pkgutil.iter_modules(commands.__path__))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
-def add_run_options(command: argparse.ArgumentParser) -> None:
-    add_board(command)
-    command.add_argument("--port", metavar="URL", help="a real board: any pyserial device or URL")
-    command.add_argument(
-        "--kernel", type=Path, metavar="IMG", help="another image than the board's own"
-    )
-    command.add_argument(
-        "--icount", action="store_true", help="one nanosecond of guest time an instruction"
-    )
-    command.add_argument(
-        "--timeout",
-        type=float,
-        default=60.0,
-        metavar="SECONDS",
-        help="longest silence that does not count as 'no answer' (default: %(default)g)",
-    )
+def summary(name: str) -> str:
+    """Return the first line of a command's docstring, without importing the module."""
+    source = Path(commands.__path__[0]) / f"{name}.py"
+    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
 
 
-def add_conformance_options(command: argparse.ArgumentParser) -> None:
-    add_board(command)
-    command.add_argument(
-        "--source", type=Path, required=True, metavar="DIR", help="MicroPython's source"
-    )
-    command.add_argument("--dirs", nargs="+", metavar="DIR", help="directories of its tests")
-    command.add_argument(
-        "--check-skips",
+def load(name: str) -> Command:
+    return cast(Command, importlib.import_module(f"pimem.commands.{name}"))
+
+
+def add_verbose(parser: argparse.ArgumentParser, **settings: object) -> None:
+    parser.add_argument(
+        "-v",
+        "--verbose",
         action="store_true",
-        help="run only what is on the skip list, and fail if one of it passes",
+        help="say on stderr what is done: commands run, ports opened, resets",
+        **settings,  # type: ignore[arg-type]
     )
 
 
-def parser() -> argparse.ArgumentParser:
+def add_command(parsers: Parsers[argparse.ArgumentParser], name: str, *, options: bool) -> None:
+    """Add a command, and with `options` also its options, which imports its module."""
+    text = summary(name)
+    parser = parsers.add_parser(
+        name,
+        help=text[:1].lower() + text[1:].rstrip("."),
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if options:
+        command = load(name)
+        parser.epilog = getattr(command, "EPILOG", None)
+        add_verbose(parser, default=argparse.SUPPRESS)  # or it would undo `pimem -v COMMAND`
+        command.add_options(parser)
+
+
+def make_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser for a command line of these words."""
     top = argparse.ArgumentParser(
         prog="pimem",
         description="Makes cards for, boots and talks to MicroPython boards, emulated or real.",
@@ -100,60 +104,55 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = top.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="fetch and install what building and running need")
-    run = commands.add_parser("run", help="boot and run a script, or a REPL on a terminal")
-    run.add_argument("script", nargs="?", help="a file, or - for stdin (read to its end first)")
-    run.add_argument(
-        "arguments", nargs="*", metavar="ARG", help="the script's sys.argv[1:]; -- before dashes"
-    )
-    run.set_defaults(interactive=False, baud=serial_options.BAUD, capture=None)
-    add_run_options(run)
-    repl = commands.add_parser("repl", help="boot and talk to the REPL from this terminal")
-    repl.set_defaults(interactive=True, script=None, arguments=[])
-    add_run_options(repl)
-    serial_options.add_line(repl)
-    conformance = commands.add_parser("conformance", help="run MicroPython's own test suite")
-    add_conformance_options(conformance)
-    bench_options.add_command(commands)
-    card_options.add_commands(commands)
-    serial_options.add_commands(commands)
-    boot_options.add_command(commands)
-    describe(commands)
+    add_verbose(top)
+    parsers = top.add_subparsers(dest="command", required=True)
+    for name in command_names():
+        add_command(parsers, name, options=name in words)
     return top
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Like parse_args(), but a script's arguments may also follow options, and `--`."""
-    top = parser()
-    if argv[:1] != ["run"]:
+    """Parse like parse_args(), but let a script's arguments also follow options, and `--`."""
+    top = make_parser(argv)
+    if next((word for word in argv if not word.startswith("-")), None) != "run":
         return top.parse_args(argv)
     at = argv.index("--") if "--" in argv else len(argv)
-    args, more = top.parse_known_args(argv[:at])
+    options, more = top.parse_known_args(argv[:at])
     unknown = [word for word in more if word.startswith("-")]
     if unknown:
         top.error(f"run: unrecognized arguments: {' '.join(unknown)} (a script's follow --)")
-    args.arguments += more + argv[at + 1 :]
-    if args.arguments and args.script is None:
-        top.error(f"run: which script are the arguments for? {' '.join(args.arguments)}")
-    return args
+    options.arguments += more + argv[at + 1 :]
+    if options.arguments and options.script is None:
+        top.error(f"run: which script are the arguments for? {' '.join(options.arguments)}")
+    return options
 
 
-def command_main(name: str) -> Callable[[argparse.Namespace], int]:
-    entry: Callable[[argparse.Namespace], int]
-    entry = importlib.import_module(f"pimem.{COMMANDS[name]}").main
-    return entry
+def complete() -> None:
+    """Print how the command line of a shell may go on, and end the process."""
+    import argcomplete
+
+    argcomplete.autocomplete(make_parser(os.environ.get(COMPLETED_LINE, "").split()))
+
+
+def set_up_log(verbose: bool) -> None:
+    """Write the log of this package to stderr; without `verbose` only warnings."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, format="pimem: %(message)s")
+    logging.getLogger("pimem").setLevel(level)
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse(sys.argv[1:] if argv is None else argv)
+    if COMPLETING in os.environ:
+        complete()
     try:
-        return command_main(args.command)(args)
+        options = parse(sys.argv[1:] if argv is None else argv)
+        set_up_log(options.verbose)
+        return load(options.command).run(options) or OK
     except CommandError as exc:
         return report(exc)
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read stdout has gone
+    except BrokenPipeError:  # the program that read stdout has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pimem import BUILD, ROOT
+import pimem
 from pimem.exits import Refusal
 
-BOARDS = ROOT / "boards"
 DEFAULT = "RPI4"
 FAMILIES = ("rpi", "virt")
 NAME = re.compile(r"[A-Za-z0-9_]+")
@@ -79,15 +78,24 @@ class Board:
 
     @property
     def kernel(self) -> Path:
-        return BUILD / self.image / "kernel8.img"
+        return pimem.BUILD / self.image / "kernel8.img"
 
     @property
     def elf(self) -> Path:
-        return BUILD / self.image / "firmware.elf"
+        return pimem.BUILD / self.image / "firmware.elf"
+
+
+def folder() -> Path:
+    return pimem.ROOT / "boards"
+
+
+def descriptions() -> dict[str, Path]:
+    """Return the board.json of each board, by name."""
+    return {path.parent.name: path for path in folder().glob("*/board.json")}
 
 
 def names() -> list[str]:
-    return sorted(path.parent.name for path in BOARDS.glob("*/board.json"))
+    return sorted(descriptions())
 
 
 def check_keys(
@@ -107,7 +115,7 @@ def check_keys(
 
 def read(path: Path) -> dict[str, Any]:
     """A board.json, checked."""
-    where = str(path.relative_to(ROOT))
+    where = str(path.relative_to(pimem.ROOT))
     try:
         data = json.loads(path.read_text())
     except ValueError as exc:
@@ -120,9 +128,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def load(name: str) -> Board:
-    if name not in names():
-        raise UnknownBoard(f"no board '{name}': it is one of {', '.join(names())}")
-    data = read(BOARDS / name / "board.json")
+    known = descriptions()
+    if name not in known:
+        raise UnknownBoard(f"no board '{name}': it is one of {', '.join(sorted(known))}")
+    data = read(known[name])
     return Board(
         name=name,
         description=data["description"],

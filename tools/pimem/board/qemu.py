@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -27,7 +29,7 @@ from types import TracebackType
 from pimem.board.boards import Board
 from pimem.board.qmp import Qmp, QmpError
 from pimem.exits import USAGE, CommandError
-from pimem.setup.bootstrap import qemu_program
+from pimem.setup.packages import qemu_program
 
 PR_SET_PDEATHSIG = 1
 #: One guest instruction is one nanosecond of guest time: repeatable, and independent of load.
@@ -37,6 +39,9 @@ ICOUNT = ("-icount", "shift=0,sleep=off")
 STAY = ("-no-reboot", "-no-shutdown")
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
+
+
+logger = logging.getLogger(__name__)
 
 
 class QemuError(CommandError):
@@ -117,6 +122,7 @@ class Qemu:
         return command
 
     def _start(self) -> subprocess.Popen[bytes]:
+        logger.info("starting %s", shlex.join(self.command))
         try:
             with self._said.open("wb") as said:
                 return subprocess.Popen(

@@ -15,12 +15,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
-from pimem import ROOT
+import pimem
 from pimem.board import boards
 from pimem.board.boards import Board, InvalidBoard
 from pimem.exits import OK, USAGE, Refusal, complain
 
-SOCS = ROOT / "ports" / "rpi-aarch64" / "boot" / "soc.c"
+SOCS = pimem.ROOT / "ports" / "rpi-aarch64" / "boot" / "soc.c"
 
 
 def board_list() -> str:
@@ -36,8 +36,8 @@ def boards_of(image: str) -> list[Board]:
 
 
 def pins_of(image: str) -> str:
-    paths = [boards.BOARDS / board.name / "pins.csv" for board in boards_of(image)]
-    return " ".join(f"../../{path.relative_to(ROOT)}" for path in paths if path.is_file())
+    paths = [boards.folder() / board.name / "pins.csv" for board in boards_of(image)]
+    return " ".join(f"../../{path.relative_to(pimem.ROOT)}" for path in paths if path.is_file())
 
 
 def check_soc(board: Board) -> None:

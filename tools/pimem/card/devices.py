@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which disks may be written to: what lsblk says of them, and the rules against mishaps."""
+"""Which disks may be written to: what lsblk says of them, and the rules against accidents."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import json
 import os
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from pimem.exits import OK, Refusal
+from pimem.exits import Refusal
 
 COLUMNS = "NAME,KNAME,MAJ:MIN,TYPE,SUBSYSTEMS,RO,RM,HOTPLUG,SIZE,LABEL,VENDOR,MODEL,MOUNTPOINT"
 LSBLK = ["lsblk", "--bytes", "--json", "--paths", "--tree", "--output", COLUMNS]
@@ -35,7 +34,7 @@ class Device:
     size: int
     read_only: bool
     removable: bool
-    name: str  # vendor and model, fit to be printed
+    name: str  # vendor and model, safe to print
     labels: tuple[str, ...]
     mounts: tuple[str, ...]
     partitions: tuple[str, ...]
@@ -47,18 +46,18 @@ class Device:
 
 
 def truth(value: Any) -> bool:
-    """A flag of lsblk: by version a bool, a number or a string."""
+    """Read a flag of lsblk: by version a bool, a number or a string."""
     return value in (True, 1, "1", "true")
 
 
 def printable(value: Any) -> str:
-    """A string that a device supplied, without what could deceive a terminal or its reader."""
+    """Return a string that a device supplied, without what could deceive a terminal or reader."""
     text = "".join(char if char.isascii() and char.isprintable() else " " for char in value or "")
     return " ".join(text.split())
 
 
 def family(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A node and everything below it: partitions, and what is made of them."""
+    """Yield a node and everything below it: partitions, and what is made of them."""
     yield node
     for child in node.get("children", ()):
         yield from family(child)
@@ -84,7 +83,7 @@ def read_device(node: dict[str, Any], root_number: str) -> Device:
 
 
 def parse(text: str, root_number: str) -> list[Device]:
-    """Disks from lsblk's JSON; `root_number` is the major:minor that / is on."""
+    """Read disks from lsblk's JSON; `root_number` is the major:minor that / is on."""
     try:
         nodes = json.loads(text)["blockdevices"]
         return [read_device(node, root_number) for node in nodes]
@@ -113,7 +112,7 @@ def list_devices() -> list[Device]:
 
 
 def obstacle(device: Device, max_size: float) -> str | None:
-    """Why this disk must not be written to; None where it may. `max_size` in bytes."""
+    """Return why this disk must not be written to; None where it may. `max_size` is in bytes."""
     if device.kind not in ("disk", "loop"):
         return f"it is of type '{device.kind}', not a disk"
     if device.holds_root or set(device.mounts) & set(SYSTEM_MOUNTS):
@@ -128,7 +127,7 @@ def obstacle(device: Device, max_size: float) -> str | None:
         return "it is read-only: the card's lock switch?"
     if device.size > max_size:
         limit = max_size / GIBIBYTE
-        return f"it has {human(device.size)}, suspiciously many for a card (--max-size {limit:g})"
+        return f"it has {human(device.size)}, suspiciously large for a card (--max-size {limit:g})"
     return None
 
 
@@ -147,14 +146,14 @@ def human(size: float) -> str:
 
 
 def describe(device: Device) -> str:
-    """What a person recognises it by."""
+    """Return what a person recognises the disk by."""
     labels = [f"'{label}'" for label in device.labels]
     words = [device.path, human(device.size), device.name, *labels]
     return ", ".join(word for word in words if word)
 
 
 def find(path: str, devices: list[Device]) -> Device:
-    """The disk behind a path (which may be a link); a Refusal says what else it is."""
+    """Return the disk behind a path (which may be a link); a Refusal says what else it is."""
     real = os.path.realpath(path)
     for device in devices:
         if real == device.path:
@@ -187,14 +186,3 @@ def table(devices: list[Device], max_size: float) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ("  ".join(map(str.ljust, row, [*widths, 0])) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
-
-
-def main(args: Namespace) -> int:
-    found = list_devices()
-    max_size = args.max_size * GIBIBYTE
-    if args.json:
-        listing = [asdict(each) | {"obstacle": obstacle(each, max_size)} for each in found]
-        print(json.dumps(listing, indent=2))
-    else:
-        print(table(found, max_size))
-    return OK

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pimem
 from pimem.exits import Refusal
 from pimem.setup import apt
-from pimem.setup.bootstrap import DEPS
 
 SUITES = ("trixie", "bookworm")
 LISTS_SIZE = "20 MB"
@@ -44,7 +44,7 @@ DEVICE_TREES = {
 }
 #: Raspberry Pi's own releases have no tree for the 3A+: its firmware then takes the 3B+'s.
 STAND_INS = {"bcm2710-rpi-3-a-plus.dtb": ("bcm2710-rpi-3-b-plus.dtb",)}
-#: What each board has to find on its card, besides kernel and config.txt.
+#: What each board needs on its card, besides kernel and config.txt.
 BOARD_FILES = {
     "Pi 3B": (*PI3_FIRMWARE, "bcm2710-rpi-3-b.dtb"),
     "Pi 3B+": (*PI3_FIRMWARE, "bcm2710-rpi-3-b-plus.dtb"),
@@ -85,11 +85,11 @@ class Parcel:
 
     @property
     def place(self) -> Path:
-        return DEPS / self.folder
+        return pimem.DEPS / self.folder
 
 
 def locate_firmware(lists: apt.PrivateLists) -> apt.Package | None:
-    """The best pinned version that these lists have."""
+    """Return the best pinned version that these lists have."""
     for version, sha256 in FIRMWARE_PINS.items():
         found = lists.package(FIRMWARE_PACKAGE, version)
         if found and found.sha256 == sha256:
@@ -98,7 +98,7 @@ def locate_firmware(lists: apt.PrivateLists) -> apt.Package | None:
 
 
 def locate_kernel(lists: apt.PrivateLists) -> apt.Package | None:
-    """The suite's current kernel image: older ones leave the archive."""
+    """Return the suite's current kernel image: older ones leave the archive."""
     found = lists.dependency(KERNEL_PACKAGE)
     return lists.package(*found) if found else None
 
@@ -121,7 +121,7 @@ TREES = Parcel(
 
 
 def cached(parcel: Parcel) -> list[CardFile] | None:
-    """What an earlier run kept, if it is whole and still what it was."""
+    """Return what an earlier run kept, if it is whole and unchanged."""
     try:
         record = json.loads((parcel.place / "origin.json").read_text())
         origin, sums = record["origin"], record["sha256"]
@@ -148,9 +148,9 @@ def keep(parcel: Parcel, files: list[CardFile]) -> None:
 
 
 def suite_lists(suite: str, say: Say) -> apt.PrivateLists:
-    """Package lists of one suite for arm64, read anew unless this run has them already."""
+    """Read the package lists of one suite for arm64."""
     lists = apt.PrivateLists(
-        DEPS / f"apt-{suite}-arm64",
+        pimem.DEPS / f"apt-{suite}-arm64",
         "deb",
         [suite],
         machine=False,
@@ -163,13 +163,13 @@ def suite_lists(suite: str, say: Say) -> apt.PrivateLists:
 
 
 def fetch(parcel: Parcel, lists_of: Callable[[str], apt.PrivateLists], say: Say) -> list[CardFile]:
-    """From the first suite that has the package; AptError tells how each of them failed."""
+    """Fetch from the first suite that has the package; AptError says how each of them failed."""
     problems = []
     for suite in SUITES:
         try:
             package = parcel.locate(lists_of(suite))
             if package is None:
-                raise apt.AptError(f"has no {parcel.package} that is wanted here")
+                raise apt.AptError(f"has no {parcel.package} that can be used")
             return download(parcel, package, say)
         except (apt.AptError, OSError) as exc:
             problems.append(f"{suite}: {exc}")
@@ -179,19 +179,19 @@ def fetch(parcel: Parcel, lists_of: Callable[[str], apt.PrivateLists], say: Say)
 def download(parcel: Parcel, package: apt.Package, say: Say) -> list[CardFile]:
     megabytes = package.size / 1e6
     say(f"fetching {package.name} {package.version} from {package.suite} ({megabytes:.1f} MB)")
-    archive = DEPS / package.file_name
+    archive = pimem.DEPS / package.file_name
     apt.download(package.address, package.sha256, archive)
     origin = f"Debian {package.suite}, {package.name} {package.version}"
     try:
         files = list(unpack(parcel, archive, package.name, origin))
     finally:
-        archive.unlink()  # it is large, and what is wanted of it is small
+        archive.unlink()  # it is large, and the files needed are small
     keep(parcel, files)
     return files
 
 
 def unpack(parcel: Parcel, archive: Path, name: str, origin: str) -> Iterator[CardFile]:
-    """The wanted files of a .deb; AptError if one is not in it."""
+    """Yield the wanted files of a .deb; AptError if one is not in it."""
     paths = {card: path.format(name) for card, path in parcel.files.items()}
     contents = read_deb(archive, set(paths.values()))
     for card, path in paths.items():
@@ -215,7 +215,7 @@ def read_deb(archive: Path, wanted: set[str]) -> dict[str, bytes]:
 
 
 def from_debian(say: Say) -> list[CardFile]:
-    """All that a card needs beside the kernel, fetched only where it was not before."""
+    """Return all that a card needs beside the kernel; fetch what an earlier run did not keep."""
     known: dict[str, apt.PrivateLists] = {}
 
     def lists_of(suite: str) -> apt.PrivateLists:
@@ -239,7 +239,7 @@ def from_debian(say: Say) -> list[CardFile]:
 
 
 def from_folder(folder: Path) -> list[CardFile]:
-    """The same from a folder such as `boot` of the public repository raspberrypi/firmware."""
+    """Return the same from a folder such as `boot` of the repository raspberrypi/firmware."""
     names: dict[str, tuple[str, ...]]
     names = {name: (name,) for name in (*FIRMWARE.files, TREES_LICENCE)}
     for name, linux in DEVICE_TREES.items():
@@ -257,11 +257,11 @@ def from_folder(folder: Path) -> list[CardFile]:
 
 
 def missing_text(reason: str, missing: list[str]) -> str:
-    """What is not there, who needs it, where it comes from."""
+    """Say what is missing, which board needs it, and where it comes from."""
     lines = [f"{reason}\nmissing for the card:"]
     for name in missing:
         boards = [board for board, needed in BOARD_FILES.items() if name in needed]
-        lines.append(f"  {name:26} {', '.join(boards) or 'whoever passes the image on'}")
+        lines.append(f"  {name:26} {', '.join(boards) or 'needed to pass the image on'}")
     pins = ", ".join(FIRMWARE_PINS)
     lines += [
         f"From Debian: {FIRMWARE_PACKAGE} ({pins}; component non-free-firmware) and, for the",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`pimem flash`: writes an image to a card, or a new kernel to a card that is mounted."""
+"""Writes an image to a card, and reads it back."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ import fcntl
 import hashlib
 import os
 import shlex
-import signal
 import stat
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 
 from pimem.card import devices
 from pimem.card import source as image_source
-from pimem.card import update as card_update
 from pimem.card.bmap import Range
 from pimem.card.devices import Device
 from pimem.card.source import Source
-from pimem.exits import OK, Failure, Refusal, complain
+from pimem.exits import Failure, Refusal, complain
 from pimem.progress import Progress
 
 #: Held back to the end: a card whose writing was cut short has no partition table, and boots
@@ -38,16 +36,16 @@ Later kernels need no flashing: pimem flash --update DIR, DIR being where the ca
 
 
 def open_disk(device: Device, access: int = os.O_RDWR) -> int:
-    """Opens a disk that nobody uses; O_EXCL makes the kernel refuse if it is mounted."""
+    """Open a disk that is not in use: O_EXCL makes the kernel refuse if it is mounted."""
     try:
         fd = os.open(device.path, access | os.O_EXCL | os.O_CLOEXEC)
     except OSError as exc:
-        raise Refusal(f"{device.path}: {why_not(exc)}") from exc
+        raise Refusal(f"{device.path}: {why_refused(exc)}") from exc
     try:
         status = os.fstat(fd)
         number = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
         if not stat.S_ISBLK(status.st_mode) or number != device.number:
-            raise Refusal(f"{device.path} is not the disk any more that it was a moment ago")
+            raise Refusal(f"{device.path} is another disk now than a moment ago")
         if os.lseek(fd, 0, os.SEEK_END) != device.size:
             raise Refusal(f"{device.path} has another size than a moment ago: card changed?")
     except BaseException:
@@ -57,14 +55,15 @@ def open_disk(device: Device, access: int = os.O_RDWR) -> int:
 
 
 def check_access(device: Device) -> None:
-    """Refuses early what open_disk() would refuse in the end, without touching the disk: closing
-    one that was open for writing makes desktops look at it, and mount it."""
+    """Refuse early what open_disk() would refuse in the end, without touching the disk: when one
+    that was open for writing is closed, desktops look at it, and mount it."""
     if not os.access(device.path, os.R_OK | os.W_OK, effective_ids=True):
-        raise Refusal(f"{device.path}: {why_not(PermissionError(errno.EACCES, ''))}")
+        raise Refusal(f"{device.path}: {why_refused(PermissionError(errno.EACCES, ''))}")
     os.close(open_disk(device, os.O_RDONLY))
 
 
-def why_not(exc: OSError) -> str:
+def why_refused(exc: OSError) -> str:
+    """Return why a disk cannot be opened."""
     if exc.errno == errno.EBUSY:
         return "it is in use: mounted, or opened by another program"
     if exc.errno in (errno.EACCES, errno.EPERM):
@@ -81,7 +80,7 @@ def write_at(fd: int, offset: int, data: bytes | memoryview) -> None:
 
 
 def write_image(fd: int, source: Source, progress: Progress) -> None:
-    """All that the map names, its first block last."""
+    """Write all that the map names, its first block last."""
     head = b""
     write_at(fd, 0, bytes(min(HEAD, source.size)))
     os.fsync(fd)
@@ -101,7 +100,7 @@ def write_image(fd: int, source: Source, progress: Progress) -> None:
 
 
 def drop_cache(fd: int) -> None:
-    """What is read from now on comes from the card, not from memory."""
+    """Make what is read from now on come from the card, not from memory."""
     with contextlib.suppress(OSError):
         fcntl.ioctl(fd, BLKFLSBUF)
     os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -131,7 +130,7 @@ def verify(fd: int, source: Source, progress: Progress) -> None:
 
 @contextlib.contextmanager
 def telling_what_is_left(device: Device) -> Iterator[None]:
-    """From here on the disk is changed: whatever ends it early must say so."""
+    """Say what an early end leaves on the disk, which is changed from here on."""
     repair = f"{device.path} is not usable now; run the same command again to repair it"
     try:
         yield
@@ -161,7 +160,7 @@ def write_disk(device: Device, source: Source, *, check: bool) -> None:
 
 def confirm(question: str) -> None:
     if not sys.stdin.isatty():
-        raise Refusal("nobody to ask (no terminal): --yes writes without asking")
+        raise Refusal("cannot ask without a terminal: --yes writes without asking")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Refusal("nothing was written")
@@ -175,36 +174,26 @@ def choose(path: str, max_size: float) -> Device:
     return device
 
 
-def flash(args: Namespace) -> int:
-    device = choose(args.device, args.max_size)
+def flash(
+    image: Path,
+    device: Device,
+    *,
+    ask: bool = True,
+    dry_run: bool = False,
+    check: bool = True,
+) -> None:
+    """Write an image to a disk after all checks; with `check` read it back."""
     check_access(device)
-    source = image_source.check(args.image)
+    source = image_source.check(image)
     reason = devices.too_small(device, source.size)
     if reason:
         raise Refusal(f"{device.path} is refused: {reason}")
-    what = f"{args.image} ({devices.human(source.size)}, {devices.human(source.mapped)} in use)"
+    what = f"{image} ({devices.human(source.size)}, {devices.human(source.mapped)} in use)"
     complain(f"{what}, sha256 {source.sha256}")
-    if args.dry_run:
+    if dry_run:
         complain(f"would write it to {devices.describe(device)}")
-        return OK
-    if not args.yes:
+        return
+    if ask:
         confirm(f"Write it to {devices.describe(device)}? All that is on it will be lost.")
-    write_disk(device, source, check=args.verify)
+    write_disk(device, source, check=check)
     complain(NEXT_STEPS.format(device=device.path))
-    return OK
-
-
-def on_terminate(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def main(args: Namespace) -> int:
-    """Writes or updates a card; errors end it as exceptions of pimem.exits."""
-    signal.signal(signal.SIGTERM, on_terminate)
-    if args.update:
-        if args.image or args.device:
-            raise Refusal("--update DIR takes no IMAGE and no DEVICE")
-        return card_update.update(args)
-    if not (args.image and args.device):
-        raise Refusal("flash needs IMAGE and DEVICE (`pimem devices` lists them), or --update DIR")
-    return flash(args)

@@ -1,29 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""`pimem image`: the card image, its compressed form, its block map and its checksums.
-
-stdout gets the list of what is inside; how it comes about goes to stderr.
-"""
+"""The card image, its compressed form, its block map and its checksums."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import lzma
 import os
 import re
-import sys
 import zlib
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from pimem import ROOT
-from pimem.board import boards
+import pimem
 from pimem.card import bmap, fat, firmware
 from pimem.card.firmware import CardFile
-from pimem.exits import OK, Failure, Refusal, complain
+from pimem.exits import Failure, Refusal, complain
 
-CARD = ROOT / "boards" / "sdcard"
 LABEL = "MICROPYTHON"
 USER_FOLDERS = ("lib",)
 KERNEL, CONFIG, README = "kernel8.img", "config.txt", "README.txt"
@@ -34,8 +26,13 @@ VERSION = re.compile(rb"MicroPython v[\w.+-]+ on [\d-]+")
 NAME_WIDTH = 26
 
 
+def card_folder() -> Path:
+    """Return the folder of what this project puts on cards."""
+    return pimem.ROOT / "boards" / "sdcard"
+
+
 def read_kernel(path: Path) -> CardFile:
-    """The kernel, if it is one that the firmware would start."""
+    """Return the kernel, if it is one that the firmware would start."""
     try:
         data = path.read_bytes()
     except OSError as exc:
@@ -47,34 +44,37 @@ def read_kernel(path: Path) -> CardFile:
 
 
 def readme(files: Sequence[CardFile]) -> CardFile:
-    """The card's README.txt, with the line ends that every system's viewer understands."""
+    """Return the card's README.txt, with line ends that every system's viewer understands."""
     names = list(firmware.BOARD_FILES)
-    text = (CARD / README).read_text()
+    text = (card_folder() / README).read_text()
     text = text.replace("@boards@", f"{', '.join(names[:-1])} and {names[-1]}")
     text = text.replace("@contents@", "\n".join(content_lines(files)))
     return CardFile(README, text.replace("\n", "\r\n").encode(), "this project")
 
 
 def content_lines(files: Sequence[CardFile]) -> list[str]:
-    """One line a file in the form that `sha256sum -c` reads, then where they come from."""
+    """Return a line for each file in `sha256sum -c`'s form, then where the files come from."""
     lines = [f"{file.sha256}  {file.name}" for file in files]
     lines.append("")
     lines += [f"{file.name:{NAME_WIDTH}} {len(file.data):8}  {file.origin}" for file in files]
     return lines
 
 
-def card_files(args: Namespace) -> list[CardFile]:
-    """Everything on the card: what people look for first comes first."""
-    kernel = read_kernel(args.kernel or boards.load(args.board).kernel)
-    config = CardFile(CONFIG, (CARD / CONFIG).read_bytes(), "this project")
-    folder = args.firmware
+def read_config() -> CardFile:
+    return CardFile(CONFIG, (card_folder() / CONFIG).read_bytes(), "this project")
+
+
+def card_files(kernel: Path, folder: Path | None) -> list[CardFile]:
+    """Return everything on the card, the files that people look for first; the firmware comes
+    from `folder`, or from Debian."""
+    own = [read_kernel(kernel), read_config()]
     rest = firmware.from_folder(folder) if folder else firmware.from_debian(complain)
-    files = [kernel, config, *sorted(rest, key=lambda file: file.name)]
+    files = [*own, *sorted(rest, key=lambda file: file.name)]
     return [readme(files), *files]
 
 
 def epoch() -> int:
-    """Date of the files: SOURCE_DATE_EPOCH where a builder sets it."""
+    """Return the date of the files: SOURCE_DATE_EPOCH where a builder sets it."""
     value = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     if not value.isdecimal():
         raise Refusal(f"SOURCE_DATE_EPOCH={value} is not a number of seconds")
@@ -82,14 +82,14 @@ def epoch() -> int:
 
 
 def check_size(mebibytes: int) -> int:
-    """Bytes of an image that FAT32 and QEMU's card (a power of two, always) both take."""
+    """Return the bytes of an image that FAT32 and QEMU's card (a power of two) both take."""
     if mebibytes < 64 or mebibytes & (mebibytes - 1) or mebibytes > 1 << 15:
         raise Refusal(f"--size {mebibytes}: it must be a power of two from 64 to 32768 (MiB)")
     return mebibytes * fat.MEBIBYTE
 
 
 def serial_number(files: Sequence[CardFile]) -> int:
-    """Volume and disk number: other contents are another card, the same are the same."""
+    """Return the volume and disk number, which depends on the contents alone."""
     return zlib.crc32("".join(file.sha256 for file in files).encode()) or 1
 
 
@@ -110,7 +110,7 @@ def sibling(image: Path, suffix: str) -> Path:
 
 
 def compress(source: Path, target: Path) -> None:
-    """Fixed settings: the same image gives the same file."""
+    """Compress with fixed settings: the same image gives the same file."""
     with source.open("rb") as data, lzma.open(target, "wb", preset=3) as packed:
         while piece := data.read(fat.MEBIBYTE):
             packed.write(piece)
@@ -122,33 +122,13 @@ def digest(path: Path) -> str:
 
 
 def remove_old(image: Path) -> None:
-    """A build that fails leaves nothing that could be taken for its result."""
+    """Remove what a build that fails could leave, and what could be taken for its result."""
     for suffix in ("", ".bmap", ".xz", ".sha256"):
         sibling(image, suffix).unlink(missing_ok=True)
 
 
-def show(image: Path, files: Sequence[CardFile], as_json: bool) -> None:
-    if not as_json:
-        print(f"{digest(image)}  {image.name}  ({image.stat().st_size // fat.MEBIBYTE} MiB)")
-        print("\n".join(content_lines(files)))
-        return
-    listing = [
-        {"name": file.name, "size": len(file.data), "sha256": file.sha256, "origin": file.origin}
-        for file in files
-    ]
-    record = {"image": str(image), "size": image.stat().st_size, "sha256": digest(image)}
-    json.dump({**record, "files": listing}, sys.stdout, indent=2)
-    print()
-
-
-def main(args: Namespace) -> int:
-    """Builds the image; OK, or the error that says what is missing."""
-    size = check_size(args.size)
-    board = boards.load(args.board)
-    if not board.sdcard:
-        raise Refusal(f"{board.name} has no SD card; {', '.join(boards.with_card())} have")
-    image = args.output or board.kernel.with_name("sdcard.img")
-    files = card_files(args)
+def make(image: Path, size: int, files: Sequence[CardFile]) -> None:
+    """Build the image and its companions; leave nothing behind if that fails."""
     try:
         image.parent.mkdir(parents=True, exist_ok=True)
         remove_old(image)
@@ -159,6 +139,3 @@ def main(args: Namespace) -> int:
     except BaseException:
         remove_old(image)
         raise
-    show(image, files, args.json)
-    complain(f"{image} is ready, .xz, .bmap and .sha256 beside it: `pimem flash` writes it")
-    return OK

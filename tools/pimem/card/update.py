@@ -6,20 +6,18 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from argparse import Namespace
 from pathlib import Path
 
-from pimem.board import boards
 from pimem.card.firmware import BOARD_FILES, CardFile
-from pimem.card.image import CARD, CONFIG, README, read_kernel
-from pimem.exits import OK, Failure, Refusal, complain
+from pimem.card.image import CONFIG, README, read_config, read_kernel
+from pimem.exits import Failure, Refusal, complain
 
 NEW, OLD = ".new", ".old"
 KEPT = 100  # old files of one name
 
 
 def check_card(folder: Path) -> None:
-    """A folder is a card of ours if some board would boot from it."""
+    """Refuse a folder from which no board would boot."""
     if not folder.is_dir():
         raise Refusal(f"{folder} is not a folder: where is the card mounted?")
     for needed in BOARD_FILES.values():
@@ -28,13 +26,8 @@ def check_card(folder: Path) -> None:
     raise Refusal(f"{folder} is no boot card: firmware and {CONFIG} are not all there; flash it")
 
 
-def new_files(args: Namespace) -> list[CardFile]:
-    kernel = read_kernel(args.kernel or boards.load(args.board).kernel)
-    return [kernel, CardFile(CONFIG, (CARD / CONFIG).read_bytes(), "this project")]
-
-
 def listed_anew(text: str, file: CardFile) -> str:
-    """The card's README.txt with the checksum, size and origin of one file brought up to date."""
+    """Return the card's README.txt with the checksum, size and origin of one file updated."""
     name = re.escape(file.name)
     line = f"{file.sha256}  {file.name}"
     text = re.sub(rf"^[0-9a-f]{{64}}  {name}(?=\r?$)", line, text, count=0, flags=re.M)
@@ -55,7 +48,7 @@ def read_readme(folder: Path) -> str:
 
 
 def with_readme(text: str, files: list[CardFile]) -> list[CardFile]:
-    """The files, and the card's README.txt to match them, if it has one."""
+    """Return the files, and the card's README.txt to match them, if it has one."""
     if not text:
         return files
     for file in files:
@@ -64,8 +57,8 @@ def with_readme(text: str, files: list[CardFile]) -> list[CardFile]:
 
 
 def own_config(folder: Path, text: str) -> list[CardFile]:
-    """A config.txt that is not as we made it (the README has the checksum), under a name that
-    keeps it and all that were kept before."""
+    """Return a config.txt that the user changed (the README has the checksum of ours), under a
+    name that is free: all that were kept before stay."""
     data = (folder / CONFIG).read_bytes()
     mine = CardFile(CONFIG, data, "the user")
     names = [f"{CONFIG}{OLD}{number or ''}" for number in range(KEPT)]
@@ -89,7 +82,10 @@ def holds(path: Path, data: bytes) -> bool:
 
 
 def check_room(folder: Path, files: list[CardFile]) -> None:
-    """Old and new are there together for a moment. Some file systems do not tell their size."""
+    """Refuse a card without room for old and new files together.
+
+    Some file systems do not report their size.
+    """
     room = os.statvfs(folder)
     free, needed = room.f_bavail * room.f_frsize, sum(len(file.data) for file in files)
     if room.f_blocks and free < needed:
@@ -112,7 +108,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace(folder: Path, files: list[CardFile]) -> None:
-    """Writes all new files beside the old ones first; then each takes its place in one step."""
+    """Write all new files beside the old ones first; then each replaces the old in one step."""
     try:
         for file in files:
             write_synced(folder / (file.name + NEW), file.data)
@@ -127,20 +123,19 @@ def replace(folder: Path, files: list[CardFile]) -> None:
                 (folder / (file.name + NEW)).unlink(missing_ok=True)
 
 
-def update(args: Namespace) -> int:
-    folder = args.update
+def update(folder: Path, kernel: Path, *, dry_run: bool = False) -> None:
+    """Bring the card mounted at `folder` up to date, with `kernel`."""
     check_card(folder)
     text = read_readme(folder)
-    files = changed(folder, with_readme(text, new_files(args)))
+    files = changed(folder, with_readme(text, [read_kernel(kernel), read_config()]))
     names = ", ".join(file.name for file in files)
     kept = own_config(folder, text) if CONFIG in names else []
     if not files:
         complain(f"{folder} is up to date")
-    elif args.dry_run:
+    elif dry_run:
         complain(f"would replace {names} in {folder}")
     else:
         check_room(folder, kept + files)
         replace(folder, kept + files)
         aside = "".join(f"; your {CONFIG} is now {file.name}" for file in kept)
         complain(f"replaced {names} in {folder}{aside}: unmount the card before taking it out")
-    return OK

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""One module for each command of the command line."""
+"""One module for each command of the command line; pimem.cli says what each has."""

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""`pimem ports`: the serial ports of this machine."""
+"""List serial ports."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from argparse import Namespace
 from typing import Any
 
 from serial.tools import list_ports
 
-from pimem.exits import OK
-
-#: What a serial port with nothing behind it calls itself.
+#: The description of a serial port with nothing behind it.
 NOTHING = "n/a"
-OTHERS = "also: /dev/pts/N, socket://HOST:PORT, rfc2217://HOST:PORT and whatever pyserial opens"
+OTHERS = (
+    "also: /dev/pts/N, socket://HOST:PORT, rfc2217://HOST:PORT, "
+    "and any other URL that pyserial opens"
+)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def describe(port: Any) -> dict[str, str | None]:
@@ -27,7 +32,7 @@ def describe(port: Any) -> dict[str, str | None]:
 
 
 def found() -> list[dict[str, str | None]]:
-    """USB adapters first: a board is more likely behind one of them."""
+    """Return the ports, USB adapters first: a board is more likely behind one of them."""
     listing = [describe(port) for port in list_ports.comports()]
     return sorted(listing, key=lambda each: (each["usb"] is None, each["port"]))
 
@@ -40,11 +45,10 @@ def table(listing: list[dict[str, str | None]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, [*widths, 0])).rstrip() for row in rows)
 
 
-def main(args: Namespace) -> int:
+def run(options: argparse.Namespace) -> None:
     listing = found()
-    if args.json:
+    if options.json:
         print(json.dumps(listing, indent=2))
     else:
         print(table(listing) if listing else "no serial ports")
         print(OTHERS)
-    return OK

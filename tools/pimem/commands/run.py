@@ -1,29 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""Boots a board, or attaches to one, and runs a script or a REPL on it.
+"""Boot and run a script, or a REPL on a terminal.
 
-stdout gets what the board prints before MicroPython's banner (the boot report) and the
-script's output, as they come; everything else goes to stderr.
+stdout gets what the board prints before MicroPython's banner (the boot report) and the script's
+output, as they come; everything else goes to stderr.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from pimem.board import boards
+from pimem.board import boards, monitor
 from pimem.board.script import execute
 from pimem.board.session import Session, open_session
 from pimem.board.text import Output
-from pimem.commands import monitor
-from pimem.exits import INTERRUPTED, OK, Refusal
+from pimem.commands import _options
+from pimem.exits import INTERRUPTED, Refusal
 
 SHOW_REPORT = b"import memory\nmemory.info()\n"
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("script", nargs="?", help="a file, or - for stdin (read to its end first)")
+    parser.add_argument(
+        "arguments", nargs="*", metavar="ARG", help="the script's sys.argv[1:]; -- before dashes"
+    )
+    _options.add_source(parser)
+    _options.add_icount(parser)
+    _options.add_timeout(parser)
+
+
 def read_script(name: str | None) -> bytes | None:
-    """The script to run (maybe blank), or None where a person sits at a terminal."""
+    """Return the script to run (maybe blank), or None where stdin is a terminal."""
     if name not in (None, "-"):
         try:
             return Path(name).read_bytes()
@@ -46,32 +56,19 @@ def run_script(session: Session, script: bytes, argv: Sequence[str], output: Out
         execute(session.link, script if script.strip() else SHOW_REPORT, argv, output)
 
 
-def run(args: Namespace, script: bytes) -> None:
-    argv = [args.script, *args.arguments] if args.arguments else []
-    with (
-        open_session(
-            boards.load(args.board),
-            port=args.port,
-            kernel=args.kernel,
-            icount=args.icount,
-            silence=args.timeout,
-        ) as session,
-        Output(sys.stdout) as output,
-    ):
-        run_script(session, script, argv, output)
-
-
-def main(args: Namespace) -> int:
-    """Run what the command line asks for; return the exit code."""
-    script = None
+def run(options: argparse.Namespace) -> int | None:
+    board = boards.load(options.board)
+    place = {"port": options.port, "kernel": options.kernel, "icount": options.icount}
+    argv = [options.script, *options.arguments] if options.arguments else []
     try:
-        if not args.interactive:
-            script = read_script(args.script)
-        elif not sys.stdin.isatty():
-            raise Refusal("repl needs a terminal; `run` takes a script on stdin")
+        script = read_script(options.script)
         if script is None:
-            return monitor.talk(args)
-        run(args, script)
+            return monitor.talk(board, **place)
+        with (
+            open_session(board, silence=options.timeout, **place) as session,
+            Output(sys.stdout) as output,
+        ):
+            run_script(session, script, argv, output)
     except KeyboardInterrupt:
         return INTERRUPTED
-    return OK
+    return None

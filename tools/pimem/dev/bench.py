@@ -8,7 +8,6 @@ read at the first prompt, tells how many instructions booting took.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -16,6 +15,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pimem import BUILD
@@ -23,10 +24,9 @@ from pimem.board import boards
 from pimem.board.boards import Board
 from pimem.board.errors import BoardError
 from pimem.board.gdb import PC, Gdb, GdbError
-from pimem.board.qemu import Qemu, QemuError, kernel_args
-from pimem.commands import bench_options
+from pimem.board.session import launch
 from pimem.dev import bench_host, bench_target
-from pimem.exits import FAILED, OK, USAGE, complain
+from pimem.exits import USAGE, CommandError, Failure
 
 #: The REPL asks for its first key just after it has printed its first prompt.
 PROMPT_SYMBOL = "mp_hal_stdin_rx_chr"
@@ -41,10 +41,15 @@ IMAGE_LIMIT = 716_800
 HEAP_CALL_LIMIT = 600
 FAULT_LIMIT = 10_000
 REPORT = BUILD / "bench.json"
+PARTS = ("host", "boot", "target")
+SEED = 20251122
+REPEAT = 21
 
 
-class BenchError(Exception):
+class BenchError(CommandError):
     """A figure cannot be taken; the text says why."""
+
+    code = USAGE
 
 
 def symbols(elf: Path) -> dict[str, int]:
@@ -57,7 +62,7 @@ def symbols(elf: Path) -> dict[str, int]:
 
 
 def find_instruction(image: bytes, opcode: int) -> tuple[int, int]:
-    """Where the image has `opcode` with any register: the offset, and which register."""
+    """Return where the image has `opcode` with any register: the offset, and which register."""
     for at in range(0, len(image) - 3, 4):
         word = int.from_bytes(image[at : at + 4], "little")
         if word & ~REGISTER_BITS == opcode:
@@ -66,7 +71,7 @@ def find_instruction(image: bytes, opcode: int) -> tuple[int, int]:
 
 
 def read_system_register(gdb: Gdb, board: Board, base: int, opcode: int) -> int:
-    """Has the stopped core execute an instruction of the image that reads the register."""
+    """Have the stopped core execute an instruction of the image that reads the register."""
     offset, register = find_instruction(board.kernel.read_bytes(), opcode)
     before = gdb.register(PC), gdb.register(register)
     gdb.set_register(PC, base + offset)
@@ -78,34 +83,36 @@ def read_system_register(gdb: Gdb, board: Board, base: int, opcode: int) -> int:
 
 
 def boot_instructions(board: Board) -> int:
-    """Instructions from reset to the first prompt, those of all cores."""
+    """Count the instructions of all cores from reset to the first prompt."""
     known = symbols(board.elf)
     missing = [name for name in (PROMPT_SYMBOL, IMAGE_SYMBOL) if name not in known]
     if missing:
         raise BenchError(f"{board.elf} does not define {', '.join(missing)}")
-    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
-        stub = Path(folder) / "gdb"
-        extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
-        boot = kernel_args(board.kernel)
-        with Qemu(board, boot, icount=True, extra=extra), Gdb(stub) as gdb:
-            gdb.run_to(known[PROMPT_SYMBOL])
-            ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
-            rate = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+    with stopped_at_prompt(board, known) as gdb:
+        ticks = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_COUNTER)
+        rate = read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
     return ticks * INSTRUCTIONS_PER_SECOND // rate
 
 
-def counter_rate(board: Board, known: dict[str, int]) -> int:
-    """CNTFRQ_EL0, ticks of the counter in a second."""
+@contextmanager
+def stopped_at_prompt(board: Board, known: dict[str, int]) -> Iterator[Gdb]:
+    """Boot a board to its first prompt, and stop it there."""
     with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
         stub = Path(folder) / "gdb"
         extra = ["-gdb", f"unix:{stub},server=on,wait=off"]
-        with Qemu(board, kernel_args(board.kernel), icount=True, extra=extra), Gdb(stub) as gdb:
+        with launch(board, icount=True, extra=extra), Gdb(stub) as gdb:
             gdb.run_to(known[PROMPT_SYMBOL])
-            return read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
+            yield gdb
+
+
+def counter_rate(board: Board, known: dict[str, int]) -> int:
+    """Return CNTFRQ_EL0, ticks of the counter in a second."""
+    with stopped_at_prompt(board, known) as gdb:
+        return read_system_register(gdb, board, known[IMAGE_SYMBOL], READ_FREQUENCY)
 
 
 class Tally:
-    """What was found so far: printed at once, and kept for the report."""
+    """The figures so far: printed at once, and kept for the report."""
 
     def __init__(self) -> None:
         self.report: dict[str, object] = {}
@@ -113,7 +120,7 @@ class Tally:
         self.missed: list[str] = []
 
     def row(self, what: str, value: int, limit: int) -> bool:
-        """Prints one figure beside its bar; whether it holds."""
+        """Print one figure beside its bar; return whether it holds."""
         holds = value <= limit
         verdict = "holds" if holds else "MISSES"
         print(f"{what:52} {value:>12,}  (bar {limit:,}) {verdict}", flush=True)
@@ -123,7 +130,7 @@ class Tally:
         return holds
 
     def figure(self, what: str, value: int) -> None:
-        """Prints a figure that has no bar."""
+        """Print a figure that has no bar."""
         print(f"{what:52} {value:>12,}", flush=True)
         self.counts.append({"what": what, "value": value})
 
@@ -155,7 +162,7 @@ def measure_boot(tally: Tally) -> None:
 
 
 def measure_target(tally: Tally) -> None:
-    """On the default board: what the mechanism costs there, in instructions."""
+    """Measure what the mechanism costs on the default board, in instructions."""
     board = boards.load(boards.DEFAULT)
     known = symbols(board.elf)
 
@@ -180,37 +187,30 @@ def measure_target(tally: Tally) -> None:
         tally.figure(f"{board.name}: of a {what}", int(statistics.median(costs)))
 
 
-def measure(args: argparse.Namespace) -> Tally:
+def measure(parts: Sequence[str], seed: int, repeat: int) -> Tally:
+    """Measure some of PARTS, print every figure and write all of them to REPORT.
+
+    BenchError where a figure cannot be taken, whatever the reason is.
+    """
     tally = Tally()
-    parts = args.part or bench_options.PARTS
-    if "host" in parts:
-        measure_host(tally, args.seed, args.repeat)
-    if "boot" in parts:
-        measure_boot(tally)
-    if "target" in parts:
-        measure_target(tally)
+    try:
+        if "host" in parts:
+            measure_host(tally, seed, repeat)
+        if "boot" in parts:
+            measure_boot(tally)
+        if "target" in parts:
+            measure_target(tally)
+    except (BoardError, GdbError, OSError) as exc:
+        raise BenchError(str(exc)) from exc
+    finally:
+        sys.stdout.flush()
     tally.report["boards"] = tally.counts
     REPORT.write_text(json.dumps(tally.report, indent=1) + "\n")
     print(f"all figures: {REPORT.relative_to(BUILD.parent)}")
     return tally
 
 
-def main(args: argparse.Namespace) -> int:
-    try:
-        missed = measure(args).missed
-    except (
-        BenchError,
-        bench_host.HostBenchError,
-        BoardError,
-        GdbError,
-        QemuError,
-        OSError,
-    ) as exc:
-        complain(str(exc))
-        return USAGE
-    finally:
-        sys.stdout.flush()
-    if missed and args.check:
-        complain("below their bars: " + "; ".join(missed))
-        return FAILED
-    return OK
+def check(missed: Sequence[str]) -> None:
+    """Raise Failure if a row missed its bar."""
+    if missed:
+        raise Failure("below their bars: " + "; ".join(missed))

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pimem import BUILD, ROOT
+from pimem.exits import USAGE, CommandError
 
 SOURCE = ROOT / "tools" / "bench"
 MEMORY = ROOT / "modules" / "memory"
@@ -40,8 +41,10 @@ DRIFT = 0.2
 Samples = dict[str, dict[str, list[float]]]
 
 
-class HostBenchError(Exception):
+class HostBenchError(CommandError):
     """The benchmark program cannot be built or run; the text says why."""
+
+    code = USAGE
 
 
 @dataclass(frozen=True)

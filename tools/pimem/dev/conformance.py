@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MicroPython's own test suite on a board: upstream's run-tests.py over the serial line.
+"""MicroPython's own test suite on a board: its run-tests.py over the serial line.
 
 One emulated machine serves the whole run, under -icount, so that results do not depend on how
 busy the host is. Known failures are in tests/micropython/skip.txt, a reason each.
@@ -13,13 +13,12 @@ import select
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from pimem import BUILD, ROOT
-from pimem.board import boards
+from pimem.board.boards import Board
 from pimem.board.line import CRASH_MARK
 from pimem.board.qemu import Qemu
 from pimem.board.session import attach, launch
@@ -44,7 +43,7 @@ class SuiteError(CommandError):
 
 
 def read_skips(path: Path, tests: Path) -> dict[str, str]:
-    """The skip list: test -> reason. Each test must exist, and have one line and a reason."""
+    """Read the skip list: test -> reason. Each test must exist, and have one line and a reason."""
     skips: dict[str, str] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -62,9 +61,9 @@ def read_skips(path: Path, tests: Path) -> dict[str, str]:
 def choose(
     skips: dict[str, str], dirs: list[str], tests: Path, check_skips: bool
 ) -> list[list[str]]:
-    """The arguments that choose the tests, for each run of run-tests.py.
+    """Return the arguments that choose the tests, for each run of run-tests.py.
 
-    A skipped test may end the whole run, so that each is checked in a run of its own.
+    A skipped test may end the whole run, so each is checked in a run of its own.
     """
     for name in dirs:
         if not (tests / name).is_dir():
@@ -77,7 +76,7 @@ def choose(
 
 
 class Suite:
-    """Runs of run-tests.py against one machine, and what became of them."""
+    """Runs of run-tests.py against one machine, and their results."""
 
     def __init__(self, tests: Path, results: Path, log: Path) -> None:
         self.tests = tests
@@ -109,7 +108,8 @@ class Suite:
             self.problem = f"run-tests.py gave up with status {child.returncode}"
 
     def _follow(self, child: subprocess.Popen[bytes]) -> None:
-        """Until run-tests.py ends, or there is a problem: it waits for ever for a dead board."""
+        """Follow run-tests.py, which waits for a dead board without limit, until it ends or there
+        is a problem."""
         assert child.stdout is not None
         end = time.monotonic() + RUN_SECONDS
         heard = time.monotonic()
@@ -146,13 +146,13 @@ class Suite:
             self.problem = f"not done after {RUN_SECONDS} s"
 
     def crash_report(self) -> str:
-        """What the board printed when it crashed, '' if it did not."""
+        """Return what the board printed when it crashed, '' if it did not."""
         printed = self.log.read_bytes()
         at = printed.find(b"\n" + CRASH_MARK)
         return to_text(printed[max(0, at - 4000) :]) if at >= 0 else ""
 
     def failures(self) -> Iterator[str]:
-        """For each failed test: its name, and the difference between expected and got."""
+        """Yield for each failed test its name, and how its output differs from the expected."""
         for test in self.of("FAIL"):
             stem = self.results / test.replace("/", "_")
             diff = ["diff", "-u", f"{stem}.exp", f"{stem}.out"]
@@ -164,10 +164,10 @@ class Suite:
 
 
 def boot(machine: Qemu) -> None:
-    """Lets the machine boot and leaves it at its prompt, its line free for run-tests.py.
+    """Let the machine boot, and leave it at its prompt, its line free for run-tests.py.
 
-    Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap is
-    given the size of a larger microcontroller's.
+    Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap gets
+    the size of a larger microcontroller's.
     """
     session = attach(machine)
     with session.link as link:
@@ -177,20 +177,25 @@ def boot(machine: Qemu) -> None:
         link.leave_raw_repl()
 
 
-def run_suite(args: Namespace) -> tuple[Suite, dict[str, str]]:
-    board = boards.load(args.board)
-    tests = args.source.resolve() / "tests"
-    skips = read_skips(SKIP_FILE, tests)
-    chosen = choose(skips, args.dirs or list(DIRS), tests, args.check_skips)
-    results = BUILD / "conformance" / board.name
-    results.mkdir(parents=True, exist_ok=True)
-    log = results / "serial.log"
-    log.unlink(missing_ok=True)
-    suite = Suite(tests, results, log)
-    with launch(board, icount=True, log=log) as machine:
-        boot(machine)
-        for selection in chosen:
-            suite.run(machine.pty, selection)
+def run_suite(
+    board: Board, source: Path, dirs: list[str], check_skips: bool
+) -> tuple[Suite, dict[str, str]]:
+    """Run the tests of MicroPython's `source` on an emulated board; also return the skip list."""
+    tests = source.resolve() / "tests"
+    try:
+        skips = read_skips(SKIP_FILE, tests)
+        chosen = choose(skips, dirs, tests, check_skips)
+        results = BUILD / "conformance" / board.name
+        results.mkdir(parents=True, exist_ok=True)
+        log = results / "serial.log"
+        log.unlink(missing_ok=True)
+        suite = Suite(tests, results, log)
+        with launch(board, icount=True, log=log) as machine:
+            boot(machine)
+            for selection in chosen:
+                suite.run(machine.pty, selection)
+    except OSError as exc:
+        raise SuiteError(str(exc)) from exc
     return suite, skips
 
 
@@ -202,7 +207,7 @@ def summary(suite: Suite, skips: dict[str, str]) -> str:
 
 
 def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
-    """Prints what came out; the exit code."""
+    """Print the results; return the exit code."""
     print(summary(suite, skips))
     if check_skips:
         for test in suite.of("pass"):
@@ -218,11 +223,3 @@ def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
     if not suite.of("pass"):
         complain("no test passed")
     return OK if suite.of("pass") and not suite.of("FAIL") else FAILED
-
-
-def main(args: Namespace) -> int:
-    try:
-        suite, skips = run_suite(args)
-    except OSError as exc:
-        raise SuiteError(str(exc)) from exc
-    return judge(suite, skips, args.check_skips)

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pimem import BUILD, ROOT
-from pimem.exits import complain
-from pimem.setup import apt, bootstrap
+from pimem import BUILD, DEPS, ROOT
+from pimem.exits import FAILED, OK, USAGE, CommandError, complain, report
+from pimem.setup import apt
+from pimem.setup.messages import say
 
 SOURCE = ROOT / "tests" / "fuzz"
 CORPUS = SOURCE / "corpus"
@@ -32,11 +33,12 @@ COMPILE_SECONDS = 300
 INPUT_SECONDS = 10  # an input that takes longer hangs
 SPARE_SECONDS = 120  # for loading the corpus and ending, on a busy machine
 MAX_INPUT = 400
-FOUND, USAGE = 1, 2
 
 
-class FuzzError(Exception):
-    """A target cannot be built; the text says why."""
+class FuzzError(CommandError):
+    """A target cannot be built or run; the text says why."""
+
+    code = USAGE
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Result:
-    """How a run ended: without a finding or with one, after how many inputs, what it said."""
+    """How a run ended: without a finding or with one, after how many inputs, its output."""
 
     clean: bool
     runs: int
@@ -63,8 +65,11 @@ def mechanism(pattern: str) -> tuple[Path, ...]:
 
 
 def fdt_target() -> Target:
-    """libfdt reads reservations by aligned loads, wherever the header says they are."""
-    libfdt = Path(os.environ.get("DTC_DIR") or bootstrap.DEPS / "dtc") / "libfdt"
+    """Return the target of the device tree reader.
+
+    libfdt reads reservations by aligned loads, wherever the header says they are.
+    """
+    libfdt = Path(os.environ.get("DTC_DIR") or DEPS / "dtc") / "libfdt"
     names = ("fdt", "fdt_ro", "fdt_rw", "fdt_wip", "fdt_addresses", "fdt_strerror")
     sources = (PORT / "boot" / "boot_fdt.c", *(libfdt / f"{name}.c" for name in names))
     flags = ("-fno-sanitize=alignment", "-Wno-unused-parameter", "-Wno-sign-compare")
@@ -82,7 +87,7 @@ def targets() -> tuple[Target, ...]:
 
 
 def runtime_missing() -> bool:
-    """Whether clang's sanitiser and fuzzer run-time is not there."""
+    """Return whether clang's sanitiser and fuzzer run-time is missing."""
     found = subprocess.run(
         ["clang", "-print-file-name=libclang_rt.fuzzer-x86_64.a"],
         stdin=subprocess.DEVNULL,
@@ -103,27 +108,27 @@ def runtime_missing() -> bool:
 
 
 def clang_version() -> str:
-    """The major version of the clang that the machine's suite offers."""
+    """Return the major version of the clang that the machine's suite offers."""
     return apt.candidate_version("clang").split(".")[0].split("~")[0]
 
 
 def install_clang() -> None:
-    """Only fuzzing needs clang, so only fuzzing installs it."""
+    """Install clang, which only fuzzing needs."""
     if shutil.which("clang") and not runtime_missing():
         return
     root = apt.privilege()
     if not apt.is_debian() or root is None:
         raise FuzzError("needs clang with its run-time libraries (Debian: clang, libclang-rt-dev)")
-    apt.ensure_lists(bootstrap.say)
+    apt.ensure_lists(say)
     packages = ["clang", f"libclang-rt-{clang_version()}-dev"]
-    bootstrap.say(f"installing {' '.join(packages)}")
+    say(f"installing {' '.join(packages)}")
     apt.install(packages, root)
     if runtime_missing():
         raise FuzzError(f"clang still has no fuzzer run-time after installing {packages[1]}")
 
 
 def build(target: Target, folder: Path = WORK) -> Path:
-    """Compiles a target into a folder; the program."""
+    """Compile a target into a folder; return the program."""
     main = SOURCE / f"fuzz_{target.name}.c"
     program = folder / f"fuzz_{target.name}"
     command = ["clang", *FLAGS, *target.flags, str(main), *map(str, target.sources)]
@@ -140,7 +145,7 @@ def build(target: Target, folder: Path = WORK) -> Path:
 
 
 def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Result:
-    """Runs a target from its corpus until a limit of libFuzzer's, within some time.
+    """Run a target from its corpus until a limit of libFuzzer's, within some time.
 
     Inputs that reach something new, the log and findings go beside the program.
     """
@@ -171,7 +176,7 @@ def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Re
 
 
 def run_for(target: Target, seconds: int) -> bool:
-    """Builds and runs a target, and prints a line about it; whether nothing was found."""
+    """Build and run a target, and print a line about it; return whether nothing was found."""
     result = run(target, build(target), [f"-max_total_time={seconds}"], seconds)
     if result.clean:
         print(f"{target.name:8} {result.runs:>9,} runs in {seconds} s, nothing found", flush=True)
@@ -180,27 +185,30 @@ def run_for(target: Target, seconds: int) -> bool:
     return result.clean
 
 
-def main(args: argparse.Namespace) -> int:
+def fuzz(seconds: int) -> int:
+    """Run every target for some seconds; return the exit code."""
     try:
         install_clang()
         WORK.mkdir(parents=True, exist_ok=True)
-        bad = [target.name for target in targets() if not run_for(target, args.seconds)]
-    except (FuzzError, apt.AptError, OSError, subprocess.TimeoutExpired) as exc:
-        complain(str(exc))
-        return USAGE
+        bad = [target.name for target in targets() if not run_for(target, seconds)]
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise FuzzError(str(exc)) from exc
     if bad:
         complain(f"findings in {', '.join(bad)}: the inputs are in {WORK.relative_to(ROOT)}")
-        return FOUND
-    return 0
+        return FAILED
+    return OK
 
 
-def parse() -> argparse.Namespace:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pimem.dev.fuzz", description=__doc__)
     parser.add_argument(
         "--seconds", type=int, default=60, help="for each target (default: %(default)s)"
     )
-    return parser.parse_args()
+    try:
+        return fuzz(parser.parse_args().seconds)
+    except CommandError as exc:
+        return report(exc)
 
 
 if __name__ == "__main__":
-    sys.exit(main(parse()))
+    sys.exit(main())

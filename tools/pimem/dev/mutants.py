@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pimem import BUILD, ROOT
-from pimem.exits import FAILED, OK, USAGE, complain
+from pimem.exits import FAILED, OK, USAGE, CommandError, report
 
 PLANTS = ROOT / "tests" / "mutants" / "plants.toml"
 WORK = BUILD / "mutants"
@@ -36,8 +36,10 @@ NO_END = "no end"
 TESTS_FAILED = 1  # pytest's exit status; others mean that it could not run them
 
 
-class MutantError(Exception):
+class MutantError(CommandError):
     """The list of plants does not fit the sources; the text says where."""
+
+    code = USAGE
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_tests(plants)
         missed = try_all(plants, args.jobs)
     except MutantError as exc:
-        complain(str(exc))
-        return USAGE
+        return report(exc)
     print(f"{len(plants) - missed} of {len(plants)} plants caught")
     return FAILED if missed else OK
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pimem import ROOT
-from pimem.commands import frames as frames_view
-from pimem.commands.frames import Place, Run, Snapshot
+from pimem.board import frames as frames_view
+from pimem.board.frames import Place, Run, Snapshot
 from pimem.dev.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Drawing
 from pimem.dev.pages import Step, read_blocks
 from pimem.dev.retype import Reader, Session, at_a_terminal

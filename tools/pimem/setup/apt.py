@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pimem.exits import USAGE, CommandError
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 HELPER = Path("/usr/lib/apt/apt-helper")
 MACHINE_PARTS = Path("/etc/apt/sources.list.d")
@@ -22,8 +24,10 @@ LIMITS = ["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=60"]
 LOCK = ["-o", "DPkg::Lock::Timeout=300"]
 
 
-class AptError(Exception):
+class AptError(CommandError):
     """An apt command failed; the text says which one and what it printed last."""
+
+    code = USAGE
 
 
 def os_release() -> dict[str, str]:
@@ -40,7 +44,7 @@ def is_debian() -> bool:
 
 
 def privilege() -> list[str] | None:
-    """The prefix that makes a command run as root, or None where there is no way to."""
+    """Return the prefix that makes a command run as root, or None where there is no way to."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") and call(["sudo", "-n", "true"], check=False) is not None:
@@ -49,7 +53,8 @@ def privilege() -> list[str] | None:
 
 
 def call(command: Sequence[str], *, check: bool = True, timeout: float = 1800) -> str | None:
-    """Runs a command that must not ask anything; its output, or None if it may fail and did."""
+    """Run a command that must not ask anything; return its output, or None if it may fail and
+    did."""
     env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C")
     try:
         done = subprocess.run(
@@ -73,7 +78,7 @@ def call(command: Sequence[str], *, check: bool = True, timeout: float = 1800) -
 
 
 def mirror() -> str:
-    """The Debian mirror that this machine is configured to use."""
+    """Return the Debian mirror that this machine is configured to use."""
     codename = os_release().get("VERSION_CODENAME", "")
     form = "$(REPO_URI)|$(LABEL)|$(CODENAME)"
     command = ["apt-get", "indextargets", "--format", form, "Created-By: Packages"]
@@ -85,7 +90,7 @@ def mirror() -> str:
 
 
 def ensure_lists(say: Callable[[str], None]) -> None:
-    """Makes sure the machine's package lists exist; a bare image comes without them."""
+    """Make sure the machine's package lists exist; a bare image comes without them."""
     try:
         mirror()
     except AptError:
@@ -130,7 +135,7 @@ class PrivateLists:
         components: Sequence[str] = ("main",),
         architecture: str | None = None,
     ) -> None:
-        """With `machine` the suites come on top of the machine's own; else they stand alone.
+        """Choose suites; with `machine` they are added to the machine's own, else they are alone.
 
         With an `architecture` nothing counts as installed: the lists are for reading packages
         of another machine, not for installing here.
@@ -171,7 +176,7 @@ class PrivateLists:
         call([*root, "apt-get", *LIMITS, *self.options(), "update"])
 
     def upstream_tarball(self, source: str, file_name: str) -> tuple[str, str] | None:
-        """(address, sha256) of a source package's .orig tarball, if a suite has that version."""
+        """Return (address, sha256) of a source package's .orig tarball, if a suite has it."""
         for suite in self.suites:
             command = ["apt-get", *self.options(), "source", "--print-uris", "--download-only"]
             listing = call([*command, "-t", suite, source], check=False) or ""
@@ -181,7 +186,7 @@ class PrivateLists:
         return None
 
     def package(self, name: str, version: str) -> Package | None:
-        """Where one version of a binary package is, if the suites have it."""
+        """Return where one version of a binary package is, if the suites have it."""
         command = ["apt-get", *self.options(), "download", "--print-uris", f"{name}={version}"]
         listing = call(command, check=False) or ""
         found = re.search(r"^'(\S+)' (\S+) (\d+) SHA256:(\w+)", listing, re.M)
@@ -192,7 +197,7 @@ class PrivateLists:
         return Package(name, version, suite, address, file_name, int(size), sha256)
 
     def dependency(self, name: str) -> tuple[str, str] | None:
-        """(package, version) that the newest version of a meta-package depends on."""
+        """Return (package, version) that the newest version of a meta-package depends on."""
         command = ["apt-cache", *self.options(), "show", "--no-all-versions", name]
         found = re.search(r"^Depends: (\S+) \(= (\S+)\)$", call(command, check=False) or "", re.M)
         return (found[1], found[2]) if found else None
@@ -201,7 +206,7 @@ class PrivateLists:
 def install(
     packages: Sequence[str], root: Sequence[str], lists: PrivateLists | None = None
 ) -> None:
-    """Installs packages; with `lists` from there, its suites preferred."""
+    """Install packages; with `lists` from there, its suites preferred."""
     options = lists.options() if lists else []
     target = ["-t", lists.suites[0]] if lists else []
     command = [*root, "apt-get", *LIMITS, *LOCK, *options, "install", "-y"]
@@ -209,12 +214,12 @@ def install(
 
 
 def candidate_version(package: str) -> str:
-    """The version that the machine's own suites offer ('' if none), epoch cut off."""
+    """Return the version that the machine's suites offer ('' if none), without epoch."""
     policy = call(["apt-cache", "policy", package], check=False) or ""
     found = re.search(r"^\s*Candidate: (?:\d+:)?(\d\S*)", policy, re.M)
     return found[1] if found else ""
 
 
 def download(address: str, sha256: str, target: Path) -> None:
-    """Fetches one file with apt's own downloader: its proxies, its retries, its hash check."""
+    """Fetch one file with apt's own downloader: its proxies, its retries, its hash check."""
     call([str(HELPER), *LIMITS, "download-file", address, str(target), f"SHA256:{sha256}"])

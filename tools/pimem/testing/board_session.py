@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import boards, session
+from pimem.board import boards, reset, session
 from pimem.board.boards import Board
 from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
 from pimem.board.link import END, RAW_PROMPT, Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
-from pimem.commands import reset
 
 BOARDS = tuple(boards.names())
 PIS = tuple(board.name for board in boards.load_all() if board.family == "rpi")

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from pimem.board import boards
+from pimem.board import boards, reset
 from pimem.board.errors import BoardError
-from pimem.commands import reset
 from pimem.exits import CommandError
 from pimem.testing import board_session
 

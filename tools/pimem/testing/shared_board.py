@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from pimem.board import reset
 from pimem.board.errors import BoardError
-from pimem.commands import reset
 from pimem.testing import board_session
 from pimem.testing.port_options import Place
 from pimem.testing.transcript import Transcript

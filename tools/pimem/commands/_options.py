@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pimem import find_root
+from pimem.board import boards
+
+MAX_SIZE = 256  # GiB: larger cards exist, but at that size it is more often the wrong disk
+BAUD = 115200
+SILENCE_SECONDS = 60.0
+
+
+def add_board(parser: argparse.ArgumentParser, text: str = "default: %(default)s") -> None:
+    """Add --board, with the boards of the source tree as choices if there is a tree."""
+    choices = boards.names() if find_root() else None
+    parser.add_argument("--board", default=boards.DEFAULT, choices=choices, help=text)
+
+
+def add_kernel(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kernel", type=Path, metavar="IMG", help="another image than the board's own"
+    )
+
+
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the choice between a real board and an emulated one, and of its image."""
+    parser.add_argument("--port", metavar="URL", help="a real board: any pyserial device or URL")
+    add_board(parser, "without --port, the board that QEMU emulates (default: %(default)s)")
+    add_kernel(parser)
+
+
+def add_icount(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--icount", action="store_true", help="one nanosecond of guest time an instruction"
+    )
+
+
+def add_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=SILENCE_SECONDS,
+        metavar="SECONDS",
+        help="longest silence that does not count as 'no answer' (default: %(default)g)",
+    )
+
+
+def add_line(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--baud", type=int, default=BAUD, help="default: %(default)d")
+    parser.add_argument("--capture", type=Path, metavar="FILE", help="keep a copy of all shown")
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-size",
+        type=float,
+        default=MAX_SIZE,
+        metavar="GIB",
+        help="larger disks are refused (default: %(default)d)",
+    )

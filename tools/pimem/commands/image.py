@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Make the SD card image.
+
+stdout gets the list of what is inside; progress goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pimem.board import boards
+from pimem.card import image
+from pimem.card.fat import MEBIBYTE
+from pimem.card.firmware import CardFile
+from pimem.commands import _options
+from pimem.exits import Refusal, complain
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    _options.add_board(parser)
+    _options.add_kernel(parser)
+    parser.add_argument(
+        "--firmware",
+        type=Path,
+        metavar="DIR",
+        help="firmware and device trees from DIR (`boot` of the public repository "
+        "raspberrypi/firmware) instead of Debian's packages",
+    )
+    parser.add_argument(
+        "--size", type=int, default=64, metavar="MIB", help="a power of two (default: %(default)d)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: sdcard.img beside the kernel"
+    )
+    parser.add_argument("--json", action="store_true", help="list what is inside as JSON")
+
+
+def show(path: Path, files: Sequence[CardFile], as_json: bool) -> None:
+    size, digest = path.stat().st_size, image.digest(path)
+    if not as_json:
+        print(f"{digest}  {path.name}  ({size // MEBIBYTE} MiB)")
+        print("\n".join(image.content_lines(files)))
+        return
+    listing = [
+        {"name": file.name, "size": len(file.data), "sha256": file.sha256, "origin": file.origin}
+        for file in files
+    ]
+    record = {"image": str(path), "size": size, "sha256": digest}
+    json.dump({**record, "files": listing}, sys.stdout, indent=2)
+    print()
+
+
+def run(options: argparse.Namespace) -> None:
+    size = image.check_size(options.size)
+    board = boards.load(options.board)
+    if not board.sdcard:
+        raise Refusal(f"{board.name} has no SD card; {', '.join(boards.with_card())} have")
+    path = options.output or board.kernel.with_name("sdcard.img")
+    files = image.card_files(options.kernel or board.kernel, options.firmware)
+    image.make(path, size, files)
+    show(path, files, options.json)
+    complain(f"{path} is ready, .xz, .bmap and .sha256 beside it: `pimem flash` writes it")
