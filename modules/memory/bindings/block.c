@@ -45,16 +45,16 @@ static block_obj_t *get_open(mp_obj_t self_in) {
     return self;
 }
 
-static mp_obj_t block_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_block_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     bind_raise_type(MP_ERROR_TEXT("Block cannot be made directly: use alloc() of a heap"));
 }
 
-static void block_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_block_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     const block_obj_t *self = MP_OBJ_TO_PTR(self_in);
     mp_printf(print, "<Block 0x%lx +%lu%s>", (uintptr_t)self->data, self->size, self->heap == NULL ? " closed" : "");
 }
 
-static void block_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+static void memory_block_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return; // nothing can be stored or deleted
     }
@@ -67,11 +67,11 @@ static void block_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     }
 }
 
-static mp_obj_t block_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
+static mp_obj_t memory_block_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
     return op == MP_UNARY_OP_LEN ? bind_new_u64(get_open(self_in)->size) : MP_OBJ_NULL;
 }
 
-static mp_int_t block_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info, mp_uint_t flags) {
+static mp_int_t memory_block_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info, mp_uint_t flags) {
     block_obj_t *self = get_open(self_in);
     info->buf = self->data;
     info->len = self->size;
@@ -87,7 +87,7 @@ static void let_go(block_obj_t *self) {
     bind_heap_release(heap);
 }
 
-static mp_obj_t block_close(mp_obj_t self_in) {
+static mp_obj_t memory_block_close(mp_obj_t self_in) {
     block_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->heap != NULL) {
         heap_error_t why;
@@ -98,9 +98,9 @@ static mp_obj_t block_close(mp_obj_t self_in) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(block_close_obj, block_close);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_block_close_obj, memory_block_close);
 
-static mp_obj_t block_del(mp_obj_t self_in) {
+static mp_obj_t memory_block_del(mp_obj_t self_in) {
     block_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->heap != NULL) {
         (void)heap_free(&self->heap->heap, self->data, NULL);
@@ -108,35 +108,35 @@ static mp_obj_t block_del(mp_obj_t self_in) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(block_del_obj, block_del);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_block_del_obj, memory_block_del);
 
-static mp_obj_t block_enter(mp_obj_t self_in) {
+static mp_obj_t memory_block_enter(mp_obj_t self_in) {
     return MP_OBJ_FROM_PTR(get_open(self_in));
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(block_enter_obj, block_enter);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_block_enter_obj, memory_block_enter);
 
-static mp_obj_t block_exit(size_t n_args, const mp_obj_t *args) {
-    return block_close(args[0]);
+static mp_obj_t memory_block_exit(size_t n_args, const mp_obj_t *args) {
+    return memory_block_close(args[0]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(block_exit_obj, 4, 4, block_exit);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_block_exit_obj, 4, 4, memory_block_exit);
 
 static const mp_rom_map_elem_t block_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&block_close_obj) },
-    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&block_del_obj) },
-    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&block_enter_obj) },
-    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&block_exit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&memory_block_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&memory_block_del_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&memory_block_enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&memory_block_exit_obj) },
 };
 static MP_DEFINE_CONST_DICT(block_locals, block_locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_block_type,
+    memory_block_type,
     MP_QSTR_Block,
     MP_TYPE_FLAG_NONE,
-    make_new, block_make_new,
-    print, block_print,
-    attr, block_attr,
-    unary_op, block_unary_op,
-    buffer, block_get_buffer,
+    make_new, memory_block_make_new,
+    print, memory_block_print,
+    attr, memory_block_attr,
+    unary_op, memory_block_unary_op,
+    buffer, memory_block_get_buffer,
     locals_dict, &block_locals
     );
 
@@ -155,7 +155,7 @@ static void *alloc(memory_heap_t *heap, size_t size, size_t align) {
     return data;
 }
 
-static mp_obj_t block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t memory_block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_size, ARG_align };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_size, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
@@ -167,7 +167,7 @@ static mp_obj_t block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *k
     size_t align = bind_get_size(args[ARG_align].u_obj, "align");
     memory_heap_t *heap = bind_heap_get(pos_args[0]);
 
-    block_obj_t *self = mp_obj_malloc_with_finaliser(block_obj_t, &bind_block_type);
+    block_obj_t *self = mp_obj_malloc_with_finaliser(block_obj_t, &memory_block_type);
     self->heap = NULL;
     self->size = size;
     self->data = alloc(heap, size, align);
@@ -175,11 +175,11 @@ static mp_obj_t block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *k
     ++heap->live_handles;
     return MP_OBJ_FROM_PTR(self);
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(bind_block_alloc_obj, 1, block_alloc);
+MP_DEFINE_CONST_FUN_OBJ_KW(memory_block_alloc_obj, 1, memory_block_alloc);
 
-static mp_obj_t block_realloc(mp_obj_t heap_in, mp_obj_t block_in, mp_obj_t size_in) {
+static mp_obj_t memory_block_realloc(mp_obj_t heap_in, mp_obj_t block_in, mp_obj_t size_in) {
     memory_heap_t *heap = bind_heap_get(heap_in);
-    if (!mp_obj_is_type(block_in, &bind_block_type)) {
+    if (!mp_obj_is_type(block_in, &memory_block_type)) {
         bind_raise_type(MP_ERROR_TEXT("Block wanted, not %s"), mp_obj_get_type_str(block_in));
     }
     block_obj_t *self = get_open(block_in);
@@ -200,4 +200,4 @@ static mp_obj_t block_realloc(mp_obj_t heap_in, mp_obj_t block_in, mp_obj_t size
     self->size = size;
     return block_in;
 }
-MP_DEFINE_CONST_FUN_OBJ_3(bind_block_realloc_obj, block_realloc);
+MP_DEFINE_CONST_FUN_OBJ_3(memory_block_realloc_obj, memory_block_realloc);

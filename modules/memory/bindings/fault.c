@@ -119,7 +119,7 @@ static const bind_fault_t *get_record(mp_obj_t self_in) {
     return &((record_obj_t *)MP_OBJ_TO_PTR(self->args->items[1]))->fault;
 }
 
-static void fault_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_fault_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     mp_print_kind_t k = kind & ~PRINT_EXC_SUBCLASS;
     if (get_record(self_in) == NULL) {
         mp_obj_exception_print(print, self_in, kind);
@@ -158,7 +158,7 @@ static mp_obj_t record_attr(const bind_fault_t *fault, qstr attr) {
     }
 }
 
-static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+static void memory_fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     const bind_fault_t *fault = get_record(self_in);
     if (dest[0] == MP_OBJ_NULL && fault != NULL) {
         dest[0] = record_attr(fault, attr);
@@ -169,10 +169,10 @@ static void fault_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
 }
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_fault_type, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
+    memory_fault_type, MP_QSTR_Fault, MP_TYPE_FLAG_NONE,
     make_new, mp_obj_exception_make_new,
-    print, fault_print,
-    attr, fault_attr,
+    print, memory_fault_print,
+    attr, memory_fault_attr,
     parent, &mp_type_OSError
     );
 
@@ -189,7 +189,7 @@ void bind_fault_raise_because(const bind_fault_t *fault, int error, const char *
     record->ttbr0 = arch_read_ttbr0();
     record->why = why;
     mp_obj_t args[2] = {MP_OBJ_NEW_SMALL_INT(error), MP_OBJ_FROM_PTR(record)};
-    nlr_raise(mp_obj_exception_make_new(&bind_fault_type, 2, 0, args));
+    nlr_raise(mp_obj_exception_make_new(&memory_fault_type, 2, 0, args));
 }
 
 void bind_fault_raise_recursion(void) {
@@ -212,15 +212,15 @@ static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_inde
 }
 
 // probe(address, size=4): the value read there, or None when nothing answers.
-static mp_obj_t probe(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_probe(size_t n_args, const mp_obj_t *args) {
     uint64_t address, value;
     unsigned size = get_access(n_args, args, 1, &address);
     return port_probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj, 1, 2, probe);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_probe_obj, 1, 2, memory_probe);
 
 // poke(address, value, size=4): whether the write was taken.
-static mp_obj_t poke(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_poke(size_t n_args, const mp_obj_t *args) {
     uint64_t address;
     unsigned size = get_access(n_args, args, 2, &address);
     uint64_t value = bind_get_u64(args[1], "value");
@@ -229,4 +229,4 @@ static mp_obj_t poke(size_t n_args, const mp_obj_t *args) {
     }
     return mp_obj_new_bool(port_probe_write(address, size, value));
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj, 2, 3, poke);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_poke_obj, 2, 3, memory_poke);

@@ -8,10 +8,10 @@
 
 #include "hooks.h"
 
-extern const mp_obj_type_t bind_fault_type;
+extern const mp_obj_type_t memory_fault_type;
 
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_probe_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_fault_poke_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_probe_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_poke_obj);
 
 // bind_fault_raise() with another errno, and with words about it at the end of its sentence.
 void bind_fault_raise_because(const bind_fault_t *fault, int error, const char *why) __attribute__((noreturn));

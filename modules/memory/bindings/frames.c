@@ -90,7 +90,7 @@ mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
     return pa;
 }
 
-static mp_obj_t frames_alloc_kw(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_count, ARG_align, ARG_at, ARG_below, ARG_zero };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_count, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
@@ -114,7 +114,7 @@ static mp_obj_t frames_alloc_kw(size_t n_args, const mp_obj_t *pos_args, mp_map_
     request.below = bind_get_u64_or(args[ARG_below].u_obj, "below", MEM_ADDR_NONE);
 
     // The object comes first: nothing that may fail is left once frames are taken.
-    frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &bind_frames_type);
+    frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &memory_frames_type);
     self->hold = NULL;
     self->count = count;
     self->view = 0;
@@ -129,9 +129,9 @@ static mp_obj_t frames_alloc_kw(size_t n_args, const mp_obj_t *pos_args, mp_map_
     }
     return MP_OBJ_FROM_PTR(self);
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(bind_frames_alloc_obj, 0, frames_alloc_kw);
+MP_DEFINE_CONST_FUN_OBJ_KW(memory_frames_alloc_obj, 0, memory_frames_alloc);
 
-static mp_obj_t frames_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_frames_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     bind_raise_type(MP_ERROR_TEXT("Frames cannot be made directly: use memory.frames.alloc()"));
 }
 
@@ -146,18 +146,18 @@ static frames_obj_t *get_open(mp_obj_t self_in) {
 }
 
 hold_t *bind_frames_get_hold(mp_obj_t obj) {
-    if (!mp_obj_is_type(obj, &bind_frames_type)) {
+    if (!mp_obj_is_type(obj, &memory_frames_type)) {
         bind_raise_type(MP_ERROR_TEXT("Frames wanted, not %s"), mp_obj_get_type_str(obj));
     }
     return get_open(obj)->hold;
 }
 
-static void frames_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_frames_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     const frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
     mp_printf(print, "<Frames 0x%lx +%lu%s>", self->pa, self->count, self->hold == NULL ? " closed" : "");
 }
 
-static void frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+static void memory_frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return; // nothing can be stored or deleted
     }
@@ -172,7 +172,7 @@ static void frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     }
 }
 
-static mp_obj_t frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
+static mp_obj_t memory_frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
     if (op == MP_UNARY_OP_LEN) {
         return bind_new_u64(bind_frames_bytes(get_open(self_in)->count));
     }
@@ -220,7 +220,7 @@ static void unmap_view(frames_obj_t *self) {
     }
 }
 
-static mp_int_t frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info, mp_uint_t flags) {
+static mp_int_t memory_frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info, mp_uint_t flags) {
     frames_obj_t *self = get_open(self_in);
     if (self->view == 0) {
         map_view(self);
@@ -245,7 +245,7 @@ static const region_t *find_user(const frames_obj_t *self) {
     return NULL;
 }
 
-static mp_obj_t frames_close(mp_obj_t self_in) {
+static mp_obj_t memory_frames_close(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->hold == NULL) {
         return mp_const_none;
@@ -261,7 +261,7 @@ static mp_obj_t frames_close(mp_obj_t self_in) {
     hold_close(&memory_system.spaces, hold, NULL);
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(frames_close_obj, frames_close);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_close_obj, memory_frames_close);
 
 hold_t *bind_frames_detach_begin(mp_obj_t obj) {
     hold_t *hold = bind_frames_get_hold(obj);
@@ -274,7 +274,7 @@ void bind_frames_detach_commit(mp_obj_t obj) {
 }
 
 // The finaliser cannot refuse: mappings that still use the frames inherit them.
-static mp_obj_t frames_del(mp_obj_t self_in) {
+static mp_obj_t memory_frames_del(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->hold != NULL) {
         unmap_view(self);
@@ -283,41 +283,41 @@ static mp_obj_t frames_del(mp_obj_t self_in) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(frames_del_obj, frames_del);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_del_obj, memory_frames_del);
 
-static mp_obj_t frames_enter(mp_obj_t self_in) {
+static mp_obj_t memory_frames_enter(mp_obj_t self_in) {
     return MP_OBJ_FROM_PTR(get_open(self_in));
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(frames_enter_obj, frames_enter);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_enter_obj, memory_frames_enter);
 
-static mp_obj_t frames_exit(size_t n_args, const mp_obj_t *args) {
-    return frames_close(args[0]);
+static mp_obj_t memory_frames_exit(size_t n_args, const mp_obj_t *args) {
+    return memory_frames_close(args[0]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(frames_exit_obj, 4, 4, frames_exit);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_frames_exit_obj, 4, 4, memory_frames_exit);
 
 static const mp_rom_map_elem_t frames_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&frames_close_obj) },
-    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&frames_del_obj) },
-    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&frames_enter_obj) },
-    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&frames_exit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&memory_frames_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&memory_frames_del_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&memory_frames_enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&memory_frames_exit_obj) },
 };
 static MP_DEFINE_CONST_DICT(frames_locals, frames_locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_frames_type,
+    memory_frames_type,
     MP_QSTR_Frames,
     MP_TYPE_FLAG_NONE,
-    make_new, frames_make_new,
-    print, frames_print,
-    attr, frames_attr,
-    unary_op, frames_unary_op,
-    buffer, frames_get_buffer,
+    make_new, memory_frames_make_new,
+    print, memory_frames_print,
+    attr, memory_frames_attr,
+    unary_op, memory_frames_unary_op,
+    buffer, memory_frames_get_buffer,
     locals_dict, &frames_locals
     );
 
 // --- the allocator's functions ---
 
-static mp_obj_t frames_reserve_py(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t name_in) {
+static mp_obj_t memory_frames_reserve(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t name_in) {
     mem_pa_t pa = bind_get_u64(pa_in, "pa");
     uint64_t size = bind_get_size(size_in, "size");
     if (!mem_range_ok(pa, size)) {
@@ -330,9 +330,9 @@ static mp_obj_t frames_reserve_py(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t nam
     }
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_3(bind_frames_reserve_obj, frames_reserve_py);
+MP_DEFINE_CONST_FUN_OBJ_3(memory_frames_reserve_obj, memory_frames_reserve);
 
-static mp_obj_t frames_stats_py(void) {
+static mp_obj_t memory_frames_stats(void) {
     frames_stats_t stats;
     frames_stats(&memory_system.frames, &stats);
     mp_obj_t orders[FRAMES_ORDERS];
@@ -349,7 +349,7 @@ static mp_obj_t frames_stats_py(void) {
     bind_store(dict, MP_QSTR_free_by_order, mp_obj_new_tuple(FRAMES_ORDERS, orders));
     return dict;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_frames_stats_obj, frames_stats_py);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_frames_stats_obj, memory_frames_stats);
 
 static mp_obj_t state_text(frames_state_t state) {
     static const qstr_short_t texts[] = {
@@ -365,7 +365,7 @@ static mp_obj_t name_or_none(const char *name) {
     return name != NULL ? bind_new_text(name) : mp_const_none;
 }
 
-static mp_obj_t frames_runs_py(void) {
+static mp_obj_t memory_frames_runs(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     frames_run_t run = {.end = 0};
     while (frames_next_run(&memory_system.frames, run.end, &run)) {
@@ -376,15 +376,15 @@ static mp_obj_t frames_runs_py(void) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_frames_runs_obj, frames_runs_py);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_frames_runs_obj, memory_frames_runs);
 
-static mp_obj_t frames_state_py(mp_obj_t pa_in) {
+static mp_obj_t memory_frames_state(mp_obj_t pa_in) {
     const char *name;
     frames_state_t state = frames_state(&memory_system.frames, bind_get_u64(pa_in, "pa"), &name);
     mp_obj_t items[] = {state_text(state), name_or_none(name)};
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
 }
-MP_DEFINE_CONST_FUN_OBJ_1(bind_frames_state_obj, frames_state_py);
+MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_state_obj, memory_frames_state);
 
 // --- soft reset ---
 

@@ -12,7 +12,7 @@ typedef struct _heap_obj_t {
 } heap_obj_t;
 
 // The handle of the kernel heap owns nothing: it lives as long as the machine runs.
-static heap_obj_t kernel_handle = {{&bind_heap_type}, NULL, 0};
+static heap_obj_t kernel_handle = {{&memory_heap_type}, NULL, 0};
 
 // --- memory of a heap ---
 
@@ -126,7 +126,7 @@ memory_heap_t *bind_heap_get(mp_obj_t self_in) {
     return self->heap;
 }
 
-static mp_obj_t heap_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_heap_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, 1, 1, false);
     uint64_t size = get_size(args[0]);
     bind_need_kernel();
@@ -138,7 +138,7 @@ static mp_obj_t heap_make_new(const mp_obj_type_t *type, size_t n_args, size_t n
     return MP_OBJ_FROM_PTR(self);
 }
 
-static void heap_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_heap_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     const heap_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->heap == NULL) {
         mp_printf(print, "<Heap 0x%lx closed>", self->va);
@@ -147,7 +147,7 @@ static void heap_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_
     }
 }
 
-static void heap_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+static void memory_heap_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return; // nothing can be stored or deleted
     }
@@ -160,7 +160,7 @@ static void heap_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     }
 }
 
-static mp_obj_t heap_stats_py(mp_obj_t self_in) {
+static mp_obj_t memory_heap_stats(mp_obj_t self_in) {
     heap_stats_t stats;
     heap_stats(&bind_heap_get(self_in)->heap, &stats);
     mp_obj_t dict = mp_obj_new_dict(8);
@@ -174,15 +174,15 @@ static mp_obj_t heap_stats_py(mp_obj_t self_in) {
     bind_store_u64(dict, MP_QSTR_peak_used, stats.peak_used);
     return dict;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_stats_obj, heap_stats_py);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_stats_obj, memory_heap_stats);
 
 // What is wrong, as a list of texts: empty for a healthy heap.
-static mp_obj_t heap_check_py(mp_obj_t self_in) {
+static mp_obj_t memory_heap_check(mp_obj_t self_in) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     bind_heap_check(bind_heap_get(self_in), list);
     return list;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_check_obj, heap_check_py);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_check_obj, memory_heap_check);
 
 void bind_heap_check(const memory_heap_t *heap, mp_obj_t list) {
     heap_damage_t first;
@@ -206,7 +206,7 @@ static size_t snapshot(const memory_heap_t *heap, heap_block_t *blocks, size_t m
     return count;
 }
 
-static mp_obj_t heap_walk(mp_obj_t self_in) {
+static mp_obj_t memory_heap_walk(mp_obj_t self_in) {
     const memory_heap_t *heap = bind_heap_get(self_in);
     heap_stats_t stats;
     heap_stats(&heap->heap, &stats);
@@ -223,17 +223,17 @@ static mp_obj_t heap_walk(mp_obj_t self_in) {
     m_del(heap_block_t, blocks, max);
     return list;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_walk_obj, heap_walk);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_walk_obj, memory_heap_walk);
 
-static mp_obj_t heap_contains_py(mp_obj_t self_in, mp_obj_t address_in) {
+static mp_obj_t memory_heap_contains(mp_obj_t self_in, mp_obj_t address_in) {
     uintptr_t address = bind_get_u64(address_in, "address");
     return mp_obj_new_bool(heap_contains(&bind_heap_get(self_in)->heap, (const void *)address));
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(heap_contains_obj, heap_contains_py);
+static MP_DEFINE_CONST_FUN_OBJ_2(memory_heap_contains_obj, memory_heap_contains);
 
 // --- the end ---
 
-static mp_obj_t heap_close(mp_obj_t self_in) {
+static mp_obj_t memory_heap_close(mp_obj_t self_in) {
     heap_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self == &kernel_handle) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("the kernel heap 0x%016lx cannot be closed"), self->va);
@@ -249,10 +249,10 @@ static mp_obj_t heap_close(mp_obj_t self_in) {
     self->heap = NULL;
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_close_obj, heap_close);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_close_obj, memory_heap_close);
 
 // The finaliser cannot refuse: the memory goes with the last block.
-static mp_obj_t heap_del(mp_obj_t self_in) {
+static mp_obj_t memory_heap_del(mp_obj_t self_in) {
     heap_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->heap != NULL && self != &kernel_handle) {
         self->heap->closed = true;
@@ -261,57 +261,57 @@ static mp_obj_t heap_del(mp_obj_t self_in) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_del_obj, heap_del);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_del_obj, memory_heap_del);
 
-static mp_obj_t heap_enter(mp_obj_t self_in) {
+static mp_obj_t memory_heap_enter(mp_obj_t self_in) {
     (void)bind_heap_get(self_in);
     return self_in;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_enter_obj, heap_enter);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_enter_obj, memory_heap_enter);
 
-static mp_obj_t heap_exit(size_t n_args, const mp_obj_t *args) {
-    return heap_close(args[0]);
+static mp_obj_t memory_heap_exit(size_t n_args, const mp_obj_t *args) {
+    return memory_heap_close(args[0]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(heap_exit_obj, 4, 4, heap_exit);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_heap_exit_obj, 4, 4, memory_heap_exit);
 
-static mp_obj_t heap_show(mp_obj_t self) {
+static mp_obj_t memory_heap_show(mp_obj_t self) {
     return bind_show(MP_QSTR_heap, self);
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(heap_show_obj, heap_show);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_show_obj, memory_heap_show);
 
 static const mp_rom_map_elem_t heap_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&heap_show_obj) },
-    { MP_ROM_QSTR(MP_QSTR_alloc), MP_ROM_PTR(&bind_block_alloc_obj) },
-    { MP_ROM_QSTR(MP_QSTR_realloc), MP_ROM_PTR(&bind_block_realloc_obj) },
-    { MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&heap_stats_obj) },
-    { MP_ROM_QSTR(MP_QSTR_check), MP_ROM_PTR(&heap_check_obj) },
-    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&heap_walk_obj) },
-    { MP_ROM_QSTR(MP_QSTR_contains), MP_ROM_PTR(&heap_contains_obj) },
-    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&heap_close_obj) },
-    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&heap_del_obj) },
-    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&heap_enter_obj) },
-    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&heap_exit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&memory_heap_show_obj) },
+    { MP_ROM_QSTR(MP_QSTR_alloc), MP_ROM_PTR(&memory_block_alloc_obj) },
+    { MP_ROM_QSTR(MP_QSTR_realloc), MP_ROM_PTR(&memory_block_realloc_obj) },
+    { MP_ROM_QSTR(MP_QSTR_stats), MP_ROM_PTR(&memory_heap_stats_obj) },
+    { MP_ROM_QSTR(MP_QSTR_check), MP_ROM_PTR(&memory_heap_check_obj) },
+    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&memory_heap_walk_obj) },
+    { MP_ROM_QSTR(MP_QSTR_contains), MP_ROM_PTR(&memory_heap_contains_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&memory_heap_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&memory_heap_del_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&memory_heap_enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&memory_heap_exit_obj) },
 };
 static MP_DEFINE_CONST_DICT(heap_locals, heap_locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_heap_type,
+    memory_heap_type,
     MP_QSTR_Heap,
     MP_TYPE_FLAG_NONE,
-    make_new, heap_make_new,
-    print, heap_print,
-    attr, heap_attr,
+    make_new, memory_heap_make_new,
+    print, memory_heap_print,
+    attr, memory_heap_attr,
     locals_dict, &heap_locals
     );
 
 // --- the kernel heap ---
 
-static mp_obj_t heap_kernel(void) {
+static mp_obj_t memory_kernel_heap(void) {
     return kernel_handle.heap != NULL ? MP_OBJ_FROM_PTR(&kernel_handle) : mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_heap_kernel_obj, heap_kernel);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_kernel_heap_obj, memory_kernel_heap);
 
-static mp_obj_t heap_make_kernel(mp_obj_t va_in, mp_obj_t size_in) {
+static mp_obj_t memory_heap_make_kernel(mp_obj_t va_in, mp_obj_t size_in) {
     mem_va_t va = bind_get_page(va_in, "va");
     uint64_t size = get_size(size_in);
     bind_need_kernel();
@@ -323,7 +323,7 @@ static mp_obj_t heap_make_kernel(mp_obj_t va_in, mp_obj_t size_in) {
     kernel_handle.va = va;
     return MP_OBJ_FROM_PTR(&kernel_handle);
 }
-MP_DEFINE_CONST_FUN_OBJ_2(bind_heap_make_kernel_obj, heap_make_kernel);
+MP_DEFINE_CONST_FUN_OBJ_2(memory_heap_make_kernel_obj, memory_heap_make_kernel);
 
 // --- soft reset ---
 

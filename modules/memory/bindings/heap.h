@@ -9,14 +9,14 @@
 #include "memory_system.h"
 
 // For the module's table of names.
-extern const mp_obj_type_t bind_heap_type;               // Heap(size)
-extern const mp_obj_type_t bind_block_type;              // Block, made by Heap.alloc() only
-MP_DECLARE_CONST_FUN_OBJ_0(bind_heap_kernel_obj);         // kernel_heap() -> Heap or None
-MP_DECLARE_CONST_FUN_OBJ_2(bind_heap_make_kernel_obj);    // heap_make_kernel(va, size): for boot, once
+extern const mp_obj_type_t memory_heap_type;               // Heap(size)
+extern const mp_obj_type_t memory_block_type;              // Block, made by Heap.alloc() only
+MP_DECLARE_CONST_FUN_OBJ_0(memory_kernel_heap_obj);         // kernel_heap() -> Heap or None
+MP_DECLARE_CONST_FUN_OBJ_2(memory_heap_make_kernel_obj);    // heap_make_kernel(va, size): for boot, once
 
 // The methods that make and change blocks (bind_block.c).
-MP_DECLARE_CONST_FUN_OBJ_KW(bind_block_alloc_obj);        // Heap.alloc(size, align=16) -> Block
-MP_DECLARE_CONST_FUN_OBJ_3(bind_block_realloc_obj);       // Heap.realloc(block, size) -> the same Block
+MP_DECLARE_CONST_FUN_OBJ_KW(memory_block_alloc_obj);        // Heap.alloc(size, align=16) -> Block
+MP_DECLARE_CONST_FUN_OBJ_3(memory_block_realloc_obj);       // Heap.realloc(block, size) -> the same Block
 
 // The heap behind a Heap object. ValueError for a closed one.
 memory_heap_t *bind_heap_get(mp_obj_t heap);

@@ -68,7 +68,7 @@ static mp_obj_t device_tree_range(void) {
     return boot_info.dtb != NULL ? new_pair(start, start + boot_info.dtb_size) : mp_const_none;
 }
 
-static mp_obj_t boot_info_py(void) {
+static mp_obj_t memory_boot_info(void) {
     const char *error = memory_system.error;
     const char *safe_mode = port_safe_mode_reason();
     mp_obj_t dict = mp_obj_new_dict(15);
@@ -89,25 +89,25 @@ static mp_obj_t boot_info_py(void) {
     bind_store(dict, MP_QSTR_missing, missing_list());
     return dict;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_boot_info_obj, boot_info_py);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_boot_info_obj, memory_boot_info);
 
 // safe_mode(why): the frozen boot code failed; the banner will say so.
-static mp_obj_t safe_mode(mp_obj_t why) {
+static mp_obj_t memory_safe_mode(mp_obj_t why) {
     port_safe_mode_enter(mp_obj_str_get_str(why));
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_1(bind_machine_safe_mode_obj, safe_mode);
+MP_DEFINE_CONST_FUN_OBJ_1(memory_safe_mode_obj, memory_safe_mode);
 
-static mp_obj_t boot_ticks(void) {
+static mp_obj_t memory_boot_ticks(void) {
     uint64_t prompt = boot_info.prompt_ticks;
     return new_pair(boot_info.start_ticks, prompt != 0 ? prompt : port_ticks());
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_boot_ticks_obj, boot_ticks);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_boot_ticks_obj, memory_boot_ticks);
 
 // --- where things are ---
 
 // sections(): the parts of the image in address order.
-static mp_obj_t sections(void) {
+static mp_obj_t memory_sections(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     for (size_t i = 0; i < boot_info.section_count; ++i) {
         const boot_section_t *s = &boot_info.sections[i];
@@ -119,9 +119,9 @@ static mp_obj_t sections(void) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_sections_obj, sections);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_sections_obj, memory_sections);
 
-static mp_obj_t mmio(void) {
+static mp_obj_t memory_mmio(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     for (size_t i = 0; i < boot_info.mmio_count; ++i) {
         const boot_range_t *r = &boot_info.mmio[i];
@@ -129,7 +129,7 @@ static mp_obj_t mmio(void) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_mmio_obj, mmio);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_mmio_obj, memory_mmio);
 
 mp_obj_t bind_machine_layout(void) {
     mp_obj_t dict = mp_obj_new_dict(boot_info.layout_count);
@@ -142,7 +142,7 @@ mp_obj_t bind_machine_layout(void) {
 
 // --- the processor ---
 
-static mp_obj_t regs(void) {
+static mp_obj_t memory_regs(void) {
     port_registers_t r;
     port_read_registers(&r);
     mp_obj_t dict = mp_obj_new_dict(13);
@@ -161,24 +161,24 @@ static mp_obj_t regs(void) {
     bind_store_u64(dict, MP_QSTR_sp, r.sp);
     return dict;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_regs_obj, regs);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_regs_obj, memory_regs);
 
-static mp_obj_t gc_info_py(void) {
+static mp_obj_t memory_gc_info(void) {
     gc_info_t info;
     gc_info(&info);
     return new_pair(info.total, info.free);
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_gc_info_obj, gc_info_py);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_gc_info_obj, memory_gc_info);
 
 // gc_limit(size=None): how much Python's heap may take beyond its first arena; 0: all of RAM.
-static mp_obj_t gc_limit(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_gc_limit(size_t n_args, const mp_obj_t *args) {
     if (n_args == 0) {
         return bind_new_u64(gc_areas_limit);
     }
     gc_areas_limit = bind_get_u64(args[0], "size");
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_machine_gc_limit_obj, 0, 1, gc_limit);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_gc_limit_obj, 0, 1, memory_gc_limit);
 
 // --- machine code ---
 
@@ -190,7 +190,7 @@ static bool look_up(mem_va_t va, mem_attrs_t *attrs) {
 }
 
 // Whether the address is mapped and executable is for the processor to say: if not, memory.Fault.
-static mp_obj_t call(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_call(size_t n_args, const mp_obj_t *args) {
     if (n_args > 1 + CALL_ARGS) {
         bind_raise_type(MP_ERROR_TEXT("call() takes up to 8 arguments for the code, not %lu"), n_args - 1);
     }
@@ -205,9 +205,9 @@ static mp_obj_t call(size_t n_args, const mp_obj_t *args) {
     typedef uint64_t (*code_t)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
     return bind_new_u64(((code_t)(uintptr_t)va)(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]));
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR(bind_machine_call_obj, 1, call);
+MP_DEFINE_CONST_FUN_OBJ_VAR(memory_call_obj, 1, memory_call);
 
-static mp_obj_t sync_code(mp_obj_t va_in, mp_obj_t size_in) {
+static mp_obj_t memory_sync_code(mp_obj_t va_in, mp_obj_t size_in) {
     mem_va_t va = bind_get_u64(va_in, "va");
     uint64_t size = bind_get_size(size_in, "size");
     if (!mem_range_ok(va, size)) {
@@ -227,16 +227,16 @@ static mp_obj_t sync_code(mp_obj_t va_in, mp_obj_t size_in) {
     arch_sync_code(va, size);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_2(bind_machine_sync_code_obj, sync_code);
+MP_DEFINE_CONST_FUN_OBJ_2(memory_sync_code_obj, memory_sync_code);
 
 // last_crash(): one line about the crash that ended the run before, or None.
-static mp_obj_t last_crash(void) {
+static mp_obj_t memory_last_crash(void) {
     const char *line = port_last_crash();
     return line != NULL ? bind_new_text(line) : mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_machine_last_crash_obj, last_crash);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_last_crash_obj, memory_last_crash);
 
-static mp_obj_t crash_action(mp_obj_t action_in) {
+static mp_obj_t memory_crash_action(mp_obj_t action_in) {
     const char *action = mp_obj_str_get_str(action_in);
     bool reset = strcmp(action, "reset") == 0;
     if (!reset && strcmp(action, "halt") != 0) {
@@ -245,4 +245,4 @@ static mp_obj_t crash_action(mp_obj_t action_in) {
     port_set_crash_resets(reset);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_1(bind_machine_crash_action_obj, crash_action);
+MP_DEFINE_CONST_FUN_OBJ_1(memory_crash_action_obj, memory_crash_action);

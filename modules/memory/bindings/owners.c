@@ -107,7 +107,7 @@ static size_t sum_of_owners(void) {
 }
 
 // All counts are of one moment: making the dict may itself take frames for the collector.
-static mp_obj_t owners_py(void) {
+static mp_obj_t memory_owners(void) {
     mp_obj_t dict = mp_obj_new_dict(MP_ARRAY_SIZE(owners));
     mp_obj_t names[MP_ARRAY_SIZE(owners)];
     for (size_t i = 0; i < MP_ARRAY_SIZE(owners); ++i) {
@@ -121,7 +121,7 @@ static mp_obj_t owners_py(void) {
     }
     return dict;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_owners_obj, owners_py);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_owners_obj, memory_owners);
 
 // --- check ---
 
@@ -134,7 +134,7 @@ static void add_count(mp_obj_t list, const char *what, unsigned faults) {
     }
 }
 
-static mp_obj_t check(void) {
+static mp_obj_t memory_check(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     size_t sum = sum_of_owners();
     size_t used = memory_system.frames.used;
@@ -152,7 +152,7 @@ static mp_obj_t check(void) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_owners_check_obj, check);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_check_obj, memory_check);
 
 // --- taking every frame there is, in the largest runs ---
 
@@ -210,7 +210,7 @@ static mem_pa_t give_back(const taken_t *taken) {
 }
 
 // Nothing may allocate while there is no free frame: the texts come after everything is given back.
-static mp_obj_t take_all(void) {
+static mp_obj_t memory_take_all(void) {
     bind_need_kernel();
     const frames_t *f = &memory_system.frames;
     size_t free = f->managed - f->used;
@@ -227,4 +227,4 @@ static mp_obj_t take_all(void) {
     mp_obj_t items[] = {bind_new_u64(taken.runs), bind_new_u64(taken.frames), bind_new_u64(taken.largest)};
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_owners_take_all_obj, take_all);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_take_all_obj, memory_take_all);

@@ -6,8 +6,8 @@
 
 #include "py/obj.h"
 
-MP_DECLARE_CONST_FUN_OBJ_0(bind_owners_obj);          // owners() -> {name: frames}, those that have any
-MP_DECLARE_CONST_FUN_OBJ_0(bind_owners_check_obj);    // check() -> [problem], empty when all is well
-MP_DECLARE_CONST_FUN_OBJ_0(bind_owners_take_all_obj); // take_all() -> (runs, frames, largest)
+MP_DECLARE_CONST_FUN_OBJ_0(memory_owners_obj);          // owners() -> {name: frames}, those that have any
+MP_DECLARE_CONST_FUN_OBJ_0(memory_check_obj);    // check() -> [problem], empty when all is well
+MP_DECLARE_CONST_FUN_OBJ_0(memory_take_all_obj); // take_all() -> (runs, frames, largest)
 
 #endif // MODULES_MEMORY_BIND_OWNERS_H

@@ -126,7 +126,7 @@ static void check_pager(mp_obj_t pager, bool step) {
     }
 }
 
-static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t memory_space_reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_size, ARG_prot, ARG_pager, ARG_step };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
@@ -147,9 +147,9 @@ static mp_obj_t reserve(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_ar
     reserve_range(MP_OBJ_TO_PTR(pos_args[0]), &range);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(bind_pager_reserve_obj, 1, reserve);
+MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_reserve_obj, 1, memory_space_reserve);
 
-static mp_obj_t evict(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
+static mp_obj_t memory_space_evict(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
     space_t *space = bind_space_get(self);
     mem_va_t va = bind_get_page(address, "address");
     space_error_t why;
@@ -157,7 +157,7 @@ static mp_obj_t evict(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
     bind_space_check(space_evict(&memory_system.spaces, space, va, bytes, &why), &why);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_3(bind_pager_evict_obj, evict);
+MP_DEFINE_CONST_FUN_OBJ_3(memory_space_evict_obj, memory_space_evict);
 
 void bind_pager_reset(void) {
     MP_STATE_VM(bind_pager_spaces) = MP_OBJ_NULL;

@@ -10,8 +10,8 @@
 
 #define BIND_PAGER_DEPTH (4)   // pagers whose pagers' ... faults are being resolved at one time
 
-MP_DECLARE_CONST_FUN_OBJ_KW(bind_pager_reserve_obj); // space.reserve(va, size, prot='rw', pager=None, step=False)
-MP_DECLARE_CONST_FUN_OBJ_3(bind_pager_evict_obj);    // space.evict(va, size)
+MP_DECLARE_CONST_FUN_OBJ_KW(memory_space_reserve_obj); // space.reserve(va, size, prot='rw', pager=None, step=False)
+MP_DECLARE_CONST_FUN_OBJ_3(memory_space_evict_obj);    // space.evict(va, size)
 
 // Whether the space in TTBR0 has a pager for va.
 bool bind_pager_has(mem_va_t va);

@@ -52,12 +52,12 @@ static void make_disk(uint64_t size) {
     memset(memory_system_at(disk.pa), 0, size);
 }
 
-static mp_obj_t ramdisk_open(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_ramdisk(size_t n_args, const mp_obj_t *args) {
     bool look = n_args == 0 || args[0] == mp_const_none;
     if (look && disk.count == 0) {
         return mp_const_none;
     }
-    ramdisk_obj_t *self = mp_obj_malloc(ramdisk_obj_t, &bind_ramdisk_type);
+    ramdisk_obj_t *self = mp_obj_malloc(ramdisk_obj_t, &memory_ramdisk_type);
     if (!look) {
         uint64_t size = bind_get_page_size(args[0], "size");
         uint64_t have = bind_frames_bytes(disk.count);
@@ -71,22 +71,22 @@ static mp_obj_t ramdisk_open(size_t n_args, const mp_obj_t *args) {
     self->generation = disk.generation;
     return MP_OBJ_FROM_PTR(self);
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_ramdisk_open_obj, 0, 1, ramdisk_open);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_ramdisk_obj, 0, 1, memory_ramdisk);
 
-static mp_obj_t ramdisk_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_ramdisk_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     bind_raise_type(MP_ERROR_TEXT("RamDisk cannot be made directly: use memory.ramdisk()"));
 }
 
-static mp_obj_t ramdisk_close(mp_obj_t self_in) {
+static mp_obj_t memory_ramdisk_close(mp_obj_t self_in) {
     if (is_open(self_in)) {
         frames_free(&memory_system.frames, disk.pa, disk.count, NULL);
         disk.count = 0;
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(ramdisk_close_obj, ramdisk_close);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_ramdisk_close_obj, memory_ramdisk_close);
 
-static void ramdisk_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_ramdisk_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     if (is_open(self_in)) {
         mp_printf(print, "<RamDisk 0x%lx +%lu>", disk.pa, bind_frames_bytes(disk.count));
     } else {
@@ -94,7 +94,7 @@ static void ramdisk_print(const mp_print_t *print, mp_obj_t self_in, mp_print_ki
     }
 }
 
-static void ramdisk_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+static void memory_ramdisk_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return; // nothing can be stored or deleted
     }
@@ -122,7 +122,7 @@ static void *locate(size_t n_args, const mp_obj_t *args, size_t size) {
     return (char *)memory_system_at(disk.pa) + block * BLOCK_SIZE + offset;
 }
 
-static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_WRITE);
     const char *from = locate(n_args, args, buffer.len);
@@ -135,9 +135,9 @@ static mp_obj_t ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ramdisk_readblocks_obj, 3, 4, ramdisk_readblocks);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_ramdisk_readblocks_obj, 3, 4, memory_ramdisk_readblocks);
 
-static mp_obj_t ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(args[2], &buffer, MP_BUFFER_READ);
     char *to = locate(n_args, args, buffer.len);
@@ -150,9 +150,9 @@ static mp_obj_t ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) {
     }
     return MP_OBJ_NEW_SMALL_INT(0);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(ramdisk_writeblocks_obj, 3, 4, ramdisk_writeblocks);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_ramdisk_writeblocks_obj, 3, 4, memory_ramdisk_writeblocks);
 
-static mp_obj_t ramdisk_ioctl(mp_obj_t self_in, mp_obj_t op_in, mp_obj_t arg_in) {
+static mp_obj_t memory_ramdisk_ioctl(mp_obj_t self_in, mp_obj_t op_in, mp_obj_t arg_in) {
     check_open(self_in);
     switch (bind_get_u64(op_in, "op")) {
         case MP_BLOCKDEV_IOCTL_INIT:
@@ -168,22 +168,22 @@ static mp_obj_t ramdisk_ioctl(mp_obj_t self_in, mp_obj_t op_in, mp_obj_t arg_in)
             return mp_const_none;
     }
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(ramdisk_ioctl_obj, ramdisk_ioctl);
+static MP_DEFINE_CONST_FUN_OBJ_3(memory_ramdisk_ioctl_obj, memory_ramdisk_ioctl);
 
 static const mp_rom_map_elem_t ramdisk_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_readblocks), MP_ROM_PTR(&ramdisk_readblocks_obj) },
-    { MP_ROM_QSTR(MP_QSTR_writeblocks), MP_ROM_PTR(&ramdisk_writeblocks_obj) },
-    { MP_ROM_QSTR(MP_QSTR_ioctl), MP_ROM_PTR(&ramdisk_ioctl_obj) },
-    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&ramdisk_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR_readblocks), MP_ROM_PTR(&memory_ramdisk_readblocks_obj) },
+    { MP_ROM_QSTR(MP_QSTR_writeblocks), MP_ROM_PTR(&memory_ramdisk_writeblocks_obj) },
+    { MP_ROM_QSTR(MP_QSTR_ioctl), MP_ROM_PTR(&memory_ramdisk_ioctl_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&memory_ramdisk_close_obj) },
 };
 static MP_DEFINE_CONST_DICT(ramdisk_locals, ramdisk_locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_ramdisk_type,
+    memory_ramdisk_type,
     MP_QSTR_RamDisk,
     MP_TYPE_FLAG_NONE,
-    make_new, ramdisk_make_new,
-    print, ramdisk_print,
-    attr, ramdisk_attr,
+    make_new, memory_ramdisk_make_new,
+    print, memory_ramdisk_print,
+    attr, memory_ramdisk_attr,
     locals_dict, &ramdisk_locals
     );

@@ -6,8 +6,8 @@
 
 #include "py/obj.h"
 
-extern const mp_obj_type_t bind_ramdisk_type;                 // RamDisk, made by ramdisk() only
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_ramdisk_open_obj);  // ramdisk(size=None) -> RamDisk or None
+extern const mp_obj_type_t memory_ramdisk_type;                 // RamDisk, made by ramdisk() only
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_ramdisk_obj);  // ramdisk(size=None) -> RamDisk or None
 
 // Frames of the disk, 0 when there is none.
 size_t bind_ramdisk_frames(void);

@@ -19,13 +19,13 @@
 #define READ_MAX (1 << 20)     // bytes that a program may make a handler read at once
 
 bind_registers_obj_t *bind_registers_get(mp_obj_t obj) {
-    if (!mp_obj_is_type(obj, &bind_registers_type)) {
+    if (!mp_obj_is_type(obj, &memory_registers_type)) {
         bind_raise_type(MP_ERROR_TEXT("registers must be Registers, not %s"), mp_obj_get_type_str(obj));
     }
     return MP_OBJ_TO_PTR(obj);
 }
 
-static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_registers_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     (void)args;
     mp_arg_check_num(n_args, n_kw, 0, 0, false);
     bind_registers_obj_t *self = mp_obj_malloc(bind_registers_obj_t, type);
@@ -35,7 +35,7 @@ static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, 
     return MP_OBJ_FROM_PTR(self);
 }
 
-static void print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_registers_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
     const trap_frame_t *trap = &((bind_registers_obj_t *)MP_OBJ_TO_PTR(self_in))->state.trap;
     mp_printf(print, "<Registers pc 0x%016lx sp 0x%016lx", trap->elr, trap->sp);
@@ -148,7 +148,7 @@ static bool store(bind_registers_obj_t *self, qstr attr, mp_obj_t value) {
     return true;
 }
 
-static void attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
+static void memory_registers_attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
     bind_registers_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (dest[0] == MP_OBJ_NULL) {
         dest[0] = load(self, name);
@@ -186,7 +186,7 @@ static void check_copy(int result, mem_va_t where, const char *access) {
     }
 }
 
-static mp_obj_t read(mp_obj_t self_in, mp_obj_t address, mp_obj_t size_in) {
+static mp_obj_t memory_registers_read(mp_obj_t self_in, mp_obj_t address, mp_obj_t size_in) {
     space_t *space = get_space(MP_OBJ_TO_PTR(self_in));
     mem_va_t va = bind_get_u64(address, "address"), where = va;
     uint64_t size = bind_get_u64(size_in, "size");
@@ -199,9 +199,9 @@ static mp_obj_t read(mp_obj_t self_in, mp_obj_t address, mp_obj_t size_in) {
     check_copy(user_copy_from(space, vstr.buf, va, size, &where), where, "readable");
     return mp_obj_new_bytes_from_vstr(&vstr);
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(read_obj, read);
+static MP_DEFINE_CONST_FUN_OBJ_3(memory_registers_read_obj, memory_registers_read);
 
-static mp_obj_t write(mp_obj_t self_in, mp_obj_t address, mp_obj_t data) {
+static mp_obj_t memory_registers_write(mp_obj_t self_in, mp_obj_t address, mp_obj_t data) {
     space_t *space = get_space(MP_OBJ_TO_PTR(self_in));
     mem_va_t va = bind_get_u64(address, "address"), where = va;
     mp_buffer_info_t info;
@@ -210,18 +210,18 @@ static mp_obj_t write(mp_obj_t self_in, mp_obj_t address, mp_obj_t data) {
     check_copy(user_copy_to(space, va, info.buf, info.len, &where), where, "writable");
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(write_obj, write);
+static MP_DEFINE_CONST_FUN_OBJ_3(memory_registers_write_obj, memory_registers_write);
 
 static const mp_rom_map_elem_t locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&read_obj) },
-    { MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&write_obj) },
+    { MP_ROM_QSTR(MP_QSTR_read), MP_ROM_PTR(&memory_registers_read_obj) },
+    { MP_ROM_QSTR(MP_QSTR_write), MP_ROM_PTR(&memory_registers_write_obj) },
 };
 static MP_DEFINE_CONST_DICT(locals, locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_registers_type, MP_QSTR_Registers, MP_TYPE_FLAG_NONE,
-    make_new, make_new,
-    print, print,
-    attr, attr,
+    memory_registers_type, MP_QSTR_Registers, MP_TYPE_FLAG_NONE,
+    make_new, memory_registers_make_new,
+    print, memory_registers_print,
+    attr, memory_registers_attr,
     locals_dict, &locals
     );

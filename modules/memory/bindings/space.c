@@ -65,7 +65,7 @@ static int try_open(void *args) {
     return space_open(&memory_system.spaces, false, NULL, &change->space, &change->why);
 }
 
-static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static mp_obj_t memory_space_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     mp_arg_check_num(n_args, n_kw, 0, 0, false);
     bind_need_kernel();
     bind_space_obj_t *self = new_object(type, false);
@@ -81,7 +81,7 @@ static mp_obj_t get_handle(mp_obj_t *root, space_t *space) {
         return mp_const_none;
     }
     if (*root == MP_OBJ_NULL) {
-        bind_space_obj_t *self = new_object(&bind_space_type, true);
+        bind_space_obj_t *self = new_object(&memory_space_type, true);
         self->space = space;
         self->asid = space->paging.asid;
         *root = MP_OBJ_FROM_PTR(self);
@@ -89,7 +89,7 @@ static mp_obj_t get_handle(mp_obj_t *root, space_t *space) {
     return *root;
 }
 
-static void print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void memory_space_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     bind_space_obj_t *self = get_self(self_in);
     if (self->space == NULL) {
         mp_printf(print, "<AddressSpace ASID %u, closed>", (unsigned)self->asid);
@@ -104,7 +104,7 @@ static bool is_active(const space_t *space) {
     return space->paging.upper ? memory_system.switched : space == memory_system.spaces.active;
 }
 
-static void attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
+static void memory_space_attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return; // nothing can be set
     }
@@ -134,14 +134,14 @@ static void attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
 
 // --- activation ---
 
-static mp_obj_t active_space(void) {
+static mp_obj_t memory_active_space(void) {
     if (MP_STATE_VM(bind_space_active) != MP_OBJ_NULL) {
         return MP_STATE_VM(bind_space_active);
     }
     bool identity = memory_system.spaces.active != NULL;
     return get_handle(&MP_STATE_VM(bind_space_identity), identity ? memory_system.identity : NULL);
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_active_obj, active_space);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_active_space_obj, memory_active_space);
 
 mp_obj_t bind_space_activate(mp_obj_t self) {
     space_t *space = bind_space_get(self);
@@ -151,19 +151,19 @@ mp_obj_t bind_space_activate(mp_obj_t self) {
     MP_STATE_VM(bind_space_active) = get_self(self)->handle ? MP_OBJ_NULL : self;
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(activate_obj, bind_space_activate);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_activate_obj, bind_space_activate);
 
 // `with` blocks of one space may be nested, and of several in any order: each remembers what was active before it.
 mp_obj_t bind_space_enter(mp_obj_t self) {
     bind_space_get(self);
     bind_need_kernel();
-    mp_obj_t items[] = {active_space(), get_self(self)->left};
+    mp_obj_t items[] = {memory_active_space(), get_self(self)->left};
     mp_obj_t left = mp_obj_new_tuple(2, items);
     bind_space_activate(self);
     get_self(self)->left = left;
     return self;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(enter_obj, bind_space_enter);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_enter_obj, bind_space_enter);
 
 mp_obj_t bind_space_exit(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
@@ -177,11 +177,11 @@ mp_obj_t bind_space_exit(mp_obj_t self_in) {
     return mp_const_none;
 }
 
-static mp_obj_t leave(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_space_exit(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     return bind_space_exit(args[0]);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(leave_obj, 4, 4, leave);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_exit_obj, 4, 4, memory_space_exit);
 
 // --- close ---
 
@@ -196,7 +196,7 @@ void bind_space_forget_pagers(bind_space_obj_t *self) {
     self->pagers = mp_const_none;
 }
 
-static mp_obj_t close(mp_obj_t self_in) {
+static mp_obj_t memory_space_close(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (self->space == NULL) {
         return mp_const_none;
@@ -210,10 +210,10 @@ static mp_obj_t close(mp_obj_t self_in) {
     bind_space_forget_pagers(self);
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(close_obj, close);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_close_obj, memory_space_close);
 
 // The finaliser: the active space is a root, so it comes here at soft reset only, when it is active no longer.
-static mp_obj_t finalise(mp_obj_t self_in) {
+static mp_obj_t memory_space_del(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (!self->handle && self->space != NULL) {
         (void)space_close(&memory_system.spaces, self->space, NULL);
@@ -221,49 +221,49 @@ static mp_obj_t finalise(mp_obj_t self_in) {
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(finalise_obj, finalise);
+static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_del_obj, memory_space_del);
 
 static const mp_rom_map_elem_t locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&finalise_obj) },
-    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&enter_obj) },
-    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&leave_obj) },
-    { MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&activate_obj) },
-    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&close_obj) },
-    { MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&bind_map_compact_obj) },
-    { MP_ROM_QSTR(MP_QSTR_evict), MP_ROM_PTR(&bind_pager_evict_obj) },
-    { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&bind_map_map_obj) },
-    { MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&bind_walk_mappings_obj) },
-    { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&bind_map_protect_obj) },
-    { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&bind_walk_regions_obj) },
-    { MP_ROM_QSTR(MP_QSTR_reserve), MP_ROM_PTR(&bind_pager_reserve_obj) },
-    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&bind_walk_show_obj) },
-    { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&bind_walk_translate_obj) },
-    { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&bind_map_unmap_obj) },
-    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&bind_walk_walk_obj) },
-    { MP_ROM_QSTR(MP_QSTR__boot_map), MP_ROM_PTR(&bind_map_boot_map_obj) },
-    { MP_ROM_QSTR(MP_QSTR__reserve), MP_ROM_PTR(&bind_map_reserve_obj) },
+    { MP_ROM_QSTR(MP_QSTR___del__), MP_ROM_PTR(&memory_space_del_obj) },
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&memory_space_enter_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&memory_space_exit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_activate), MP_ROM_PTR(&memory_space_activate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_close), MP_ROM_PTR(&memory_space_close_obj) },
+    { MP_ROM_QSTR(MP_QSTR_compact), MP_ROM_PTR(&memory_space_compact_obj) },
+    { MP_ROM_QSTR(MP_QSTR_evict), MP_ROM_PTR(&memory_space_evict_obj) },
+    { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&memory_space_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR_mappings), MP_ROM_PTR(&memory_space_mappings_obj) },
+    { MP_ROM_QSTR(MP_QSTR_protect), MP_ROM_PTR(&memory_space_protect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_regions), MP_ROM_PTR(&memory_space_regions_obj) },
+    { MP_ROM_QSTR(MP_QSTR_reserve), MP_ROM_PTR(&memory_space_reserve_obj) },
+    { MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&memory_space_show_obj) },
+    { MP_ROM_QSTR(MP_QSTR_translate), MP_ROM_PTR(&memory_space_translate_obj) },
+    { MP_ROM_QSTR(MP_QSTR_unmap), MP_ROM_PTR(&memory_space_unmap_obj) },
+    { MP_ROM_QSTR(MP_QSTR_walk), MP_ROM_PTR(&memory_space_walk_obj) },
+    { MP_ROM_QSTR(MP_QSTR__boot_map), MP_ROM_PTR(&memory_space_boot_map_obj) },
+    { MP_ROM_QSTR(MP_QSTR__reserve), MP_ROM_PTR(&memory_space_reserve_guard_obj) },
 };
 static MP_DEFINE_CONST_DICT(locals, locals_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
-    bind_space_type, MP_QSTR_AddressSpace, MP_TYPE_FLAG_NONE,
-    make_new, make_new,
-    print, print,
-    attr, attr,
+    memory_space_type, MP_QSTR_AddressSpace, MP_TYPE_FLAG_NONE,
+    make_new, memory_space_make_new,
+    print, memory_space_print,
+    attr, memory_space_attr,
     locals_dict, &locals
     );
 
 // --- boot ---
 
-static mp_obj_t kernel(void) {
+static mp_obj_t memory_kernel(void) {
     return get_handle(&MP_STATE_VM(bind_space_kernel), memory_system.kernel);
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_kernel_obj, kernel);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_kernel_obj, memory_kernel);
 
-static mp_obj_t identity(void) {
+static mp_obj_t memory_identity(void) {
     return get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity);
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_identity_obj, identity);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_identity_obj, memory_identity);
 
 // Opens a space of boot's, unless there is one.
 static void open_once(space_t **space, bool upper, const char *name) {
@@ -273,19 +273,19 @@ static void open_once(space_t **space, bool upper, const char *name) {
     }
 }
 
-static mp_obj_t open_kernel(void) {
+static mp_obj_t memory_open_kernel(void) {
     open_once(&memory_system.kernel, true, "kernel");
-    return kernel();
+    return memory_kernel();
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_kernel_obj, open_kernel);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_open_kernel_obj, memory_open_kernel);
 
-static mp_obj_t open_identity(void) {
+static mp_obj_t memory_open_identity(void) {
     open_once(&memory_system.identity, false, "identity");
-    return identity();
+    return memory_identity();
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_open_identity_obj, open_identity);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_open_identity_obj, memory_open_identity);
 
-static mp_obj_t window_add_(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_window_add(size_t n_args, const mp_obj_t *args) {
     uint64_t start = bind_get_page(args[0], "start");
     uint64_t end = bind_get_page(args[1], "end");
     uint64_t flags = bind_get_u64(args[2], "flags");
@@ -298,9 +298,9 @@ static mp_obj_t window_add_(size_t n_args, const mp_obj_t *args) {
     bind_space_check(window_add(&memory_system.spaces, start, end, flags, name, &window, &why), &why);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_space_window_add_obj, 4, 4, window_add_);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_window_add_obj, 4, 4, memory_window_add);
 
-static mp_obj_t switch_(void) {
+static mp_obj_t memory_switch(void) {
     if (memory_system.switched || memory_system.kernel == NULL || memory_system.identity == NULL) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("switch() is for boot: once, after open_kernel() and open_identity()"));
     }
@@ -308,7 +308,7 @@ static mp_obj_t switch_(void) {
     bind_space_check(memory_system_switch(&why), &why);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_0(bind_space_switch_obj, switch_);
+MP_DEFINE_CONST_FUN_OBJ_0(memory_switch_obj, memory_switch);
 
 // --- soft reset ---
 

@@ -10,14 +10,14 @@
 
 // --- for the module's table of names ---
 
-extern const mp_obj_type_t bind_space_type;               // AddressSpace()
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_open_kernel_obj);   // open_kernel() -> handle; the one that exists, if any
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_open_identity_obj); // open_identity() -> handle
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_kernel_obj);        // kernel() -> handle or None
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_identity_obj);      // identity() -> handle or None
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_active_obj);        // active_space() -> AddressSpace in TTBR0 or None
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_space_window_add_obj); // window_add(start, end, flags, name)
-MP_DECLARE_CONST_FUN_OBJ_0(bind_space_switch_obj);        // switch()
+extern const mp_obj_type_t memory_space_type;               // AddressSpace()
+MP_DECLARE_CONST_FUN_OBJ_0(memory_open_kernel_obj);   // open_kernel() -> handle; the one that exists, if any
+MP_DECLARE_CONST_FUN_OBJ_0(memory_open_identity_obj); // open_identity() -> handle
+MP_DECLARE_CONST_FUN_OBJ_0(memory_kernel_obj);        // kernel() -> handle or None
+MP_DECLARE_CONST_FUN_OBJ_0(memory_identity_obj);      // identity() -> handle or None
+MP_DECLARE_CONST_FUN_OBJ_0(memory_active_space_obj);        // active_space() -> AddressSpace in TTBR0 or None
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_window_add_obj); // window_add(start, end, flags, name)
+MP_DECLARE_CONST_FUN_OBJ_0(memory_switch_obj);        // switch()
 
 // --- for the other bindings ---
 
@@ -74,18 +74,18 @@ space_t *bind_space_get(mp_obj_t self);
 mem_attrs_t bind_space_get_prot(mp_obj_t text);
 
 // bind_map.c
-MP_DECLARE_CONST_FUN_OBJ_KW(bind_map_map_obj);
-MP_DECLARE_CONST_FUN_OBJ_3(bind_map_unmap_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj);
-MP_DECLARE_CONST_FUN_OBJ_KW(bind_map_compact_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_boot_map_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_reserve_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(memory_space_map_obj);
+MP_DECLARE_CONST_FUN_OBJ_3(memory_space_unmap_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_protect_obj);
+MP_DECLARE_CONST_FUN_OBJ_KW(memory_space_compact_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj);
 
 // bind_walk.c
-MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_translate_obj);
-MP_DECLARE_CONST_FUN_OBJ_2(bind_walk_walk_obj);
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_walk_show_obj);
-MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_mappings_obj);
-MP_DECLARE_CONST_FUN_OBJ_1(bind_walk_regions_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(memory_space_translate_obj);
+MP_DECLARE_CONST_FUN_OBJ_2(memory_space_walk_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_show_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(memory_space_mappings_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(memory_space_regions_obj);
 
 #endif // MODULES_MEMORY_BIND_SPACE_H

@@ -27,7 +27,7 @@ static void exit_print(const mp_print_t *print, mp_obj_t self, mp_print_kind_t k
 
 static MP_DEFINE_CONST_OBJ_TYPE(exit_type, MP_QSTR_EXIT, MP_TYPE_FLAG_NONE, print, exit_print);
 
-const mp_obj_base_t bind_user_exit = {&exit_type};
+const mp_obj_base_t memory_user_exit = {&exit_type};
 
 typedef struct _run_t {
     mp_obj_t space;
@@ -63,7 +63,7 @@ static bool system_call(const run_t *run) {
     }
     mp_obj_t number = MP_OBJ_NEW_SMALL_INT(fault_immediate(r->state.trap.esr));
     mp_obj_t result = mp_call_function_2(run->handler, number, MP_OBJ_FROM_PTR(r));
-    if (result == MP_OBJ_FROM_PTR(&bind_user_exit)) {
+    if (result == MP_OBJ_FROM_PTR(&memory_user_exit)) {
         return false;
     }
     if (result != mp_const_none) {
@@ -108,7 +108,7 @@ static void run_program(const run_t *run) {
 // --- user_run(space, registers, pc, sp, args, handler, limit_ms) ---
 
 static void get_run(const mp_obj_t *args, run_t *run) {
-    if (!mp_obj_is_type(args[0], &bind_space_type)) {
+    if (!mp_obj_is_type(args[0], &memory_space_type)) {
         bind_raise_type(MP_ERROR_TEXT("space must be an AddressSpace, not %s"), mp_obj_get_type_str(args[0]));
     }
     *run = (run_t) {args[0], bind_registers_get(args[1]), args[5], bind_get_size(args[6], "limit_ms")};
@@ -152,7 +152,7 @@ static void end(const run_t *run) {
 }
 
 // The nlr_buf is here and not in a callback list: whatever ends the program, this frame of the stack is intact.
-static mp_obj_t user_run(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_user_run(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     run_t run;
     get_run(args, &run);
@@ -172,4 +172,4 @@ static mp_obj_t user_run(size_t n_args, const mp_obj_t *args) {
     end(&run);
     return args[1];
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_user_run_obj, 7, 7, user_run);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_user_run_obj, 7, 7, memory_user_run);

@@ -17,13 +17,13 @@ typedef struct _bind_registers_obj_t {
     user_state_t state;
 } bind_registers_obj_t;
 
-extern const mp_obj_type_t bind_registers_type;   // Registers(): all zero
-extern const mp_obj_base_t bind_user_exit;        // what a handler returns to end the program
+extern const mp_obj_type_t memory_registers_type;   // Registers(): all zero
+extern const mp_obj_base_t memory_user_exit;        // what a handler returns to end the program
 
 // The registers of a Registers object; TypeError for anything else.
 bind_registers_obj_t *bind_registers_get(mp_obj_t obj);
 
 // user_run(space, registers, pc, sp, args, handler, limit_ms) -> registers
-MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(bind_user_run_obj);
+MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_user_run_obj);
 
 #endif // MODULES_MEMORY_BIND_USER_H

@@ -38,7 +38,7 @@ static mem_attrs_t get_attrs(mp_obj_t prot, mp_obj_t memtype, bool boot) {
 // Physical address, size and owner of what is to be mapped.
 static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request) {
     request->hold = NULL;
-    if (!mp_obj_is_type(memory, &bind_frames_type)) {
+    if (!mp_obj_is_type(memory, &memory_frames_type)) {
         request->pa = bind_get_page(memory, "physical address");
         if (size == mp_const_none) {
             bind_raise_type(MP_ERROR_TEXT("size is needed with physical address 0x%016lx"), request->pa);
@@ -73,7 +73,7 @@ static int try_map(void *args) {
         : space_map(&memory_system.spaces, c->space, &c->request, &c->why);
 }
 
-static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t memory_space_map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_memory, ARG_size, ARG_prot, ARG_memtype };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_va, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
@@ -91,7 +91,7 @@ static mp_obj_t map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) 
     bind_space_change(try_map, &change);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(bind_map_map_obj, 1, map);
+MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_map_obj, 1, memory_space_map);
 
 // --- unmap, protect, compact ---
 
@@ -103,14 +103,14 @@ static int try_unmap(void *args) {
         : space_unmap(&memory_system.spaces, c->space, va, size, 0, &c->why);
 }
 
-static mp_obj_t unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
+static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
     bind_space_change_t change = {.space = bind_space_get(self)};
     change.request.va = bind_get_page(address, "address");
     change.request.size = bind_get_page_size(size, "size");
     bind_space_change(try_unmap, &change);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_3(bind_map_unmap_obj, unmap);
+MP_DEFINE_CONST_FUN_OBJ_3(memory_space_unmap_obj, memory_space_unmap);
 
 static int try_protect(void *args) {
     bind_space_change_t *c = args;
@@ -120,7 +120,7 @@ static int try_protect(void *args) {
         : space_protect(&memory_system.spaces, c->space, r->va, r->size, r->attrs, 0, &c->why);
 }
 
-static mp_obj_t protect(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_space_protect(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0])};
     change.request.va = bind_get_page(args[1], "address");
     change.request.size = bind_get_page_size(args[2], "size");
@@ -128,10 +128,10 @@ static mp_obj_t protect(size_t n_args, const mp_obj_t *args) {
     bind_space_change(try_protect, &change);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_protect_obj, 4, 4, protect);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_protect_obj, 4, 4, memory_space_protect);
 
 // Rejoins blocks, everywhere or in a range; returns the number of table frames given back.
-static mp_obj_t compact(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t memory_space_compact(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_va, ARG_size };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_va, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
@@ -157,12 +157,12 @@ static mp_obj_t compact(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_ar
     }
     return mp_obj_new_int_from_uint(paging_compact(&space->paging, va, bytes));
 }
-MP_DEFINE_CONST_FUN_OBJ_KW(bind_map_compact_obj, 1, compact);
+MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_compact_obj, 1, memory_space_compact);
 
 // --- boot's mappings ---
 
 // _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
-static mp_obj_t boot_map(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
     space_t *space = bind_space_get(args[0]);
     space_request_t request = {
         .va = bind_get_page(args[1], "address"),
@@ -176,10 +176,10 @@ static mp_obj_t boot_map(size_t n_args, const mp_obj_t *args) {
     bind_space_check(space_map(&memory_system.spaces, space, &request, &why), &why);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_boot_map_obj, 8, 8, boot_map);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj, 8, 8, memory_space_boot_map);
 
 // _reserve(va, size, name): a guard, where nothing can be mapped.
-static mp_obj_t reserve(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
     space_t *space = bind_space_get(args[0]);
     mem_va_t va = bind_get_page(args[1], "address");
     uint64_t size = bind_get_page_size(args[2], "size");
@@ -188,4 +188,4 @@ static mp_obj_t reserve(size_t n_args, const mp_obj_t *args) {
     bind_space_check(space_reserve(&memory_system.spaces, space, va, size, REGION_LOCKED, name, &why), &why);
     return mp_const_none;
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_map_reserve_obj, 4, 4, reserve);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj, 4, 4, memory_space_reserve_guard);

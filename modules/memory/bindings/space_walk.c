@@ -110,7 +110,7 @@ static mem_va_t get_va(const space_t *space, mp_obj_t obj) {
     return va;
 }
 
-static mp_obj_t translate(mp_obj_t self, mp_obj_t address) {
+static mp_obj_t memory_space_translate(mp_obj_t self, mp_obj_t address) {
     const space_t *space = bind_space_get(self);
     mem_va_t va = get_va(space, address);
     mem_pa_t pa;
@@ -119,7 +119,7 @@ static mp_obj_t translate(mp_obj_t self, mp_obj_t address) {
     }
     return bind_new_u64(pa);
 }
-MP_DEFINE_CONST_FUN_OBJ_2(bind_walk_translate_obj, translate);
+MP_DEFINE_CONST_FUN_OBJ_2(memory_space_translate_obj, memory_space_translate);
 
 // --- walk ---
 
@@ -168,7 +168,7 @@ static mp_obj_t new_step(const paging_step_t *step) {
     return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
-static mp_obj_t walk(mp_obj_t self, mp_obj_t address) {
+static mp_obj_t memory_space_walk(mp_obj_t self, mp_obj_t address) {
     const space_t *space = bind_space_get(self);
     paging_step_t steps[DESC_LEVELS];
     unsigned n = paging_walk(&space->paging, get_va(space, address), steps);
@@ -178,14 +178,14 @@ static mp_obj_t walk(mp_obj_t self, mp_obj_t address) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_2(bind_walk_walk_obj, walk);
+MP_DEFINE_CONST_FUN_OBJ_2(memory_space_walk_obj, memory_space_walk);
 
 // show() prints the mappings, show(va) the walk to one address.
-static mp_obj_t show(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t memory_space_show(size_t n_args, const mp_obj_t *args) {
     bind_space_get(args[0]);
-    return n_args == 1 ? bind_show(MP_QSTR_space, args[0]) : bind_show(MP_QSTR_walk, walk(args[0], args[1]));
+    return n_args == 1 ? bind_show(MP_QSTR_space, args[0]) : bind_show(MP_QSTR_walk, memory_space_walk(args[0], args[1]));
 }
-MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bind_walk_show_obj, 1, 2, show);
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_show_obj, 1, 2, memory_space_show);
 
 // --- mappings ---
 
@@ -201,7 +201,7 @@ static mp_obj_t new_mapping(const paging_run_t *run, const char *name) {
 }
 
 // What the tables say, run by run, each cut where the region that made it ends.
-static mp_obj_t mappings(mp_obj_t self) {
+static mp_obj_t memory_space_mappings(mp_obj_t self) {
     const space_t *space = bind_space_get(self);
     mp_obj_t list = mp_obj_new_list(0, NULL);
     mem_va_t from = paging_base(&space->paging);
@@ -224,7 +224,7 @@ static mp_obj_t mappings(mp_obj_t self) {
         }
     }
 }
-MP_DEFINE_CONST_FUN_OBJ_1(bind_walk_mappings_obj, mappings);
+MP_DEFINE_CONST_FUN_OBJ_1(memory_space_mappings_obj, memory_space_mappings);
 
 // --- regions ---
 
@@ -247,7 +247,7 @@ static mp_obj_t new_region(const region_t *r) {
 }
 
 // What was mapped or reserved, call by call, guards included.
-static mp_obj_t regions(mp_obj_t self) {
+static mp_obj_t memory_space_regions(mp_obj_t self) {
     const space_t *space = bind_space_get(self);
     mp_obj_t list = mp_obj_new_list(0, NULL);
     const region_t *r = space_region_from(space, paging_base(&space->paging));
@@ -258,4 +258,4 @@ static mp_obj_t regions(mp_obj_t self) {
     }
     return list;
 }
-MP_DEFINE_CONST_FUN_OBJ_1(bind_walk_regions_obj, regions);
+MP_DEFINE_CONST_FUN_OBJ_1(memory_space_regions_obj, memory_space_regions);
