@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a port calls: the start and end of MicroPython's life, faults that become Python's, buffers that are made
 // present, the collector's areas. port.h is the other direction. Everything here is defined in bindings/, in the file
-// that its name tells: bind_pager_run() in pager.c.
+// that its prefix names: bind_pager_run() in pager.c.
 
 #ifndef MODULES_MEMORY_HOOKS_H
 #define MODULES_MEMORY_HOOKS_H
@@ -31,7 +31,7 @@ void memory_binding_deinit(void);
 
 // --- faults of the thread ---
 
-// What the thread is told about its fault.
+// A fault, as the exception object keeps it.
 typedef struct _bind_fault_t {
     uint64_t esr, far, pc;
     unsigned el;

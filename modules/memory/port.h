@@ -47,7 +47,7 @@ typedef struct _boot_section_t {
     mem_attrs_t prot;           // MEM_PROT_R, _W, _X
 } boot_section_t;
 
-// Everything that boot knows about the machine. Complete before memory_system_init(), and constant after it but for
+// The facts about the machine. Complete before memory_system_init(), and constant after it but for
 // `dtb` and `prompt_ticks`.
 typedef struct _boot_info_t {
     mem_range_t ram[BOOT_MAX_BANKS];
@@ -85,7 +85,7 @@ extern boot_info_t boot_info;
 // The name of the board; several that share an image have one each.
 const char *port_board_name(void);
 
-// The name of missing device number `index`: one that the board has and that does not answer. NULL behind the last.
+// The name of missing device number `index`: one that the board has and that does not answer. NULL after the last.
 const char *port_missing_device(unsigned index);
 
 // Why boot.py and main.py were left out or the kernel map could not be made; NULL when all went well. The first reason
@@ -176,14 +176,14 @@ typedef struct _user_state_t {
 
 // Why a program is no longer running.
 typedef enum {
-    USER_CALL,              // SVC: its number is in trap.esr, trap.elr is behind it
+    USER_CALL,              // SVC: its number is in trap.esr, trap.elr is after it
     USER_FAULT,             // any other synchronous exception; trap.elr is the instruction
     USER_TIME,              // the deadline passed
     USER_PENDING,           // Python has something to do: Ctrl-C, or a scheduled callback
 } user_exit_t;
 
 // Runs the program of *state in the tables that TTBR0 has, at most until port_ticks() is `deadline`, and brings its
-// registers back. Interrupts are handled by the port meanwhile. Call it from the thread, with IRQ unmasked. It does not
+// registers back. The port handles interrupts during that time. Call it from the thread, with IRQ unmasked. It does not
 // raise.
 user_exit_t port_user_enter(user_state_t *state, uint64_t deadline);
 

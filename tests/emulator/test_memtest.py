@@ -58,7 +58,7 @@ CRASHES = {
     "link register": (
         DISK + "_memtest.fault_in('buffer')\ndisk.readblocks(0, nowhere)",
         INSIDE,
-        "ramdisk_readblocks",
+        "memory_ramdisk_readblocks",
     ),
     "deep in frames": (
         "_memtest.fault_in('deep frames')\nmemory.frames.alloc()",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The module _memtest, and ways to make the boot go wrong: for the test image only, which is the
-// shipped image's objects and this one. Nothing of the shipped image knows of it: the linker's
+// shipped image's objects and this one. The shipped image does not refer to it: the linker's
 // --wrap puts it between callers and callees (ports/rpi-aarch64/Makefile).
 
 #include <string.h>
@@ -44,7 +44,7 @@ static bool take_failure(uint64_t bit) {
     return true;
 }
 
-// Page 0 is never mapped; volatile, for the compiler knows that as well.
+// Page 0 is never mapped. volatile: the compiler must not remove the access.
 static volatile uint64_t *volatile nowhere = (uint64_t *)0x10;
 
 static void touch_nowhere(void) {
@@ -102,7 +102,7 @@ size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, 
     return __real_frames_search(f, count, align, lo, hi);
 }
 
-// The next buffer that is asked for is not looked at: who uses it meets the fault.
+// The next buffer that is asked for is not looked at: its user takes the fault.
 size_t __wrap_bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write) {
     pin->space = NULL;
     return take(&no_pin) ? size : __real_bind_pager_pin(pin, va, size, write);

@@ -37,7 +37,7 @@ static size_t use_buffer(const char *buf, size_t size) {
 
 // What a port does that takes frames for itself.
 static size_t free_frames(void) {
-    return frames_largest_run(memory_system_frames(), SIZE_MAX);
+    return frames_largest_run(bind_frames_allocator(), SIZE_MAX);
 }
 
 void gc_collect(void) {

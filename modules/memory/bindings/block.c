@@ -79,8 +79,9 @@ static mp_int_t memory_block_get_buffer(mp_obj_t self_in, mp_buffer_info_t *info
     return 0;
 }
 
-// The block is gone, or cannot be freed because its heap is damaged: the heap need not wait for it.
-static void let_go(block_obj_t *self) {
+// Closes the object: its block is freed, or cannot be freed because the heap is damaged. A heap that waits for its last
+// block does not wait for this one.
+static void detach(block_obj_t *self) {
     memory_heap_t *heap = self->heap;
     self->heap = NULL;
     --heap->live_handles;
@@ -94,7 +95,7 @@ static mp_obj_t memory_block_close(mp_obj_t self_in) {
         if (heap_free(&self->heap->heap, self->data, &why) != MEM_OK) {
             raise_heap(self->heap, self->size, &why);
         }
-        let_go(self);
+        detach(self);
     }
     return mp_const_none;
 }
@@ -104,7 +105,7 @@ static mp_obj_t memory_block_del(mp_obj_t self_in) {
     block_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->heap != NULL) {
         (void)heap_free(&self->heap->heap, self->data, NULL);
-        let_go(self);
+        detach(self);
     }
     return mp_const_none;
 }
@@ -146,7 +147,7 @@ static void *alloc(memory_heap_t *heap, size_t size, size_t align) {
     heap_error_t why;
     void *data = heap_alloc(&heap->heap, size, align, &why);
     if (data == NULL && why.kind == HEAP_FULL) {
-        gc_collect(); // blocks that nobody refers to are freed by their finalisers
+        gc_collect(); // finalisers free the blocks of unreachable objects
         data = heap_alloc(&heap->heap, size, align, &why);
     }
     if (data == NULL) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// What all bindings share: exceptions with texts, arguments checked against 64 bits, names kept for the mechanism.
 
 #include <stdarg.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #define NAME_SIZE (32)
 #define NAME_COUNT (64)
 
-// Characters of an absurd value that a message shows.
+// Characters of a long value that a message shows.
 #define SHOWN_MAX (80)
 
 static char names[NAME_COUNT][NAME_SIZE];

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // What all bindings share: arguments checked against 64 bits before the mechanism sees them, and exceptions that
-// name the offending value. Only mod*.c and bind_*.c include this; the mechanism knows nothing of MicroPython.
+// name the offending value. For bindings only: the mechanism does not know MicroPython.
 //
 // ValueError and TypeError are for arguments that can never be right, OSError(errno, text) for what the state
 // forbids. In texts an address is printed as "0x%016lx", a number as "%lu", the way people write them.
 
-#ifndef MODULES_MEMORY_BIND_COMMON_H
-#define MODULES_MEMORY_BIND_COMMON_H
+#ifndef MODULES_MEMORY_BINDINGS_COMMON_H
+#define MODULES_MEMORY_BINDINGS_COMMON_H
 
 #include "py/obj.h"
 #include "py/runtime.h"
@@ -55,4 +55,4 @@ void bind_need_kernel(void);
 // Pictures are policy: calls memory._show.<picture>(what), which frozen Python provides.
 mp_obj_t bind_show(qstr picture, mp_obj_t what);
 
-#endif // MODULES_MEMORY_BIND_COMMON_H
+#endif // MODULES_MEMORY_BINDINGS_COMMON_H

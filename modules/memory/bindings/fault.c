@@ -16,12 +16,12 @@ typedef struct _record_obj_t {
     mp_obj_base_t base;
     bind_fault_t fault;
     uint64_t ttbr0;    // of the space that was active: another one may be when it is printed
-    const char *why;   // NULL, or what else there is to say
+    const char *why;   // NULL, or a reason at the end of the sentence
 } record_obj_t;
 
 // --- the record: prints as a sentence ---
 
-// The name of the memory behind a page that nobody may write ("kernel text"), whatever the alias;
+// The name of the read-only memory that is mapped there ("kernel text"), through any alias;
 // NULL for other memory.
 static const char *protected_name(const space_t *space, uint64_t va) {
     const spaces_t *s = &memory_system.spaces;
@@ -49,7 +49,8 @@ static space_t *find_space(const record_obj_t *self) {
     return space;
 }
 
-// What is to be said about the range of an address that faulted; NULL when it has been changed since.
+// The state of the region of an address that faulted; NULL when the region does not explain the fault, because it has
+// been changed since.
 static const char *region_text(const region_t *region, const fault_info_t *info) {
     if (region == NULL) {
         return info->kind == FAULT_TRANSLATION ? "nothing is mapped there" : NULL;
@@ -66,9 +67,9 @@ static const char *region_text(const region_t *region, const fault_info_t *info)
     return info->access == FAULT_ACCESS_EXECUTE ? "page is not executable" : "page is read-only";
 }
 
-// What lies at the address, as the tables of its half say it; "" when there is nothing to say.
+// Prints in brackets what is at the address in the tables of its half; nothing when that does not explain the fault.
 static void print_place(const mp_print_t *print, const record_obj_t *self, const fault_info_t *info) {
-    if (self->fault.el == 0) { // the program's space may be gone by now
+    if (self->fault.el == 0) { // the program's space may be closed by now
         mp_print_str(print, desc_va_is_upper(info->far) ? " (the kernel's half)" : "");
         return;
     }
@@ -134,7 +135,7 @@ static void memory_fault_print(const mp_print_t *print, mp_obj_t self_in, mp_pri
     }
 }
 
-// One of the record's attributes; MP_OBJ_NULL when it has no such one.
+// An attribute of the record; MP_OBJ_NULL for another name.
 static mp_obj_t record_attr(const bind_fault_t *fault, qstr attr) {
     fault_info_t info;
     fault_decode(fault->esr, fault->far, &info);
@@ -183,7 +184,7 @@ void bind_fault_raise(const bind_fault_t *fault) {
 }
 
 void bind_fault_raise_because(const bind_fault_t *fault, int error, const char *why) {
-    bind_fault_t copy = *fault; // the next fault, say in the allocation below, would overwrite it
+    bind_fault_t copy = *fault; // a further fault, for example in the allocation below, would overwrite it
     record_obj_t *record = mp_obj_malloc(record_obj_t, &record_type);
     record->fault = copy;
     record->ttbr0 = arch_read_ttbr0();
@@ -211,7 +212,7 @@ static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_inde
     return (unsigned)size;
 }
 
-// probe(address, size=4): the value read there, or None when nothing answers.
+// probe(address, size=4): the value read there, or None when the access faults.
 static mp_obj_t memory_probe(size_t n_args, const mp_obj_t *args) {
     uint64_t address, value;
     unsigned size = get_access(n_args, args, 1, &address);
@@ -219,7 +220,7 @@ static mp_obj_t memory_probe(size_t n_args, const mp_obj_t *args) {
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_probe_obj, 1, 2, memory_probe);
 
-// poke(address, value, size=4): whether the write was taken.
+// poke(address, value, size=4): whether the write succeeded.
 static mp_obj_t memory_poke(size_t n_args, const mp_obj_t *args) {
     uint64_t address;
     unsigned size = get_access(n_args, args, 2, &address);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // memory.Fault: what becomes of a fault that may be raised.
 
-#ifndef MODULES_MEMORY_BIND_FAULT_H
-#define MODULES_MEMORY_BIND_FAULT_H
+#ifndef MODULES_MEMORY_BINDINGS_FAULT_H
+#define MODULES_MEMORY_BINDINGS_FAULT_H
 
 #include "py/obj.h"
 
@@ -16,4 +16,4 @@ MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_poke_obj);
 // bind_fault_raise() with another errno, and with words about it at the end of its sentence.
 void bind_fault_raise_because(const bind_fault_t *fault, int error, const char *why) __attribute__((noreturn));
 
-#endif // MODULES_MEMORY_BIND_FAULT_H
+#endif // MODULES_MEMORY_BINDINGS_FAULT_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// _memory.Frames: physical memory that Python owns, its view as a buffer, and the frame allocator's functions.
 
 #include <string.h>
 
@@ -14,7 +15,7 @@ typedef struct _frames_obj_t {
     hold_t *hold;    // NULL when closed
     mem_pa_t pa;
     size_t count;
-    mem_va_t view;   // where the buffer is mapped; 0 until somebody asks for it
+    mem_va_t view;   // where the buffer is mapped; 0 until the first use as a buffer
 } frames_obj_t;
 
 // --- errors ---
@@ -81,7 +82,7 @@ mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
     mem_pa_t pa;
     int result = frames_alloc(&memory_system.frames, count, q, &pa);
     if (result == MEM_ENOMEM) {
-        gc_collect(); // objects that nobody refers to may own frames
+        gc_collect(); // unreachable objects may own frames
         result = frames_alloc(&memory_system.frames, count, q, &pa);
     }
     if (result != MEM_OK) {
@@ -113,7 +114,7 @@ static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_
     }
     request.below = bind_get_u64_or(args[ARG_below].u_obj, "below", MEM_ADDR_NONE);
 
-    // The object comes first: nothing that may fail is left once frames are taken.
+    // The object is made first: after the frames are taken, only the record can fail.
     frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &memory_frames_type);
     self->hold = NULL;
     self->count = count;
@@ -179,7 +180,7 @@ static mp_obj_t memory_frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
     return MP_OBJ_NULL;
 }
 
-// --- the view: where Python looks at the frames as a buffer ---
+// --- the view: the mapping behind the buffer protocol ---
 
 // A view is mapped at addresses of its own, so that a memoryview that outlives the frames faults and never touches
 // another owner's memory. Like the linear map it is not judged for W^X (REGION_BOOT): code may be written through it
@@ -233,7 +234,7 @@ static mp_int_t memory_frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *inf
 
 // --- the end ---
 
-// A mapping of the hold other than the object's own view.
+// A mapping of the frames other than the object's own view.
 static const region_t *find_user(const frames_obj_t *self) {
     for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
         for (const region_t *r = space->regions; r != NULL; r = r->next) {

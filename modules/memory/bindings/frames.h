@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Python's physical memory: _memory.Frames and the frame allocator's functions.
 
-#ifndef MODULES_MEMORY_BIND_FRAMES_H
-#define MODULES_MEMORY_BIND_FRAMES_H
+#ifndef MODULES_MEMORY_BINDINGS_FRAMES_H
+#define MODULES_MEMORY_BINDINGS_FRAMES_H
 
 #include "py/obj.h"
 
@@ -27,7 +27,7 @@ hold_t *bind_frames_detach_begin(mp_obj_t obj);
 void bind_frames_detach_commit(mp_obj_t obj);
 
 // Contiguous frames that no object owns (yet), for heaps and disks. When there are none, garbage is collected and they
-// are asked for again. `request` may be NULL. OSError naming what was asked for.
+// are requested again. `request` may be NULL. OSError naming the request.
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request);
 
 // Bytes of that many frames.
@@ -39,4 +39,4 @@ static inline uint64_t bind_frames_bytes(size_t count) {
 // Returns how many frames still had an owner.
 size_t bind_frames_reset(void);
 
-#endif // MODULES_MEMORY_BIND_FRAMES_H
+#endif // MODULES_MEMORY_BINDINGS_FRAMES_H

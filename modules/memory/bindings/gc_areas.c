@@ -48,7 +48,7 @@ size_t gc_areas_available(void) {
     return available;
 }
 
-// Unmaps [start, end) and frees the frames behind it, run by run: an area consists of the runs that
+// Unmaps [start, end) and frees its frames, run by run: an area consists of the runs that
 // the frame allocator had.
 static void take_back(mem_va_t start, mem_va_t end) {
     memory_system_t *m = &memory_system;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// _memory.Heap: heaps in frames of their own, mapped between guards in the view window, and the kernel heap.
 
 #include "common.h"
 #include "frames.h"
@@ -336,7 +337,7 @@ size_t bind_heap_reset(void) {
         if (heap != memory_system.kernel_heap) {
             destroy_heap(heap);
         } else if (heap_check(&heap->heap, NULL) != 0 || heap->heap.live_blocks != 0) {
-            // Nobody can refer to a block any more, so the heap starts again, whatever state it is in.
+            // No object refers to a block any more, so the heap starts again from any state.
             heap_init(&heap->heap, (void *)(uintptr_t)heap->va, heap->size, port_random_seed());
             heap->live_handles = 0;
         }

@@ -91,7 +91,7 @@ static mp_obj_t memory_boot_info(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_boot_info_obj, memory_boot_info);
 
-// safe_mode(why): the frozen boot code failed; the banner will say so.
+// safe_mode(why): the frozen boot code failed; the banner shows it.
 static mp_obj_t memory_safe_mode(mp_obj_t why) {
     port_safe_mode_enter(mp_obj_str_get_str(why));
     return mp_const_none;
@@ -182,14 +182,14 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_gc_limit_obj, 0, 1, memory_gc_limit);
 
 // --- machine code ---
 
-// What the tables in use say about an address; false when it is not mapped.
+// The attributes of an address in the tables in use; false when it is not mapped.
 static bool look_up(mem_va_t va, mem_attrs_t *attrs) {
     const spaces_t *s = &memory_system.spaces;
     const space_t *space = desc_va_is_upper(va) ? memory_system.kernel : s->active;
     return space != NULL && paging_translate(&space->paging, va, NULL, attrs) == MEM_OK;
 }
 
-// Whether the address is mapped and executable is for the processor to say: if not, memory.Fault.
+// The address is not checked: the processor raises memory.Fault where it is not mapped or not executable.
 static mp_obj_t memory_call(size_t n_args, const mp_obj_t *args) {
     if (n_args > 1 + CALL_ARGS) {
         bind_raise_type(MP_ERROR_TEXT("call() takes up to 8 arguments for the code, not %lu"), n_args - 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the machine is, as boot and the processor say: facts for the report and for the policy of the kernel map.
 
-#ifndef MODULES_MEMORY_BIND_MACHINE_H
-#define MODULES_MEMORY_BIND_MACHINE_H
+#ifndef MODULES_MEMORY_BINDINGS_MACHINE_H
+#define MODULES_MEMORY_BINDINGS_MACHINE_H
 
 #include "py/obj.h"
 
@@ -22,4 +22,4 @@ MP_DECLARE_CONST_FUN_OBJ_1(memory_crash_action_obj);      // crash_action('halt'
 // layout: {window: (base, size)} of the kernel half, made anew at each look.
 mp_obj_t bind_machine_layout(void);
 
-#endif // MODULES_MEMORY_BIND_MACHINE_H
+#endif // MODULES_MEMORY_BINDINGS_MACHINE_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The one memory system of the machine: set-up from boot_info, the source of frames for tables, the switch.
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 // from what boot found out. Bindings and the collector's areas work on it; policy (what is mapped
 // where) is frozen Python's.
 
-#ifndef PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
-#define PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
+#ifndef MODULES_MEMORY_BINDINGS_MEMORY_SYSTEM_H
+#define MODULES_MEMORY_BINDINGS_MEMORY_SYSTEM_H
 
 #include "core/frames/frames.h"
 #include "core/heap/heap.h"
@@ -55,4 +55,4 @@ size_t memory_system_metadata_frames(void);
 size_t memory_system_boot_pool_frames(void);
 size_t memory_system_device_tree_frames(void);
 
-#endif // PORTS_RPI_AARCH64_MEMORY_SYSTEM_H
+#endif // MODULES_MEMORY_BINDINGS_MEMORY_SYSTEM_H

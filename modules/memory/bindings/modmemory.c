@@ -75,7 +75,7 @@ const mp_obj_module_t memory_module = {
     .globals = (mp_obj_dict_t *)&memory_globals,
 };
 
-// `layout` is made when asked for: its addresses are too large for constants.
+// `layout` is made at each access: its addresses are too large for constants.
 void memory_module_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     if (attr == MP_QSTR_layout && dest[0] == MP_OBJ_NULL) {
         dest[0] = bind_machine_layout();

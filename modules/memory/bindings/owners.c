@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// owners(), check() and take_all(): the count of frames in use by owner, and the consistency of all accounts.
 
 #include "common.h"
 #include "heap.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Who owns the frames in use, and whether all the books agree.
 
-#ifndef MODULES_MEMORY_BIND_OWNERS_H
-#define MODULES_MEMORY_BIND_OWNERS_H
+#ifndef MODULES_MEMORY_BINDINGS_OWNERS_H
+#define MODULES_MEMORY_BINDINGS_OWNERS_H
 
 #include "py/obj.h"
 
@@ -10,4 +10,4 @@ MP_DECLARE_CONST_FUN_OBJ_0(memory_owners_obj);          // owners() -> {name: fr
 MP_DECLARE_CONST_FUN_OBJ_0(memory_check_obj);    // check() -> [problem], empty when all is well
 MP_DECLARE_CONST_FUN_OBJ_0(memory_take_all_obj); // take_all() -> (runs, frames, largest)
 
-#endif // MODULES_MEMORY_BIND_OWNERS_H
+#endif // MODULES_MEMORY_BINDINGS_OWNERS_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Pagers: ranges whose pages a Python function provides when they are first accessed; reserve() and evict().
 
 #include "py/mperrno.h"
 #include "py/objlist.h"
@@ -14,13 +15,13 @@
 #define MP_EDEADLK (35) // as in Linux; py/mperrno.h does not define it
 #endif
 
-#define REPEATS_USER (1000)  // ... at EL0, where nothing is stepped
+#define REPEATS_USER (1000)  // at EL0, where no instruction is stepped
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
 #define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)
-#define REPEATS_STEP (8)     // the same fault so often in a row: the instruction is stepped, to see whether it gets done
-#define REPEATS_MAX (16)     // ... and it did not
+#define REPEATS_STEP (8)     // after so many identical faults the instruction is stepped
+#define REPEATS_MAX (16)     // after so many it is given up
 
-// Spaces with a pager, linked by `paged`: reachable until they are closed.
+// Spaces with a pager, linked by `next_paged`: reachable until they are closed.
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_pager_spaces);
 
 // A pager that is running.
@@ -29,19 +30,19 @@ typedef struct _call_t {
     struct _call_t *outer;
     const space_t *space;
     mem_va_t page;
-    bool unstep;       // the page is to be taken away, since it will not be used
+    bool unstep;       // unmap the page: no instruction is stepped on it
 } call_t;
 
 static call_t *innermost;
 static unsigned depth;
 
-// The last fault at each depth: what a retried instruction that does not get done repeats exactly.
+// The last fault at each depth. A retried instruction that makes no progress repeats it exactly.
 static struct {
     uint64_t pc, registers;
     unsigned repeats;
 } last[BIND_PAGER_DEPTH];
 
-// Pages to take away when the instruction has been stepped, the instruction of the innermost pager last.
+// Pages to unmap when the instruction has been stepped, the instruction of the innermost pager last.
 static struct {
     space_t *space;
     mem_va_t page;
@@ -63,7 +64,7 @@ static bool has_range(const space_t *space, uint32_t pager) {
 static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
     if (self->pagers == mp_const_none) {
         self->pagers = mp_obj_new_list(0, NULL);
-        self->paged = MP_STATE_VM(bind_pager_spaces);
+        self->next_paged = MP_STATE_VM(bind_pager_spaces);
         MP_STATE_VM(bind_pager_spaces) = MP_OBJ_FROM_PTR(self);
     }
     mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
@@ -223,7 +224,7 @@ static void leave(void *node) {
     --depth;
 }
 
-// Takes the pages of this depth away, and those of deeper pagers that raised.
+// Unmaps the pages of this depth, and those of deeper pagers that raised.
 static void take_step_pages(void) {
     while (have_step_pages()) {
         --n_step_pages;
@@ -233,7 +234,7 @@ static void take_step_pages(void) {
 
 static void add_step_page(mem_va_t va) {
     if (n_step_pages >= STEP_PAGES_EACH * (depth + 1)) {
-        take_step_pages(); // an instruction needs few pages: it will ask again
+        take_step_pages(); // an instruction needs few pages: it faults again
     }
     step_pages[n_step_pages].space = memory_system.spaces.active;
     step_pages[n_step_pages].page = mem_align_down(va, MEM_PAGE_SIZE);
@@ -308,7 +309,7 @@ static bool resolve(const bind_fault_t *fault, fault_access_t access) {
 
 // --- faults ---
 
-// Whether the same instruction faulted with the same registers too often in a row for luck.
+// How often the same instruction faulted with the same registers in a row: it makes no progress.
 static unsigned count_repeats(const trap_frame_t *trap) {
     uint64_t registers = trap->sp;
     for (size_t i = 0; i < 31; ++i) {
@@ -374,7 +375,8 @@ void bind_pager_stepped(void) {
 // --- before code that must not fault ---
 
 // The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
-// no-raise section is about to. The chain of frame records ends here meanwhile, so that nobody finds it.
+// no-raise section is about to. The chain of frame records ends here during the call, so that the check for such
+// functions does not find it.
 static __attribute__((noinline)) bool resolve_before(const bind_fault_t *fault, fault_access_t access) {
     volatile uintptr_t *record = __builtin_frame_address(0);
     uintptr_t caller = *record;
@@ -384,7 +386,7 @@ static __attribute__((noinline)) bool resolve_before(const bind_fault_t *fault, 
     return step;
 }
 
-// Takes the page of a range with step away again.
+// Unmaps the page of a range with step again.
 static void end_pin(void *node) {
     bind_pager_pin_t *pin = node;
     take_page(pin->space, pin->page);

@@ -2,8 +2,8 @@
 // Pagers: Python functions that resolve faults. An exception in a range with a pager becomes a call of bind_pager_run()
 // in the thread; code that must not fault half way asks with bind_pager_pin() first (both in hooks.h).
 
-#ifndef MODULES_MEMORY_BIND_PAGER_H
-#define MODULES_MEMORY_BIND_PAGER_H
+#ifndef MODULES_MEMORY_BINDINGS_PAGER_H
+#define MODULES_MEMORY_BINDINGS_PAGER_H
 
 #include "hooks.h"
 #include "space.h"
@@ -22,4 +22,4 @@ bool bind_pager_run_user(const trap_frame_t *trap);
 // Soft reset: forgets the pagers of every space.
 void bind_pager_reset(void);
 
-#endif // MODULES_MEMORY_BIND_PAGER_H
+#endif // MODULES_MEMORY_BINDINGS_PAGER_H

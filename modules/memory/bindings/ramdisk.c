@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// _memory.RamDisk: a block device in frames that survives soft resets.
 
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "pager.h"
 #include "ramdisk.h"
 
-// FAT wants 512.
+// The sector size of FAT.
 #define BLOCK_SIZE ((size_t)512)
 
 // The disk is no object of the collector, so a soft reset leaves it alone: objects are handles of it. It is reached
@@ -17,7 +18,7 @@
 static struct {
     mem_pa_t pa;
     size_t count;      // frames; 0: there is no disk
-    size_t generation; // counts the disks there were, so that handles of closed ones are told apart
+    size_t generation; // number of disks made so far: handles of closed ones have another number
 } disk;
 
 typedef struct _ramdisk_obj_t {
@@ -48,7 +49,7 @@ static void make_disk(uint64_t size) {
     disk.pa = bind_frames_take(count, NULL);
     disk.count = count;
     ++disk.generation;
-    // Nothing of an earlier owner may look like a filesystem.
+    // Old contents must not be taken for a filesystem.
     memset(memory_system_at(disk.pa), 0, size);
 }
 
@@ -129,7 +130,7 @@ static mp_obj_t memory_ramdisk_readblocks(size_t n_args, const mp_obj_t *args) {
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
         bind_pager_pin_t pin;
         piece = bind_pager_pin(&pin, (char *)buffer.buf + done, buffer.len - done, true);
-        check_open(args[0]); // a pager may do anything
+        check_open(args[0]); // a pager may have closed it
         memcpy((char *)buffer.buf + done, from + done, piece);
         bind_pager_unpin(&pin);
     }
@@ -144,7 +145,7 @@ static mp_obj_t memory_ramdisk_writeblocks(size_t n_args, const mp_obj_t *args) 
     for (size_t done = 0, piece; done < buffer.len; done += piece) {
         bind_pager_pin_t pin;
         piece = bind_pager_pin(&pin, (const char *)buffer.buf + done, buffer.len - done, false);
-        check_open(args[0]); // a pager may do anything
+        check_open(args[0]); // a pager may have closed it
         memcpy(to + done, (const char *)buffer.buf + done, piece);
         bind_pager_unpin(&pin);
     }

@@ -167,8 +167,8 @@ static space_t *get_space(const bind_registers_obj_t *self) {
     return bind_space_get(self->space);
 }
 
-// Has pagers bring what is missing of [va, va + size), as the program's own accesses would.
-static void touch(const space_t *space, mem_va_t va, uint64_t size, bool write) {
+// Makes pagers provide what is missing of [va, va + size), as the program's own accesses would.
+static void make_present(const space_t *space, mem_va_t va, uint64_t size, bool write) {
     mem_va_t end = va + size;
     while (space == memory_system.spaces.active && va < end && desc_va_is_lower(va)) {
         if (bind_pager_has(va)) {
@@ -195,7 +195,7 @@ static mp_obj_t memory_registers_read(mp_obj_t self_in, mp_obj_t address, mp_obj
         bind_raise_value(MP_ERROR_TEXT("size %lu is more than %u"), size, READ_MAX);
     }
     vstr_init_len(&vstr, size);
-    touch(space, va, size, false);
+    make_present(space, va, size, false);
     check_copy(user_copy_from(space, vstr.buf, va, size, &where), where, "readable");
     return mp_obj_new_bytes_from_vstr(&vstr);
 }
@@ -206,7 +206,7 @@ static mp_obj_t memory_registers_write(mp_obj_t self_in, mp_obj_t address, mp_ob
     mem_va_t va = bind_get_u64(address, "address"), where = va;
     mp_buffer_info_t info;
     mp_get_buffer_raise(data, &info, MP_BUFFER_READ);
-    touch(space, va, info.len, true);
+    make_present(space, va, info.len, true);
     check_copy(user_copy_to(space, va, info.buf, info.len, &where), where, "writable");
     return mp_const_none;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// What the port calls after mp_init() and before mp_deinit() of each life of MicroPython.
 
 #include "py/gc.h"
 #include "py/mpprint.h"

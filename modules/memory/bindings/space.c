@@ -9,7 +9,7 @@
 #include "pager.h"
 #include "space.h"
 
-// The handles, once asked for, and the user's space in TTBR0 (NULL: the identity space, or the boot map's).
+// The handles, once they were requested, and the user's space in TTBR0 (NULL: the identity space, or the boot map's).
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_kernel);
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_identity);
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_active);
@@ -54,9 +54,9 @@ static bind_space_obj_t *new_object(const mp_obj_type_t *type, bool handle) {
     self->space = NULL;
     self->asid = 0;
     self->handle = handle;
-    self->left = mp_const_none;
+    self->with_stack = mp_const_none;
     self->pagers = mp_const_none;
-    self->paged = MP_OBJ_NULL;
+    self->next_paged = MP_OBJ_NULL;
     return self;
 }
 
@@ -157,23 +157,23 @@ static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_activate_obj, bind_space_activate)
 mp_obj_t bind_space_enter(mp_obj_t self) {
     bind_space_get(self);
     bind_need_kernel();
-    mp_obj_t items[] = {memory_active_space(), get_self(self)->left};
-    mp_obj_t left = mp_obj_new_tuple(2, items);
+    mp_obj_t items[] = {memory_active_space(), get_self(self)->with_stack};
+    mp_obj_t with_stack = mp_obj_new_tuple(2, items);
     bind_space_activate(self);
-    get_self(self)->left = left;
+    get_self(self)->with_stack = with_stack;
     return self;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_enter_obj, bind_space_enter);
 
 mp_obj_t bind_space_exit(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
-    if (self->left == mp_const_none) {
+    if (self->with_stack == mp_const_none) {
         return mp_const_none; // never entered
     }
-    mp_obj_tuple_t *left = MP_OBJ_TO_PTR(self->left);
-    self->left = left->items[1];
-    bool open = get_self(left->items[0])->space != NULL;
-    bind_space_activate(open ? left->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
+    mp_obj_tuple_t *top = MP_OBJ_TO_PTR(self->with_stack);
+    self->with_stack = top->items[1];
+    bool open = get_self(top->items[0])->space != NULL;
+    bind_space_activate(open ? top->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
     return mp_const_none;
 }
 
@@ -188,10 +188,10 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_exit_obj, 4, 4, memory_s
 void bind_space_forget_pagers(bind_space_obj_t *self) {
     mp_obj_t *link = &MP_STATE_VM(bind_pager_spaces);
     while (*link != MP_OBJ_NULL && *link != MP_OBJ_FROM_PTR(self)) {
-        link = &((bind_space_obj_t *)MP_OBJ_TO_PTR(*link))->paged;
+        link = &((bind_space_obj_t *)MP_OBJ_TO_PTR(*link))->next_paged;
     }
     if (*link != MP_OBJ_NULL) {
-        *link = self->paged;
+        *link = self->next_paged;
     }
     self->pagers = mp_const_none;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Python's address spaces: _memory.AddressSpace, the handles of the kernel half and the identity space, and what boot
-// needs to build them. bind_space.c opens, closes and activates; bind_map.c changes mappings; bind_walk.c reads them.
+// needs to build them. space.c opens, closes and activates; space_map.c changes mappings; space_walk.c reads them.
 
-#ifndef MODULES_MEMORY_BIND_SPACE_H
-#define MODULES_MEMORY_BIND_SPACE_H
+#ifndef MODULES_MEMORY_BINDINGS_SPACE_H
+#define MODULES_MEMORY_BINDINGS_SPACE_H
 
 #include "py/obj.h"
 #include "core/space/space.h"
@@ -21,7 +21,7 @@ MP_DECLARE_CONST_FUN_OBJ_0(memory_switch_obj);        // switch()
 
 // --- for the other bindings ---
 
-// Returns when result is MEM_OK, else raises what `why` tells about: OSError with its errno and a text that names the
+// Returns when result is MEM_OK, else raises the error in `why`: OSError with its errno and a text that names the
 // value, ValueError for MEM_EINVAL.
 void bind_space_check(int result, const space_error_t *why);
 
@@ -47,21 +47,21 @@ mp_obj_t bind_space_exit(mp_obj_t space);
 // pager is called any more.
 void bind_space_leave(void);
 
-// Soft reset, after the finalisers: closes the user's spaces, clears his mappings of the kernel half and all of the
+// Soft reset, after the finalisers: closes the user's spaces, clears the user's mappings of the kernel half and all of the
 // identity space (frozen Python maps it again). Returns how many spaces were still open.
 size_t bind_space_reset(void);
 
-// --- between bind_space.c, bind_map.c and bind_walk.c ---
+// --- between space.c, space_map.c, space_walk.c and pager.c ---
 
-// An AddressSpace. What the finaliser needs is here and in the mechanism, never behind another object.
+// An AddressSpace. What the finaliser needs is here and in the mechanism, never in another object.
 typedef struct _bind_space_obj_t {
     mp_obj_base_t base;
     space_t *space;            // NULL when closed
     uint16_t asid;             // outlives the space, to name it
     bool handle;               // of the kernel half or the identity space: owns nothing
-    mp_obj_t left;             // spaces that `with` blocks left: (space, those before) or None
+    mp_obj_t with_stack;            // stack of the spaces that `with` blocks replaced: (space, rest) or None
     mp_obj_t pagers;           // a list, or None before the first reserve() with a pager
-    mp_obj_t paged;            // the next space with a pager
+    mp_obj_t next_paged;           // the next space with a pager
 } bind_space_obj_t;
 
 // Forgets every pager of the space, which is being closed or has no range with a pager any more.
@@ -73,7 +73,7 @@ space_t *bind_space_get(mp_obj_t self);
 // "rw" or the like; ValueError naming it for anything else.
 mem_attrs_t bind_space_get_prot(mp_obj_t text);
 
-// bind_map.c
+// space_map.c
 MP_DECLARE_CONST_FUN_OBJ_KW(memory_space_map_obj);
 MP_DECLARE_CONST_FUN_OBJ_3(memory_space_unmap_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_protect_obj);
@@ -81,11 +81,11 @@ MP_DECLARE_CONST_FUN_OBJ_KW(memory_space_compact_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj);
 
-// bind_walk.c
+// space_walk.c
 MP_DECLARE_CONST_FUN_OBJ_2(memory_space_translate_obj);
 MP_DECLARE_CONST_FUN_OBJ_2(memory_space_walk_obj);
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_show_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(memory_space_mappings_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(memory_space_regions_obj);
 
-#endif // MODULES_MEMORY_BIND_SPACE_H
+#endif // MODULES_MEMORY_BINDINGS_SPACE_H

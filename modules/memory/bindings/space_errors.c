@@ -106,7 +106,7 @@ void bind_space_check(int result, const space_error_t *why) {
     if (result == MEM_EINVAL) {
         bind_raise_value(MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
     }
-    // A page that is not there is one error to users, whoever notices it.
+    // To users a missing page is one error, found by the mechanism or by the processor.
     bind_raise_os(result == MEM_ENOENT ? MEM_EFAULT : result, MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
 }
 

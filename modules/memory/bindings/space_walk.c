@@ -91,7 +91,7 @@ static MP_DEFINE_CONST_OBJ_TYPE(
     iter, mp_obj_tuple_getiter
     );
 
-// An attrtuple but for its type: the names are behind the items.
+// An attrtuple but for its type: the names follow the items.
 static mp_obj_t new_record(const qstr *fields, size_t n, const mp_obj_t *items) {
     mp_obj_tuple_t *self = mp_obj_malloc_var(mp_obj_tuple_t, items, mp_obj_t, n + 1, &record_type);
     self->len = n;
@@ -200,7 +200,7 @@ static mp_obj_t new_mapping(const paging_run_t *run, const char *name) {
     return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
-// What the tables say, run by run, each cut where the region that made it ends.
+// The runs of equal descriptors in the tables, each cut where the region that made it ends.
 static mp_obj_t memory_space_mappings(mp_obj_t self) {
     const space_t *space = bind_space_get(self);
     mp_obj_t list = mp_obj_new_list(0, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // user_run(): the loop that a program at EL0 runs in. System calls are calls of a Python function, faults become
-// memory.Fault, time that is up OSError(ETIMEDOUT); what Python has to do meanwhile (Ctrl-C) is done between two visits.
+// memory.Fault, time that is up OSError(ETIMEDOUT); Ctrl-C and scheduled callbacks are handled between two visits to EL0.
 
 #include <string.h>
 
@@ -124,7 +124,7 @@ static void get_run(const mp_obj_t *args, run_t *run) {
     }
 }
 
-// Sets pc, sp (None leaves it) and x0 and up. Everything is looked at before anything is changed.
+// Sets pc, sp (None leaves it) and x0 and up. Everything is checked before anything is changed.
 static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
     uint64_t x[ARGUMENTS];
     size_t count;
@@ -151,7 +151,7 @@ static void end(const run_t *run) {
     bind_space_exit(run->space);
 }
 
-// The nlr_buf is here and not in a callback list: whatever ends the program, this frame of the stack is intact.
+// The nlr_buf is here and not in a callback list: this frame of the stack is intact however the program ends.
 static mp_obj_t memory_user_run(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     run_t run;

@@ -2,8 +2,8 @@
 // Programs at EL0 for Python: _memory.Registers and _memory.user_run(). The policy, where code and stack lie and how
 // long a program may run, is memory/user.py; entry and return are port_user_enter().
 
-#ifndef MODULES_MEMORY_BIND_USER_H
-#define MODULES_MEMORY_BIND_USER_H
+#ifndef MODULES_MEMORY_BINDINGS_USER_H
+#define MODULES_MEMORY_BINDINGS_USER_H
 
 #include "py/obj.h"
 
@@ -26,4 +26,4 @@ bind_registers_obj_t *bind_registers_get(mp_obj_t obj);
 // user_run(space, registers, pc, sp, args, handler, limit_ms) -> registers
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_user_run_obj);
 
-#endif // MODULES_MEMORY_BIND_USER_H
+#endif // MODULES_MEMORY_BINDINGS_USER_H

@@ -25,7 +25,7 @@ FIELDS = {
     "mpidr": (("U", 30), ("MT", 24), ("Aff2", 23, 16), ("Aff1", 15, 8), ("Aff0", 7, 0)),
     "daif": (("D", 9), ("A", 8), ("I", 7), ("F", 6)),
 }  # fmt: skip
-ADDRESSES = ("BADDR",)  # stand for the bits where they are, not for a number of their own
+ADDRESSES = ("BADDR",)  # shown as the bits at their place, not as a number of their own
 ORDER = (
     "el", "sctlr", "tcr", "mair", "ttbr0", "ttbr1", "vbar", "sp", "spsel", "daif", "midr", "mpidr",
     "cntfrq",
@@ -39,7 +39,7 @@ def field(value, name, high, low):
 
 
 def line(name, value):
-    """What the register says: flags that are set, and every field that is a number."""
+    """One line: the register, the flags that are set, and every field that is a number."""
     words = []
     for item in FIELDS.get(name, ()):
         if len(item) == 3:
@@ -49,7 +49,7 @@ def line(name, value):
     return " ".join(["%-6s %016x " % (name, value)] + words).rstrip()
 
 
-class Registers:
+class SystemRegisters:
     """System registers as they were when they were read: r['tcr'] and r.fields('tcr')."""
 
     def __init__(self):
@@ -72,4 +72,4 @@ class Registers:
 
 def regs():
     """Read the system registers."""
-    return Registers()
+    return SystemRegisters()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is the memory system all right? Each check uses it as a program would and leaves no trace."""
+"""Checks of the memory system. Each uses it as a program does and undoes what it did."""
 
 import gc
 import sys

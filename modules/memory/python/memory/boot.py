@@ -79,7 +79,7 @@ def build_heap(kernel):
 
 
 def run():
-    """Build or attach, then say what came of it."""
+    """Build the kernel map and print the report, or attach to the map that exists."""
     if _memory.kernel() is None:
         kernel = _memory.open_kernel()
         identity = _memory.open_identity()

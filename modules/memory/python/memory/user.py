@@ -13,7 +13,7 @@ CODE = 0x40_0000  # where a program's code begins
 STACK = 0x4000_0000  # and where its stack ends
 _STACK_PAGES = 16
 
-last = None  # the registers of the program that ended last, however it did
+last = None  # the registers of the program that ended last, normally or not
 
 
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):

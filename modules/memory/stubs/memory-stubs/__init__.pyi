@@ -22,7 +22,7 @@ from _memory import sync_code as sync_code
 from . import frames as frames
 from . import pagers as pagers
 from . import user as user
-from ._regs import Registers
+from ._regs import SystemRegisters
 
 kernel: AddressSpace
 """The upper half, translated through TTBR1. Not there in safe mode."""
@@ -103,7 +103,7 @@ class Report(TypedDict):
     safe_mode: str | None
     uart: UartReport
 
-def regs() -> Registers:
+def regs() -> SystemRegisters:
     """Read the system registers."""
 
 def info() -> None:

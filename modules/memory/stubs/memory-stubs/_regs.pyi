@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-class Registers:
+class SystemRegisters:
     """The system registers at the moment when they were read. print() shows them decoded."""
 
     def __getitem__(self, name: str, /) -> int: ...

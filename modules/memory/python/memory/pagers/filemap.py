@@ -7,7 +7,7 @@ PAGE = 4096
 
 
 class FileMap:
-    """The file at `path`, from `va` on; behind its end zeros up to the end of the page.
+    """The file at `path`, from `va` on, followed by zeros up to the end of its last page.
 
     prot: 'r', or 'rw' for memory that starts as the file does; what is written stays in memory.
     size: bytes of the file. The file is open, for the pager alone, until close().

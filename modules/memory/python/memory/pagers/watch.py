@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A watchpoint as large as you like: memory whose accesses are counted, one by one."""
+"""A watchpoint of any size: memory whose accesses are counted, one by one."""
 
 PAGE = 4096
 
@@ -9,7 +9,7 @@ class Watch:
 
     counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once a page, as what it
     did first there. call(va, access), if given, is called before it, and may raise to stop it.
-    The frames stay yours: keep them open until close().
+    The frames are not taken over: keep them open until close().
     """
 
     def __init__(self, space, va, frames, prot="rw", call=None):
@@ -26,7 +26,7 @@ class Watch:
             page = at & -PAGE
             space.map(page, frames.pa + (page - va), PAGE, prot)
 
-        # With step the page is there for one instruction only: the next access comes here again.
+        # With step the page is there for one instruction only: the next access calls the pager again.
         space.reserve(va, self.size, prot, pager, step=True)
 
     def close(self):
