@@ -20,10 +20,6 @@ const char *port_board_name(void) {
     return "stub";
 }
 
-const char *port_board_name(void) {
-    return "STUB";
-}
-
 const char *port_missing_device(unsigned index) {
     (void)index;
     return NULL;
