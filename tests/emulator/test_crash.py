@@ -12,25 +12,25 @@ import subprocess
 import sys
 import time
 
+import layout
 import pytest
+from machine_code import assemble, code
 
 from pimem.board.link import BoardCrash, Link
 from pimem.testing import Machine, board_session
 
-THREAD_STACK_GUARD = 0xFFFF008040000000  # 64 KiB without a mapping below the thread's stack
-UDF = 0x00000000
-BRANCH_TO_X0 = 0xD61F0000
+THREAD_STACK_GUARD = layout.STACK_GUARD  # 64 KiB without a mapping below the thread's stack
 
 # Machine code at VA, in a space that is active.
 CODE = """\
-import machine, memory, struct
+import machine, memory
 code = memory.frames.alloc(1)
-struct.pack_into('<I', memoryview(code), 0, {word:#x})
+memoryview(code)[:{size}] = {code}
 VA = 0x6000000000
 space = memory.AddressSpace()
 space.map(VA, code, prot='rx')
 space.activate()
-memory.sync_code(VA, 4)
+memory.sync_code(VA, {size})
 print('before')
 machine.disable_irq()
 memory.call(VA, {argument:#x})
@@ -52,6 +52,11 @@ machine.disable_irq()
 view[4097] = 2
 print('never')
 """
+
+
+def calling(source: str, argument: int = 0) -> str:
+    """A script that calls machine code with interrupts masked."""
+    return CODE.format(code=code(source), size=len(assemble(source)), argument=argument)
 
 
 def crash(machine: Machine, code: str) -> BoardCrash:
@@ -90,7 +95,7 @@ def test_reading_null_is_reported(victim: Machine) -> None:
 
 def test_writing_kernel_text_is_refused_in_every_alias(victim: Machine) -> None:
     pa = victim.eval("_memory.sections()[0][2]", "import _memory")
-    exc = crash(victim, WRITE.format(address=pa + 0xFFFF000000000000))
+    exc = crash(victim, WRITE.format(address=pa + layout.LINEAR))
     check_whole(exc)
     assert int(exc.report["esr"], 16) & 0x3C == 0x0C, "permission fault"
     assert "write" in exc.report["fault"]
@@ -105,20 +110,14 @@ def test_the_guard_below_the_stack_is_not_mapped(victim: Machine) -> None:
 
 
 def test_a_stack_that_overflows_ends_in_a_report(victim: Machine) -> None:
-    # sub sp, sp, #1024; str x0, [sp]; b .-8: past the guard's upper edge in 64 steps at most.
-    words = (0xD11003FF, 0xF90003E0, 0x17FFFFFE)
-    code = CODE.format(word=words[0], argument=0)
-    more = "".join(
-        f"struct.pack_into('<I', memoryview(code), {4 * n}, {word:#x})\n"
-        for n, word in enumerate(words)
-    )
-    exc = crash(victim, code.replace("VA = ", more + "VA = ", 1))
+    # It is past the guard's upper edge in 64 steps at most.
+    exc = crash(victim, calling("1: sub sp, sp, #1024; str x0, [sp]; b 1b"))
     assert THREAD_STACK_GUARD <= int(exc.report["far"], 16) < THREAD_STACK_GUARD + 0x10000
     assert "write" in exc.report["fault"]
 
 
 def test_an_undefined_instruction_is_reported(victim: Machine) -> None:
-    exc = crash(victim, CODE.format(word=UDF, argument=0))
+    exc = crash(victim, calling("udf #0"))
     check_whole(exc)
     assert int(exc.report["esr"], 16) >> 26 == 0
     assert int(exc.report["pc"], 16) == 0x6000000000
@@ -126,15 +125,15 @@ def test_an_undefined_instruction_is_reported(victim: Machine) -> None:
 
 def test_running_memory_without_the_right_to_is_reported(victim: Machine) -> None:
     pa = victim.eval("frame.pa", "import memory\nframe = memory.frames.alloc(1)")
-    linear = pa + 0xFFFF000000000000
-    exc = crash(victim, CODE.format(word=BRANCH_TO_X0, argument=linear))
+    linear = pa + layout.LINEAR
+    exc = crash(victim, calling("br x0", linear))
     check_whole(exc)
     assert int(exc.report["esr"], 16) >> 26 == 0x21, "instruction abort at the same level"
     assert int(exc.report["pc"], 16) == linear
 
 
 def test_a_misaligned_pc_is_reported(victim: Machine) -> None:
-    exc = crash(victim, CODE.format(word=BRANCH_TO_X0, argument=0x6000000002))
+    exc = crash(victim, calling("br x0", 0x6000000002))
     assert int(exc.report["esr"], 16) >> 26 == 0x22
     assert int(exc.report["pc"], 16) == 0x6000000002
 
@@ -143,7 +142,7 @@ def test_a_view_used_after_its_owner_closed_names_the_address(victim: Machine) -
     exc = crash(victim, STALE_VIEW)
     check_whole(exc)
     far = int(exc.report["far"], 16)
-    assert 0xFFFF008100000000 <= far < 0xFFFF00A000000000, "the view window"
+    assert layout.VIEW <= far < layout.VIEW_END, "the view window"
     assert far & 0xFFF == 1
     assert f"{far:x}" in exc.text
 
@@ -236,7 +235,7 @@ def test_the_setting_resets_instead_of_halting(victim: Machine) -> None:
     ("script", "named"),
     [
         (READ.format(address=8), '"far":"0x8"'),
-        (STALE_VIEW, '"far":"0xffff0081'),
+        (STALE_VIEW, f'"far":"{layout.VIEW >> 32:#x}'),
         ("print('before')\nimport machine\nmachine.reset()\n", "the machine stopped"),
     ],
     ids=["null", "stale view", "reset"],

@@ -15,7 +15,7 @@ from pathlib import Path
 import fdt
 import pytest
 import tables
-from space_lib import ENOMEM, PAGE, ask, ask_all, same_state
+from on_board import ENOMEM, PAGE, ask, ask_all, same_state
 from test_boot_matrix import STUB_AT, VIRT_STUB_KERNEL, check, compile_raw
 
 from pimem.board import boards

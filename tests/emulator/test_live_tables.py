@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import layout
 import pytest
 import tables
 from tables import Leaf
@@ -13,9 +14,6 @@ from tables import Leaf
 from pimem.testing import Machine, board_session
 
 PAGE = 4096
-LINEAR = 0xFFFF_0000_0000_0000
-STACKS = 0xFFFF_0080_4000_0000
-GUARD = 0x10000
 VIDEOCORE = (0x3C000000, 0x3F000000)  # of a Pi whose firmware keeps 64 MiB
 
 
@@ -45,7 +43,7 @@ def live(machine: Machine) -> Live:
     machine.exec(
         "import memory\nbig = bytearray(6 << 20)\nf = memory.frames.alloc(700)\n"
         "v = memoryview(f)\nv[0] = 1\nh = memory.Heap(100000)\n"
-        "memory.kernel.map(0xffff00b000000000, memory.frames.alloc(3))"
+        f"memory.kernel.map({layout.FREE}, memory.frames.alloc(3))"
     )
     report = machine.eval("memory.report()")
     sections = {
@@ -91,7 +89,7 @@ def test_text_and_rodata_are_read_only_in_every_alias(live: Live) -> None:
         va, pa, size, _ = live.sections[name]
         aliases = [leaf for leaf in live.all() if overlaps(leaf, pa, pa + size)]
         assert [leaf for leaf in aliases if leaf.writable] == []
-        for base in (va, LINEAR + pa, pa):
+        for base in (va, layout.LINEAR + pa, pa):
             covered = sum(
                 min(leaf.end, base + size) - max(leaf.va, base)
                 for leaf in aliases
@@ -143,11 +141,16 @@ def test_guards_are_not_mapped(live: Live) -> None:
     assert len(stacks) == 2
     guards = [(heap["base"] - PAGE, PAGE), (heap["base"] + heap["size"], PAGE)]
     for va, _, size, _ in stacks:
-        guards += [(va - GUARD, GUARD), (va + size, GUARD)]
+        guards += [
+            (va - layout.STACK_GUARD_SIZE, layout.STACK_GUARD_SIZE),
+            (va + size, layout.STACK_GUARD_SIZE),
+        ]
     for start, size in guards:
         inside = [leaf for leaf in live.kernel if leaf.va < start + size and start < leaf.end]
         assert inside == [], f"guard at {start:#x}"
-    mapped = sum(leaf.size for leaf in live.kernel if STACKS <= leaf.va < STACKS + (1 << 30))
+    mapped = sum(
+        leaf.size for leaf in live.kernel if layout.STACKS <= leaf.va < layout.STACKS + (1 << 30)
+    )
     assert mapped == sum(size for _, _, size, _ in stacks)
 
 
@@ -162,8 +165,8 @@ def test_every_leaf_has_its_access_flag_and_none_is_el0s_or_contiguous(live: Liv
 
 
 def test_the_linear_map_has_all_usable_ram_by_large_blocks(live: Live) -> None:
-    linear = [leaf for leaf in live.kernel if leaf.va < LINEAR + (1 << 39)]
-    assert all(leaf.va == LINEAR + leaf.pa for leaf in linear)
+    linear = [leaf for leaf in live.kernel if leaf.va < layout.LINEAR + (1 << 39)]
+    assert all(leaf.va == layout.LINEAR + leaf.pa for leaf in linear)
     usable = live.report["frames"]["total"] - live.report["frames"]["reserved"]
     assert sum(leaf.size for leaf in linear) == usable * PAGE
     assert any(leaf.size == 2 << 20 for leaf in linear)
@@ -178,7 +181,7 @@ def test_no_table_is_used_twice_and_all_are_counted(live: Live) -> None:
 
 
 def test_the_image_is_mapped_as_its_sections_say(live: Live) -> None:
-    kernel = tables.runs([leaf for leaf in live.kernel if leaf.va >= 0xFFFF008000000000])
+    kernel = tables.runs([leaf for leaf in live.kernel if leaf.va >= layout.IMAGE])
     for name in ("text", "rodata", "data"):
         va, pa, size, prot = live.sections[name]
         assert (va, va + size, pa, prot, "normal") in kernel, name
@@ -218,4 +221,4 @@ def test_the_thread_runs_on_its_guarded_stack(live: Live) -> None:
         qemu.resume()
     text = live.sections["text"]
     assert text[0] <= registers["PC"] < text[0] + text[2]
-    assert STACKS <= registers["SP"] < STACKS + (1 << 20)
+    assert layout.STACKS <= registers["SP"] < layout.STACKS + (1 << 20)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import layout
 import memtest_image
 import pytest
 from socs import soc_of
@@ -89,7 +90,7 @@ CRASHES = {
     ),
     "no record": ("_memtest.fault_with_record(8)", BROKEN, "memtest_fault_with_record"),
     "misaligned record": (
-        "_memtest.fault_with_record(0xffff00804001fff1)",
+        f"_memtest.fault_with_record({layout.THREAD_STACK + 0xFFF1:#x})",
         BROKEN,
         "memtest_fault_with_record",
     ),
@@ -121,8 +122,7 @@ CRASHES = {
 }
 #: In a window of devices, where QEMU has none: reading it would be an abort of its own.
 UNANSWERED = {
-    board.name: 0xFFFF_00C0_0000_0000 + soc_of(board).unanswered
-    for board in board_session.boards.load_all()
+    board.name: layout.MMIO + soc_of(board).unanswered for board in board_session.boards.load_all()
 }
 SETUP = "import _memtest, gc, machine, memory, micropython, time\nprint('before')\n"
 

@@ -7,3 +7,19 @@ pytest tests/target --board RPI4 --port /dev/...  a real one
 
 The fixtures are those of the plugin pimem.testing.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from on_board import same_state
+
+from pimem.testing.board_session import Machine
+
+
+@pytest.fixture
+def nothing_left(board: Machine) -> Iterator[None]:
+    """Each test gives back every frame it took, and leaves everything sound."""
+    with same_state(board):
+        yield

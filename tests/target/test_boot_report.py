@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import layout
 import pytest
 from socs import soc_of
 
@@ -86,7 +87,7 @@ def test_python_runs_at_el1_with_the_mmu_on_and_two_tables(board: Machine) -> No
 def test_the_registers_point_at_the_tables_that_the_spaces_walk(board: Machine) -> None:
     got = report(board)
     spaces = "import memory"
-    kernel = board.eval("memory.kernel.walk(0xffff008000080000)[0].table", spaces)
+    kernel = board.eval(f"memory.kernel.walk({layout.IMAGE + 0x80000})[0].table", spaces)
     identity = board.eval("memory.identity.walk(0x80000)[0].table", spaces)
     asid = board.eval("memory.identity.asid", spaces)
     assert got["ttbr1"] & 0xFFFFFFFFF000 == kernel
@@ -118,7 +119,7 @@ def test_image_tables_heap_and_collector_are_counted(board: Machine) -> None:
 def test_the_heap_is_one_mebibyte(board: Machine) -> None:
     heap = report(board)["heap"]
     assert heap["size"] == MIB
-    assert heap["base"] >> 30 == 0xFFFF008080000000 >> 30
+    assert heap["base"] >> 30 == layout.HEAP >> 30
     assert heap["used"] >= 0 and heap["used"] + heap["free"] <= MIB
     assert heap["free"] > MIB - 8192
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import Any
 
 import pytest
-import space_lib
-from space_lib import ask
+from on_board import ask
 
 from pimem.testing import board_session
-
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -66,13 +63,13 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_damage_to_the_tables_is_noticed(board: Any, what: str) -> None:
+def test_damage_to_the_tables_is_noticed(board: Machine, what: str) -> None:
     answers, after = ask(board, f"{DAMAGE}\n{SPACES}\n{BROKEN[what]}\n{END}")
     assert len(answers) == 1 and answers[0].startswith("spaces: "), answers
     assert after == []
 
 
-def test_a_table_in_a_free_frame_is_noticed(board: Any) -> None:
+def test_a_table_in_a_free_frame_is_noticed(board: Machine) -> None:
     answers, after = ask(
         board,
         DAMAGE
@@ -90,7 +87,7 @@ answers = damaged(slot + 8, pa | 3)
 
 
 @pytest.mark.emulator
-def test_a_used_frame_without_an_owner_is_noticed(board: Any) -> None:
+def test_a_used_frame_without_an_owner_is_noticed(board: Machine) -> None:
     """The allocator's count of used frames, found by its value, is made one too high."""
     listing = subprocess.run(
         ["aarch64-linux-gnu-nm", "-S", str(board_session.elf(board.board))],

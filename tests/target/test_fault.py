@@ -3,82 +3,15 @@
 
 from __future__ import annotations
 
+import layout
 import pytest
+from machine_code import code
+from on_board import PERMISSION, TRANSLATION, run, start, value
 from socs import soc_of
-from user_lib import start
 
 from pimem.testing.board_session import PIS, Machine
 
-# fields() tells a fault as [address, access, kind, level, el]; None: the processor says nothing.
-PRELUDE = """
-import gc, machine, memory, struct
-from machine import mem8, mem32, mem64
-
-def fields(f, *args):
-    try:
-        got = f(*args)
-    except memory.Fault as e:
-        assert e.errno == 14 and isinstance(e, OSError) and e.esr != 0 and e.pc != 0
-        return [e.address, e.access, e.kind, e.level, e.el]
-    raise AssertionError('no fault, but ' + repr(got))
-
-def whole(f, *args):
-    try:
-        got = f(*args)
-    except memory.Fault as e:
-        return [e.address, e.access, e.kind, e.level, e.el, e.esr, e.pc, str(e)]
-    raise AssertionError('no fault, but ' + repr(got))
-
-def read(address):
-    return mem64[address]
-
-def write(address):
-    mem32[address] = 1
-
-def depth(address):
-    # The level at which the walk to the address ends, as the tables have it.
-    space = memory.kernel if address >> 63 else memory.identity
-    return space.walk(address)[-1].level
-
-def put_code(va, *words):
-    # Machine code in a space of its own.
-    global space, frames
-    frames = memory.frames.alloc()
-    struct.pack_into('<%dI' % len(words), memoryview(frames), 0, *words)
-    space = memory.AddressSpace()
-    space.map(va, frames, prot='rx')
-
-def code_at(va, *words):
-    # The same, left active.
-    put_code(va, *words)
-    space.activate()
-    memory.sync_code(va, 4 * len(words))
-
-def data_at(va, prot):
-    # One page of data in a space of its own, which is left active.
-    global space, frames
-    frames = memory.frames.alloc()
-    space = memory.AddressSpace()
-    space.map(va, frames, prot=prot)
-    space.activate()
-
-def tidy():
-    memory.identity.activate()
-    space.close()
-    frames.close()
-
-REPORT = memory.report()
-TEXT, TEXT_END = REPORT['kernel']['text'][:2]
-"""
 VA = 0x60_0000_0000
-UDF = 0x00000000
-BRK = 0xD4200000
-BR_X0 = 0xD61F0000
-LDR_X0_X0 = 0xF9400000
-LINEAR = 0xFFFF_0000_0000_0000
-STACK_GUARD = 0xFFFF_0080_4000_0000
-VIEWS, VIEWS_END = 0xFFFF_0081_0000_0000, 0xFFFF_00A0_0000_0000
-TRANSLATION, PERMISSION = "translation fault", "permission fault"
 UNDEFINED, ILLEGAL_STATE, INSTRUCTION_ABORT, DATA_ABORT = 0, 0x0E, 0x21, 0x25
 STATUS = {TRANSLATION: 0x04, PERMISSION: 0x0C, "external abort": 0x10, "alignment fault": 0x21}
 WNR = 1 << 6
@@ -93,7 +26,7 @@ def check(
     in_kernel: bool = True,
 ) -> str:
     """One fault with all of its fields; then the next line at the REPL. The message."""
-    got, text = board.eval(f"[whole({expression}), (TEXT, TEXT_END)]", PRELUDE + setup)
+    got, text = value(board, f"[whole({expression}), (TEXT, TEXT_END)]", setup)
     esr, pc, message = got[5:]
     assert got[:5] == [*expected, 1]
     assert esr >> 26 == exception_class
@@ -113,9 +46,11 @@ def check(
 
 
 @pytest.mark.parametrize("verb", ["read", "write"])
-@pytest.mark.parametrize("address", [0, 0x1234_5678_9000, STACK_GUARD, LINEAR + (1 << 38)])
+@pytest.mark.parametrize(
+    "address", [0, 0x1234_5678_9000, layout.STACK_GUARD, layout.LINEAR + (1 << 38)]
+)
 def test_what_is_not_mapped(board: Machine, verb: str, address: int) -> None:
-    level = board.eval(f"depth({address})", PRELUDE)
+    level = value(board, f"depth({address})")
     expected = [address, verb, TRANSLATION, level]
     message = check(board, f"{verb}, {address}", expected, DATA_ABORT)
     assert "(nothing is mapped there)" in message
@@ -138,8 +73,8 @@ def test_a_read_only_page(board: Machine) -> None:
 
 @pytest.mark.parametrize("alias", ["image", "linear map", "identity view"])
 def test_kernel_text_in_every_alias(board: Machine, alias: str) -> None:
-    pa = board.eval("_memory.sections()[0][2]", PRELUDE + "import _memory\n")
-    offsets = {"image": board.eval("TEXT"), "linear map": pa + LINEAR, "identity view": pa}
+    pa = value(board, "_memory.sections()[0][2]", "import _memory\n")
+    offsets = {"image": board.eval("TEXT"), "linear map": pa + layout.LINEAR, "identity view": pa}
     address = offsets[alias]
     before = board.eval(f"mem32[{address}]")
     message = check(board, f"write, {address}", [address, "write", PERMISSION, 3], DATA_ABORT)
@@ -155,7 +90,7 @@ mem64[{VA}] = 77
 value = mem64[{VA}]
 tidy()
 """
-    level = board.eval(f"depth({VA})", PRELUDE)
+    level = value(board, f"depth({VA})")
     check(board, f"read, {VA}", [VA, "read", TRANSLATION, level], DATA_ABORT, setup)
     assert board.eval("value") == 77
 
@@ -175,8 +110,8 @@ def use():
 """
     setup = f"VERB = {verb!r}\n" + setup
     # The address is not known before; the fault says it, and it must be the view's.
-    address = board.eval("whole(use)[0]", PRELUDE + setup)
-    assert VIEWS <= address < VIEWS_END and address & 0xFFF == 1
+    address = value(board, "whole(use)[0]", setup)
+    assert layout.VIEW <= address < layout.VIEW_END and address & 0xFFF == 1
     level = board.eval(f"depth({address})")
     check(board, "use", [address, verb, TRANSLATION, level], DATA_ABORT)
 
@@ -186,10 +121,10 @@ def use():
     ["sys.stdout.write(view[4096:])", "file.write(view[4096:])", "file.readinto(view[4096:])"],
 )
 def test_a_stale_view_is_met_before_the_console_and_filesystems(board: Machine, use: str) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 import sys, vfs
 disk = memory.ramdisk(256 * 1024)
 vfs.VfsFat.mkfs(disk)
@@ -207,15 +142,15 @@ vfs.umount('/stale')
 disk.close()
 """,
     )
-    assert VIEWS <= got[0] < VIEWS_END and got[0] & 0xFFF == 0
+    assert layout.VIEW <= got[0] < layout.VIEW_END and got[0] & 0xFFF == 0
     assert got[1:3] == ["write" if "into" in use else "read", TRANSLATION]
 
 
 def test_a_read_only_buffer_of_a_file_is_told_as_what_it_is(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 import uctypes, vfs
 disk = memory.ramdisk(256 * 1024)
 data_at({VA}, 'r')
@@ -229,7 +164,7 @@ disk.close()
 
 def test_running_heap_memory(board: Machine) -> None:
     setup = "block = memory.heap.alloc(64)\nmemoryview(block)[:4] = bytes(4)\n"
-    address = board.eval("block.address", PRELUDE + setup)
+    address = value(board, "block.address", setup)
     expected = [address, "execute", PERMISSION, 3]
     message = check(
         board, "memory.call, block.address", expected, INSTRUCTION_ABORT, in_kernel=False
@@ -239,7 +174,7 @@ def test_running_heap_memory(board: Machine) -> None:
 
 
 def test_running_undefined_instructions(board: Machine) -> None:
-    setup = f"code_at({VA}, {UDF})\n"
+    setup = f"code_at({VA}, {code('udf #0')})\n"
     expected = [None, None, "undefined instruction", None]
     message = check(board, f"memory.call, {VA}", expected, UNDEFINED, setup, in_kernel=False)
     assert message.startswith("undefined instruction, pc ")
@@ -248,50 +183,50 @@ def test_running_undefined_instructions(board: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "argument", "expected"),
+    ("source", "argument", "expected"),
     [
-        ((UDF,), 0, [None, None, "undefined instruction"]),
-        ((BRK,), 0, [None, None, "breakpoint"]),
-        ((BR_X0,), 0x7000000000, [0x7000000000, "execute", TRANSLATION]),
-        ((BR_X0,), VA + 2, [VA + 2, "execute", "misaligned program counter"]),
-        ((LDR_X0_X0,), 16, [16, "read", TRANSLATION]),
+        ("udf #0", 0, [None, None, "undefined instruction"]),
+        ("brk #0", 0, [None, None, "breakpoint"]),
+        ("br x0", 0x7000000000, [0x7000000000, "execute", TRANSLATION]),
+        ("br x0", VA + 2, [VA + 2, "execute", "misaligned program counter"]),
+        ("ldr x0, [x0]", 16, [16, "read", TRANSLATION]),
     ],
     ids=["undefined", "breakpoint", "nothing there", "misaligned pc", "null"],
 )
 def test_machine_code_that_faults_raises(
-    board: Machine, words: tuple[int, ...], argument: int, expected: list
+    board: Machine, source: str, argument: int, expected: list
 ) -> None:
-    listed = ", ".join(hex(word) for word in words)
-    got = board.eval(
-        f"fields(memory.call, {VA}, {argument})", PRELUDE + f"code_at({VA}, {listed})\n"
+    got = value(
+        board, f"fields(memory.call, {VA}, {argument})", f"code_at({VA}, {code(source)})\n"
     )
     assert got[:3] == expected
     board.exec("tidy()")
 
 
 def test_an_illegal_execution_state_is_over_when_it_is_told(board: Machine) -> None:
-    # mov x0, #9 (EL2h); msr SPSR_EL1, x0; adr x1, 1f; msr ELR_EL1, x1; eret; 1: ret
-    words = "0xd2800120, 0xd5184000, 0x10000061, 0xd5184021, 0xd69f03e0, 0xd65f03c0"
+    # 9 is EL2h.
+    source = "mov x0, #9; msr spsr_el1, x0; adr x1, 1f; msr elr_el1, x1; eret; 1: ret"
     expected = [None, None, "illegal execution state", None]
     for _ in range(2):
-        setup = f"code_at({VA}, {words})\n"
+        setup = f"code_at({VA}, {code(source)})\n"
         check(board, f"memory.call, {VA}", expected, ILLEGAL_STATE, setup, in_kernel=False)
         board.exec("tidy()")
 
 
 @pytest.mark.parametrize(
-    "words",
-    [(0xD2A01800, 0xD51B4400), (0xD50344DF, 0xD50348FF)],  # to zero; A masked, D not
+    "source",
+    [
+        "mov x0, #0xc00000; msr fpcr, x0",
+        "msr daifset, #4; msr daifclr, #8",
+    ],  # to zero; A masked, D not
     ids=["rounding", "masks"],
 )
-def test_what_machine_code_did_to_the_processor_is_over(
-    board: Machine, words: tuple[int, ...]
-) -> None:
-    # ..., mov x0, #0; ldr x0, [x0]
-    listed = ", ".join(hex(word) for word in (*words, 0xD2800000, LDR_X0_X0))
-    got = board.eval(
+def test_what_machine_code_did_to_the_processor_is_over(board: Machine, source: str) -> None:
+    program = code(f"{source}; mov x0, #0; ldr x0, [x0]")
+    got = value(
+        board,
         f"[before, fields(memory.call, {VA})[2], [one / 10, memory.regs()['daif']]]",
-        PRELUDE + f"one = 1.0\nbefore = [0.1, memory.regs()['daif']]\ncode_at({VA}, {listed})\n",
+        f"one = 1.0\nbefore = [0.1, memory.regs()['daif']]\ncode_at({VA}, {program})\n",
     )
     board.exec("tidy()")
     assert got[1] == TRANSLATION and got[0] == got[2]
@@ -316,9 +251,9 @@ def test_unaligned_access_to_a_device(board: Machine) -> None:
         pytest.skip("QEMU's virt machine lets an unaligned access to a device through")
     device = soc_of(board.board).uart
     # The identity view is gone while another space is active: the kernel's own window is used.
-    address = 0xFFFF_00C0_0000_0000 + device + 1
+    address = layout.MMIO + device + 1
     expected = [address, "read", "alignment fault", None]
-    setup = f"code_at({VA}, {LDR_X0_X0:#x})\n"
+    setup = f"code_at({VA}, {code('ldr x0, [x0]')})\n"
     expression = f"memory.call, {VA}, {address}"
     check(board, expression, expected, DATA_ABORT, setup, in_kernel=False)
     board.exec("tidy()")
@@ -338,25 +273,25 @@ def test_an_address_that_nothing_answers(board: Machine, verb: str) -> None:
 
 
 def test_the_message_is_a_sentence(board: Machine) -> None:
-    out = board.exec(
-        PRELUDE
-        + "try:\n    write(TEXT)\nexcept memory.Fault as e:\n    print(e)\n    print(e.args[0])\n"
-        "    print(repr(e).startswith('Fault('))\n"
+    out = run(
+        board,
+        "try:\n    write(TEXT)\nexcept memory.Fault as e:\n    print(e)\n    print(e.args[0])\n"
+        "    print(repr(e).startswith('Fault('))\n",
     )
     sentence, errno, is_repr = out.splitlines()
     text = (
-        "write to 0xffff008000080000: permission fault at level 3 (page is read-only, kernel text)"
+        f"write to {layout.IMAGE + 0x80000:#018x}: permission fault at level 3 "
+        "(page is read-only, kernel text)"
     )
-    assert sentence.startswith(text + ", pc 0xffff0080")
+    assert sentence.startswith(text + f", pc {layout.IMAGE >> 32:#010x}")
     assert (errno, is_repr) == ("14", "True")
 
 
 def test_the_message_is_about_the_space_of_the_fault(board: Machine) -> None:
     # ... whatever another space, which is active when it is printed, has at that address.
-    out = board.exec(
-        PRELUDE
-        + """
-RAM = REPORT['ram'][0][0] + 0x200000
+    out = run(
+        board,
+        """
 space, page = memory.AddressSpace(), memory.frames.alloc()
 def told(f):
     with space:
@@ -382,7 +317,7 @@ with space:
 space.close()
 page.close()
 print(str(fault).split(': ')[1].split(', pc')[0])
-"""
+""",
     )
     fault, where = zip(*(line.split(" (") for line in out.splitlines()[:-1]), strict=True)
     assert {f.split(" at ")[0] for f in fault} == {TRANSLATION, PERMISSION}
@@ -404,10 +339,10 @@ def test_a_fault_made_by_hand_is_an_ordinary_exception(board: Machine) -> None:
 
 
 def test_100_000_faults_leave_nothing_behind(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "churn()",
-        PRELUDE
-        + """
+        """
 def faults(n):
     x = 1.25
     caught = 0
@@ -461,35 +396,35 @@ def test_recursion_without_end_is_a_runtime_error(board: Machine) -> None:
 
 
 def test_machine_code_that_overflows_the_stack_is_a_runtime_error(board: Machine) -> None:
-    # sub sp, sp, #1024; str x0, [sp]; b .-8
-    setup = PRELUDE + f"code_at({VA}, 0xd11003ff, 0xf90003e0, 0x17fffffe)\n"
-    out = board.exec(
-        setup + f"try:\n    memory.call({VA})\nexcept RuntimeError as e:\n    print(e)\n"
-        "memory.identity.activate()\nspace.close()\nframes.close()\n"
+    source = "1: sub sp, sp, #1024; str x0, [sp]; b 1b"
+    out = run(
+        board,
+        f"code_at({VA}, {code(source)})\n"
+        f"try:\n    memory.call({VA})\nexcept RuntimeError as e:\n    print(e)\n"
+        "memory.identity.activate()\nspace.close()\nframes.close()\n",
     )
     assert out == "maximum recursion depth exceeded\n"
 
 
 @pytest.mark.parametrize("sp", [0x7000, VA + 0x800, "memory.heap.base + 0x8000", (1 << 64) - 4096])
 def test_machine_code_that_lost_its_stack_is_a_fault(board: Machine, sp: int | str) -> None:
-    # mov sp, x1; ldr x0, [x0]
-    expected = [0x10, "read", TRANSLATION, board.eval("depth(0x10)", PRELUDE)]
-    setup = f"code_at({VA}, 0x9100003f, {LDR_X0_X0:#x})\n"
-    expected[3] = board.eval("space.walk(0x10)[-1].level", PRELUDE + setup)
+    expected = [0x10, "read", TRANSLATION, value(board, "depth(0x10)")]
+    setup = f"code_at({VA}, {code('mov sp, x1; ldr x0, [x0]')})\n"
+    expected[3] = value(board, "space.walk(0x10)[-1].level", setup)
     expression = f"memory.call, {VA}, 0x10, {sp}"
     for _ in range(3):
         check(board, expression, expected, DATA_ABORT, "tidy()\n" + setup, in_kernel=False)
     board.exec("tidy()")
-    assert board.eval("memory.check()", PRELUDE) == []
+    assert value(board, "memory.check()") == []
 
 
 def test_probe_and_poke_touch_what_may_not_be_there(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "[memory.probe(0), memory.probe(at), memory.poke(at, 0xabcd, 2), memory.probe(at, 2), "
         "memory.poke(TEXT, 1), memory.probe(TEXT) is None, memory.probe(at, 8), "
         "memory.probe(at + 1, 1)]",
-        PRELUDE
-        + "block = memory.heap.alloc(64)\nmemoryview(block)[:8] = bytes(8)\nat = block.address\n",
+        "block = memory.heap.alloc(64)\nmemoryview(block)[:8] = bytes(8)\nat = block.address\n",
     )
     assert got == [None, 0, True, 0xABCD, False, False, 0xABCD, 0xAB]
     board.exec("block.close()")

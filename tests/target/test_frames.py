@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import space_lib
-from space_lib import EBUSY, EFAULT, ENOMEM, PAGE, VA, ask, ask_all, names
+from on_board import EBUSY, EFAULT, ENOMEM, PAGE, VA, ask, ask_all, names
 
 from pimem.testing.board_session import Machine
-
-nothing_left = space_lib.nothing_left
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-def test_frames_have_an_address_a_count_and_a_size(board: Any) -> None:
+def test_frames_have_an_address_a_count_and_a_size(board: Machine) -> None:
     pa, count, size, length, text = ask(
         board,
         """
@@ -30,7 +25,7 @@ def test_frames_have_an_address_a_count_and_a_size(board: Any) -> None:
 
 
 @pytest.mark.parametrize("align", [1, 2, 64, 512, 1024, 4096])
-def test_frames_are_aligned_as_asked_for(board: Any, align: int) -> None:
+def test_frames_are_aligned_as_asked_for(board: Machine, align: int) -> None:
     pas = ask(
         board,
         f"""
@@ -43,7 +38,7 @@ def test_frames_are_aligned_as_asked_for(board: Any, align: int) -> None:
     assert [pa % (align * PAGE) for pa in pas] == [0, 0, 0]
 
 
-def test_frames_come_from_the_address_asked_for_and_only_once(board: Any) -> None:
+def test_frames_come_from_the_address_asked_for_and_only_once(board: Machine) -> None:
     pa, got, state, refused = ask_all(
         board,
         """
@@ -61,7 +56,7 @@ def test_frames_come_from_the_address_asked_for_and_only_once(board: Any) -> Non
     assert refused[:2] == ("OSError", EBUSY) and names(refused[2], pa + PAGE, "in use")
 
 
-def test_reserved_frames_are_refused_by_name(board: Any) -> None:
+def test_reserved_frames_are_refused_by_name(board: Machine) -> None:
     start, name, refused = ask(
         board,
         """
@@ -77,12 +72,12 @@ def test_reserved_frames_are_refused_by_name(board: Any) -> None:
 
 
 @pytest.mark.parametrize("pa", [1 << 40, (1 << 48) - PAGE, 1 << 63])
-def test_frames_outside_ram_are_refused(board: Any, pa: int) -> None:
+def test_frames_outside_ram_are_refused(board: Machine, pa: int) -> None:
     refused = ask(board, f"print(refused(memory.frames.alloc, 1, at={pa}))")
     assert refused[:2] == ("OSError", EFAULT) and names(refused[2], pa, "not in RAM")
 
 
-def test_frames_below_a_limit_are_below_it(board: Any) -> None:
+def test_frames_below_a_limit_are_below_it(board: Machine) -> None:
     limit, end = ask(
         board,
         """
@@ -94,7 +89,7 @@ def test_frames_below_a_limit_are_below_it(board: Any) -> None:
     assert end <= limit
 
 
-def test_frames_are_zeroed_unless_told_otherwise(board: Any) -> None:
+def test_frames_are_zeroed_unless_told_otherwise(board: Machine) -> None:
     kept, zeroed = ask(
         board,
         """
@@ -111,7 +106,7 @@ def test_frames_are_zeroed_unless_told_otherwise(board: Any) -> None:
     assert zeroed == 0
 
 
-def test_a_view_is_the_memory_itself(board: Any) -> None:
+def test_a_view_is_the_memory_itself(board: Machine) -> None:
     word, tail, length = ask(
         board,
         """
@@ -125,7 +120,7 @@ def test_a_view_is_the_memory_itself(board: Any) -> None:
     assert (word, tail, length) == (0x12345678, b"\x44\x33\x22\x11", 513 * PAGE)
 
 
-def test_an_address_of_a_view_is_never_used_again(board: Any) -> None:
+def test_an_address_of_a_view_is_never_used_again(board: Machine) -> None:
     first, second, pas = ask(
         board,
         """
@@ -142,7 +137,7 @@ def test_an_address_of_a_view_is_never_used_again(board: Any) -> None:
     assert pas[0] == pas[1]
 
 
-def test_code_written_through_a_view_can_be_run(board: Any) -> None:
+def test_code_written_through_a_view_can_be_run(board: Machine) -> None:
     answer = ask(
         board,
         """
@@ -158,7 +153,7 @@ def test_code_written_through_a_view_can_be_run(board: Any) -> None:
     assert answer == 42
 
 
-def test_closed_frames_say_so_and_close_again(board: Any) -> None:
+def test_closed_frames_say_so_and_close_again(board: Machine) -> None:
     pa, text, answers = ask(
         board,
         """
@@ -176,7 +171,7 @@ def test_closed_frames_say_so_and_close_again(board: Any) -> None:
         assert kind == "ValueError" and names(message, pa, "closed")
 
 
-def test_mapped_frames_refuse_to_close(board: Any) -> None:
+def test_mapped_frames_refuse_to_close(board: Machine) -> None:
     pa, refused, still, free = ask(
         board,
         """
@@ -199,7 +194,7 @@ def test_mapped_frames_refuse_to_close(board: Any) -> None:
     assert still == (7, PAGE)
 
 
-def test_garbage_gives_its_frames_back(board: Any) -> None:
+def test_garbage_gives_its_frames_back(board: Machine) -> None:
     free, taken, after = ask(
         board,
         """
@@ -219,7 +214,7 @@ def test_garbage_gives_its_frames_back(board: Any) -> None:
     assert after == free
 
 
-def test_mappings_inherit_the_frames_of_garbage(board: Any) -> None:
+def test_mappings_inherit_the_frames_of_garbage(board: Machine) -> None:
     before, mapped, word, after = ask(
         board,
         """
@@ -244,7 +239,7 @@ def test_mappings_inherit_the_frames_of_garbage(board: Any) -> None:
     assert (mapped - before, word, after) == (5, 0xC0FFEE, before)
 
 
-def test_garbage_is_collected_when_frames_run_out(board: Any) -> None:
+def test_garbage_is_collected_when_frames_run_out(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -259,7 +254,7 @@ def test_garbage_is_collected_when_frames_run_out(board: Any) -> None:
     )
 
 
-def test_more_frames_than_there_are_is_no_memory(board: Any) -> None:
+def test_more_frames_than_there_are_is_no_memory(board: Machine) -> None:
     total, refused, problems = ask(
         board,
         """
@@ -271,7 +266,7 @@ def test_more_frames_than_there_are_is_no_memory(board: Any) -> None:
     assert problems == []
 
 
-def test_runs_cover_every_bank_and_agree_with_the_counters(board: Any) -> None:
+def test_runs_cover_every_bank_and_agree_with_the_counters(board: Machine) -> None:
     runs, ram, stats = ask(
         board,
         """
@@ -293,7 +288,7 @@ def test_runs_cover_every_bank_and_agree_with_the_counters(board: Any) -> None:
     assert stats["used"] <= stats["peak_used"] <= stats["total"]
 
 
-def test_owners_add_up_to_the_frames_in_use(board: Any) -> None:
+def test_owners_add_up_to_the_frames_in_use(board: Machine) -> None:
     owners, used, problems = ask(
         board,
         """
@@ -315,7 +310,7 @@ def test_owners_add_up_to_the_frames_in_use(board: Any) -> None:
     assert problems == []
 
 
-def test_every_free_frame_can_be_taken_and_given_back(board: Any) -> None:
+def test_every_free_frame_can_be_taken_and_given_back(board: Machine) -> None:
     before, taken, after, problems = ask(
         board,
         """

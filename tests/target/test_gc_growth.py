@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import layout
 import pytest
 
 from pimem.testing.board_session import PIS, Machine
@@ -12,7 +13,9 @@ MIB = 1 << 20
 # Floats are the only objects made in the loop, so the one that does not fit any more is the first
 # object of the area that is added: its block 0. Areas begin at multiples of 2 MiB of a window with
 # the collector's own record of the area, whose fifth word is the address of block 0.
-BLOCK_0 = """\
+BLOCK_0 = (
+    f"WINDOW = {layout.GC}"
+    + """
 import gc
 from machine import mem64
 def grow(n):
@@ -24,7 +27,7 @@ def grow(n):
     for i in range(n):
         at = id(keep[i]) & (1 << 64) - 1
         area = at >> 21
-        if at >= 0xffff00a000000000 and at < first.get(area, (1 << 64, 0))[0]:
+        if at >= WINDOW and at < first.get(area, (1 << 64, 0))[0]:
             first[area] = at, i
     for area, (at, i) in first.items():
         if mem64[(area << 21) + 32] == at:
@@ -32,6 +35,7 @@ def grow(n):
 found, kept = grow(30000)
 gc.collect()
 """
+)
 BLOCK_0_TEST = """\
 import gc
 wrong = []

@@ -3,18 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import space_lib
-from space_lib import EBUSY, EFAULT, ENOMEM, EPERM, PAGE, ask, ask_all, names
+from on_board import EBUSY, EFAULT, ENOMEM, EPERM, PAGE, ask, ask_all, names
 
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-def test_the_kernel_heap_is_one_mebibyte_between_guard_pages(board: Any) -> None:
+def test_the_kernel_heap_is_one_mebibyte_between_guard_pages(board: Machine) -> None:
     base, size, stats, ends, guards = ask(
         board,
         """
@@ -30,7 +27,7 @@ def test_the_kernel_heap_is_one_mebibyte_between_guard_pages(board: Any) -> None
     assert [guard[:2] for guard in guards] == [("OSError", EFAULT)] * 2
 
 
-def test_a_block_is_memory_and_every_byte_comes_back(board: Any) -> None:
+def test_a_block_is_memory_and_every_byte_comes_back(board: Machine) -> None:
     before, block, inside, after = ask(
         board,
         """
@@ -55,7 +52,7 @@ def test_a_block_is_memory_and_every_byte_comes_back(board: Any) -> None:
 
 
 @pytest.mark.parametrize("align", [1, 16, 64, 4096, 65536])
-def test_blocks_are_aligned_as_asked_for(board: Any, align: int) -> None:
+def test_blocks_are_aligned_as_asked_for(board: Machine, align: int) -> None:
     addresses = ask(
         board,
         f"""
@@ -68,7 +65,7 @@ def test_blocks_are_aligned_as_asked_for(board: Any, align: int) -> None:
     assert [address % max(align, 16) for address in addresses] == [0, 0, 0]
 
 
-def test_a_block_stays_itself_when_it_grows_and_shrinks(board: Any) -> None:
+def test_a_block_stays_itself_when_it_grows_and_shrinks(board: Machine) -> None:
     sizes, kept, same, live = ask(
         board,
         """
@@ -90,7 +87,7 @@ def test_a_block_stays_itself_when_it_grows_and_shrinks(board: Any) -> None:
     assert all(kept) and same and live == 2
 
 
-def test_a_walk_meets_every_block_once(board: Any) -> None:
+def test_a_walk_meets_every_block_once(board: Machine) -> None:
     walk, blocks, base, size = ask(
         board,
         """
@@ -112,7 +109,7 @@ def test_a_walk_meets_every_block_once(board: Any) -> None:
     assert base < walk[0][0] and ends[-1] <= base + size
 
 
-def test_closed_blocks_say_so_and_close_again(board: Any) -> None:
+def test_closed_blocks_say_so_and_close_again(board: Machine) -> None:
     address, text, answers = ask(
         board,
         """
@@ -131,7 +128,7 @@ def test_closed_blocks_say_so_and_close_again(board: Any) -> None:
         assert kind == "ValueError" and names(message, address, "closed")
 
 
-def test_a_full_heap_says_what_it_has(board: Any) -> None:
+def test_a_full_heap_says_what_it_has(board: Machine) -> None:
     refused, problems, live = ask(
         board,
         """
@@ -145,7 +142,7 @@ def test_a_full_heap_says_what_it_has(board: Any) -> None:
     assert (problems, live) == ([], 1)
 
 
-def test_a_failed_realloc_leaves_the_block(board: Any) -> None:
+def test_a_failed_realloc_leaves_the_block(board: Machine) -> None:
     refused, block, size = ask(
         board,
         """
@@ -159,7 +156,7 @@ def test_a_failed_realloc_leaves_the_block(board: Any) -> None:
     assert (block, size) == (b"sixteen bytes ok", 16)
 
 
-def test_garbage_blocks_are_freed_when_the_heap_is_full(board: Any) -> None:
+def test_garbage_blocks_are_freed_when_the_heap_is_full(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -171,7 +168,7 @@ def test_garbage_blocks_are_freed_when_the_heap_is_full(board: Any) -> None:
     )
 
 
-def test_another_heap_has_memory_of_its_own(board: Any) -> None:
+def test_another_heap_has_memory_of_its_own(board: Machine) -> None:
     owned, base, size, inside, guards, owned_after = ask(
         board,
         """
@@ -191,7 +188,7 @@ def test_another_heap_has_memory_of_its_own(board: Any) -> None:
     assert [guard[:2] for guard in guards] == [("OSError", EFAULT)] * 2
 
 
-def test_a_heap_with_live_blocks_refuses_to_close(board: Any) -> None:
+def test_a_heap_with_live_blocks_refuses_to_close(board: Machine) -> None:
     base, refused, closed = ask_all(
         board,
         """
@@ -213,7 +210,7 @@ def test_a_heap_with_live_blocks_refuses_to_close(board: Any) -> None:
         assert kind == "ValueError" and names(message, base, "closed")
 
 
-def test_the_last_block_of_a_garbage_heap_gives_its_memory_back(board: Any) -> None:
+def test_the_last_block_of_a_garbage_heap_gives_its_memory_back(board: Machine) -> None:
     during, content, after = ask(
         board,
         """
@@ -234,7 +231,7 @@ def test_the_last_block_of_a_garbage_heap_gives_its_memory_back(board: Any) -> N
     assert (during, content, after) == (16, b"still here, sir.", 0)
 
 
-def test_a_block_belongs_to_one_heap(board: Any) -> None:
+def test_a_block_belongs_to_one_heap(board: Machine) -> None:
     address, base, refused = ask(
         board,
         """
@@ -245,7 +242,7 @@ def test_a_block_belongs_to_one_heap(board: Any) -> None:
     assert refused[0] == "ValueError" and names(refused[2], address, base)
 
 
-def test_the_kernel_heap_cannot_be_closed(board: Any) -> None:
+def test_the_kernel_heap_cannot_be_closed(board: Machine) -> None:
     base, refused, size = ask(
         board, "print((memory.heap.base, refused(memory.heap.close), memory.heap.size))"
     )
@@ -253,7 +250,7 @@ def test_the_kernel_heap_cannot_be_closed(board: Any) -> None:
     assert size == 1 << 20
 
 
-def test_an_overflow_is_found_and_named(board: Any) -> None:
+def test_an_overflow_is_found_and_named(board: Machine) -> None:
     healthy, base, victim, found, system, freed, repaired = ask(
         board,
         """
@@ -280,7 +277,7 @@ def test_an_overflow_is_found_and_named(board: Any) -> None:
     assert freed[:2] == ("OSError", EFAULT) and names(freed[2], base, victim)
 
 
-def test_a_thousand_blocks_in_random_order_leave_no_trace(board: Any) -> None:
+def test_a_thousand_blocks_in_random_order_leave_no_trace(board: Machine) -> None:
     before, after, problems, blocks = ask(
         board,
         """

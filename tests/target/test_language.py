@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from machine_code import code
 
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import Machine
@@ -15,8 +16,7 @@ FLOATS = """\
 import memory, struct
 code = memory.frames.alloc(1)
 view = memoryview(code)
-for at, word in enumerate((0x9E670008, 0xD65F03C0, 0x9E660100, 0xD65F03C0)):
-    struct.pack_into('<I', view, 4 * at, word)  # fmov d8, x0; ret; fmov x0, d8; ret
+view[:16] = SET_AND_GET
 VA = 0x6000000000
 space = memory.AddressSpace()
 space.map(VA, code, prot='rx')
@@ -59,7 +59,8 @@ large = cost(16 << 20)
 
 
 def test_a_caught_exception_restores_the_float_registers(board: Machine) -> None:
-    assert board.exec(FLOATS) == "3.0\n"
+    program = code("fmov d8, x0; ret; fmov x0, d8; ret")
+    assert board.exec(f"SET_AND_GET = {program}\n{FLOATS}") == "3.0\n"
 
 
 def test_float_results_are_right_across_exceptions(board: Machine) -> None:

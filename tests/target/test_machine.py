@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import layout
 import pytest
 from socs import soc_of
 
@@ -37,7 +38,7 @@ def test_a_store_changes_its_own_width_only(board: Machine) -> None:
 def test_physical_linear_and_view_addresses_are_one_memory(board: Machine) -> None:
     board.exec(WORD)
     board.exec("mem32[pa] = 0xcafe\nview = memoryview(frame)")
-    assert board.eval("[mem32[pa + 0xffff000000000000], view[0], view[1]]") == [0xCAFE, 0xFE, 0xCA]
+    assert board.eval(f"[mem32[pa + {layout.LINEAR}], view[0], view[1]]") == [0xCAFE, 0xFE, 0xCA]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_physical_linear_and_view_addresses_are_one_memory(board: Machine) -> No
         ("mem16[pa + 1]", "1"),
         ("mem32[pa + 2]", "2"),
         ("mem64[pa + 4]", "4"),
-        ("mem64[pa + 0xffff000000000001]", "0xffff"),
+        (f"mem64[pa + {layout.LINEAR + 1}]", "0xffff"),
         ("mem8[-1]", "-1"),
         ("mem32[1 << 64]", "18446744073709551616"),
         ("mem64[-(1 << 70)]", "-1180591620717411303424"),

@@ -3,39 +3,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import space_lib
-from space_lib import EBUSY, EEXIST, EFAULT, PAGE, VA, ask, ask_all, ask_lines
-from user_lib import code, start
+from machine_code import code
+from on_board import (
+    EBUSY,
+    EEXIST,
+    EFAULT,
+    PAGE,
+    PAGED,
+    PAGED_END,
+    VA,
+    ask,
+    ask_all,
+    ask_lines,
+    start,
+)
 
 from pimem.testing.board_session import Machine
 
-nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-SETUP = """
-import sys, uctypes
-from machine import mem8, mem32, mem64
-calls = []
-def zero(va, access):
-    calls.append((va, access))
-    return memory.frames.alloc()
-def view(va, size):
-    return memoryview(uctypes.bytearray_at(va, size))
-space = memory.AddressSpace()
-"""
-END = """
-memory.identity.activate()
-space.close()
-"""
 
 
 def test_the_first_touch_of_a_page_calls_the_pager(board: Machine) -> None:
     got = ask_all(
         board,
-        SETUP
+        PAGED
         + """
 space.reserve(VA, 3 * PAGE, 'rw', zero)
 print(calls)
@@ -43,7 +35,7 @@ space.activate()
 mem64[VA + 8] = 7
 print([(mem64[VA + 8], mem64[VA], mem8[VA + PAGE + 1]), calls])
 """
-        + END,
+        + PAGED_END,
     )
     assert got == [[], [(7, 0, 0), [(VA + 8, "write"), (VA + PAGE + 1, "read")]]]
 
@@ -51,7 +43,7 @@ print([(mem64[VA + 8], mem64[VA], mem8[VA + PAGE + 1]), calls])
 def test_a_gibibyte_costs_what_is_touched(board: Machine) -> None:
     before, after, given = ask_all(
         board,
-        SETUP
+        PAGED
         + """
 space.reserve(VA, 1 << 30, 'rw', lambda va, access: memory.frames.alloc())
 space.activate()
@@ -63,7 +55,7 @@ gc.collect()
 print((owned('paged'), start - free() - (space.tables - tables) - (owned('records') - records)))
 print((all(mem8[VA + i * 1047 * 1024] == i & 255 for i in range(1000)), memory.check()))
 """
-        + END
+        + PAGED_END
         + "gc.collect()\nprint((owned('paged'), free() - start - tables))\n",
     )
     assert before == (1000, 1000)
@@ -74,7 +66,7 @@ print((all(mem8[VA + i * 1047 * 1024] == i & 255 for i in range(1000)), memory.c
 def test_what_a_pager_raises_surfaces_at_the_faulting_line(board: Machine) -> None:
     lines = ask_lines(
         board,
-        SETUP
+        PAGED
         + """
 def refuse(va, access):
     raise ValueError("no page for", hex(va))
@@ -87,7 +79,7 @@ try:
 except ValueError as e:
     sys.print_exception(e, sys.stdout)
 """
-        + END,
+        + PAGED_END,
     )
     assert lines[-1] == f"ValueError: ('no page for', '{VA:#x}')"
     assert [line.split("in ")[-1] for line in lines[1:-1]] == ["<module>", "touch", "refuse"]
@@ -96,7 +88,7 @@ except ValueError as e:
 def test_a_forbidden_access_calls_the_pager_too(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 def pager(va, access):
     calls.append(access)
@@ -111,15 +103,15 @@ seen = mem8[VA], list(calls)
 mem8[VA] = 2
 print((seen, mem8[VA], calls))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == ((1, ["write"]), 2, ["write", "write"])
 
 
 def test_a_pager_that_does_not_help_is_a_fault(board: Machine) -> None:
-    got: Any = ask(
+    got = ask(
         board,
-        SETUP
+        PAGED
         + """
 space.reserve(VA, PAGE, 'rw', lambda va, access: None)
 space.activate()
@@ -128,7 +120,7 @@ try:
 except memory.Fault as e:
     print((e.errno, e.address, e.access, 'did not' in str(e)))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == (14, VA + 3, "write", True)
 
@@ -160,7 +152,7 @@ def test_what_a_pager_does_wrong_surfaces_and_leaves_nothing(board: Machine, cas
     pager, kind, errno, text = WRONG[case]
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 import micropython
 used, held, other = memory.frames.alloc(), memory.frames.alloc(), memory.AddressSpace()
@@ -196,7 +188,7 @@ other.close()
 held.close()
 print(got)
 """
-        + END,
+        + PAGED_END,
     )
     assert got[:2] == (kind, errno) and text in got[2]
 
@@ -225,7 +217,7 @@ def test_ctrl_c_in_a_pager_surfaces_at_the_access(board: Machine) -> None:
 def test_a_pager_that_needs_its_own_page_is_told(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 def pager(va, access):
     calls.append(peek(va))
@@ -239,7 +231,7 @@ space.reserve(VA, PAGE, 'rw', pager)
 space.activate()
 print((mem8[VA], calls))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == (0, [35])
 
@@ -247,7 +239,7 @@ print((mem8[VA], calls))
 def test_a_reserve_that_fails_does_not_keep_the_space(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 def dropped(pager):
     other = memory.AddressSpace()
@@ -264,7 +256,7 @@ with space:
     got += [mem8[VA], len(calls)]
 print(got)
 """
-        + END,
+        + PAGED_END,
     )
     assert got == [EEXIST, 0, EEXIST, 0, 1]
 
@@ -273,7 +265,7 @@ print(got)
 def test_code_with_a_stack_of_its_own_is_not_paged_for(board: Machine, sp: str) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 program = {code("mov x9, sp; mov sp, x1; ldr x0, [x0]; mov sp, x9; ret")}
 code = memory.frames.alloc()
@@ -286,7 +278,7 @@ try:
 except memory.Fault as e:
     print((e.address - VA, e.access, calls, 'in a range with a pager' in str(e)))
 """
-        + END
+        + PAGED_END
         + "code.close()\n",
     )
     assert got == (16, "read", [], True)

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import pytest
-import space_lib
-from space_lib import ask
-from test_pager import END, SETUP
-from user_lib import code, machine_code
+from machine_code import assemble, code
+from on_board import PAGED, PAGED_END, ask
 
 from pimem.testing.board_session import Machine
 
-nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -27,10 +24,10 @@ def test_the_collector_sees_the_registers_of_the_fault(board: Machine, source: s
     # The object's address is there while the load faults; elsewhere it is only inverted.
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 code = memory.frames.alloc()
-memoryview(code)[: {len(machine_code(source))}] = {code(source)}
+memoryview(code)[: {len(assemble(source))}] = {code(source)}
 """
         + """
 CODE = VA + (1 << 30)
@@ -57,7 +54,7 @@ where = memory.call(CODE, VA, hidden)
 r = uctypes.struct(where, {'len': uctypes.UINT64 | 16, 'items': uctypes.UINT64 | 24})
 print((r.len, mem64[r.items + 8] >> 1))
 """
-        + END
+        + PAGED_END
         + "code.close()\n",
     )
     assert got == (2, 1234567)
@@ -90,7 +87,7 @@ def every_register() -> str:
 def test_the_program_does_not_notice_its_pager(board: Machine, kind: str) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 program = {code(every_register())}
 code = memory.frames.alloc()
@@ -111,7 +108,7 @@ space.map(CODE, code, prot='rx')
 space.activate()
 print((memory.call(CODE, VA, 1000), calls))
 """
-        + END
+        + PAGED_END
         + "code.close()\npage.close()\n",
     )
     assert got == (0, [True])
@@ -120,7 +117,7 @@ print((memory.call(CODE, VA, 1000), calls))
 def test_memmove_over_lazy_memory_while_garbage_is_collected(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 def pager(va, access):
     calls.append(access)
@@ -139,6 +136,6 @@ for n in range(4):
     good = good and bytes(view(VA + n * 4 * PAGE, 3 * PAGE + 17)) == source(n + 1)
 print((good, len(calls), 1.5 * len(calls)))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == (True, 16, 24.0)

@@ -6,14 +6,12 @@ from __future__ import annotations
 import ast
 
 import pytest
-import space_lib
-from space_lib import PAGE, ask, ask_all
-from test_pager import END, SETUP
+from machine_code import code
+from on_board import PAGE, PAGED, PAGED_END, ask, ask_all, run
 
 from pimem import ROOT
 from pimem.testing.board_session import Machine
 
-nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 FOLDER = ROOT / "modules" / "memory" / "python" / "memory" / "pagers"
@@ -29,7 +27,7 @@ with open('/lazy/file', 'wb') as f:
 """
 FAT = DISK.format(maker="vfs.VfsFat.mkfs(disk)\nfs = vfs.VfsFat(disk)")
 LFS = DISK.format(maker="vfs.VfsLfs2.mkfs(disk)\nfs = vfs.VfsLfs2(disk)")
-DISK_END = END + "vfs.umount('/lazy')\ndisk.close()\ngc.collect()\n"
+DISK_END = PAGED_END + "vfs.umount('/lazy')\ndisk.close()\ngc.collect()\n"
 
 
 def test_each_is_under_sixty_lines() -> None:
@@ -41,14 +39,14 @@ def test_each_is_under_sixty_lines() -> None:
 def test_zeros(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 memory.pagers.zeros(space, VA, 1 << 30)
 space.activate()
 mem64[VA + 80 * PAGE] = 5
 print((mem64[VA], mem64[VA + 80 * PAGE], owned('paged')))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == (0, 5, 2)
 
@@ -57,7 +55,7 @@ print((mem64[VA], mem64[VA + 80 * PAGE], owned('paged')))
 def test_a_file_as_memory(board: Machine, disk: str) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + disk
         + """
 mapped = memory.pagers.FileMap(space, VA, '/lazy/file', prot='rw')
@@ -80,7 +78,7 @@ print(got + [owned('paged')])
 def test_files_are_read_into_and_written_from_paged_memory(board: Machine, disk: str) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + disk
         + """
 space.reserve(VA, 8 * PAGE, 'rw', zero)
@@ -120,9 +118,9 @@ print(got)
 
 
 def test_blocks_of_the_ramdisk_and_the_console_take_paged_buffers(board: Machine) -> None:
-    out = board.exec(
-        space_lib.PRELUDE
-        + SETUP
+    out = run(
+        board,
+        PAGED
         + """
 def text(va, access):
     frames = memory.frames.alloc()
@@ -136,8 +134,8 @@ disk.readblocks(0, view(VA + 4 * PAGE + 3, PAGE))
 print(bytes(view(VA + 4 * PAGE, 6)))
 sys.stdout.write(view(VA + 7 * PAGE - 1, 4))
 """
-        + END
-        + "disk.close()"
+        + PAGED_END
+        + "disk.close()",
     )
     assert out == "b'<+><+>'\n\x00<+>"
 
@@ -145,7 +143,7 @@ sys.stdout.write(view(VA + 7 * PAGE - 1, 4))
 def test_copy_on_write_between_two_spaces(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 frames = memory.frames.alloc(3)
 memoryview(frames)[0] = memoryview(frames)[PAGE] = 1
@@ -166,7 +164,7 @@ got += [memoryview(frames)[0], memory.check()]
 other.close()
 print(got)
 """
-        + END
+        + PAGED_END
         + "del shared\nframes.close()\n",
     )
     assert got == [2, 1, 1, 1, 1, 1, 7, 2, 2, 2, 1, 1, []]
@@ -175,7 +173,7 @@ print(got)
 def test_nested_pagers(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 def chain(va, access):
     n = (va - VA) // PAGE
@@ -195,7 +193,7 @@ space.evict(VA, 10 * PAGE)
 mem8[VA]
 print((first, calls))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == ([7, 8, 9], [0, 1, 2, 3, 35])
 
@@ -203,11 +201,11 @@ print((first, calls))
 def test_two_pages_that_never_stay_are_no_endless_loop(board: Machine) -> None:
     got = ask_all(
         board,
-        SETUP
+        PAGED
+        + f"LOAD = {code('ldr x0, [x0]; ret')}\n"
         + """
-import struct
 code = memory.frames.alloc()
-struct.pack_into('<2I', memoryview(code), 0, 0xf9400000, 0xd65f03c0)   # ldr x0, [x0]; ret
+memoryview(code)[:8] = LOAD
 CODE = VA + (1 << 30)
 space.map(CODE, code, prot='rx')
 def selfish(va, access):
@@ -226,7 +224,7 @@ for i in range(100):      # the same fault again and again, but each time it get
     memory.call(CODE, VA + 8)
 print(len(calls))
 """
-        + END
+        + PAGED_END
         + "code.close()\n",
     )
     assert got == [(35, True), 100]
@@ -235,7 +233,7 @@ print(len(calls))
 def test_a_pager_without_stack_is_a_recursion_error(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 space.reserve(VA, 4096 * PAGE, 'rw', lambda va, access: memory.frames.alloc())
 space.activate()
@@ -247,19 +245,19 @@ try:
 except RuntimeError as e:
     print((str(e), owned('paged') > 10))
 """
-        + END,
+        + PAGED_END,
     )
     assert got == ("maximum recursion depth exceeded", True)
 
 
 def test_a_soft_reset_drops_pagers(fresh: Machine) -> None:
-    fresh.exec(
-        space_lib.PRELUDE
-        + SETUP
+    run(
+        fresh,
+        PAGED
         + "memory.pagers.zeros(space, VA, 1 << 30)\n"
         + "memory.identity.reserve(0x7000000000, PAGE, 'rw', zero)\n"
         + "mem8[0x7000000000] = 1\nspace.activate()\nmem8[VA] = 1\ndel space\ngc.collect()\n"
-        + "mem8[VA + PAGE] = 1\nassert owned('paged') == 3\n"
+        + "mem8[VA + PAGE] = 1\nassert owned('paged') == 3\n",
     )
     fresh.soft_reset()
     out = fresh.exec(

@@ -3,20 +3,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import space_lib
-from space_lib import EEXIST, PAGE, ask, names
+from on_board import EEXIST, PAGE, ask, names
 
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 SIZE = 1 << 20
 
 
-def test_there_is_no_disk_until_one_is_made(board: Any) -> None:
+def test_there_is_no_disk_until_one_is_made(board: Machine) -> None:
     nothing, owned, gone = ask(
         board,
         f"""
@@ -32,7 +29,7 @@ def test_there_is_no_disk_until_one_is_made(board: Any) -> None:
     assert owned == (SIZE // PAGE, SIZE)
 
 
-def test_there_is_one_disk_of_one_size(board: Any) -> None:
+def test_there_is_one_disk_of_one_size(board: Machine) -> None:
     same, refused = ask(
         board,
         f"""
@@ -50,7 +47,7 @@ def test_there_is_one_disk_of_one_size(board: Any) -> None:
     assert refused[:2] == ("OSError", EEXIST) and names(refused[2], str(SIZE), str(SIZE + PAGE))
 
 
-def test_blocks_are_written_and_read_also_with_an_offset(board: Any) -> None:
+def test_blocks_are_written_and_read_also_with_an_offset(board: Machine) -> None:
     blank, whole, part, ioctls = ask(
         board,
         f"""
@@ -86,7 +83,7 @@ def test_blocks_are_written_and_read_also_with_an_offset(board: Any) -> None:
         ("disk.writeblocks(-1, bytes(512))", ["-1"]),
     ],
 )
-def test_nothing_beyond_the_end_is_touched(board: Any, call: str, values: list[str]) -> None:
+def test_nothing_beyond_the_end_is_touched(board: Machine, call: str, values: list[str]) -> None:
     refused = ask(
         board,
         f"""
@@ -99,7 +96,7 @@ def test_nothing_beyond_the_end_is_touched(board: Any, call: str, values: list[s
     assert refused[0] == "ValueError" and names(refused[2], *values)
 
 
-def test_a_closed_disk_stays_closed_when_there_is_a_new_one(board: Any) -> None:
+def test_a_closed_disk_stays_closed_when_there_is_a_new_one(board: Machine) -> None:
     answers = ask(
         board,
         f"""
@@ -121,7 +118,7 @@ def test_a_closed_disk_stays_closed_when_there_is_a_new_one(board: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["VfsFat", "VfsLfs2"])
-def test_a_filesystem_works_on_it(board: Any, kind: str) -> None:
+def test_a_filesystem_works_on_it(board: Machine, kind: str) -> None:
     words, listed, again = ask(
         board,
         f"""

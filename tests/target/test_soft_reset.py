@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import layout
 import pytest
 
 from pimem.testing.board_session import Machine
@@ -83,7 +84,7 @@ def test_an_edited_identity_space_is_put_right(board: Machine) -> None:
 
 
 def test_user_mappings_of_the_kernel_half_are_gone(board: Machine) -> None:
-    free = 0xFFFF00B000000000
+    free = layout.FREE
     board.exec(
         f"import memory\nf = memory.frames.alloc(4)\nmemory.kernel.map({free:#x}, f)\n"
         f"from machine import mem32\nmem32[{free:#x}] = 7\nassert mem32[{free:#x}] == 7"

@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import space_lib
-from socs import soc_of
-from space_lib import (
+from on_board import (
     BLOCK,
     EBUSY,
     EEXIST,
@@ -21,13 +19,14 @@ from space_lib import (
     ask_lines,
     names,
 )
+from socs import soc_of
 
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
-def test_a_mapping_translates_to_its_frames(board: Any) -> None:
+def test_a_mapping_translates_to_its_frames(board: Machine) -> None:
     pa, translated, mappings = ask_all(
         board,
         """
@@ -44,7 +43,7 @@ def test_a_mapping_translates_to_its_frames(board: Any) -> None:
     assert mappings == [(VA, VA + 3 * PAGE, pa, "rw", "normal", None)]
 
 
-def test_the_fields_of_a_mapping_have_names(board: Any) -> None:
+def test_the_fields_of_a_mapping_have_names(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -54,7 +53,7 @@ def test_the_fields_of_a_mapping_have_names(board: Any) -> None:
     )
 
 
-def test_an_unmapped_address_has_no_translation(board: Any) -> None:
+def test_an_unmapped_address_has_no_translation(board: Machine) -> None:
     answers = ask_all(
         board,
         """
@@ -70,7 +69,7 @@ def test_an_unmapped_address_has_no_translation(board: Any) -> None:
     assert answers[2][:2] == ("OSError", ERANGE) and names(answers[2][2], VA)
 
 
-def test_part_of_a_frames_object_can_be_mapped(board: Any) -> None:
+def test_part_of_a_frames_object_can_be_mapped(board: Machine) -> None:
     mappings, too_much = ask_all(
         board,
         """
@@ -86,7 +85,7 @@ def test_part_of_a_frames_object_can_be_mapped(board: Any) -> None:
     assert too_much[0] == "ValueError" and names(too_much[2], str(4 * PAGE), str(3 * PAGE))
 
 
-def test_unmapping_leaves_a_hole(board: Any) -> None:
+def test_unmapping_leaves_a_hole(board: Machine) -> None:
     pa, mappings, hole, again = ask_all(
         board,
         """
@@ -107,7 +106,7 @@ def test_unmapping_leaves_a_hole(board: Any) -> None:
     assert again[:2] == ("OSError", EFAULT) and names(again[2], VA + PAGE)
 
 
-def test_a_mapped_address_is_not_mapped_again(board: Any) -> None:
+def test_a_mapped_address_is_not_mapped_again(board: Machine) -> None:
     pa, refusal, same = ask_all(
         board,
         """
@@ -125,7 +124,7 @@ def test_a_mapped_address_is_not_mapped_again(board: Any) -> None:
     assert same
 
 
-def test_protect_is_what_the_processor_sees(board: Any) -> None:
+def test_protect_is_what_the_processor_sees(board: Machine) -> None:
     pa, prots, reads, writes = ask_all(
         board,
         """
@@ -149,7 +148,7 @@ def test_protect_is_what_the_processor_sees(board: Any) -> None:
     assert writes == [pa, None, pa + 2 * PAGE, None]
 
 
-def test_an_unmapped_page_is_gone_for_the_processor(board: Any) -> None:
+def test_an_unmapped_page_is_gone_for_the_processor(board: Machine) -> None:
     before, after = ask(
         board,
         """
@@ -182,7 +181,7 @@ def check_leaf(step: tuple[Any, ...], level: int, pa: int, *, writable: bool, us
     assert (descriptor >> 53) & 3 == 3  # PXN, UXN
 
 
-def test_walk_reads_the_tables_as_they_are_in_memory(board: Any) -> None:
+def test_walk_reads_the_tables_as_they_are_in_memory(board: Machine) -> None:
     pa, root, steps, words = ask_all(
         board,
         """
@@ -207,7 +206,7 @@ def test_walk_reads_the_tables_as_they_are_in_memory(board: Any) -> None:
     check_leaf(steps[3], 3, pa, writable=False, user=True)
 
 
-def test_show_prints_the_walk_in_hexadecimal(board: Any) -> None:
+def test_show_prints_the_walk_in_hexadecimal(board: Machine) -> None:
     lines = ask_lines(
         board,
         """
@@ -231,7 +230,7 @@ def test_show_prints_the_walk_in_hexadecimal(board: Any) -> None:
     assert shown[8].endswith("= 0000000000000000 invalid")
 
 
-def test_a_walk_ends_where_nothing_is_mapped(board: Any) -> None:
+def test_a_walk_ends_where_nothing_is_mapped(board: Machine) -> None:
     far, near = ask_all(
         board,
         """
@@ -247,7 +246,7 @@ def test_a_walk_ends_where_nothing_is_mapped(board: Any) -> None:
     assert near == ["table", "table", "table", "invalid"]
 
 
-def test_a_block_is_split_and_rejoined(board: Any) -> None:
+def test_a_block_is_split_and_rejoined(board: Machine) -> None:
     whole, split, joined, runs, freed, kept = ask_all(
         board,
         """
@@ -283,7 +282,7 @@ def test_a_block_is_split_and_rejoined(board: Any) -> None:
     assert kept
 
 
-def test_compact_takes_a_range(board: Any) -> None:
+def test_compact_takes_a_range(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -301,7 +300,7 @@ def test_compact_takes_a_range(board: Any) -> None:
     ) == (1, 2)
 
 
-def test_activation_writes_the_register(board: Any) -> None:
+def test_activation_writes_the_register(board: Machine) -> None:
     spaces, registers, ttbr1, flags = ask_all(
         board,
         """
@@ -335,7 +334,7 @@ def test_activation_writes_the_register(board: Any) -> None:
     assert flags == [False, True, False, True]
 
 
-def test_an_exception_leaves_the_space(board: Any) -> None:
+def test_an_exception_leaves_the_space(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -353,7 +352,7 @@ def test_an_exception_leaves_the_space(board: Any) -> None:
     )
 
 
-def test_closing_the_space_one_came_from_leads_back_to_identity(board: Any) -> None:
+def test_closing_the_space_one_came_from_leads_back_to_identity(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -367,7 +366,7 @@ def test_closing_the_space_one_came_from_leads_back_to_identity(board: Any) -> N
     )
 
 
-def test_what_is_written_through_one_mapping_is_read_through_another(board: Any) -> None:
+def test_what_is_written_through_one_mapping_is_read_through_another(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -390,7 +389,7 @@ def test_what_is_written_through_one_mapping_is_read_through_another(board: Any)
     )
 
 
-def test_two_spaces_map_one_address_to_different_frames(board: Any) -> None:
+def test_two_spaces_map_one_address_to_different_frames(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -412,7 +411,7 @@ def test_two_spaces_map_one_address_to_different_frames(board: Any) -> None:
     ) == (1, 2)
 
 
-def test_device_registers_can_be_mapped(board: Any) -> None:
+def test_device_registers_can_be_mapped(board: Machine) -> None:
     window, mapping, same = ask_all(
         board,
         """
@@ -433,7 +432,7 @@ def test_device_registers_can_be_mapped(board: Any) -> None:
     assert same == [0x11, 0x10]
 
 
-def test_close_gives_every_table_frame_back(board: Any) -> None:
+def test_close_gives_every_table_frame_back(board: Machine) -> None:
     before, tables, during, after = ask(
         board,
         """
@@ -454,7 +453,7 @@ def test_close_gives_every_table_frame_back(board: Any) -> None:
     assert after == before
 
 
-def test_a_dropped_space_is_closed_by_the_collector(board: Any) -> None:
+def test_a_dropped_space_is_closed_by_the_collector(board: Machine) -> None:
     left, active = ask(
         board,
         """
@@ -481,7 +480,7 @@ def test_a_dropped_space_is_closed_by_the_collector(board: Any) -> None:
     assert active
 
 
-def test_frames_are_not_closed_while_they_are_mapped(board: Any) -> None:
+def test_frames_are_not_closed_while_they_are_mapped(board: Machine) -> None:
     pa, busy, after_one, state = ask_all(
         board,
         """
@@ -506,7 +505,7 @@ def test_frames_are_not_closed_while_they_are_mapped(board: Any) -> None:
     assert state == "free"
 
 
-def test_dropped_frames_live_as_long_as_their_mapping(board: Any) -> None:
+def test_dropped_frames_live_as_long_as_their_mapping(board: Machine) -> None:
     seen, held, freed = ask(
         board,
         """
@@ -538,7 +537,7 @@ def test_dropped_frames_live_as_long_as_their_mapping(board: Any) -> None:
     assert freed.count("free") >= 7  # one, at most, by a word on the stack that looked like it
 
 
-def test_a_bare_address_owns_nothing(board: Any) -> None:
+def test_a_bare_address_owns_nothing(board: Machine) -> None:
     assert ask(
         board,
         """

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from on_board import EFAULT, ENOMEM, PAGE, VA, ask, ask_all
 
-from space_lib import EFAULT, ENOMEM, PAGE, VA, ask, ask_all
+from pimem.testing.board_session import Machine
 
 ASIDS = 65535  # beside ASID 0, which no space has
 
 
-def test_every_space_has_an_asid_of_its_own_until_there_is_no_more(board: Any) -> None:
+def test_every_space_has_an_asid_of_its_own_until_there_is_no_more(board: Machine) -> None:
     count, distinct, errno, text, before, after = ask(
         board,
         """
@@ -39,7 +39,7 @@ def test_every_space_has_an_asid_of_its_own_until_there_is_no_more(board: Any) -
     assert after >= before - 16  # some spaces, had words on the stack looked like them
 
 
-def test_garbage_makes_room_for_new_spaces(board: Any) -> None:
+def test_garbage_makes_room_for_new_spaces(board: Machine) -> None:
     assert ask(
         board,
         """
@@ -52,7 +52,7 @@ def test_garbage_makes_room_for_new_spaces(board: Any) -> None:
     )
 
 
-def test_spaces_say_what_they_are(board: Any) -> None:
+def test_spaces_say_what_they_are(board: Machine) -> None:
     asid, texts, table = ask_all(
         board,
         """
@@ -67,13 +67,13 @@ def test_spaces_say_what_they_are(board: Any) -> None:
     assert {"map", "unmap", "protect", "walk", "mappings", "show", "close", "asid"} <= set(table)
 
 
-def test_show_prints_a_line_for_each_mapping(board: Any) -> None:
+def test_show_prints_a_line_for_each_mapping(board: Machine) -> None:
     lines = board.exec("import memory; memory.identity.show(); memory.kernel.show()").splitlines()
     assert any("device" in line and "peripherals" in line for line in lines)
     assert any(" rx " in line and line.endswith("text") for line in lines)
 
 
-def test_regions_list_the_guards_too(board: Any) -> None:
+def test_regions_list_the_guards_too(board: Machine) -> None:
     base, regions, held = ask_all(
         board,
         """
@@ -95,7 +95,7 @@ def test_regions_list_the_guards_too(board: Any) -> None:
     assert held == [(VA, "rw", False, True), (VA + PAGE, "r", False, False)]
 
 
-def test_spaces_in_use_at_a_soft_reset_are_closed(board: Any) -> None:
+def test_spaces_in_use_at_a_soft_reset_are_closed(board: Machine) -> None:
     before = ask_all(
         board,
         """

@@ -3,13 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import layout
 import pytest
-import space_lib
-from space_lib import BLOCK, EBUSY, EFAULT, EPERM, ERANGE, PAGE, VA, ask, ask_all, names
+from on_board import (
+    BLOCK,
+    EBUSY,
+    EFAULT,
+    EPERM,
+    ERANGE,
+    PAGE,
+    VA,
+    ask,
+    ask_all,
+    names,
+)
 
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -17,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 # --- W^X ---
 
 
-def test_no_frame_is_writable_and_executable_in_two_spaces(board: Any) -> None:
+def test_no_frame_is_writable_and_executable_in_two_spaces(board: Machine) -> None:
     pa, mapped, read, unmapped, reverse = ask_all(
         board,
         """
@@ -43,7 +52,7 @@ def test_no_frame_is_writable_and_executable_in_two_spaces(board: Any) -> None:
     assert reverse[:2] == ("OSError", EPERM) and names(reverse[2], pa, VA + BLOCK)
 
 
-def test_protect_is_judged_like_map(board: Any) -> None:
+def test_protect_is_judged_like_map(board: Machine) -> None:
     refusal, alone, back = ask_all(
         board,
         """
@@ -64,7 +73,7 @@ def test_protect_is_judged_like_map(board: Any) -> None:
     assert back[:2] == ("OSError", EPERM) and names(back[2], VA + PAGE)
 
 
-def test_code_written_through_a_view_runs(board: Any) -> None:
+def test_code_written_through_a_view_runs(board: Machine) -> None:
     total = ask(
         board,
         """
@@ -82,7 +91,7 @@ def test_code_written_through_a_view_runs(board: Any) -> None:
 
 
 @pytest.mark.parametrize("section", ["text", "rodata"])
-def test_text_and_rodata_are_read_only_in_every_alias(board: Any, section: str) -> None:
+def test_text_and_rodata_are_read_only_in_every_alias(board: Machine, section: str) -> None:
     refusals, reads, writes = ask_all(
         board,
         f"""
@@ -112,7 +121,7 @@ def test_text_and_rodata_are_read_only_in_every_alias(board: Any, section: str) 
     assert writes == [None] * 4
 
 
-def test_kernel_text_can_be_executed_through_a_mapping_of_ones_own(board: Any) -> None:
+def test_kernel_text_can_be_executed_through_a_mapping_of_ones_own(board: Machine) -> None:
     prot = ask(
         board,
         """
@@ -127,7 +136,7 @@ def test_kernel_text_can_be_executed_through_a_mapping_of_ones_own(board: Any) -
     assert prot == "rx"
 
 
-def test_memory_types_follow_the_memory(board: Any) -> None:
+def test_memory_types_follow_the_memory(board: Machine) -> None:
     ram, device, beyond, executable = ask_all(
         board,
         """
@@ -151,7 +160,7 @@ def test_memory_types_follow_the_memory(board: Any) -> None:
 # --- the kernel half ---
 
 
-def test_what_boot_mapped_is_locked(board: Any) -> None:
+def test_what_boot_mapped_is_locked(board: Machine) -> None:
     answers = ask(
         board,
         """
@@ -177,7 +186,7 @@ def test_what_boot_mapped_is_locked(board: Any) -> None:
         assert names(text, va) and name in text
 
 
-def test_the_kernel_half_is_changed_in_its_free_window_by_pages(board: Any) -> None:
+def test_the_kernel_half_is_changed_in_its_free_window_by_pages(board: Machine) -> None:
     pages, seen, gone = ask_all(
         board,
         """
@@ -198,7 +207,7 @@ def test_the_kernel_half_is_changed_in_its_free_window_by_pages(board: Any) -> N
     assert gone == EFAULT
 
 
-def test_other_windows_of_the_kernel_half_are_not_for_map(board: Any) -> None:
+def test_other_windows_of_the_kernel_half_are_not_for_map(board: Machine) -> None:
     heap, outside, compact = ask_all(
         board,
         """
@@ -216,7 +225,7 @@ def test_other_windows_of_the_kernel_half_are_not_for_map(board: Any) -> None:
     assert compact[:2] == ("OSError", EPERM)
 
 
-def test_the_handles_are_not_closed_and_the_kernel_is_not_activated(board: Any) -> None:
+def test_the_handles_are_not_closed_and_the_kernel_is_not_activated(board: Machine) -> None:
     kernel, identity, activate, double = ask_all(
         board,
         """
@@ -232,7 +241,7 @@ def test_the_handles_are_not_closed_and_the_kernel_is_not_activated(board: Any) 
     assert double == (True, ("OSError", EPERM))
 
 
-def test_the_identity_view_can_be_edited(board: Any) -> None:
+def test_the_identity_view_can_be_edited(board: Machine) -> None:
     before, hole, after = ask_all(
         board,
         """
@@ -258,7 +267,7 @@ def test_the_identity_view_can_be_edited(board: Any) -> None:
 # --- closed spaces ---
 
 
-def test_the_active_space_is_not_closed(board: Any) -> None:
+def test_the_active_space_is_not_closed(board: Machine) -> None:
     asid, refusal = ask(
         board,
         """
@@ -272,7 +281,7 @@ def test_the_active_space_is_not_closed(board: Any) -> None:
     assert refusal[:2] == ("OSError", EBUSY) and f"ASID {asid}" in refusal[2]
 
 
-def test_a_closed_space_says_so_whatever_is_asked_of_it(board: Any) -> None:
+def test_a_closed_space_says_so_whatever_is_asked_of_it(board: Machine) -> None:
     asid, answers, text = ask_all(
         board,
         """
@@ -302,7 +311,7 @@ def test_a_closed_space_says_so_whatever_is_asked_of_it(board: Any) -> None:
     assert "closed" in text
 
 
-def test_closed_frames_are_not_mapped(board: Any) -> None:
+def test_closed_frames_are_not_mapped(board: Machine) -> None:
     pa, refusal = ask(
         board,
         """
@@ -327,7 +336,7 @@ BAD_ARGUMENTS = [
     ("space.map(1 << 48, frames)", "OSError", ERANGE, 1 << 48),
     ("space.map(1 << 63, frames)", "OSError", ERANGE, 1 << 63),
     ("space.map((1 << 48) - PAGE, frames.pa, 2 * PAGE)", "OSError", ERANGE, (1 << 48) - PAGE),
-    ("space.map(LINEAR, frames)", "OSError", ERANGE, 0xFFFF_0000_0000_0000),
+    ("space.map(LINEAR, frames)", "OSError", ERANGE, layout.LINEAR),
     ("space.map(1.5, frames)", "TypeError", None, "float"),
     ("space.map('x', frames)", "TypeError", None, "str"),
     ("space.map(None, frames)", "TypeError", None, "NoneType"),
@@ -369,7 +378,7 @@ BAD_ARGUMENTS = [
 ]
 
 
-def test_senseless_arguments_are_refused_by_name(board: Any) -> None:
+def test_senseless_arguments_are_refused_by_name(board: Machine) -> None:
     calls = [call for call, *_ in BAD_ARGUMENTS]
     answers = ask_all(
         board,

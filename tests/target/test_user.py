@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import layout
 import pytest
-from user_lib import (
+from machine_code import code
+from on_board import (
     CODE,
     ENDLESS,
     PC_ALIGNMENT,
     PERMISSION,
-    PRELUDE,
     STACK,
     TRANSLATION,
     UNDEFINED,
-    code,
+    run,
     start,
+    value,
 )
 
 from pimem.board.link import ScriptError
@@ -46,26 +48,27 @@ def answer(number, regs):
 
 
 def test_hello_through_a_system_call(board: Machine) -> None:
-    setup = PRELUDE + ANSWER + f"r = user.run({code(HELLO)}, handler=answer)"
-    got = board.eval("(said.decode(), calls, r.x0, r.x1, r.call, r.pc)", setup)
+    setup = ANSWER + f"r = user.run({code(HELLO)}, handler=answer)"
+    got = value(board, "(said.decode(), calls, r.x0, r.x1, r.call, r.pc)", setup)
     assert got == ["hello\n", [1, 0], 42, 6, 0, CODE + 20]
 
 
 def test_without_a_handler_the_first_system_call_ends_the_program(board: Machine) -> None:
     source = code("add x0, x0, x7; svc #0xffff; udf #0")
-    got = board.eval(
+    got = value(
+        board,
         "(r.x0, r.call, r.pc, r.sp)",
-        PRELUDE + f"r = user.run({source}, args=(40, 1, 2, 3, 4, 5, 6, (1 << 64) - 38))",
+        f"r = user.run({source}, args=(40, 1, 2, 3, 4, 5, 6, (1 << 64) - 38))",
     )
     assert got == [2, 0xFFFF, CODE + 8, STACK]
 
 
 def test_results_may_be_negative_and_registers_written(board: Machine) -> None:
     source = code("svc #1; mov x9, x0; svc #2; mov x10, x0; svc #3")
-    got = board.eval(
+    got = value(
+        board,
         "(r.x9, r.x10, r.x11)",
-        PRELUDE
-        + f"""
+        f"""
 def answer(number, regs):
     if number == 1:
         return -1
@@ -80,9 +83,9 @@ r = user.run({source}, handler=answer)
 
 
 def test_what_a_handler_raises_ends_the_program(board: Machine) -> None:
-    out = board.exec(
-        PRELUDE
-        + f"""
+    out = run(
+        board,
+        f"""
 def answer(number, regs):
     raise KeyError(number)
 try:
@@ -95,7 +98,7 @@ try:
     user.run({code("svc #78")}, handler=answer)
 except TypeError as e:
     print(e, memory.identity.active)
-"""
+""",
     )
     assert out == "77 5 77 True\nthe handler's result must be an int, not str True\n"
 
@@ -103,10 +106,10 @@ except TypeError as e:
 def test_a_handler_runs_another_program(board: Machine) -> None:
     inner = code("add x0, x0, #1; mov x19, #99; fmov d8, #3.0; svc #0")
     outer = code("mov x19, #5; fmov d8, #2.0; svc #1; svc #0")
-    got = board.eval(
+    got = value(
+        board,
         "(r.x0, r.x19, r.d8, depth)",
-        PRELUDE
-        + f"""
+        f"""
 depth = 0
 def answer(number, regs):
     global depth
@@ -124,9 +127,9 @@ r = user.run({outer}, handler=answer)
 
 
 def test_a_handler_may_use_other_spaces_but_not_close_this_one_for_good(board: Machine) -> None:
-    out = board.exec(
-        PRELUDE
-        + f"""
+    out = run(
+        board,
+        f"""
 text = memory.frames.alloc()
 memoryview(text)[:8] = {code("svc #1; svc #2")}
 space = memory.AddressSpace()
@@ -148,16 +151,16 @@ try:
 except ValueError as e:
     print(str(e).endswith('is closed'), memory.identity.active)
 text.close()
-"""
+""",
     )
     assert out == "2 True\n16\nTrue True\n"
 
 
 def test_the_space_that_was_active_is_active_again(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 got = []
 with memory.AddressSpace() as mine:
     for program in ({code("svc #0")}, {code("udf #0")}, {code(ENDLESS)}):
@@ -182,10 +185,11 @@ def test_a_program_starts_with_nothing_of_the_kernels(board: Machine) -> None:
         "orr x0, x0, x1; orr x0, x0, x2; orr x0, x0, x3; orr x0, x0, x4; "
         "mov x1, xzr; mov x2, xzr; mov x3, xzr; mov x4, xzr; svc #0"
     )
-    got = board.eval(
+    got = value(
+        board,
         "[getattr(r, '%s%d' % (kind, i)) for kind, n in (('x', 31), ('q', 32)) for i in range(n)]"
         " + [r.flags, r.fpcr, r.fpsr, r.tpidr, r.pc, r.sp]",
-        PRELUDE + f"1.5 * len('abc')\nr = user.run({source})",
+        f"1.5 * len('abc')\nr = user.run({source})",
     )
     assert got == [0] * 67 + [CODE + 14 * 4, STACK]
 
@@ -193,10 +197,10 @@ def test_a_program_starts_with_nothing_of_the_kernels(board: Machine) -> None:
 def test_every_register_goes_in_and_comes_back(board: Machine) -> None:
     step = "".join(f"add x{i}, x{i}, #1; " for i in range(31))
     step += "".join(f"add v{i}.2d, v{i}.2d, v{i}.2d; " for i in range(32))
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 def numbers(base, shift):
     names = ['x%d' % i for i in range(31)], ['q%d' % i for i in range(32)]
     return [(n, base + i) for i, n in enumerate(names[0])] + [
@@ -225,10 +229,10 @@ def test_floating_point_is_kept_on_both_sides(board: Machine) -> None:
         "mov x0, #0xc00000; msr FPCR, x0; fmov d0, #1.0; fmov d1, #10.0; "
         f"{fill} svc #1; fdiv d0, d0, d1; fadd d8, d8, d31; svc #0"
     )
-    got = board.eval(
+    got = value(
+        board,
         "(r.d0, r.d8, r.d31, kernel, before == after)",
-        PRELUDE
-        + f"""
+        f"""
 def work(x):
     for i in range(50):
         x = x * 1.0000001 + i / 7.0
@@ -283,7 +287,7 @@ def test_interrupts_do_not_disturb_a_program(board: Machine) -> None:
     ],
 )
 def test_a_fault_ends_the_program(board: Machine, source: str, expected: list) -> None:
-    got = board.eval(f"fields({code(source)}) + [memory.identity.active]", PRELUDE)
+    got = value(board, f"fields(user.run, {code(source)}) + [memory.identity.active]")
     if expected[2] == TRANSLATION and expected[3] is None:
         expected = [*expected[:3], got[3]]  # the level depends on what is mapped nearby
     assert got == [*expected, 0, True]
@@ -292,8 +296,8 @@ def test_a_fault_ends_the_program(board: Machine, source: str, expected: list) -
 def test_the_message_says_where_it_comes_from(board: Machine) -> None:
     program = code("ldr x0, [x0]")
     with pytest.raises(ScriptError) as caught:
-        board.exec(PRELUDE + f"user.run({program}, args=(TEXT,))")
+        run(board, f"user.run({program}, args=(TEXT,))")
     assert caught.value.traceback.splitlines()[-1] == (
-        "memory.Fault: read from 0xffff008000080000: permission fault at level 3, "
+        f"memory.Fault: read from {layout.IMAGE + 0x80000:#x}: permission fault at level 3, "
         "from a lower exception level (the kernel's half), pc 0x0000000000400000"
     )

@@ -4,19 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from user_lib import (
-    CODE,
-    EBUSY,
-    EFAULT,
-    ENDLESS,
-    EPERM,
-    ETIMEDOUT,
-    PRELUDE,
-    STACK,
-    code,
-    machine_code,
-    start,
-)
+from machine_code import assemble, code
+from on_board import CODE, EBUSY, EFAULT, ENDLESS, EPERM, ETIMEDOUT, STACK, start, value
 
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import Machine
@@ -26,10 +15,10 @@ from pimem.testing.board_session import Machine
 
 @pytest.mark.parametrize("source", [ENDLESS, "1: add x0, x0, #1; wfi; b 1b"], ids=["busy", "wfi"])
 def test_an_endless_program_is_stopped(board: Machine, source: str) -> None:
-    got = board.eval(
-        f"refused({code(source)}, limit_ms=20) + [user.last.x0 > 0, user.last.pc, "
+    got = value(
+        board,
+        f"list(refused(user.run, {code(source)}, limit_ms=20)) + [user.last.x0 > 0, user.last.pc, "
         "user.last.call, memory.identity.active, memory.check()]",
-        PRELUDE,
     )
     assert got[:2] == ["OSError", ETIMEDOUT]
     assert "20 ms" in got[2] and got[2].endswith(f"0x{got[4]:016x}")
@@ -39,15 +28,15 @@ def test_an_endless_program_is_stopped(board: Machine, source: str) -> None:
 
 def test_a_stopped_program_goes_on_with_its_registers(board: Machine) -> None:
     source = code("1: add x0, x0, #1; cbz x1, 1b; svc #0")
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 with memory.frames.alloc() as text:
     memoryview(text)[:12] = {source}
     space = memory.AddressSpace()
     space.map(0x8000, text, prot='rxu')
-    first = refused(0x8000, space, limit_ms=5)
+    first = refused(user.run, 0x8000, space, limit_ms=5)
     r = user.last
     steps, r.x1 = r.x0, 1
     again = user.run(r.pc, space, registers=r)
@@ -77,10 +66,10 @@ def test_ctrl_c_stops_a_program(board: Machine, line: str) -> None:
 
 
 def test_callbacks_run_between_two_visits(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "(r.x0, ran)",
-        PRELUDE
-        + f"""
+        f"""
 ran = []
 def answer(number, regs):
     if number == 2:
@@ -94,10 +83,10 @@ r = user.run({code("svc #1; svc #1; svc #1; svc #2")}, handler=answer)
 
 
 def test_ten_thousand_programs_leave_nothing_behind(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "churn()",
-        PRELUDE
-        + f"""
+        f"""
 def ends(n):
     # Each way to end in turn, in a space that stays; every 50th program in one of its own.
     done = 0
@@ -161,28 +150,28 @@ churn = lambda: churn_
     ],
 )
 def test_bad_arguments_are_named(board: Machine, call: str, expected: list) -> None:
-    got = board.eval(f"refused({call})", PRELUDE + f"SVC = {code('svc #0')}\n")
+    got = value(board, f"refused(user.run, {call})", f"SVC = {code('svc #0')}\n")
     assert got[:2] == expected[:2] and expected[2] in got[2]
 
 
 def test_a_closed_space_and_registers_in_use_are_refused(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 SVC = {code("svc #0")}
 got = []
 space = memory.AddressSpace()
 space.close()
-got.append(refused(0x8000, space))
+got.append(refused(user.run, 0x8000, space))
 def answer(number, regs):
     regs.x1 = 3
-    got.append(refused(SVC, args=(0, 9), registers=regs))
+    got.append(refused(user.run, SVC, args=(0, 9), registers=regs))
     got.append(regs.x1)
     return user.EXIT
 user.run(SVC, handler=answer)
 state = machine.disable_irq()
-got.append(refused(SVC))
+got.append(refused(user.run, SVC))
 machine.enable_irq(state)
 """,
     )
@@ -217,10 +206,10 @@ def test_registers_refuse_what_they_cannot_hold(board: Machine, line: str, expec
 
 
 def test_a_handler_reads_and_writes_what_the_program_could(board: Machine) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 got = []
 def attempt(f, *args):
     try:
@@ -243,7 +232,7 @@ def answer(number, regs):
 user.run({code("svc #1")}, handler=answer)
 """,
     )
-    svc = machine_code("svc #1")
+    svc = assemble("svc #1")
     assert got[:4] == [repr(svc), "None", repr(b"12345678"), "b''"]
     assert [g[0] for g in got[4:6]] == [EFAULT] * 2 and got[6] == repr(b"12345678")
     assert [g[0] for g in got[7:]] == [EFAULT, EFAULT, EFAULT, None]
@@ -258,6 +247,6 @@ def test_a_soft_reset_in_a_handler_leaves_nothing(board: Machine) -> None:
     )
     text = board.link.read_until(b"raw REPL; CTRL-B to exit\r\n>", total=20)
     assert b"leaked" not in text
-    got = board.eval("(memory.identity.active, user.last, memory.check())", PRELUDE)
+    got = value(board, "(memory.identity.active, user.last, memory.check())")
     assert got == [True, None, []]
-    assert board.eval("r.x0", PRELUDE + f"r = user.run({code('mov x0, #7; svc #0')})") == 7
+    assert value(board, "r.x0", f"r = user.run({code('mov x0, #7; svc #0')})") == 7

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from user_lib import PERMISSION, PRELUDE, TRAPPED, UNDEFINED, code
+from machine_code import code
+from on_board import PERMISSION, TRAPPED, UNDEFINED, value
 
 from pimem.testing.board_session import Machine
 
@@ -13,8 +14,8 @@ from pimem.testing.board_session import Machine
     ("source", "argument", "access"),
     [
         ("ldr x1, [x0]", "TEXT", "read"),
-        ("ldr x1, [x0]", "REPORT['kernel']['data'][0]", "read"),
-        ("str x1, [x0]", "REPORT['kernel']['data'][0]", "write"),
+        ("ldr x1, [x0]", "memory.report()['kernel']['data'][0]", "read"),
+        ("str x1, [x0]", "memory.report()['kernel']['data'][0]", "write"),
         ("br x0", "TEXT", "execute"),
         ("ldr x1, [x0]", "LINEAR + RAM", "read"),
         ("str x1, [x0]", "LINEAR + RAM", "write"),
@@ -38,8 +39,8 @@ from pimem.testing.board_session import Machine
 def test_the_kernels_half_is_out_of_reach(
     board: Machine, source: str, argument: str, access: str
 ) -> None:
-    got = board.eval(
-        f"fields({code(source + '; svc #0')}, args=({argument},)) + [{argument}]", PRELUDE
+    got = value(
+        board, f"fields(user.run, {code(source + '; svc #0')}, args=({argument},)) + [{argument}]"
     )
     assert got[1:5] == [access, PERMISSION, got[3], 0]
     assert got[0] in (got[5], got[5] + 1) and got[3] in (1, 2, 3)
@@ -61,16 +62,16 @@ def test_the_kernels_half_is_out_of_reach(
 def test_pages_of_its_own_space_obey_their_protection(
     board: Machine, prot: str, source: str, expected: list
 ) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 with memory.frames.alloc() as text, memory.frames.alloc() as page:
     memoryview(text)[:8] = {code(source + "; svc #0")}
     space = memory.AddressSpace()
     space.map(0x8000, text, prot='rxu')
     space.map(0x9000, page, prot='{prot}')
-    got = fields(0x8000, space, args=(0x9000,))
+    got = fields(user.run, 0x8000, space, args=(0x9000,))
     space.close()
 """,
     )
@@ -79,17 +80,17 @@ with memory.frames.alloc() as text, memory.frames.alloc() as page:
 
 def test_kernel_pages_of_the_identity_view_are_out_of_reach(board: Machine) -> None:
     # The identity view maps nothing for EL0, so its pages are not executable there.
-    got = board.eval("fields(RAM, memory.identity)", PRELUDE)
+    got = value(board, "fields(user.run, RAM, memory.identity)")
     assert got[:3] == [got[0], "execute", PERMISSION] and got[4] == 0
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 with memory.frames.alloc() as text:
     memoryview(text)[:8] = {code("ldr x1, [x0]; svc #0")}
     memory.identity.unmap(text.pa, 4096)
     memory.identity.map(text.pa, text, prot='rxu')
-    got = fields(text.pa, memory.identity, args=(RAM,)) + [RAM]
+    got = fields(user.run, text.pa, memory.identity, args=(RAM,)) + [RAM]
     memory.identity.unmap(text.pa, 4096)
 """,
     )
@@ -139,7 +140,7 @@ with memory.frames.alloc() as text:
     ],
 )
 def test_the_processor_is_the_kernels(board: Machine, instruction: str, kind: str) -> None:
-    got = board.eval(f"fields({code(instruction + '; svc #0')})", PRELUDE)
+    got = value(board, f"fields(user.run, {code(instruction + '; svc #0')})")
     assert got[2:] == [kind, None, 0]
 
 
@@ -150,9 +151,10 @@ def test_what_a_program_may_use(board: Machine) -> None:
         "sub x0, sp, #4096; dc zva, x0; "
         "mrs x4, CNTVCT_EL0; msr TPIDR_EL0, x2; wfe; yield; svc #0"
     )
-    got = board.eval(
+    got = value(
+        board,
         "(r.x4 >= r.x1 > 0, r.x2 == r.tpidr == memory.regs()['cntfrq'], r.x3 >> 4)",
-        PRELUDE + f"r = user.run({source})",
+        f"r = user.run({source})",
     )
     assert got == [True, True, 0]
 
@@ -160,10 +162,10 @@ def test_what_a_program_may_use(board: Machine) -> None:
 def test_a_program_is_paged_in(board: Machine) -> None:
     # Code, data and what its handler reads and writes for it all come from pagers.
     source = code("ldr x1, [x0]; str x1, [x0, #8]; svc #1; ldr x2, [x0, #16]; svc #0")
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 asked, got = [], []
 def text(va, access):
     asked.append([va, access])
@@ -187,7 +189,7 @@ space.reserve(0x20000, 1 << 20, 'rwu', pager=data)
 space.reserve(0x30_0000, 4096, 'rw', pager=data)
 r = user.run(0x10000, space, args=(0x20000,), handler=answer)
 got += [r.x1, r.x2 == int.from_bytes(b'5678', 'little'), asked]
-got.append(fields(0x10000, space, args=(0x30_0000,))[2:])
+got.append(fields(user.run, 0x10000, space, args=(0x30_0000,))[2:])
 space.close()
 """,
     )
@@ -212,10 +214,10 @@ space.close()
 def test_a_pager_that_fails_ends_the_program(
     board: Machine, pager: str, step: bool, expected: list
 ) -> None:
-    got = board.eval(
+    got = value(
+        board,
         "got",
-        PRELUDE
-        + f"""
+        f"""
 text, page = memory.frames.alloc(), memory.frames.alloc()
 memoryview(text)[:8] = {code("ldr x1, [x0]; svc #0")}
 PA = page.pa

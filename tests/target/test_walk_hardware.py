@@ -10,15 +10,14 @@ import random
 from typing import Any
 
 import pytest
-import space_lib
-from space_lib import PAGE, VA, ask
+from on_board import BLOCK, PAGE, VA, ask
 
-nothing_left = space_lib.nothing_left
+from pimem.testing.board_session import Machine
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 FRAMES = 4096  # 16 MiB of memory to map
-FIRST = VA + (1 << 30) - 4 * space_lib.BLOCK  # the window crosses a border of GiB
+FIRST = VA + (1 << 30) - 4 * BLOCK  # the window crosses a border of GiB
 PAGES = 5120
 PROTS = ("r", "rw", "rw", "rx", "ru", "rwu")
 STEPS, ROUNDS, SAMPLES = 12, 6, 60
@@ -98,7 +97,7 @@ def history(rng: random.Random) -> list[tuple[list[tuple[Any, ...]], list[int]]]
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_processor_finds_what_the_walk_finds(board: Any, seed: int) -> None:
+def test_the_processor_finds_what_the_walk_finds(board: Machine, seed: int) -> None:
     rounds = history(random.Random(seed))
     code = RUN.format(frames=FRAMES, first=FIRST, rounds=rounds)
     failed, seen, wrong = ask(board, code)
@@ -108,7 +107,7 @@ def test_the_processor_finds_what_the_walk_finds(board: Any, seed: int) -> None:
 
 
 @pytest.mark.parametrize("half", ["kernel", "identity"])
-def test_the_same_at_the_edges_of_what_boot_mapped(board: Any, half: str) -> None:
+def test_the_same_at_the_edges_of_what_boot_mapped(board: Machine, half: str) -> None:
     count, wrong = ask(
         board,
         f"""

@@ -4,15 +4,12 @@
 from __future__ import annotations
 
 import pytest
-import space_lib
-from space_lib import ask
-from test_pager import END, SETUP
+from machine_code import code
+from on_board import PAGED, PAGED_END, ask
 from test_pagers import DISK_END, FAT, LFS
-from user_lib import code
 
 from pimem.testing.board_session import Machine
 
-nothing_left = space_lib.nothing_left
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
@@ -73,7 +70,7 @@ def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk:
         "(disk)\nvfs.mount", "(breaking)\nvfs.mount"
     )
     end = DISK_END.replace("vfs.umount", "frames.close()\nvfs.umount")
-    got = ask(board, SETUP + BREAKING + mount + FILES_AND_CONSOLE + end)
+    got = ask(board, PAGED + BREAKING + mount + FILES_AND_CONSOLE + end)
     assert got[:5] == [10000, (0, 3, 0), True, 10000, (3, 3, 0)]
     assert got[5:] == [(3, 4, 0), (5, 4, 0), (7, 4, 0), 5, 0, []]
 
@@ -81,7 +78,7 @@ def test_a_watchpoint_counts_what_files_and_the_console_do(board: Machine, disk:
 def test_a_watchpoint_counts_every_access(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 frames = memory.frames.alloc(2)
 watch = memory.pagers.Watch(space, VA, frames)
@@ -100,7 +97,7 @@ watch.close()
 got += [memoryview(frames).cast('I')[9] if hasattr(memoryview, 'cast') else 9]
 print((got, memory.regs()['daif']))
 """
-        + END
+        + PAGED_END
         + "frames.close()\n",
     )
     (total, writes, reads, fetches, last, mappings, daif, both, reads_both, checked, nine), now = (
@@ -114,18 +111,17 @@ print((got, memory.regs()['daif']))
 def test_a_watchpoint_counts_instructions_of_code(board: Machine) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
+        + f"ADD_3 = {code('add x0, x0, #1; ' * 3 + 'ret')}\n"
         + """
-import struct
 code = memory.frames.alloc()
-# add x0, x0, #1 (three times); ret
-struct.pack_into('<4I', memoryview(code), 0, 0x91000400, 0x91000400, 0x91000400, 0xd65f03c0)
+memoryview(code)[:16] = ADD_3
 watch = memory.pagers.Watch(space, VA, code, 'rx')
 space.activate()
 print((memory.call(VA, 4), watch.counts))
 watch.close()
 """
-        + END
+        + PAGED_END
         + "code.close()\n",
     )
     assert got == (7, {"read": 0, "write": 0, "execute": 4})
@@ -153,7 +149,7 @@ def test_a_watchpoint_steps_instructions_of_every_kind(board: Machine, source: s
     value, reads, writes = STEPPED[source]
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 frames, code = memory.frames.alloc(2), memory.frames.alloc()
 words = memoryview(frames)
@@ -169,7 +165,7 @@ result = memory.call(CODE, VA)
 print((result - VA if result >= VA else result, watch.counts['read'], watch.counts['write']))
 watch.close()
 """
-        + END
+        + PAGED_END
         + "frames.close()\ncode.close()\n",
     )
     assert got == (value, reads, writes)
@@ -187,7 +183,7 @@ watch.close()
 def test_an_exclusive_access_cannot_be_watched(board: Machine, source: str, prot: str) -> None:
     got = ask(
         board,
-        SETUP
+        PAGED
         + f"""
 frames, code = memory.frames.alloc(), memory.frames.alloc()
 program = {code(source + "; ret")}
@@ -205,7 +201,7 @@ got += [sum(watch.counts.values()) < 4, refused(space.translate, VA)[1]]
 watch.close()
 """
         + "print(got)\n"
-        + END
+        + PAGED_END
         + "frames.close()\ncode.close()\n",
     )
     assert got == [35, True, True, 14]
@@ -215,7 +211,7 @@ def test_a_watched_page_is_taken_away_when_the_access_fails(board: Machine) -> N
     # A write to what may only be read, and a pager that changes its mind after it has mapped.
     got = ask(
         board,
-        SETUP
+        PAGED
         + """
 page = memory.frames.alloc()
 watch = memory.pagers.Watch(space, VA, page, 'r')
@@ -235,7 +231,7 @@ watch.close()
 watch.close()
 print(got)
 """
-        + END
+        + PAGED_END
         + "page.close()\n",
     )
     assert got == ["Fault", 0, "ValueError", 0, 0, 0, 2, 1]
