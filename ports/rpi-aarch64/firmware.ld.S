@@ -57,7 +57,7 @@ SECTIONS
         . = ALIGN(64);
         __bss_end = .;
     }
-    // Not cleared at start: whoever uses these writes before reading.
+    // Not cleared at start: the users of these write before they read.
     .noinit (NOLOAD) : {
         . = ALIGN(4096);
         *(.noinit.*)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // MicroPython's life on this machine: start, frozen boot code, boot.py and main.py, REPL, soft
-// reset, and over again.
+// reset, in a loop.
 
 #include "py/builtin.h"
 #include "py/cstack.h"
@@ -32,7 +32,7 @@ static void start(void) {
     readline_init0();
     memory_binding_init();
     safe_mode_clear();
-    // The frozen boot code says what goes wrong in it; this is for what it does not catch.
+    // The frozen boot code reports its own errors; this is for exceptions that it does not catch.
     if (pyexec_frozen_module("_boot.py", false) == 0) {
         safe_mode_enter("the frozen boot code failed");
     }
@@ -46,7 +46,7 @@ static void run_files(uint64_t since) {
     if (safe_mode_reason() != NULL) {
         return;
     }
-    // Where there is nothing to pass by nobody waits for the key, but one that came already is told of.
+    // Without boot.py and main.py do not wait for the key, but report one that was already received.
     if (safe_mode_key(since, any && friendly)) {
         safe_mode_enter(any ? "Ctrl-X was pressed; boot.py and main.py were not run"
             : "Ctrl-X was pressed; there is no boot.py and no main.py");
@@ -108,7 +108,7 @@ void main_loop(void) {
     }
 }
 
-// An exception with nobody to catch it: a mistake in this port, since the REPL catches everything.
+// An exception without a handler: a bug of this port, since the REPL catches every exception.
 void nlr_jump_fail(void *val) {
     mp_printf(&mp_plat_print, "uncaught exception %p\n", val);
     cpu_breakpoint();

@@ -9,8 +9,7 @@
 #define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_FULL_FEATURES)
 
 // Memory. The collector's heap starts in a small arena in .bss and takes frames from the frame
-// allocator as Python needs them (gc_areas.c of the bindings). Blocks of 64 bytes cost some RAM, of which there is
-// plenty, and make allocation and collection faster.
+// allocator as Python needs them (gc_areas.c of the bindings). Blocks of 64 bytes use more RAM and make allocation and collection faster.
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_BYTES_PER_GC_BLOCK          (64)
 #define MICROPY_GC_SPLIT_HEAP               (1)
@@ -26,7 +25,7 @@
 // be wrong after a caught exception. picolibc's setjmp saves them.
 #define MICROPY_NLR_SETJMP                  (1)
 
-// Numbers.
+// Integers and floating point.
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
 #define MPZ_DIG_SIZE                        (32) // every kernel address is a long integer
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)
@@ -50,10 +49,10 @@ typedef intptr_t mp_off_t;
 #define MICROPY_PY_SYS_STDIO_BUFFER         (1)
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (4096)
 
-// Modules.
+// Modules and their port files.
 #define MICROPY_PY_SYS_PLATFORM             "rpi-aarch64"
 #define MICROPY_PY_SYS_ATEXIT               (1)
-#define MP_EDEADLK                          (35) // of a pager that waits for itself; py/mperrno.h has it not
+#define MP_EDEADLK                          (35) // of a pager that waits for itself; not in py/mperrno.h
 #define MICROPY_PY_ERRNO_LIST \
     X(EPERM) X(ENOENT) X(EIO) X(EBADF) X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(EBUSY) X(EEXIST) \
     X(ENODEV) X(EISDIR) X(EINVAL) X(ERANGE) X(EOPNOTSUPP) X(EADDRINUSE) X(ECONNABORTED) \
@@ -81,7 +80,7 @@ typedef intptr_t mp_off_t;
 #define MICROPY_PY_SSL                      (0)
 #define MICROPY_PY_THREAD                   (0)
 
-// Files.
+// Filesystems.
 #define MICROPY_VFS                         (1)
 #define MICROPY_READER_VFS                  (1)
 #define MICROPY_FATFS_ENABLE_LFN            (2)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// The hardware layer of MicroPython that needs more than a line: console input, delays, wall-clock time.
 
 #include "py/mphal.h"
 #include "py/runtime.h"

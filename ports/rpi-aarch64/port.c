@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What modules/memory/port.h asks of the port and another file of it has under a name of its own.
+// Functions of modules/memory/port.h that another file of the port provides under a different name.
 
 #include "aarch64/cpu.h"
 #include "fault/probe.h"

@@ -109,9 +109,9 @@ CRASHES = {
         "fault with interrupts masked",
         "read_byte",
     ),
-    "nobody to catch it": (
+    "no exception handler": (
         "_memtest.fault_uncaught()",
-        "fault with nobody to catch it",
+        "fault without an exception handler",
         "fault_uncaught",
     ),
     "interrupt handler": (

@@ -91,7 +91,7 @@ static inline void __attribute__((noreturn)) cpu_stop(void) {
     }
 }
 
-// About one cycle or more, of no other use.
+// A delay of one cycle or more.
 static inline void cpu_pause(void) {
     __asm__ volatile ("yield");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a fault that a pager resolves leaves on the thread's stack (pager.S, ../pager_entry.c).
+// The thread's stack while a pager resolves a fault (pager.S, fault/pager_entry.c).
 
 #ifndef PORTS_RPI_AARCH64_AARCH64_PAGER_H
 #define PORTS_RPI_AARCH64_AARCH64_PAGER_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The accesses of probe.h. probe_recover() knows that an exception between probe_accesses and
-// probe_accesses_end belongs to a probe and resumes at probe_failed.
+// The accesses of probe.h. For an exception between probe_accesses and probe_accesses_end,
+// probe_recover() resumes at probe_failed.
 
 #include "asm.h"
 

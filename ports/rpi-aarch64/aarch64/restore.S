@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The way out of an exception. In a file of its own: the vectors, a resolved fault (pager.S) and the entry to EL0 (user.S)
-// end here.
+// The return from an exception. A separate file, since the vectors, pager.S and user.S all end here and depend on nothing
+// else of each other.
 
 #include "asm.h"
 #include "trap_frame.h"

@@ -15,7 +15,7 @@
 #define BCM2711_GICC        0xff842000
 
 // The 64-byte header of an arm64 Image: the firmware and QEMU read text_offset and image_size,
-// which covers .bss so that nobody puts a device tree into it.
+// which covers .bss so that no loader puts a device tree into it.
     .section .text.head, "ax"
     .global _start
 _start:

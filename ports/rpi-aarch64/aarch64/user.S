@@ -10,10 +10,10 @@
 #define KEPT_SIZE   176
 
 // void user_switch(user_state_t *state, uint64_t *kernel_sp): goes on at EL0 with the registers of
-// *state, and returns when somebody resumes at user_leave with SP_EL0 = *kernel_sp. Call it with IRQ
+// *state, and returns when user_mode.c resumes at user_leave with SP_EL0 = *kernel_sp. Call it with IRQ
 // masked: SP_EL1 is in use between here and the ERET. What the procedure call standard has the
-// callee preserve (AAPCS64 6.1) is kept on the thread's stack meanwhile, and FPCR, which it has
-// everybody preserve.
+// callee preserve (AAPCS64 6.1) is kept on the thread's stack meanwhile, and FPCR, which
+// every function preserves.
 function user_switch
     stp x29, x30, [sp, #-KEPT_SIZE]!
     mov x29, sp
@@ -66,10 +66,10 @@ endfunction user_leave
 // SCTLR_EL1 (Arm ARM D17.2.118): what it grants to EL0 and what it keeps from it.
 #define SCTLR_SA0   (1 << 4)        // a misaligned SP faults when it is used, as at EL1
 #define SCTLR_UMA   (1 << 9)        // DAIF: the program must not mask the timer that stops it
-#define SCTLR_DZE   (1 << 14)       // DC ZVA: memset() of compiled code; it stores, no more
+#define SCTLR_DZE   (1 << 14)       // DC ZVA: memset() of compiled code; only a store
 #define SCTLR_UCT   (1 << 15)       // CTR_EL0: only of use with cache maintenance
-#define SCTLR_NTWI  (1 << 16)       // WFI and WFE wait for an interrupt: the timer ends that, and
-#define SCTLR_NTWE  (1 << 18)       //   nobody else wants the processor
+#define SCTLR_NTWI  (1 << 16)       // WFI and WFE wait for an interrupt: the timer ends that;
+#define SCTLR_NTWE  (1 << 18)       //   there is no other thread
 #define SCTLR_UCI   (1 << 26)       // cache maintenance: the kernel does it before a program runs
 #define SCTLR_GRANTED (SCTLR_SA0 | SCTLR_DZE | SCTLR_NTWI | SCTLR_NTWE)
 #define SCTLR_DENIED  (SCTLR_UMA | SCTLR_UCT | SCTLR_UCI)

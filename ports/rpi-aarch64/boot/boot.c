@@ -87,7 +87,7 @@ static void find_memory(void) {
 }
 
 // The firmware left cores 1 to 3 in a polling loop in its stub. They are sent to a WFI loop in the
-// parking page: QEMU's polling loop costs a host core each, and ours is known to be inert.
+// parking page: QEMU's polling loop uses a host core each; the WFI loop uses none.
 static void park_cores(void) {
     extern char parking_loop[], parking_loop_end[];
     if (soc->stub_end == soc->ram_start || boot_info.entry_el == 3 || boot_info.uses_psci) {
@@ -99,7 +99,7 @@ static void park_cores(void) {
         page[i] = code[i];
     }
     volatile uint64_t *slots = (volatile uint64_t *)soc_mmio(SPIN_TABLE_SLOTS);
-    cpu_send_event(); // its barrier: the loop is there before anybody is sent to it
+    cpu_send_event(); // its barrier: the loop is in memory before a core jumps to it
     for (unsigned core = 1; core < PI_CORES; ++core) {
         slots[core] = PARKING_PAGE;
     }
@@ -107,7 +107,7 @@ static void park_cores(void) {
 }
 
 // From now on the tree is our packed copy: the blob's own place has been given back. Without a copy
-// there is no tree, since what is there may be overwritten at any time.
+// there is no tree, since its old place may be overwritten at any time.
 static void keep_dtb(void) {
     const mem_range_t copy = memory_system_device_tree();
     if (boot_info.dtb == NULL) {

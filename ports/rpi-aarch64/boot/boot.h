@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Filling boot_info (port.h): what boot finds out about the machine, once, before MicroPython starts.
 
-#ifndef PORTS_RPI_AARCH64_BOOT_H
-#define PORTS_RPI_AARCH64_BOOT_H
+#ifndef PORTS_RPI_AARCH64_BOOT_BOOT_H
+#define PORTS_RPI_AARCH64_BOOT_BOOT_H
 
 #include <stdbool.h>
 
@@ -21,4 +21,4 @@ bool boot_fdt_read(boot_info_t *info);
 // is replaced. Needs soc and boot_map.
 void boot_describe(void);
 
-#endif // PORTS_RPI_AARCH64_BOOT_H
+#endif // PORTS_RPI_AARCH64_BOOT_BOOT_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The facts of boot_info that this port knows when it is built and loaded: where the image's parts are, the windows of
+// The facts of boot_info that are fixed when the image is built and loaded: where the image's parts are, the windows of
 // the kernel half, and what must stay at its address when the boot map is replaced.
 
 #include "aarch64/cpu.h"

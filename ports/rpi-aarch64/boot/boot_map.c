@@ -33,7 +33,7 @@ static uint64_t boot_tables[BOOT_TABLES][DESC_ENTRIES] __attribute__((aligned(40
 static unsigned boot_tables_used;
 
 static uint64_t *new_table(void) {
-    // Running out is a mistake in BOOT_TABLES: stop where a debugger can see it.
+    // BOOT_TABLES is too small: stop where a debugger can see it.
     if (boot_tables_used == BOOT_TABLES) {
         cpu_stop();
     }

@@ -2,12 +2,12 @@
 // The page tables that carry the machine from the MMU's first cycle to frozen Python's kernel map.
 // They use the final virtual addresses already (layout.h), so nothing has to move at the switch.
 
-#ifndef PORTS_RPI_AARCH64_BOOT_MAP_H
-#define PORTS_RPI_AARCH64_BOOT_MAP_H
+#ifndef PORTS_RPI_AARCH64_BOOT_BOOT_MAP_H
+#define PORTS_RPI_AARCH64_BOOT_BOOT_MAP_H
 
 #include <stdint.h>
 
-// Offsets of the first five fields are known to start.S.
+// start.S relies on the offsets of the first five fields.
 typedef struct _boot_map_t {
     uint64_t mair;
     uint64_t tcr;
@@ -36,4 +36,4 @@ static inline uint64_t boot_image_pa(const void *symbol) {
 // Bytes of the window after the image.
 #define BOOT_WINDOW_SIZE (0x200000)
 
-#endif // PORTS_RPI_AARCH64_BOOT_MAP_H
+#endif // PORTS_RPI_AARCH64_BOOT_BOOT_MAP_H

@@ -43,7 +43,7 @@
 #define IMAGE_MAGIC_AT (56)
 #define IMAGE_MAGIC "ARM\x64"
 
-// Of the boot protocol: the next kernel believes in a tree only if so much may follow it in the first GiB.
+// Boot protocol: the next kernel rejects a device tree with less than 2 MiB below 1 GiB.
 #define DTB_MAX_SIZE (0x200000)
 
 typedef struct _header_t {
@@ -97,7 +97,7 @@ static size_t get_bytes(void *to, size_t size, uint64_t deadline) {
     return size;
 }
 
-// What is still on its way must not reach the REPL.
+// Bytes that still arrive must not reach the REPL.
 static void drain_line(void) {
     uint64_t end = timer_deadline_us(DRAIN_US);
     while (!timer_expired(end) && get_byte(timer_deadline_us(SILENCE_US)) >= 0) {
@@ -108,7 +108,7 @@ static uint32_t crc32_of(const void *data, size_t size) {
     return ~uzlib_crc32(data, (unsigned)size, 0xffffffff);
 }
 
-// Whoever enters the raw REPL types a return and Ctrl-C first.
+// A tool that enters the raw REPL sends a return and Ctrl-C first.
 static void get_header(header_t *header, uint64_t timeout_ms) {
     uint64_t deadline = timer_deadline_us(timeout_ms * 1000);
     int byte;
@@ -141,7 +141,7 @@ static void check_header(const header_t *header) {
     }
 }
 
-// Whether all of it came, and as it was sent.
+// True when the whole block arrived undamaged.
 static bool try_block(uint8_t *to, size_t size, size_t number, uint64_t timeout_ms) {
     uint64_t deadline = timer_deadline_us(timeout_ms * 1000);
     uint32_t told;
@@ -178,14 +178,14 @@ static void get_blocks(const header_t *header, uint64_t timeout_ms) {
 
 // --- the memory ---
 
-// The place of this kernel, as far as either of the two needs it.
+// The place of this kernel, large enough for both images.
 static mem_range_t target_range(uint64_t memory) {
     uint64_t end = boot_map.image_pa + memory;
     end = end > boot_info.image.end ? end : boot_info.image.end;
     return (mem_range_t) {boot_map.image_pa, mem_align_up(end, MEM_PAGE_SIZE)};
 }
 
-// All of it must be RAM; whose it is now does not matter, this kernel will be gone.
+// All of it must be RAM. Its present owner does not matter, since this kernel ends.
 static void check_target(mem_range_t target) {
     mem_pa_t at = target.start;
     while (at < target.end) {
@@ -265,7 +265,7 @@ static void unpack(const header_t *header) {
     }
 }
 
-// An image of this project must be for this machine; of others nothing is known.
+// An image of this project must be for this machine; other images are not checked.
 static void check_mark(const uint8_t *image, size_t size) {
     const char *mark = (const char *)image + IMAGE_MARK_AT;
     const char *own = (const char *)LAYOUT_LINEAR + boot_map.image_pa + IMAGE_MARK_AT;
@@ -330,7 +330,7 @@ static uint64_t next_x0(void) {
         memcpy(staged(staging.dtb), boot_info.dtb, boot_info.dtb_size);
         return staging.pa + staging.dtb;
     }
-    // A tree that was not kept is not there any more.
+    // A device tree that was not copied is lost.
     return boot_map.dtb_size != 0 ? 0 : boot_info.x0;
 }
 
@@ -381,7 +381,7 @@ NORETURN void mp_machine_bootloader(size_t n_args, const mp_obj_t *args) {
     }
     give_staging_back();
     if (mp_obj_get_type(MP_OBJ_FROM_PTR(nlr.ret_val)) != &mp_type_KeyboardInterrupt) {
-        drain_line(); // but what follows a Ctrl-C is for the REPL
+        drain_line(); // input after a Ctrl-C is for the REPL
     }
     mp_hal_set_interrupt_char(interrupt);
     nlr_jump(nlr.ret_val);

@@ -10,25 +10,25 @@
 //   board  "ACK n"               n blocks have come; the next one may be sent
 //          "NAK n"               block n came damaged or not whole: it is to be sent again (three times at most)
 //   board  "RUN"                 after the last: length and CRC of the image are right, and it is entered
-// Only one block is ever on its way, so that nothing can overrun. Whatever goes wrong raises an exception, when the
-// line has been silent for a moment; nothing has been touched then but frames that were free, which are free again.
+// Only one block is in transit at a time, so that no buffer overruns. Every error raises an exception after the line has
+// been silent for a moment; only frames that were free have been used then, and they are free again.
 //   OSError(ETIMEDOUT)  nothing for timeout_ms (10,000 unless given): of the header, or of a block
-//   OSError(EIO)        a block is wrong again and again, or the CRC or length of the whole image is
-//   OSError(EINVAL)     no header, no arm64 image, or one of this project for another machine (image_mark.h)
+//   OSError(EIO)        a block is damaged three times, or the CRC or length of the whole image is
+//   OSError(EINVAL)     no header, no arm64 image, or an image of this project for another machine (image_mark.h)
 //   OSError(ENOMEM)     no room for it; OSError(EBUSY): the image would lie over reserved memory
 //   OSError(EPERM)      there is no kernel map
 //   KeyboardInterrupt   Ctrl-C instead of a header
 //
 // The new kernel gets the place of this one and is entered as this one was: same exception level (EL2 after EL3),
-// x0 = a packed copy of the device tree, or what this kernel was given where that was none; exceptions masked, timer
+// x0 = a packed copy of the device tree, or the x0 of this kernel's start when that was no tree; exceptions masked, timer
 // and interrupt controller quiet, MMU and caches off, the other cores in the parking page.
 
-#ifndef PORTS_RPI_AARCH64_BOOTLOADER_H
-#define PORTS_RPI_AARCH64_BOOTLOADER_H
+#ifndef PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H
+#define PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H
 
 #include <stddef.h>
 
 // Frames in use for an image that is being received.
 size_t bootloader_frames(void);
 
-#endif // PORTS_RPI_AARCH64_BOOTLOADER_H
+#endif // PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What aarch64/chain.S is told about the jump into another kernel. Included by C and by assembly.
+// The plan of the jump into another kernel, for aarch64/chain.S. Included by C and by assembly.
 
-#ifndef PORTS_RPI_AARCH64_CHAIN_H
-#define PORTS_RPI_AARCH64_CHAIN_H
+#ifndef PORTS_RPI_AARCH64_BOOT_CHAIN_H
+#define PORTS_RPI_AARCH64_BOOT_CHAIN_H
 
 // Offset of the plan in the copier's page.
 #define CHAIN_PLAN_AT   2048
@@ -23,11 +23,11 @@ typedef struct _chain_plan_t {
     mem_range_t source; // physical, multiples of 32 bytes
     mem_range_t target; // physical: all that the new kernel or this one uses as its image, whole cache lines
     mem_pa_t entry;     // first instruction
-    uint64_t x0;        // what the new kernel finds in x0
+    uint64_t x0;        // x0 of the new kernel
     uint64_t el;        // 1: it is entered at EL1; else at EL2, through this kernel's stub there
 } chain_plan_t;
 
-// Position-independent code for a page of its own; the plan's physical address is its argument.
+// Position-independent code for a separate page; the plan's physical address is its argument.
 extern const char chain_copier[], chain_copier_end[];
 
 // Masks every exception and goes on in the copy of chain_copier at physical address `copier`, which the tables of
@@ -35,4 +35,4 @@ extern const char chain_copier[], chain_copier_end[];
 void chain_jump(uint64_t ttbr0, mem_pa_t copier, mem_pa_t plan) __attribute__((noreturn));
 
 #endif
-#endif // PORTS_RPI_AARCH64_CHAIN_H
+#endif // PORTS_RPI_AARCH64_BOOT_CHAIN_H

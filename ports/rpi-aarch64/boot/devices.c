@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+// Probes one register of each device of the board before the drivers use it.
 
 #include "fault/probe.h"
 #include "devices.h"
 #include "soc.h"
 
-// A register of each block that may be read at any time, for nothing but its answer.
+// A register of each block that is safe to read as a presence probe.
 #define MAILBOX_STATUS  (0x18)
 #define GIC_SECOND_REGISTER (0x04)  // GICD_TYPER and GICC_PMR
 #define LOCAL_ROUTING   (0x0c)

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Which of the devices that the board descriptor lists are there. A device that does not answer is
-// struck from `soc` and reported, so that no driver waits for it or faults on it and the boot goes on.
+// Which devices of the SoC's description answer. A device that does not is removed from `soc` and reported, so that no driver waits for it or faults on it and the boot goes on.
 
-#ifndef PORTS_RPI_AARCH64_DEVICES_H
-#define PORTS_RPI_AARCH64_DEVICES_H
+#ifndef PORTS_RPI_AARCH64_BOOT_DEVICES_H
+#define PORTS_RPI_AARCH64_BOOT_DEVICES_H
 
 #include <stdbool.h>
 
 // Reads one register of each device, guarded, before any driver touches it. Needs the vectors.
 // Hardware on which a missing device reads as something, without an abort, is not caught here: there
-// the drivers' bounded waits are what keeps the boot going.
+// the drivers' bounded waits keep the boot going.
 void devices_probe(void);
 
-// A device that answers, but not as it should. The name is kept, not copied.
+// Reports a device that answers incorrectly. The name is kept, not copied.
 void devices_report_missing(const char *name);
 
-#endif // PORTS_RPI_AARCH64_DEVICES_H
+#endif // PORTS_RPI_AARCH64_BOOT_DEVICES_H

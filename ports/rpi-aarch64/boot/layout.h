@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The one place for virtual addresses: where everything lives in the upper (TTBR1) half.
+// The one place for virtual addresses: of everything in the upper (TTBR1) half.
 // Included by C, by assembly and by the linker script, so it holds plain #defines only.
 //
 // Two entries of the level 0 table serve the whole kernel (512 GiB each): the first is the linear
 // map of physical memory, the second holds all other windows. Few level 0 entries mean few tables.
 
-#ifndef PORTS_RPI_AARCH64_LAYOUT_H
-#define PORTS_RPI_AARCH64_LAYOUT_H
+#ifndef PORTS_RPI_AARCH64_BOOT_LAYOUT_H
+#define PORTS_RPI_AARCH64_BOOT_LAYOUT_H
 
 // Physical address PA of RAM is at LAYOUT_LINEAR + PA (never device memory).
 #define LAYOUT_LINEAR           0xffff000000000000
@@ -29,7 +29,7 @@
 #define LAYOUT_DTB              0xffff0080c0000000
 #define LAYOUT_DTB_SIZE         0x0000000040000000
 
-// Views: where Frames are mapped while Python looks at them as a buffer, and further heaps. No
+// Views: where Frames are mapped while Python uses them as a buffer, and further heaps. No
 // address is used twice before a soft reset, so a stale pointer faults.
 #define LAYOUT_VIEW             0xffff008100000000
 #define LAYOUT_VIEW_SIZE        0x0000001f00000000
@@ -60,4 +60,4 @@
 // that belongs to the firmware's stub and is never handed out.
 #define PARKING_PAGE                0x7f000
 
-#endif // PORTS_RPI_AARCH64_LAYOUT_H
+#endif // PORTS_RPI_AARCH64_BOOT_LAYOUT_H

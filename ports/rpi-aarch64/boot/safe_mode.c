@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Keeps the reason of safe mode, and looks for the key that asks for it.
 
 #include <string.h>
 
@@ -32,7 +33,7 @@ bool safe_mode_key(uint64_t since, bool wait) {
         if (!wait || timer_expired(deadline)) {
             return false;
         }
-        timer_wait_until(deadline); // or until a byte came
+        timer_wait_until(deadline); // or until a byte arrives
     }
     return true;
 }

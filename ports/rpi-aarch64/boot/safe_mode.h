@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Safe mode: the REPL comes up although the frozen boot code, boot.py or main.py fails, or without
-// boot.py and main.py because somebody pressed a key. The banner says so and why.
+// boot.py and main.py because Ctrl-X was pressed. The banner gives the reason.
 
-#ifndef PORTS_RPI_AARCH64_SAFE_MODE_H
-#define PORTS_RPI_AARCH64_SAFE_MODE_H
+#ifndef PORTS_RPI_AARCH64_BOOT_SAFE_MODE_H
+#define PORTS_RPI_AARCH64_BOOT_SAFE_MODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,4 +23,4 @@ const char *safe_mode_reason(void);
 // counter's value `since`. What was received before it is dropped with it; without the key, nothing is.
 bool safe_mode_key(uint64_t since, bool wait);
 
-#endif // PORTS_RPI_AARCH64_SAFE_MODE_H
+#endif // PORTS_RPI_AARCH64_BOOT_SAFE_MODE_H

@@ -8,7 +8,7 @@
 
 #ifdef BOARD_QEMU_VIRT
 
-// A build of its own: with MIDR_EL1 alone it could not be told from a Pi 4 (both a Cortex-A72).
+// A separate build: MIDR_EL1 alone does not distinguish it from a Pi 4 (both have a Cortex-A72).
 static const soc_t table[] = {
     {
         .name = "QEMU virt",
@@ -98,5 +98,5 @@ void soc_init(void) {
 #endif // BOARD_QEMU_VIRT
 
 // A pointer made before the MMU is on is a physical address, so soc_init() is to be called again in
-// the upper half; this initial value is the one that is right there until then.
+// the upper half; this initial value is valid until soc_init() runs there.
 const soc_t *soc = &table[0];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What differs between the SoCs, as data: physical addresses of the blocks the port drives.
-// Chosen once at boot; drivers take a base address and know no SoC.
+// Chosen once at boot; drivers take a base address and do not depend on the SoC.
 
-#ifndef PORTS_RPI_AARCH64_SOC_H
-#define PORTS_RPI_AARCH64_SOC_H
+#ifndef PORTS_RPI_AARCH64_BOOT_SOC_H
+#define PORTS_RPI_AARCH64_BOOT_SOC_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ typedef struct _soc_t {
     uint64_t watchdog;      // PM block (peripherals + 0x100000)
     uint32_t gpio_count;
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD
-    uint64_t ram_start;     // default RAM when neither device tree nor mailbox tells
+    uint64_t ram_start;     // default RAM without a device tree and a mailbox
     uint64_t ram_size;
     uint64_t ram_reserve;   // bytes below the end of the first GiB that are never RAM (MMIO)
     uint64_t stub_end;      // [ram_start, stub_end) belongs to the firmware's stub; == ram_start: none
@@ -46,8 +46,8 @@ typedef struct _soc_t {
 // devices_probe() on, a device that does not answer has address 0.
 extern const soc_t *soc;
 
-// Chooses `soc`. Touches no device: MIDR_EL1 decides between the Pis; the virt machine is a build
-// of its own and has a one-entry table.
+// Chooses `soc`. Touches no device: MIDR_EL1 decides between the Pis; the virt machine is a separate
+// build with a one-entry table.
 void soc_init(void);
 
 // The virtual address of a device register block at physical address pa.
@@ -55,4 +55,4 @@ static inline uintptr_t soc_mmio(uint64_t pa) {
     return (uintptr_t)(LAYOUT_MMIO + pa);
 }
 
-#endif // PORTS_RPI_AARCH64_SOC_H
+#endif // PORTS_RPI_AARCH64_BOOT_SOC_H

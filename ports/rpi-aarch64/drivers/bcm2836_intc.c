@@ -27,7 +27,7 @@ void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy) 
     intc->local = local;
     intc->legacy = legacy;
     mmio_write(legacy + LEGACY_FIQ_CONTROL, 0);
-    for (unsigned n = 0; n < 3; n++) {
+    for (unsigned n = 0; n < 3; ++n) {
         mmio_write(legacy + LEGACY_DISABLE + 4 * n, 0xffffffff);
         intc->enabled[n] = 0;
     }
@@ -75,7 +75,7 @@ bool bcm2836_intc_set_enabled(bcm2836_intc_t *intc, uint32_t irq, bool enabled) 
 // hardware, though they do in QEMU. The pending words always have them, so the words decide. They
 // also show interrupts that only VideoCore enabled, hence the masks.
 static uint32_t legacy_pending(const bcm2836_intc_t *intc) {
-    for (unsigned n = 0; n < 2; n++) {
+    for (unsigned n = 0; n < 2; ++n) {
         uint32_t pending = mmio_read(intc->legacy + LEGACY_PENDING + 4 * n) & intc->enabled[n];
         if (pending != 0) {
             return 32 * n + (uint32_t)__builtin_ctz(pending);

@@ -14,7 +14,7 @@
 mailbox_t board_mailbox;
 gpio_t board_gpio;
 
-// In the image, so in the first GiB on the Pis, with cache lines of its own. Aligned to its size: it
+// In the image, so in the first GiB on the Pis, with cache lines that hold nothing else. Aligned to its size: it
 // lies within one page, so one translation gives its physical address.
 static uint32_t mailbox_buffer[MAILBOX_BUFFER_SIZE / 4]
 __attribute__((aligned(MAILBOX_BUFFER_SIZE)));
@@ -67,7 +67,7 @@ const char *board_name(void) {
     return soc->name;
 }
 
-static void __attribute__((noreturn)) sleep_for_ever(void) {
+static void __attribute__((noreturn)) sleep_endlessly(void) {
     cpu_irq_save();
     for (;;) {
         cpu_wait_for_interrupt();
@@ -80,7 +80,7 @@ void board_reset(void) {
     } else {
         psci_reset();
     }
-    sleep_for_ever();
+    sleep_endlessly();
 }
 
 void board_off(void) {
@@ -89,7 +89,7 @@ void board_off(void) {
     } else {
         psci_off();
     }
-    sleep_for_ever();
+    sleep_endlessly();
 }
 
 board_reset_cause_t board_reset_cause(void) {

@@ -45,13 +45,13 @@ extern gpio_t board_gpio; // base 0: this machine has no such block
 // Sets both up from `soc`. Called by uart_init(), which needs them first; harmless again.
 void board_init(void);
 
-// Asks the firmware once and remembers.
+// Asks the firmware at the first call only.
 board_model_t board_model(void);
 
 // The board that this machine is; its SoC's name when no board of the image has that SoC.
 const char *board_name(void);
 
-// Resets or switches off the machine. Neither returns: if the hardware does not obey, the core sleeps.
+// Resets or switches off the machine. Neither returns: without a reaction of the hardware, the core sleeps.
 void board_reset(void) __attribute__((noreturn));
 void board_off(void) __attribute__((noreturn));
 

@@ -38,7 +38,7 @@ static uint32_t own_target(const gicv2_t *gic) {
 // extension (real boards) ignores the group write, all interrupts being group 1 there by the
 // firmware; a GIC without it (QEMU) delivers group 0 by the same enable bit.
 static void reset_interrupts(gicv2_t *gic) {
-    for (uint32_t n = 0; n < gic->count / 32; n++) {
+    for (uint32_t n = 0; n < gic->count / 32; ++n) {
         mmio_write(gic->distributor + GICD_ICENABLER + 4 * n, 0xffffffff);
         mmio_write(gic->distributor + GICD_ICPENDR + 4 * n, 0xffffffff);
         mmio_write(gic->distributor + GICD_ICACTIVER + 4 * n, 0xffffffff);
@@ -48,13 +48,13 @@ static void reset_interrupts(gicv2_t *gic) {
 
 static void configure_interrupts(gicv2_t *gic) {
     uint32_t target = own_target(gic);
-    for (uint32_t n = 0; n < gic->count / 4; n++) {
+    for (uint32_t n = 0; n < gic->count / 4; ++n) {
         mmio_write(gic->distributor + GICD_IPRIORITYR + 4 * n, PRIORITY);
         if (4 * n >= FIRST_SPI) {
             mmio_write(gic->distributor + GICD_ITARGETSR + 4 * n, target);
         }
     }
-    for (uint32_t n = FIRST_SPI / 16; n < gic->count / 16; n++) {
+    for (uint32_t n = FIRST_SPI / 16; n < gic->count / 16; ++n) {
         mmio_write(gic->distributor + GICD_ICFGR + 4 * n, 0);
     }
 }

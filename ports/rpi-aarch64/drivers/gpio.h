@@ -38,10 +38,10 @@ gpio_function_t gpio_function(const gpio_t *gpio, uint32_t pin);
 // Takes a few microseconds on BCM2837.
 void gpio_set_pull(const gpio_t *gpio, uint32_t pin, gpio_pull_t pull);
 
-// Sets the output latch, whatever the function is: set it before turning a pin into an output.
+// Sets the output latch, independent of the function: set it before making a pin an output.
 void gpio_write(const gpio_t *gpio, uint32_t pin, bool high);
 
-// The level at the pin, whatever the function is.
+// The level at the pin, independent of the function.
 bool gpio_read(const gpio_t *gpio, uint32_t pin);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_GPIO_H

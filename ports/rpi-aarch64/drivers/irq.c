@@ -6,7 +6,7 @@
 #include "gicv2.h"
 #include "irq.h"
 
-// Interrupts handled in one go. A device that never lets go then still leaves the thread some time.
+// Interrupts handled in one go. A device that stays asserted then leaves the thread some time.
 #define MAX_PER_DISPATCH (64)
 
 typedef struct _irq_entry_t {
@@ -47,7 +47,7 @@ static bool set_enabled(uint32_t irq, bool enabled) {
         return false;
     }
     if (kind == SOC_INTC_NONE) {
-        return true; // poll() asks every handler
+        return true; // poll() calls every handler
     }
     uint64_t state = cpu_irq_save();
     bool known = kind == SOC_INTC_GICV2
@@ -68,11 +68,11 @@ bool irq_disable(uint32_t irq) {
 static void handle(uint32_t irq) {
     const irq_entry_t *entry = irq < IRQ_COUNT ? &table[irq] : 0;
     if (entry != 0 && entry->fn != 0) {
-        stats.handled++;
+        ++stats.handled;
         entry->fn(entry->arg);
     } else {
-        // Nobody would make it go away, so it must not be asked again.
-        stats.unhandled++;
+        // No handler would end it, so it is disabled.
+        ++stats.unhandled;
         stats.last_unhandled = irq;
         set_enabled(irq, false);
     }
@@ -105,15 +105,15 @@ static bool dispatch_one(void) {
 void irq_dispatch(void) {
     unsigned count = 0;
     while (count < MAX_PER_DISPATCH && dispatch_one()) {
-        count++;
+        ++count;
     }
     stats.spurious += count == 0;
     handled_since_wait = true;
 }
 
-// Without a controller nothing can interrupt: each handler looks whether its device has something.
+// Without a controller nothing can interrupt: each handler checks its device.
 static void poll(void) {
-    for (unsigned irq = 0; irq < IRQ_COUNT; irq++) {
+    for (unsigned irq = 0; irq < IRQ_COUNT; ++irq) {
         if (table[irq].fn != 0) {
             table[irq].fn(table[irq].arg);
         }

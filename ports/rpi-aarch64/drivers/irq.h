@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Interrupts with one face for both interrupt controllers. Numbers are what soc_t holds: GIC
+// One interface to both interrupt controllers. Numbers are what soc_t holds: GIC
 // interrupt IDs, or bcm2836_intc.h's numbers. Handlers run with IRQ masked, one after the other,
 // and must make the device stop asserting.
 
@@ -17,7 +17,7 @@ typedef void (*irq_handler_t)(void *arg);
 
 typedef struct _irq_stats_t {
     uint32_t handled;
-    uint32_t spurious;  // the controller had nothing when asked
+    uint32_t spurious;  // the controller had none pending
     uint32_t unhandled; // no handler was set; the interrupt was disabled
     uint32_t last_unhandled; // the number of the latest of those
 } irq_stats_t;

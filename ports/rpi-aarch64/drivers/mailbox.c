@@ -16,7 +16,6 @@
 #define STATUS_EMPTY    (1u << 30)
 
 #define CHANNEL_PROPERTY (8)
-#define CHANNEL_MASK    (0xf)
 
 // VideoCore sees RAM at this alias without its own L2 cache in between.
 #define BUS_ALIAS       (0xc0000000)
@@ -35,18 +34,15 @@
 
 // The slowest calls change clocks and regulators and talk to I2C devices.
 #define ANSWER_US       (1000000)
-// Stale answers that are thrown away before giving up: the FIFO holds 8.
+// Stale answers that are discarded before the call fails: the FIFO holds 8.
 #define MAX_STALE       (64)
 
-#define TAG_FIRMWARE_REVISION   (0x00000001)
 #define TAG_BOARD_REVISION      (0x00010002)
 #define TAG_MAC                 (0x00010003)
 #define TAG_SERIAL              (0x00010004)
 #define TAG_ARM_MEMORY          (0x00010005)
-#define TAG_VC_MEMORY           (0x00010006)
 #define TAG_CLOCK_RATE          (0x00030002)
 #define TAG_MAX_CLOCK_RATE      (0x00030004)
-#define TAG_TEMPERATURE         (0x00030006)
 #define TAG_MIN_CLOCK_RATE      (0x00030007)
 #define TAG_GET_EXPANDER        (0x00030041)
 #define TAG_SET_CLOCK_RATE      (0x00038002)
@@ -73,17 +69,17 @@ static void compose(uint32_t *buffer, uint32_t tag, const uint32_t *values, size
     buffer[TAG_ID] = tag;
     buffer[TAG_SIZE] = (uint32_t)words * 4;
     buffer[TAG_CODE] = 0;
-    for (size_t i = 0; i < words; i++) {
+    for (size_t i = 0; i < words; ++i) {
         buffer[TAG_VALUES + i] = i < sent ? values[i] : 0;
     }
     buffer[TAG_VALUES + words] = 0;
 }
 
-// Hands the message over and waits until the same address comes back. An answer to somebody
-// else (a request that timed out earlier, another channel) is thrown away.
+// Hands the message over and waits until the same address comes back. Another answer (to a
+// request that timed out earlier, or of another channel) is discarded.
 static bool exchange(const mailbox_t *mailbox) {
     uint32_t message = mailbox->bus_address | CHANNEL_PROPERTY;
-    for (unsigned n = 0; n < MAX_STALE; n++) {
+    for (unsigned n = 0; n < MAX_STALE; ++n) {
         if (mmio_read(mailbox->base + STATUS0) & STATUS_EMPTY) {
             break;
         }
@@ -93,7 +89,7 @@ static bool exchange(const mailbox_t *mailbox) {
         return false;
     }
     mmio_write(mailbox->base + WRITE, message);
-    for (unsigned n = 0; n < MAX_STALE; n++) {
+    for (unsigned n = 0; n < MAX_STALE; ++n) {
         if (!timer_wait_register(mailbox->base + STATUS0, STATUS_EMPTY, 0, ANSWER_US)) {
             return false;
         }
@@ -136,7 +132,7 @@ static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values,
     // Lines that speculation brought back in meanwhile are stale.
     arch_clean_inval_poc((uintptr_t)mailbox->buffer, MAILBOX_BUFFER_SIZE);
     mailbox_result_t result = check_answer(mailbox->buffer, expected_bytes);
-    for (size_t i = 0; result == MAILBOX_OK && i < expected; i++) {
+    for (size_t i = 0; result == MAILBOX_OK && i < expected; ++i) {
         values[i] = mailbox->buffer[TAG_VALUES + i];
     }
     return result;
@@ -153,15 +149,6 @@ static mailbox_result_t get_by_id(mailbox_t *mailbox, uint32_t tag, uint32_t id,
     mailbox_result_t result = mailbox_property(mailbox, tag, values, 1, 2);
     if (result == MAILBOX_OK) {
         *value = values[1];
-    }
-    return result;
-}
-
-static mailbox_result_t get_memory(mailbox_t *mailbox, uint32_t tag, mailbox_memory_t *memory) {
-    uint32_t values[2];
-    mailbox_result_t result = mailbox_property(mailbox, tag, values, 0, 2);
-    if (result == MAILBOX_OK) {
-        *memory = (mailbox_memory_t) { .base = values[0], .size = values[1] };
     }
     return result;
 }
@@ -194,15 +181,12 @@ mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint
 }
 
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory) {
-    return get_memory(mailbox, TAG_ARM_MEMORY, memory);
-}
-
-mailbox_result_t mailbox_vc_memory(mailbox_t *mailbox, mailbox_memory_t *memory) {
-    return get_memory(mailbox, TAG_VC_MEMORY, memory);
-}
-
-mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision) {
-    return mailbox_property(mailbox, TAG_FIRMWARE_REVISION, revision, 0, 1);
+    uint32_t values[2];
+    mailbox_result_t result = mailbox_property(mailbox, TAG_ARM_MEMORY, values, 0, 2);
+    if (result == MAILBOX_OK) {
+        *memory = (mailbox_memory_t) { .base = values[0], .size = values[1] };
+    }
+    return result;
 }
 
 mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision) {
@@ -221,14 +205,10 @@ mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial) {
 mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]) {
     uint32_t values[2];
     mailbox_result_t result = call(mailbox, TAG_MAC, values, 0, 6);
-    for (unsigned i = 0; result == MAILBOX_OK && i < 6; i++) {
+    for (unsigned i = 0; result == MAILBOX_OK && i < 6; ++i) {
         mac[i] = (uint8_t)(values[i / 4] >> (8 * (i % 4)));
     }
     return result;
-}
-
-mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees) {
-    return get_by_id(mailbox, TAG_TEMPERATURE, 0, millidegrees);
 }
 
 mailbox_result_t mailbox_set_expander(mailbox_t *mailbox, uint32_t pin, bool high) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VideoCore's mailbox, property channel: what the firmware knows and does for the ARM.
+// VideoCore's mailbox, property channel: requests to the firmware.
 // One call at a time, from the thread; every wait is bounded.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_MAILBOX_H
@@ -18,7 +18,6 @@
 // Clock ids.
 #define MAILBOX_CLOCK_UART  (2)
 #define MAILBOX_CLOCK_ARM   (3)
-#define MAILBOX_CLOCK_CORE  (4)
 
 typedef enum _mailbox_result_t {
     MAILBOX_OK,
@@ -40,7 +39,7 @@ typedef struct _mailbox_memory_t {
 } mailbox_memory_t;
 
 // buffer: MAILBOX_BUFFER_SIZE bytes, aligned to MAILBOX_BUFFER_ALIGN, used for nothing else, with
-// physical address pa below 1 GiB (VideoCore reaches no more). False: the buffer is not like that.
+// physical address pa below 1 GiB, the range that VideoCore reaches. False: the buffer breaks these rules.
 bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa);
 
 // One tag. values: `sent` words to send, replaced by `expected` words of the answer; room for the
@@ -56,13 +55,9 @@ mailbox_result_t mailbox_clock_limits(mailbox_t *mailbox, uint32_t clock, uint32
 mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
 
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
-mailbox_result_t mailbox_vc_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
-mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision);
 mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);
 mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial);
 mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]);
-// Thousandths of a degree Celsius.
-mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees);
 
 // Pins of the firmware's GPIO expander, numbered from 0.
 mailbox_result_t mailbox_set_expander(mailbox_t *mailbox, uint32_t pin, bool high);

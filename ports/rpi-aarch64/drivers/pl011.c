@@ -34,7 +34,7 @@
 #define BUSY_US         (50000)
 // Longer than one byte at 9600 baud.
 #define TX_US           (2000)
-// Bytes taken in one go, so that a device that never reports "empty" cannot hold the CPU.
+// Bytes taken in one go, so that a device that never reports "empty" does not occupy the CPU.
 #define MAX_DRAIN       (1024)
 // Free bytes in the ring before reception starts again, so that it does not stop at every byte.
 #define RESUME_ROOM     (256)
@@ -54,7 +54,7 @@ bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *f
 }
 
 static void empty_receiver(const pl011_t *uart) {
-    for (unsigned n = 0; n < MAX_DRAIN && !(mmio_read(uart->base + FR) & FR_RXFE); n++) {
+    for (unsigned n = 0; n < MAX_DRAIN && !(mmio_read(uart->base + FR) & FR_RXFE); ++n) {
         (void)mmio_read(uart->base + DR);
     }
 }
@@ -78,8 +78,8 @@ bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud) {
     mmio_write(uart->base + IBRD, integer);
     mmio_write(uart->base + FBRD, fraction);
     mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it comes after it
-    // Turning the FIFO on throws away what came since it was emptied. QEMU takes nothing more from its sender then until
-    // the data register is read, empty or not.
+    // Turning the FIFO on discards bytes received since it was emptied. QEMU then accepts no more input until the data
+    // register is read, even when it is empty.
     (void)mmio_read(uart->base + DR);
     mmio_write(uart->base + IFLS, IFLS_EIGHTH);
     mmio_write(uart->base + CR, CR_ENABLE);
@@ -91,7 +91,7 @@ void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg) {
     uart->hook = hook;
     uart->hook_arg = arg;
     uart->rx_stopped = false;
-    // The timeout is for the bytes that never reach the FIFO's level: somebody typing.
+    // The timeout is for bytes that do not fill the FIFO to its level: single keys.
     mmio_write(uart->base + IMSC, INT_RX | INT_RX_TIMEOUT);
 }
 
@@ -99,10 +99,10 @@ static void take_byte(pl011_t *uart, uint32_t data) {
     // Overrun says that bytes after this one were lost, not that this one is bad.
     uart->stats.overruns += (data & DR_OVERRUN) != 0;
     if (data & DR_ERROR) {
-        uart->stats.line_errors++;
+        ++uart->stats.line_errors;
         return;
     }
-    uart->stats.received++;
+    ++uart->stats.received;
     if (uart->hook == 0 || !uart->hook(uart->hook_arg, (uint8_t)data)) {
         // There is room: drain() asked before it read the byte.
         (void)ring_put(uart->ring, (uint8_t)data);
@@ -113,14 +113,14 @@ static void take_byte(pl011_t *uart, uint32_t data) {
 // A byte is only read when it can be stored: what stays in the FIFO holds back QEMU's sender, and
 // on hardware shows up as an overrun instead of vanishing.
 static void drain(pl011_t *uart) {
-    for (unsigned n = 0; n < MAX_DRAIN; n++) {
+    for (unsigned n = 0; n < MAX_DRAIN; ++n) {
         if (mmio_read(uart->base + FR) & FR_RXFE) {
             return;
         }
         if (ring_room(uart->ring) == 0) {
             mmio_write(uart->base + IMSC, 0);
             uart->rx_stopped = true;
-            uart->stats.ring_full++;
+            ++uart->stats.ring_full;
             return;
         }
         take_byte(uart, mmio_read(uart->base + DR));
@@ -130,7 +130,7 @@ static void drain(pl011_t *uart) {
 void pl011_irq(void *arg) {
     pl011_t *uart = arg;
     if (mmio_read(uart->base + FR) & FR_RXFE) {
-        // Asserted without a byte: clear it, or it would come back for ever. Never cleared while
+        // Asserted without a byte: clear it, or it repeats endlessly. Never cleared while
         // there are bytes: their interrupt would be lost, so look again for one that has just come.
         mmio_write(uart->base + ICR, INT_RX | INT_RX_TIMEOUT);
     }
@@ -161,12 +161,12 @@ static bool wait_tx_room(pl011_t *uart) {
 
 size_t pl011_write(pl011_t *uart, const char *data, size_t size) {
     size_t sent = 0;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; ++i) {
         if (wait_tx_room(uart)) {
             mmio_write(uart->base + DR, (uint8_t)data[i]);
-            sent++;
+            ++sent;
         } else {
-            uart->stats.tx_dropped++;
+            ++uart->stats.tx_dropped;
         }
     }
     return sent;

@@ -30,12 +30,12 @@ typedef struct _pl011_t {
 // False: the rate cannot be made (divisor below 1 or above 65535).
 bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *fraction);
 
-// Stops whatever the UART is doing: lets the last byte leave (bounded), disables it, masks and
+// Stops the UART: lets the last byte leave (bounded), disables it, masks and
 // clears its interrupts, empties its FIFOs. The UART's clock may be changed afterwards.
 void pl011_disable(pl011_t *uart, uintptr_t base);
 
 // Starts a disabled UART at the baud rate, for polled transmission; nothing is received into a
-// ring yet. False, with the UART left disabled: see pl011_divisor().
+// ring yet. False: the rate cannot be made, and the UART stays disabled.
 bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud);
 
 // Starts reception into the ring by interrupt. The hook may be 0.

@@ -56,7 +56,7 @@ static inline int ring_get(ring_t *ring) {
 // Takes the bytes up to and including the first `byte`; false when there is none, and nothing is taken.
 static inline bool ring_take(ring_t *ring, uint8_t byte) {
     uint32_t count = ring_count(ring);
-    for (uint32_t n = 0; n < count; n++) {
+    for (uint32_t n = 0; n < count; ++n) {
         if (ring->data[(ring->tail + n) & ring->mask] == byte) {
             __atomic_store_n(&ring->tail, ring->tail + n + 1, __ATOMIC_RELEASE);
             return true;

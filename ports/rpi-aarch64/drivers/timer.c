@@ -13,7 +13,7 @@ uint64_t timer_ticks(void) {
 }
 
 uint64_t timer_frequency(void) {
-    // 0 only when nobody programmed CNTFRQ: then time is wrong, but every wait still ends.
+    // 0 only when CNTFRQ was never programmed: then time is wrong, but every wait still ends.
     uint64_t hz = cpu_counter_frequency();
     return hz != 0 ? hz : 1;
 }
@@ -54,7 +54,7 @@ void timer_spin_us(uint32_t us) {
 }
 
 bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint32_t us) {
-    // The common case costs no look at the clock.
+    // The common case does not read the counter.
     if ((mmio_read(address) & mask) == value) {
         return true;
     }
@@ -68,7 +68,7 @@ bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint3
     return (mmio_read(address) & mask) == value;
 }
 
-// The condition is level-sensitive: turn it off, or it interrupts for ever.
+// The condition is level-sensitive: turn it off, or it interrupts endlessly.
 static void wake_up(void *arg) {
     (void)arg;
     cpu_timer_stop();
@@ -84,7 +84,7 @@ void timer_wait_until(uint64_t deadline) {
     if (timer_expired(deadline)) {
         return;
     }
-    // If it fires before irq_wait() sleeps, irq_wait() knows and does not sleep.
+    // If it fires before irq_wait() sleeps, irq_wait() does not sleep.
     cpu_timer_set(deadline);
     irq_wait();
     cpu_timer_stop();

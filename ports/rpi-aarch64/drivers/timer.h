@@ -27,10 +27,10 @@ uint64_t timer_ms(void);
 uint64_t timer_deadline_us(uint64_t us);
 bool timer_expired(uint64_t deadline);
 
-// Spins for at least `us` microseconds. For device timing; people's delays use timer_wait_until().
+// Spins for at least `us` microseconds. For device timing; longer delays use timer_wait_until().
 void timer_spin_us(uint32_t us);
 
-// Waits until (register & mask) == value, at most `us` microseconds. Returns whether it came true.
+// Waits until (register & mask) == value, at most `us` microseconds. Returns whether it did.
 bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint32_t us);
 
 // Takes the timer interrupt (irq.h number). Call after irq_init().

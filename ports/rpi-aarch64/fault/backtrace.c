@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reads a chain of frame records that may be damaged, without causing a fault.
 
 #include "backtrace.h"
 #include "core/arch.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The crash report: everything that is known about an exception nobody could handle, on one screen,
-// ended by one line of JSON for tools. It trusts nothing: tables and stacks are read by
+// The crash report: everything that is known about an exception that no code handles, on one screen,
+// ended by one line of JSON for tools. Tables and stacks may be damaged: they are read by
 // backtrace_peek() only.
 
 #include "py/mpprint.h"
@@ -104,7 +104,7 @@ static unsigned collect_backtrace(const trap_frame_t *trap, uint64_t *addresses)
     return count;
 }
 
-// Tells builds apart: tools look addresses up in the ELF whose text has this CRC-32 only.
+// Identifies the build: tools look addresses up only in the ELF whose text has this CRC-32.
 static uint32_t text_crc(void) {
     return ~uzlib_crc32(__text_start, (unsigned)(__text_end - __text_start), 0xffffffff);
 }
@@ -172,7 +172,7 @@ void crash_report(const trap_frame_t *trap, const char *why) {
 
     PRINT("\n*** crash: %s (%s)\n%s\n", why, vector_rows[trap->vector >> 2 & 3], sentence);
     char python[PYTHON_SIZE] = "";
-    keep(trap, why, sentence, python); // in case that the rest fails
+    keep(trap, why, sentence, python); // in case the rest fails
     if (crash_python_line(trap, python, sizeof(python))) {
         PRINT("Python: %s\n", python);
     }

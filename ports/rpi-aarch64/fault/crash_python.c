@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Finds the line of Python that was running, from the stack and copies of MicroPython's structures.
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 // Which line of Python was running, found from a stack that may be damaged: memory is read by
 // backtrace_peek() only, and nothing of MicroPython is called.
 
-#ifndef PORTS_RPI_AARCH64_CRASH_PYTHON_H
-#define PORTS_RPI_AARCH64_CRASH_PYTHON_H
+#ifndef PORTS_RPI_AARCH64_FAULT_CRASH_PYTHON_H
+#define PORTS_RPI_AARCH64_FAULT_CRASH_PYTHON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,4 +14,4 @@
 // and ended by a NUL. False: no Python function was running, or it cannot be told which.
 bool crash_python_line(const trap_frame_t *trap, char *text, size_t size);
 
-#endif // PORTS_RPI_AARCH64_CRASH_PYTHON_H
+#endif // PORTS_RPI_AARCH64_FAULT_CRASH_PYTHON_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Keeps one line about a crash over a reset: a checksum tells it from what RAM holds at power-on.
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
-// One line about the last crash, kept in RAM that no start clears, for whoever asks after the reset.
+// One line about the last crash, kept over the reset in RAM that no start clears.
 
-#ifndef PORTS_RPI_AARCH64_CRASH_RECORD_H
-#define PORTS_RPI_AARCH64_CRASH_RECORD_H
+#ifndef PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
+#define PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
 
 // Keeps the line (cut to 239 characters), written through to memory: the reset empties the caches.
 void crash_record_keep(const char *line);
 
 // Called once by boot: takes over what the last run kept, if its checksum is right. It is then gone
-// from memory, so the reset after the next one does not tell of it again.
+// from memory, so that the next start does not report it again.
 void crash_record_take(void);
 
 // The line taken over; NULL when the last run did not end in a crash. RAM keeps its contents over a
-// reset, not over a loss of power; whether the firmware leaves them is the firmware's affair.
+// reset, not over a loss of power. Whether the firmware overwrites them is not known.
 const char *crash_record_last(void);
 
-#endif // PORTS_RPI_AARCH64_CRASH_RECORD_H
+#endif // PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H

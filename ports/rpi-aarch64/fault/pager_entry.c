@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Moves a fault that a pager can resolve from the exception to the thread.
 
 #include <stddef.h>
 
@@ -12,7 +13,7 @@
 // For the trap frame, and for the first calls towards Python, which looks after the stack itself then.
 #define ROOM (sizeof(pager_stack_t) + MICROPY_STACK_CHECK_MARGIN)
 
-_Static_assert(offsetof(pager_stack_t, trap) == PAGER_STACK_TRAP, "pager.S knows it");
+_Static_assert(offsetof(pager_stack_t, trap) == PAGER_STACK_TRAP, "pager.S relies on it");
 _Static_assert(sizeof(trap_frame_t) % 32 == 0 && sizeof(pager_stack_t) % 16 == 0, "pager.S copies 32 bytes each");
 
 bool pager_redirect(trap_frame_t *trap) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // From a fault in a range with a pager to the pager, and back to the instruction that faulted.
 
-#ifndef PORTS_RPI_AARCH64_PAGER_ENTRY_H
-#define PORTS_RPI_AARCH64_PAGER_ENTRY_H
+#ifndef PORTS_RPI_AARCH64_FAULT_PAGER_ENTRY_H
+#define PORTS_RPI_AARCH64_FAULT_PAGER_ENTRY_H
 
 #include <stdbool.h>
 
@@ -13,4 +13,4 @@
 // resumes from that trap frame. False when no pager is concerned.
 bool pager_redirect(trap_frame_t *trap);
 
-#endif // PORTS_RPI_AARCH64_PAGER_ENTRY_H
+#endif // PORTS_RPI_AARCH64_FAULT_PAGER_ENTRY_H

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Resumes a probe whose access faulted (aarch64/probe_access.S).
 
 #include "probe.h"
 

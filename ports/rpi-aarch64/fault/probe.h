@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Touching an address that may not answer. The access is one instruction; if it faults, execution
-// goes on behind it and the caller is told, whatever else is going on: it works before MicroPython
-// runs, with interrupts masked and in drivers.
+// Access to an address where nothing may answer. The access is one instruction; if it faults, execution
+// continues behind it and the caller gets false. This works before MicroPython runs, with interrupts
+// masked and in drivers.
 
 #ifndef PORTS_RPI_AARCH64_FAULT_PROBE_H
 #define PORTS_RPI_AARCH64_FAULT_PROBE_H

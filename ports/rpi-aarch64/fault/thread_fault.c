@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Decides whether a fault becomes a Python exception, and redirects the thread to the code that raises it.
 
 #include "py/mpstate.h"
 
@@ -50,13 +51,13 @@ static bool stack_ran_out(const trap_frame_t *trap) {
     return trap->sp >= STACK_BOTTOM - LAYOUT_STACK_GUARD && trap->sp < STACK_BOTTOM + RAISE_ROOM;
 }
 
-// Machine code may have a stack of its own, or have lost its own. Nothing can be put there.
+// Machine code may run on another stack, or with a damaged stack pointer. Nothing is stored there.
 bool thread_fault_is_off_stack(const trap_frame_t *trap) {
     return trap->sp < STACK_BOTTOM - LAYOUT_STACK_GUARD || trap->sp > LAYOUT_THREAD_STACK_TOP;
 }
 
-// Where an exception can be made when that is not possible on top of the stack. What is below the
-// function that will catch it is of no use any more, but for what is to be called on the way there.
+// Where an exception can be made when that is not possible on top of the stack. The stack
+// below the catching function may be reused, except for pending jump callbacks.
 static uint64_t catcher_sp(void) {
     const uint64_t *jmp_buf_words = (const uint64_t *)MP_STATE_THREAD(nlr_top)->jmpbuf;
     uint64_t sp = jmp_buf_words[JMP_BUF_SP];
@@ -72,7 +73,7 @@ const char *thread_fault_refusal(const trap_frame_t *trap) {
         return "fault with interrupts masked";
     }
     if (MP_STATE_THREAD(nlr_top) == NULL) {
-        return "fault with nobody to catch it";
+        return "fault without an exception handler";
     }
     if (MP_STATE_THREAD(gc_lock_depth) != 0) {
         return "fault while the collector is locked";
@@ -90,7 +91,7 @@ bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes) {
 }
 
 void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp) {
-    // As a first call of C: whatever the interrupted code had made of the processor's state is over.
+    // The state of a first call of C; that of the interrupted code is discarded.
     trap->spsr = THREAD_PSTATE;
     trap->fpcr = 0;
     trap->sp = sp;

@@ -2,8 +2,8 @@
 // A fault of the thread as a Python exception: when that is allowed, and how control gets there.
 // The exception itself is made by bind_fault_raise() (modules/memory/bindings/fault.c), in the thread.
 
-#ifndef PORTS_RPI_AARCH64_THREAD_FAULT_H
-#define PORTS_RPI_AARCH64_THREAD_FAULT_H
+#ifndef PORTS_RPI_AARCH64_FAULT_THREAD_FAULT_H
+#define PORTS_RPI_AARCH64_FAULT_THREAD_FAULT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,8 +11,8 @@
 #include "exception.h"
 
 // NULL when the fault may be raised, else the condition that failed, for the crash report. Raised
-// are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with somebody
-// to catch (nlr_top), with the collector unlocked, and with no function of the no-raise section
+// are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with an
+// exception handler (nlr_top), with the collector unlocked, and with no function of the no-raise section
 // (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack, which takes a
 // chain of frame records that leads up the thread's stack to its end.
 const char *thread_fault_refusal(const trap_frame_t *trap);
@@ -24,7 +24,7 @@ bool thread_fault_is_off_stack(const trap_frame_t *trap);
 bool thread_fault_has_room(const trap_frame_t *trap, uint64_t bytes);
 
 // Changes the trap frame so that the thread goes on in `function`, with one argument and a stack, and
-// nobody to return to.
+// no caller to return to.
 void thread_fault_enter(trap_frame_t *trap, uintptr_t function, uint64_t argument, uint64_t sp);
 
 // Changes the trap frame so that the thread goes on in bind_fault_raise_recursion().
@@ -34,4 +34,4 @@ void thread_fault_redirect_overflow(trap_frame_t *trap);
 // was its stack that ran out) instead of repeating the instruction.
 void thread_fault_redirect(trap_frame_t *trap);
 
-#endif // PORTS_RPI_AARCH64_THREAD_FAULT_H
+#endif // PORTS_RPI_AARCH64_FAULT_THREAD_FAULT_H

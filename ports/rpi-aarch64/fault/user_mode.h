@@ -2,8 +2,8 @@
 // Programs at EL0: one entry and one return each time (port_user_enter() of port.h).
 // The loop around it, system calls and faults as Python sees them, is modules/memory/bindings/user.c.
 
-#ifndef PORTS_RPI_AARCH64_USER_MODE_H
-#define PORTS_RPI_AARCH64_USER_MODE_H
+#ifndef PORTS_RPI_AARCH64_FAULT_USER_MODE_H
+#define PORTS_RPI_AARCH64_FAULT_USER_MODE_H
 
 #include "exception.h"
 
@@ -14,4 +14,4 @@ void user_mode_init(void);
 void exception_user_sync(trap_frame_t *trap);
 void exception_user_irq(trap_frame_t *trap);
 
-#endif // PORTS_RPI_AARCH64_USER_MODE_H
+#endif // PORTS_RPI_AARCH64_FAULT_USER_MODE_H

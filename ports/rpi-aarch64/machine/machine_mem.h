@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // machine.mem8, mem16, mem32 and mem64: memory and device registers by virtual address.
 
-#ifndef PORTS_RPI_AARCH64_MACHINE_MEM_H
-#define PORTS_RPI_AARCH64_MACHINE_MEM_H
+#ifndef PORTS_RPI_AARCH64_MACHINE_MACHINE_MEM_H
+#define PORTS_RPI_AARCH64_MACHINE_MACHINE_MEM_H
 
 #include "py/obj.h"
 
@@ -16,4 +16,4 @@ extern const machine_word_obj_t machine_word16_obj;
 extern const machine_word_obj_t machine_word32_obj;
 extern const machine_word_obj_t machine_word64_obj;
 
-#endif // PORTS_RPI_AARCH64_MACHINE_MEM_H
+#endif // PORTS_RPI_AARCH64_MACHINE_MACHINE_MEM_H

@@ -43,12 +43,12 @@ void machine_pin_deinit(void) {
     open_drain_pins = 0;
 }
 
-// Finding pins.
+// --- finding pins ---
 
 static const machine_pin_obj_t *find_board_name(const char *name) {
     board_model_t model = board_model();
     uint32_t here = model < 32 ? MACHINE_PIN_MODEL(model) : 0;
-    for (size_t i = 0; i < machine_pin_name_count; i++) {
+    for (size_t i = 0; i < machine_pin_name_count; ++i) {
         const machine_pin_name_t *entry = &machine_pin_names[i];
         bool valid = entry->models == MACHINE_PIN_ALL_MODELS || (entry->models & here);
         if (valid && strcmp(entry->name, name) == 0) {
@@ -65,7 +65,7 @@ static const machine_pin_obj_t *find_cpu_name(const char *name) {
     }
     const char *digits = name + 4;
     uint32_t id = 0;
-    for (const char *s = digits; *s != '\0'; s++) {
+    for (const char *s = digits; *s != '\0'; ++s) {
         if (*s < '0' || *s > '9' || s - digits >= 2) {
             return NULL;
         }
@@ -114,7 +114,7 @@ uint32_t machine_pin_get_id(mp_obj_t pin) {
     return self->id;
 }
 
-// Values.
+// --- levels and values ---
 
 static void check_expander(mailbox_result_t result) {
     if (result != MAILBOX_OK) {
@@ -145,7 +145,7 @@ static void set_value(const machine_pin_obj_t *self, bool value) {
     }
 }
 
-// Configuration.
+// --- configuration ---
 
 typedef struct _pin_settings_t {
     int mode;           // -1: leave it
@@ -231,10 +231,10 @@ static void init_pin(const machine_pin_obj_t *self, size_t n_args, const mp_obj_
     }
 }
 
-// The type.
+// --- machine.Pin ---
 
 static int alt_of_function(gpio_function_t function) {
-    for (int alt = 0; alt < ALT_COUNT; alt++) {
+    for (int alt = 0; alt < ALT_COUNT; ++alt) {
         if (alt_functions[alt] == function) {
             return alt;
         }

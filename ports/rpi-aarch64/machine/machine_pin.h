@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // machine.Pin: a pin of the SoC's GPIO block or of the firmware's GPIO expander.
 
-#ifndef PORTS_RPI_AARCH64_MACHINE_PIN_H
-#define PORTS_RPI_AARCH64_MACHINE_PIN_H
+#ifndef PORTS_RPI_AARCH64_MACHINE_MACHINE_PIN_H
+#define PORTS_RPI_AARCH64_MACHINE_MACHINE_PIN_H
 
 #include "py/obj.h"
 
@@ -46,4 +46,4 @@ void machine_pin_set_open_drain(uint32_t id, bool open_drain);
 // Called at soft reset. Pins keep function and level.
 void machine_pin_deinit(void);
 
-#endif // PORTS_RPI_AARCH64_MACHINE_PIN_H
+#endif // PORTS_RPI_AARCH64_MACHINE_MACHINE_PIN_H

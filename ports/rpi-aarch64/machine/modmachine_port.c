@@ -36,7 +36,7 @@ enum {
 // Outlives the soft reset that sets it.
 static bool soft_reset;
 
-// Called at soft reset, before MicroPython is torn down.
+// Called at soft reset, before mp_deinit().
 void machine_deinit(void) {
     soft_reset = true;
     machine_pin_deinit();
@@ -56,7 +56,7 @@ static mp_obj_t mp_machine_unique_id(void) {
     if (mailbox_serial(&board_mailbox, &serial) != MAILBOX_OK) {
         return mp_const_empty_bytes;
     }
-    for (unsigned i = 0; i < sizeof(id); i++) {
+    for (unsigned i = 0; i < sizeof(id); ++i) {
         id[i] = (uint8_t)(serial >> (56 - 8 * i));
     }
     return mp_obj_new_bytes(id, sizeof(id));
@@ -69,7 +69,7 @@ NORETURN static void mp_machine_reset(void) {
 
 // On these SoCs every reset by software is a watchdog reset, so that is HARD_RESET; WDT_RESET is for
 // a watchdog that expired, which nothing arms yet. CRASH_RESET: the run before ended in a crash report,
-// which memory.last_crash() tells in one line.
+// which memory.last_crash() returns as one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;
@@ -127,8 +127,7 @@ static void mp_machine_lightsleep(size_t n_args, const mp_obj_t *args) {
     mp_hal_delay_ms((mp_uint_t)ms);
 }
 
-// With a time: sleeps, then starts anew. Without: off, until power comes back; there is nothing else
-// that could wake these boards.
+// With a time: sleeps, then restarts. Without: off until power returns; nothing else wakes these boards.
 NORETURN static void mp_machine_deepsleep(size_t n_args, const mp_obj_t *args) {
     if (n_args != 0) {
         mp_machine_lightsleep(n_args, args);

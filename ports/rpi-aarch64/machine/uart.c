@@ -23,7 +23,7 @@
 #define PIN_BLUETOOTH_TX    (32)
 #define PIN_BLUETOOTH_RX    (33)
 
-// Wanted, and the range in which an answer of the firmware is believed. QEMU says 3 MHz.
+// The rate to set, and the range in which the firmware's answer is accepted. QEMU answers 3 MHz.
 #define CLOCK_HZ            (48000000)
 #define CLOCK_MIN_HZ        (2000000)
 #define CLOCK_MAX_HZ        (250000000)
@@ -31,9 +31,9 @@
 static pl011_t console;
 static ring_t ring;
 static uint8_t ring_data[UART_RING_SIZE];
-static uint32_t clock_hz; // 0: not up yet
+static uint32_t clock_hz; // 0: not set up yet
 
-// Ctrl-C must work while Python computes, so it is looked for as bytes arrive.
+// Ctrl-C must work while Python computes, so the interrupt handler looks for it.
 static bool look_for_interrupt(void *arg, uint8_t byte) {
     (void)arg;
     if (byte != mp_interrupt_char) {
@@ -60,12 +60,12 @@ static bool believable(uint32_t hz) {
     return hz >= CLOCK_MIN_HZ && hz <= CLOCK_MAX_HZ;
 }
 
-// Asks for 48 MHz and then for what it is: the answer to the first may be an echo. The UART must be
+// Sets 48 MHz and reads the rate back: the answer to the first request may be an echo. The UART must be
 // disabled meanwhile.
 static uint32_t set_clock(void) {
     uint32_t hz = CLOCK_HZ;
     if (mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_TIMEOUT) {
-        board_mailbox.base = 0; // the first call of all: later ones need not wait as well
+        board_mailbox.base = 0; // the first call: later ones do not wait as well
         devices_report_missing("mailbox");
     }
     if (mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_OK
@@ -88,7 +88,7 @@ void uart_init(void) {
     board_init();
     ring_init(&ring, ring_data, UART_RING_SIZE);
     if (soc->uart == 0) {
-        return; // nobody will hear us, but main.py may still run
+        return; // without output, main.py may still run
     }
     pl011_disable(&console, soc_mmio(soc->uart));
     uint32_t hz = set_clock();
@@ -99,7 +99,7 @@ void uart_init(void) {
     pl011_start_rx(&console, &ring, look_for_interrupt, NULL);
 }
 
-// A crash before uart_init(): no mailbox, which could be what crashed.
+// A crash before uart_init(): without the mailbox, which may be the cause.
 static void start_early(void) {
     board_init();
     pl011_disable(&console, soc_mmio(soc->uart));
@@ -118,7 +118,7 @@ void uart_early_write(const char *data, size_t size) {
 }
 
 void uart_early_puts(const char *text) {
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; ++text) {
         if (*text == '\n') {
             uart_early_write("\r", 1);
         }

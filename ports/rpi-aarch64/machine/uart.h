@@ -2,8 +2,8 @@
 // The console: PL011 on GPIO14 (TX) and GPIO15 (RX), 115200 baud, 8n1.
 // MicroPython's mp_hal_stdin_* and mp_hal_stdout_* functions are built on it in uart.c.
 
-#ifndef PORTS_RPI_AARCH64_UART_H
-#define PORTS_RPI_AARCH64_UART_H
+#ifndef PORTS_RPI_AARCH64_MACHINE_UART_H
+#define PORTS_RPI_AARCH64_MACHINE_UART_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #define UART_BAUD (115200)
 #define UART_RING_SIZE (65536)
 
-// Takes the UART over from whatever had it, and its pins; sets clock and baud rate; starts reception
+// Takes over the UART and its pins; sets clock and baud rate; starts reception
 // by interrupt. Needs soc, the device mappings and irq_init(). IRQ may still be masked.
 void uart_init(void);
 
@@ -31,7 +31,7 @@ size_t uart_available(void);
 // Takes what was received up to and including `byte`; false when it is not there, and nothing is taken.
 bool uart_take(uint8_t byte);
 
-// Sends bytes as they are; returns how many. Bounded: a UART that never sends loses them, counted.
+// Sends bytes as they are; returns how many. Bounded: bytes that a UART does not send are dropped and counted.
 size_t uart_write(const char *data, size_t size);
 
 // Waits until everything has left the wire, bounded.
@@ -40,7 +40,7 @@ void uart_flush(void);
 // The UART's clock in Hz that the baud rate was computed from.
 uint32_t uart_clock(void);
 
-// Bytes of RAM from address 0 that belong to the ARM, as the firmware says; 0: it does not say.
+// Bytes of RAM from address 0 that belong to the ARM, by the firmware; 0: no answer.
 uint64_t uart_arm_memory_size(void);
 
-#endif // PORTS_RPI_AARCH64_UART_H
+#endif // PORTS_RPI_AARCH64_MACHINE_UART_H
