@@ -28,6 +28,7 @@ TITLES = {
     "board": "A board with a known SoC",
     "driver": "A driver",
     "function": "A function of `memory`",
+    "command": "A command of `pimem`",
 }
 STEP = re.compile(
     r"(?:Write|In) `(?P<file>[^`\n]+)`(?:, (?P<side>above|below) `(?P<line>[^`\n]+)`)?:\n\n"
@@ -180,6 +181,11 @@ def test_a_function_is_on_the_board_and_in_the_stubs(tree: Tree) -> None:
     assert "size" in tree.run("make -s run RUN_OPTIONS=script.py")
     said = tree.run(f".venv/bin/python -m pytest -q {STUB_TEST} --board RPI4 -k names_of_its_stub")
     assert " passed" in said
+
+
+def test_a_command_is_in_the_help(tree: Tree) -> None:
+    assert last(tree, "command").split() == ["QEMU_VIRT", "RPI3", "RPI3AP", "RPI4"]
+    assert "list the boards of the tree" in tree.run(".venv/bin/python -m pimem --help")
 
 
 @pytest.mark.parametrize("recipe", TITLES)
