@@ -38,7 +38,7 @@ exit codes:
   130  interrupted
 of `run`, what the script gives sys.exit()
 """
-COMPLETING = "_ARGCOMPLETE"  # set by a shell that wants to know how a command line may go on
+COMPLETING = "_ARGCOMPLETE"  # set by a shell that asks how a command line may go on
 COMPLETED_LINE = "COMP_LINE"
 
 Parsers = argparse._SubParsersAction  # what add_subparsers() returns has no public name

@@ -114,7 +114,7 @@ def check_keys(
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A board.json, checked."""
+    """Return a board.json, checked."""
     where = str(path.relative_to(pimem.ROOT))
     try:
         data = json.loads(path.read_text())

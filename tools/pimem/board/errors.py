@@ -22,7 +22,7 @@ class BoardCrash(BoardError):
     def __init__(
         self, reason: str, report: dict[str, Any], text: str, elf: Path | None = None
     ) -> None:
-        """With `elf`, the file to look addresses up in, the details name functions and lines."""
+        """Note what happened; with `elf`, to look addresses up in, the details name functions."""
         super().__init__(reason)
         self.report = report
         self.text = text

@@ -133,7 +133,7 @@ def cell_size(bank: list[int], count: int) -> int:
 
 
 def cells(snapshot: Snapshot, bank: list[int], count: int) -> list[str]:
-    """The states of a bank's cells: anything used makes a cell used, else anything reserved
+    """Return the states of a bank's cells: anything used makes a cell used, else anything reserved
     reserved."""
     start, end = bank
     step = cell_size(bank, count)
@@ -148,7 +148,7 @@ def cells(snapshot: Snapshot, bank: list[int], count: int) -> list[str]:
 
 
 def cell_colours(snapshot: Snapshot, bank: list[int], states: list[str], step: int) -> list[str]:
-    """A colour for each cell: that of its state, or of the owner who has most of a used cell."""
+    """Return a colour for each cell: its state's, or that of the main owner of a used cell."""
     most = [0] * len(states)
     colours = [COLOURS[state] for state in states]
     for place in snapshot.places:
@@ -162,7 +162,7 @@ def cell_colours(snapshot: Snapshot, bank: list[int], states: list[str], step: i
 
 
 def paint(states: list[str], colours: list[str] | None) -> str:
-    """Marks of cells; neighbours of one colour share one code."""
+    """Return the marks of cells; neighbours of one colour share one code."""
     text, last = "", ""
     for number, state in enumerate(states):
         if colours and colours[number] != last:
@@ -173,7 +173,7 @@ def paint(states: list[str], colours: list[str] | None) -> str:
 
 
 def amount(frames: int) -> str:
-    """The memory in so many frames: below a MiB in KiB, since owners may have a frame or two."""
+    """Return the size of so many frames: below a MiB in KiB, since some owners have one or two."""
     size = frames * FRAME
     return f"{size >> 10} KiB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"
 
@@ -221,7 +221,7 @@ SVG_ROWS = 32
 
 
 def rectangles(bank: list[int], run: Run | Place, top: int) -> Iterator[str]:
-    """A run or an owner's place as one box a row that it touches, its range as a tool tip."""
+    """Draw a run or an owner's place as a box in each row it touches, its range as tool tip."""
     start, end = bank
     per_row = -(-(end - start) // SVG_ROWS)
     scale = (SVG_WIDTH - SVG_LEFT - 10) / per_row
@@ -249,7 +249,7 @@ def labels(bank: list[int], top: int) -> Iterator[str]:
 
 
 def svg(snapshot: Snapshot) -> str:
-    """A self-contained drawing of all banks, and the owners below them."""
+    """Return a self-contained drawing of all banks, and the owners below them."""
     summary = picture(snapshot, 120, colour=False)[0]
     body = [f'<text x="10" y="22">{escape(summary)}</text>']
     top = SVG_TOP

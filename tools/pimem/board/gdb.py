@@ -15,7 +15,7 @@ class GdbError(Exception):
 
 class Gdb:
     def __init__(self, path: Path, timeout: float = 60) -> None:
-        """Connects to a stub on a unix socket, which stops the machine."""
+        """Connect to a stub on a unix socket, which stops the machine."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
         self._buffer = b""
@@ -38,7 +38,7 @@ class Gdb:
         self._socket.sendall(f"${text}#{sum(text.encode()) & 0xFF:02x}".encode())
 
     def _answer(self, request: str) -> str:
-        """The next packet; acknowledged."""
+        """Return the next packet; acknowledged."""
         try:
             while True:
                 body, hash_mark, rest = self._buffer.partition(b"#")
@@ -68,7 +68,7 @@ class Gdb:
         self.ask(f"z0,{address:x},4")
 
     def step(self) -> None:
-        """One instruction of the core that stopped."""
+        """Run one instruction of the core that stopped."""
         self.ask("s")
 
     def register(self, number: int) -> int:

@@ -51,7 +51,7 @@ class QemuError(CommandError):
 
 
 def kernel_args(kernel: Path, dtb: Path | None = None) -> list[str]:
-    """A raw image or an ELF, as firmware (raw) or a debugger (ELF) would start it."""
+    """Return a raw image or an ELF, as firmware (raw) or a debugger (ELF) would start it."""
     return ["-kernel", str(kernel), *(["-dtb", str(dtb)] if dtb else [])]
 
 
@@ -62,7 +62,7 @@ def loader_args(path: Path, address: int, cpu: int | None = None) -> list[str]:
 
 
 def die_with_parent() -> None:
-    """Runs in the child before QEMU does: the kernel kills it when its parent ends."""
+    """Run in the child before QEMU does: the kernel kills it when its parent ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
@@ -79,7 +79,7 @@ class Qemu:
         log: Path | None = None,
         extra: Sequence[str] = (),
     ) -> None:
-        """Starts the board's machine, paused, with its serial line on the pty `self.pty`.
+        """Start the board's machine, paused, with its serial line on the pty `self.pty`.
 
         `boot` is what kernel_args() or loader_args() give; by default the board's own image.
         Without `reboot`, a reset by the guest is the machine's end. `guest_errors` is a file that
@@ -175,18 +175,18 @@ class Qemu:
         self.qmp.execute("stop")
 
     def running(self) -> bool:
-        """Whether the QEMU process is there, whatever the guest does."""
+        """Return whether the QEMU process is there, even if the guest has stopped."""
         return self._process.poll() is None
 
     def said(self) -> str:
-        """What QEMU itself printed: its own errors, not the guest's."""
+        """Return what QEMU itself printed: its own errors, not the guest's."""
         try:
             return self._said.read_text(errors="replace").strip()
         except OSError:
             return ""
 
     def ended(self) -> str | None:
-        """Why the guest will never say anything again, or None while it may."""
+        """Return why the guest cannot send anything any more, or None while it may."""
         try:
             self.qmp.notice()
         except QmpError:  # it closes the connection when it ends, and only then
@@ -200,7 +200,7 @@ class Qemu:
         return f"the guest ended in state '{status}'" if status in STOPPED else None
 
     def read_physical(self, address: int, size: int) -> bytes:
-        """Guest memory as the bus sees it, whatever the MMU is set to."""
+        """Guest memory as the bus sees it, independent of the MMU."""
         target = self._folder / "pmemsave"
         self.qmp.execute("pmemsave", val=address, size=size, filename=str(target))
         data = target.read_bytes()
@@ -212,7 +212,7 @@ class Qemu:
         return self.qmp.human("info registers")
 
     def close(self) -> None:
-        """Ends the machine; harmless when it has ended already."""
+        """End the machine; harmless when it has ended already."""
         atexit.unregister(self.close)
         self._release_pty()
         if self._qmp is not None:

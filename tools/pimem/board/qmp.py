@@ -18,7 +18,7 @@ class QmpError(Exception):
 
 class Qmp:
     def __init__(self, path: Path, alive: Callable[[], bool], timeout: float = 20) -> None:
-        """Connects as soon as QEMU listens at `path`; gives up early if it is not alive()."""
+        """Connect as soon as QEMU listens at `path`; give up early if it is not alive()."""
         self.timeout = timeout
         self.events: list[dict[str, Any]] = []
         self._buffer = b""
@@ -57,21 +57,21 @@ class Qmp:
         return answer
 
     def notice(self) -> None:
-        """Adds the events that have come by now to `events`, without asking QEMU for anything.
+        """Add the events that have come by now to `events`, without asking QEMU for anything.
 
         A question is answered only when no processor of the guest is in the middle of writing
-        to a full serial line: whoever has to empty that line must not wait for an answer.
+        to a full serial line: a program that has to empty that line must not wait for an answer.
         """
         while b"\n" in self._buffer or select.select([self._socket], [], [], 0)[0]:
             self._keep_event(self._receive("events"))
 
     def _keep_event(self, answer: dict[str, Any]) -> None:
-        """An answer that is no event either was for a command that has had one."""
+        """Keep an event; drop an answer to a command that has had one already."""
         if "event" in answer:
             self.events.append(answer)
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """Runs one command and returns what it returns; events met are kept in `events`."""
+        """Run one command and return what it returns; events met are kept in `events`."""
         self._count += 1
         request: dict[str, Any] = {"execute": command, "id": self._count}
         if arguments:
@@ -90,7 +90,7 @@ class Qmp:
                 return answer["return"]
 
     def human(self, line: str) -> str:
-        """One line of the human monitor, such as 'xp /4xw 0x80000' or 'info registers'."""
+        """Run a line of the human monitor, such as 'xp /4xw 0x80000' or 'info registers'."""
         return str(self.execute("human-monitor-command", **{"command-line": line}))
 
     def close(self) -> None:

@@ -37,7 +37,7 @@ class ScriptExit(CommandError):
     """The script ended by SystemExit: `code` for the shell, `text` for stderr."""
 
     def __init__(self, value: object) -> None:
-        """As CPython takes it: nothing is success, a number is the code, anything else is said."""
+        """Take the value as CPython does: None is success, a number the code, others are shown."""
         super().__init__(value)
         number = value if isinstance(value, int) else FAILED
         self.code = OK if value is None else number & 0xFF
@@ -59,7 +59,7 @@ def wrap(script: bytes) -> bytes:
 
 
 def outcome(error: ScriptError) -> Exception:
-    """What ended the script: ScriptExit, or its exception with a traceback of its own."""
+    """Return what ended the script: ScriptExit, or its exception with a traceback of its own."""
     found = EXIT.search(error.traceback.rstrip())
     if not found:
         return ScriptError(RUNNER_FRAMES.sub("", error.traceback, count=1), error.output)
@@ -70,7 +70,7 @@ def outcome(error: ScriptError) -> Exception:
 
 
 def execute(link: Link, script: bytes, argv: Sequence[str], sink: Sink) -> None:
-    """In the raw REPL. ScriptError or ScriptExit, if the script does not just come to its end."""
+    """Run a script in the raw REPL; ScriptError or ScriptExit unless it comes to its end."""
     code = wrap(script)
     if argv:
         link.run(SET_ARGV.format(ascii(list(argv))))

@@ -5,7 +5,7 @@
         session.finish_boot()
         session.link.enter_raw_repl()
 
-Whoever needs the machine without a link starts it with launch().
+launch() starts a machine without a link.
 """
 
 from __future__ import annotations

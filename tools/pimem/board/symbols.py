@@ -37,7 +37,7 @@ class Place:
 
 
 def binutil(name: str, *args: str) -> str:
-    """What one of the cross compiler's tools prints."""
+    """Return what one of the cross compiler's tools prints."""
     program = f"{os.environ.get('CROSS_COMPILE') or 'aarch64-linux-gnu-'}{name}"
     try:
         done = subprocess.run(
@@ -64,7 +64,7 @@ def text_crc(elf: Path) -> int:
 
 
 def check_build(report: dict[str, Any], elf: Path) -> None:
-    """The wrong build's names would be worse than none."""
+    """Refuse another build's ELF: its names would be worse than none."""
     if "text" not in report:
         return
     own, there = text_crc(elf), int(str(report["text"]), 16)
@@ -76,13 +76,13 @@ def check_build(report: dict[str, Any], elf: Path) -> None:
 
 
 def shorten(path: str) -> str:
-    """A source file's name from the top of its tree: the build calls the trees /pimem and
+    """Return a source file's name from the top of its tree: the build calls the trees /pimem and
     /micropython, wherever they are."""
     return os.path.normpath(path).removeprefix("/pimem/").removeprefix("/")
 
 
 def resolve(elf: Path, addresses: Sequence[int]) -> list[list[Place]]:
-    """For each address its places, the innermost inlined function first."""
+    """Return the places of each address, the innermost inlined function first."""
     listed = (f"{address:#x}" for address in addresses)
     return parse(binutil("addr2line", "-e", str(elf), "-a", "-f", "-i", "-C", *listed))
 
@@ -108,7 +108,7 @@ def code_addresses(report: dict[str, Any]) -> list[int]:
 
 
 def explain(report: dict[str, Any], elf: Path) -> str:
-    """The backtrace of a crash report, one line an address (and one an inlined function)."""
+    """Return a crash report's backtrace, one line an address (and one an inlined function)."""
     try:
         addresses = code_addresses(report)
         if not addresses:
@@ -130,7 +130,7 @@ def explain(report: dict[str, Any], elf: Path) -> str:
 
 
 def explain_line(line: bytes, elf: Path) -> str:
-    """The same for a line `CRASH {json}`; '' where its JSON is damaged."""
+    """Explain a line `CRASH {json}`; '' where its JSON is damaged."""
     try:
         report = json.loads(line[line.index(b"{") :])
     except ValueError:

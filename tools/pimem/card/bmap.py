@@ -62,7 +62,7 @@ def whole_blocks(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def create(image: Path, ranges: Sequence[tuple[int, int]]) -> str:
-    """The block map of an image of which these byte ranges matter."""
+    """Return the block map of an image of which these byte ranges matter."""
     size = image.stat().st_size
     lines, mapped = [], 0
     with image.open("rb") as source:
@@ -86,7 +86,7 @@ def create(image: Path, ranges: Sequence[tuple[int, int]]) -> str:
 
 
 def parse(path: Path) -> Bmap:
-    """Reads and checks a block map; Failure says what is wrong with it."""
+    """Read and check a block map; Failure says what is wrong with it."""
     try:
         text = path.read_text()
         top = ElementTree.fromstring(text)

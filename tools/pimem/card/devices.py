@@ -17,8 +17,8 @@ COLUMNS = "NAME,KNAME,MAJ:MIN,TYPE,SUBSYSTEMS,RO,RM,HOTPLUG,SIZE,LABEL,VENDOR,MO
 LSBLK = ["lsblk", "--bytes", "--json", "--paths", "--tree", "--output", COLUMNS]
 LSBLK_SECONDS = 10
 GIBIBYTE = 1 << 30
-#: Disks on these buses can be taken out, whatever their `removable` flag says: built-in card
-#: readers deny it.
+#: Disks on these buses can be taken out even if their `removable` flag says no, as that of
+#: built-in card readers does.
 CARD_BUSES = {"usb", "mmc"}
 SYSTEM_MOUNTS = ("/", "/boot", "/usr", "/var", "/home", "[SWAP]")
 

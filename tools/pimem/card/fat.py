@@ -21,14 +21,14 @@ FIRST_SECTOR = 2048  # of the partition: 1 MiB, where every partitioning tool pu
 HEADS, TRACK_SECTORS = 255, 63
 FAT32_LBA = 0x0C
 ACTIVE = 0x80
-LEAST_CLUSTERS = 65525  # fewer, and it counts as FAT16 whatever it says
+LEAST_CLUSTERS = 65525  # with fewer the volume counts as FAT16
 MEBIBYTE = 1 << 20
 #: mkfs.fat is in a folder that only root has on its PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
 def sectors_per_cluster(size: int) -> int:
-    """The largest cluster up to 4 KiB (what flash likes) that still makes a FAT32."""
+    """Return the largest cluster up to 4 KiB (what flash likes) that still makes a FAT32."""
     sectors = size // SECTOR - FIRST_SECTOR
     # Reserved sectors and both FATs take less than 5 % even with the smallest clusters.
     fits = [count for count in (8, 4, 2, 1) if sectors * 95 // 100 // count > LEAST_CLUSTERS]
@@ -38,7 +38,7 @@ def sectors_per_cluster(size: int) -> int:
 
 
 def tool(command: Sequence[str], epoch: int) -> None:
-    """Runs one of the tools so that nothing of this machine gets into its result."""
+    """Run one of the tools so that nothing of this machine gets into its result."""
     env = {
         "PATH": SEARCH_PATH,
         "LC_ALL": "C.UTF-8",
@@ -56,7 +56,7 @@ def tool(command: Sequence[str], epoch: int) -> None:
 
 
 def chs(sector: int) -> bytes:
-    """A sector's cylinder/head/sector form, as far as its ten bits of cylinder go."""
+    """Return a sector's cylinder/head/sector form, as far as its ten bits of cylinder go."""
     cylinder, rest = divmod(sector, HEADS * TRACK_SECTORS)
     head, track_sector = divmod(rest, TRACK_SECTORS)
     if cylinder > 1023:
@@ -66,7 +66,7 @@ def chs(sector: int) -> bytes:
 
 
 def master_boot_record(size: int, signature: int) -> bytes:
-    """One active FAT32 partition from FIRST_SECTOR to the end; no boot code."""
+    """Return a record of one active FAT32 partition from FIRST_SECTOR to the end, no boot code."""
     count = size // SECTOR - FIRST_SECTOR
     entry = struct.pack(
         "<B3sB3sII",
@@ -91,7 +91,7 @@ def build(
     serial: int,
     epoch: int,
 ) -> None:
-    """Makes `image`, sparse, with these files and empty folders in its root."""
+    """Make `image`, sparse, with these files and empty folders in its root."""
     with image.open("wb") as out:
         out.write(master_boot_record(size, serial))
         out.truncate(size)

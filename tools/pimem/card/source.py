@@ -87,7 +87,7 @@ class RangeSums:
                 digest.update(view[start - offset : end - offset])
 
     def wrong(self) -> Range | None:
-        """The first range whose data is not what the map says."""
+        """Return the first range whose data is not what the map says."""
         for each, digest in zip(self._ranges, self._sums, strict=True):
             if digest.hexdigest() != each.sha256:
                 return each
@@ -118,7 +118,7 @@ def stated_sums(path: Path) -> dict[str, str]:
 
 
 def check_sums(path: Path, content: str) -> None:
-    """Compares with the .sha256 beside the image, if there is one."""
+    """Compare with the .sha256 beside the image, if there is one."""
     file = beside(path, ".sha256")
     if file is None:
         return
@@ -153,7 +153,7 @@ def check_map(path: Path, block_map: bmap.Bmap, size: int, sums: RangeSums) -> N
 
 
 def check(path: Path, advance: Callable[[int], None] = lambda count: None) -> Source:
-    """Reads the image once and compares it with all that is known of it."""
+    """Read the image once and compare it with all that is known of it."""
     if not path.is_file():
         raise Refusal(f"there is no image {path}: `pimem image` makes one")
     map_file = beside(path, ".bmap")

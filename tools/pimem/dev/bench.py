@@ -190,7 +190,7 @@ def measure_target(tally: Tally) -> None:
 def measure(parts: Sequence[str], seed: int, repeat: int) -> Tally:
     """Measure some of PARTS, print every figure and write all of them to REPORT.
 
-    BenchError where a figure cannot be taken, whatever the reason is.
+    BenchError where a figure cannot be taken.
     """
     tally = Tally()
     try:

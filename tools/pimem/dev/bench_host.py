@@ -34,7 +34,7 @@ COMPILE_SECONDS = 300
 RUN_SECONDS = 1200
 PROCESSES = 7
 #: By how much the ratio of two times was seen to differ between runs minutes apart, on machines
-#: with other work to do: caches are shared, whatever the spread inside a run.
+#: with other work to do: caches are shared, and the spread inside a run does not show it.
 DRIFT = 0.2
 
 #: What was measured: workload, contestant, one figure for each repetition.
@@ -74,7 +74,7 @@ class Result:
     wobbles: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        """A row wobbles when another run may well come to another verdict."""
+        """Judge the figure; a row wobbles when another run may well come to another verdict."""
         bar = self.row.bar
         object.__setattr__(self, "holds", self.row.reaches(self.value, bar))
         near = self.row.unit == "x" and abs(self.value - bar) < DRIFT / 2 * self.value
@@ -204,7 +204,7 @@ def build() -> Path:
 
 
 def run(program: Path, seed: int, repeat: int, prefix: str = "") -> Samples:
-    """Runs the program in up to PROCESSES parts and collects the figures of all of them."""
+    """Run the program in up to PROCESSES parts and collect the figures of all of them."""
     parts = min(PROCESSES, repeat)
     lines: list[str] = []
     for part in range(parts):

@@ -191,7 +191,7 @@ FAULT_PARTS = (
 
 @contextlib.contextmanager
 def booted(board: Board, extra: list[str]) -> Iterator[Link]:
-    """A board at its raw REPL."""
+    """Boot a board, and give the link to its raw REPL."""
     with open_session(board, icount=True, silence=SCRIPT_SECONDS, extra=extra) as session:
         session.finish_boot()
         session.link.enter_raw_repl()
@@ -199,13 +199,13 @@ def booted(board: Board, extra: list[str]) -> Iterator[Link]:
 
 
 def python_costs(board: Board) -> dict[str, int]:
-    """Instructions of one call from Python, the loop around it not counted."""
+    """Count the instructions of one call from Python, the loop around it not counted."""
     with booted(board, []) as link:
         return dict(json.loads(link.run(PYTHON_COSTS)))
 
 
 def call_costs(gdb: Gdb, entry: int, samples: int, clock: Clock) -> list[int]:
-    """Instructions from the entry of a function to its return, of so many calls."""
+    """Count the instructions of so many calls of a function, from its entry to its return."""
     costs = []
     for _ in range(samples):
         gdb.run_to(entry)
@@ -219,7 +219,7 @@ def traffic(link: Link, script: str) -> threading.Thread:
     """Has the board run an endless script; it ends with the machine."""
 
     def run() -> None:
-        # The machine and its port go away under its hands: whatever comes of that is no news.
+        # The machine and its port disappear meanwhile: errors that follow mean nothing.
         with contextlib.suppress(Exception):
             link.exec(script)
 
@@ -235,7 +235,7 @@ def parts(
     script: str,
     begins: tuple[tuple[str, str], ...],
 ) -> dict[str, list[int]]:
-    """Instructions of each part of what a script does again and again."""
+    """Count the instructions of each part of what a script repeats."""
     names = [name for name, _ in begins]
     costs: dict[str, list[int]] = {what: [] for _, what in begins}
     with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
@@ -255,14 +255,14 @@ def parts(
 
 
 def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
-    """Instructions of each part of a fault that Python catches, and of one that it resolves."""
+    """Count the instructions of each part of a fault that Python catches or resolves."""
     return parts(board, known, clock, FAULTS, FAULT_PARTS) | parts(
         board, known, clock, PAGES, PAGER_PARTS
     )
 
 
 def c_costs(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:
-    """Calls of the mechanism's functions, by name."""
+    """Measure calls of the mechanism's functions, by name."""
     wanted = {
         HEAP_TRAFFIC: (("heap_alloc", SAMPLES), ("heap_free", SAMPLES)),
         OTHER_TRAFFIC: tuple(

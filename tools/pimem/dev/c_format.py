@@ -33,13 +33,13 @@ def micropython() -> Path:
 
 
 def uncrustify() -> str:
-    """The program beside this Python, or the one on PATH."""
+    """Return the program beside this Python, or the one on PATH."""
     beside = Path(sys.executable).with_name("uncrustify")
     return str(beside) if beside.is_file() else shutil.which("uncrustify") or "uncrustify"
 
 
 def correction() -> Callable[[str], None]:
-    """The part of MicroPython's tools/codeformat.py that follows uncrustify."""
+    """Return the part of MicroPython's tools/codeformat.py that follows uncrustify."""
     path = micropython() / "tools" / "codeformat.py"
     spec = importlib.util.spec_from_file_location("codeformat", path)
     if spec is None or spec.loader is None:
@@ -62,7 +62,7 @@ def is_excluded(path: Path) -> bool:
 
 
 def formatted(paths: Sequence[Path]) -> dict[Path, str]:
-    """The text that each file should have."""
+    """Return the text that each file should have."""
     settings = micropython() / "tools" / "uncrustify.cfg"
     if not settings.is_file():
         raise FileNotFoundError(settings)
@@ -86,7 +86,7 @@ def difference(path: Path, wanted: str) -> str:
 
 
 def check(paths: Sequence[Path], *, fix: bool) -> int:
-    """Shows or makes the changes; the number of files that were not as they should be."""
+    """Show or make the changes; return the number of files that needed some."""
     changes = {
         path: text
         for path, text in formatted(paths).items()

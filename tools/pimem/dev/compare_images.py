@@ -38,7 +38,7 @@ ADDRESS = re.compile(r"#0x[0-9a-f]+|#\d+|\b(?:0x)?[0-9a-f]+( <[^>]*>)?$|<[^>]*>"
 
 
 def build(commit: str, board: str, folder: Path) -> Path:
-    """The ELF of a commit, built below `folder` with the sources that set-up fetched."""
+    """Return the ELF of a commit, built below `folder` with the sources that set-up fetched."""
     tree = folder / "tree"
     archive = folder / "tree.tar"
     run: dict[str, Any] = {"check": True, "stdin": subprocess.DEVNULL, "stdout": sys.stderr}
@@ -60,8 +60,10 @@ def build(commit: str, board: str, folder: Path) -> Path:
 
 
 def masked(instruction: str, relocation: str, symbol: str) -> str:
-    """An instruction that holds an address, with the symbol in its place. A section's symbol
-    (.rodata+0x10) is an address itself."""
+    """Return an instruction that holds an address, with the symbol in its place.
+
+    A section's symbol (.rodata+0x10) is an address itself.
+    """
     name = "" if symbol.startswith(".") else re.sub(r"[+-]0x[0-9a-f]+$", "", symbol)
     return f"{ADDRESS.sub('ADDRESS', instruction)} {relocation} {name}"
 
@@ -86,7 +88,7 @@ def functions(elf: Path) -> Functions:
 
 
 def differences(old: Functions, new: Functions) -> list[str]:
-    """One line for each function that is not the same in both."""
+    """Return a line for each function that is not the same in both."""
     lines = []
     for sign, only in (("-", old - new), ("+", new - old)):
         lines += [f"{sign} {name}: {len(code)} instructions" for name, code in only.elements()]

@@ -44,7 +44,7 @@ def run_tests() -> bool:
 
 
 def read(notes: Path) -> list[dict[str, Any]]:
-    """What gcov says about each source file of one object."""
+    """Return what gcov says about each source file of one object."""
     done = subprocess.run(
         ["gcov", "--json-format", "--stdout", str(notes)],
         cwd=notes.parent,
@@ -58,7 +58,7 @@ def read(notes: Path) -> list[dict[str, Any]]:
 
 
 def collect() -> Lines:
-    """The lines of the mechanism, each with the sum of its counts over all libraries."""
+    """Return the lines of the mechanism, each with the sum of its counts over all libraries."""
     lines: Lines = defaultdict(lambda: defaultdict(int))
     for notes in sorted(WORK.rglob("*.gcda")):
         for file in read(notes):
@@ -70,7 +70,7 @@ def collect() -> Lines:
 
 
 def spans(numbers: list[int]) -> str:
-    """Line numbers as a short list: 3-5, 9."""
+    """Return line numbers as a short list: 3-5, 9."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:
@@ -81,7 +81,7 @@ def spans(numbers: list[int]) -> str:
 
 
 def show(lines: Lines) -> float:
-    """Prints a line for each file; returns the percentage over all."""
+    """Print a line for each file; return the percentage over all."""
     total = ran = 0
     for name in sorted(lines):
         counts = lines[name]

@@ -77,7 +77,7 @@ def c_tokens(text: str) -> Iterator[Token]:
 
 
 def closing(tokens: list[Token], at: int) -> int:
-    """The index of the bracket that closes the one at `at`."""
+    """Return the index of the bracket that closes the one at `at`."""
     open_brackets = []
     for index in range(at, len(tokens)):
         text = tokens[index].text
@@ -151,7 +151,7 @@ def python_functions(text: str) -> Iterator[Function]:
 
 
 def functions(path: Path) -> list[Function]:
-    """Those that a source file defines; assembly, linker scripts and settings define none."""
+    """Return what a source file defines; assembly, linker scripts and settings define none."""
     finder = {".c": c_functions, ".h": c_functions, ".py": python_functions}.get(path.suffix)
     try:
         return list(finder(path.read_text())) if finder else []
@@ -214,7 +214,7 @@ def part_of(path: Path) -> str | None:
 
 
 def parts() -> dict[str, Part]:
-    """The rows of the table, in its order."""
+    """Return the rows of the table, in its order."""
     rows = {row: Part() for row in ROWS}
     for path in sources():
         part = part_of(path)
@@ -238,7 +238,10 @@ def table() -> str:
 
 
 def offences() -> list[str]:
-    """What is over the limits, a line each. Files outside the table have the limit of files."""
+    """Return what is over the limits, a line each.
+
+    Files outside the table have the limit of files.
+    """
     found = [
         f"{name(path)}: {lines_of(path)} lines, at most {FILE_LINES}"
         for path in sources()

@@ -64,7 +64,7 @@ def load(path: Path = PLANTS) -> list[Plant]:
 
 
 def planted(plant: Plant, text: str) -> str:
-    """The file's text with the bug in it."""
+    """Return the file's text with the bug in it."""
     if text.count(plant.old) != 1:
         raise MutantError(f"{plant.number} ({plant.what}): not once in {plant.file}: {plant.old}")
     return text.replace(plant.old, plant.new)
@@ -85,7 +85,7 @@ def copy_tree(folder: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """With the address sanitiser preloaded, as the host tests want it."""
+    """Return the environment of the host tests, with the address sanitiser preloaded."""
     found = subprocess.run(
         ["gcc", "-print-file-name=libasan.so"],
         stdin=subprocess.DEVNULL,
@@ -117,7 +117,7 @@ def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
 
 
 def catcher(status: int, output: str) -> str | None:
-    """What noticed, or None. A crash of the test process (the sanitiser) is a catch as well."""
+    """Return what noticed, or None. A crash of the test process (the sanitiser) counts too."""
     if status == 0:
         return None
     if output == NO_END:
@@ -144,7 +144,7 @@ def try_plant(plant: Plant) -> str | None:
 
 
 def check_tests(plants: Sequence[Plant]) -> None:
-    """Without a bug the tests pass in a copy: else whatever fails there would count as a catch."""
+    """Check that the tests pass in a copy without a bug: else any failure would be a catch."""
     folder = WORK / "none"
     copy_tree(folder)
     caught = catcher(
@@ -161,7 +161,7 @@ def check_list(plants: Sequence[Plant]) -> None:
 
 
 def try_all(plants: Sequence[Plant], jobs: int) -> int:
-    """Tries every plant; returns how many were missed."""
+    """Try every plant; return how many were missed."""
     missed = 0
     with ThreadPoolExecutor(jobs) as pool:
         for plant, caught in zip(plants, pool.map(try_plant, plants), strict=True):
