@@ -110,7 +110,7 @@ class Environment:
         )
 
 
-@pytest.fixture(scope="module", params=["editable"])
+@pytest.fixture(scope="module", params=["editable", "wheel"])
 def environment(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Environment:

@@ -26,7 +26,7 @@ class Watch:
             page = at & -PAGE
             space.map(page, frames.pa + (page - va), PAGE, prot)
 
-        # With step the page is there for one instruction only: the next access calls the pager again.
+        # With step the page is there for one instruction: the next access calls the pager again.
         space.reserve(va, self.size, prot, pager, step=True)
 
     def close(self):
