@@ -184,7 +184,7 @@ PAGER_PARTS = (
 #: Where a fault's instructions go, by the function that begins each part.
 FAULT_PARTS = (
     ("exception_sync", "fault: may it be raised, registers restored"),
-    ("fault_raise", "fault: the exception object"),
+    ("bind_fault_raise", "fault: the exception object"),
     ("nlr_jump", "fault: unwinding, except clause, next access, registers saved"),
 )
 
