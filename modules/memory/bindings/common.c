@@ -57,7 +57,7 @@ void bind_raise_closed(const char *type, uint64_t address) {
 }
 
 void bind_need_kernel(void) {
-    if (!memory_system.switched) {
+    if (!memory_system_is_switched()) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("memory cannot be managed: the kernel map is not in use"));
     }
 }

@@ -24,7 +24,7 @@ typedef struct _record_obj_t {
 // The name of the read-only memory that is mapped there ("kernel text"), through any alias;
 // NULL for other memory.
 static const char *protected_name(const space_t *space, uint64_t va) {
-    const spaces_t *s = &memory_system.spaces;
+    const spaces_t *s = memory_system_spaces();
     mem_pa_t pa;
     if (paging_translate(&space->paging, va, &pa, NULL) != MEM_OK) {
         return NULL;
@@ -40,11 +40,11 @@ static const char *protected_name(const space_t *space, uint64_t va) {
 // The space whose tables were used; NULL when it is closed.
 static space_t *find_space(const record_obj_t *self) {
     if (desc_va_is_upper(self->fault.far)) {
-        return memory_system.kernel;
+        return memory_system_kernel();
     }
-    space_t *space = memory_system.spaces.list;
+    space_t *space = memory_system_next_space(NULL);
     while (space != NULL && desc_ttbr(space->paging.root, space->paging.asid) != self->ttbr0) {
-        space = space->next;
+        space = memory_system_next_space(space);
     }
     return space;
 }

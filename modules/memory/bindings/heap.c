@@ -21,7 +21,7 @@ static heap_obj_t kernel_handle = {{&memory_heap_type}, NULL, 0};
 // heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The kernel
 // heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
-    spaces_t *s = &memory_system.spaces;
+    spaces_t *s = memory_system_spaces();
     window_t *window = window_named(s, "view");
     mem_va_t cursor = window != NULL ? window->cursor : 0;
     if (heap->va == MEM_ADDR_NONE && window == NULL) {
@@ -42,7 +42,7 @@ static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
         .flags = REGION_LOCKED,
         .name = name,
     };
-    int result = space_map(s, memory_system.kernel, &request, why);
+    int result = space_map(s, memory_system_kernel(), &request, why);
     if (result != MEM_OK && window != NULL) {
         window->cursor = cursor;
     }
@@ -104,7 +104,7 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
 }
 
 static void destroy_heap(memory_heap_t *heap) {
-    if (space_unmap(&memory_system.spaces, memory_system.kernel, heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
+    if (space_unmap(memory_system_spaces(), memory_system_kernel(), heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
         frames_free(&memory_system.frames, heap->pa, heap->size >> MEM_PAGE_SHIFT, NULL);
     }
     unlink_heap(heap);

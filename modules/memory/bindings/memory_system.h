@@ -40,6 +40,33 @@ typedef struct _memory_system_t {
 
 extern memory_system_t memory_system;
 
+// What the other bindings read of it. The kernel half and the identity space are NULL until frozen Python opened them;
+// the active space is that in TTBR0, NULL before the switch.
+static inline spaces_t *memory_system_spaces(void) {
+    return &memory_system.spaces;
+}
+
+static inline space_t *memory_system_kernel(void) {
+    return memory_system.kernel;
+}
+
+static inline space_t *memory_system_identity(void) {
+    return memory_system.identity;
+}
+
+static inline space_t *memory_system_active(void) {
+    return memory_system.spaces.active;
+}
+
+static inline bool memory_system_is_switched(void) {
+    return memory_system.switched;
+}
+
+// The open spaces one after the other: the first after NULL, NULL after the last.
+static inline space_t *memory_system_next_space(const space_t *space) {
+    return space == NULL ? memory_system.spaces.list : space->next;
+}
+
 // Where the RAM at physical address pa is in the linear map.
 static inline void *memory_system_at(mem_pa_t pa) {
     return (void *)(uintptr_t)(boot_info.linear + pa);

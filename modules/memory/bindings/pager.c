@@ -102,9 +102,9 @@ static int try_reserve(void *args) {
     bind_space_change_t *c = &range->change;
     const space_request_t *r = &c->request;
     if (range->pager == mp_const_none) {
-        return space_reserve(&memory_system.spaces, c->space, r->va, r->size, 0, NULL, &c->why);
+        return space_reserve(memory_system_spaces(), c->space, r->va, r->size, 0, NULL, &c->why);
     }
-    return space_reserve_paged(&memory_system.spaces, c->space, r->va, r->size, r->attrs, r->flags, range->number,
+    return space_reserve_paged(memory_system_spaces(), c->space, r->va, r->size, r->attrs, r->flags, range->number,
         &c->why);
 }
 
@@ -155,7 +155,7 @@ static mp_obj_t memory_space_evict(mp_obj_t self, mp_obj_t address, mp_obj_t siz
     mem_va_t va = bind_get_page(address, "address");
     space_error_t why;
     uint64_t bytes = bind_get_page_size(size, "size");
-    bind_space_check(space_evict(&memory_system.spaces, space, va, bytes, &why), &why);
+    bind_space_check(space_evict(memory_system_spaces(), space, va, bytes, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_3(memory_space_evict_obj, memory_space_evict);
@@ -171,7 +171,7 @@ void bind_pager_reset(void) {
 
 // The range with a pager of the space in TTBR0, or NULL.
 static const region_t *find_range(mem_va_t va) {
-    const space_t *space = memory_system.spaces.active;
+    const space_t *space = memory_system_active();
     const region_t *r = space != NULL && desc_va_is_lower(va) ? space_find(space, va) : NULL;
     return r != NULL && r->flags & REGION_PAGED ? r : NULL;
 }
@@ -188,7 +188,7 @@ bool bind_pager_wants(const trap_frame_t *trap) {
 
 // Whether the tables allow this access now.
 static bool is_possible(mem_va_t va, fault_access_t access, unsigned el) {
-    const space_t *space = memory_system.spaces.active;
+    const space_t *space = memory_system_active();
     mem_attrs_t attrs;
     if (paging_translate(&space->paging, va, NULL, &attrs) != MEM_OK) {
         return false;
@@ -206,12 +206,12 @@ static bool have_step_pages(void) {
 
 // The space may be closed by now, and the range given up.
 static void take_page(const space_t *of, mem_va_t page) {
-    space_t *space = memory_system.spaces.list;
+    space_t *space = memory_system_next_space(NULL);
     while (space != NULL && space != of) {
-        space = space->next;
+        space = memory_system_next_space(space);
     }
     if (space != NULL) {
-        (void)space_evict(&memory_system.spaces, space, page, MEM_PAGE_SIZE, NULL);
+        (void)space_evict(memory_system_spaces(), space, page, MEM_PAGE_SIZE, NULL);
     }
 }
 
@@ -236,13 +236,13 @@ static void add_step_page(mem_va_t va) {
     if (n_step_pages >= STEP_PAGES_EACH * (depth + 1)) {
         take_step_pages(); // an instruction needs few pages: it faults again
     }
-    step_pages[n_step_pages].space = memory_system.spaces.active;
+    step_pages[n_step_pages].space = memory_system_active();
     step_pages[n_step_pages].page = mem_align_down(va, MEM_PAGE_SIZE);
     step_pages[n_step_pages++].depth = depth;
 }
 
 static void refuse(const bind_fault_t *fault) {
-    const space_t *space = memory_system.spaces.active;
+    const space_t *space = memory_system_active();
     if (depth == BIND_PAGER_DEPTH) {
         bind_fault_raise_because(fault, MP_EDEADLK, "pagers are waiting for each other's pages, too many deep");
     }
@@ -260,7 +260,7 @@ static mp_obj_t active_object(void) {
 
 static int try_page_in(void *args) {
     bind_space_change_t *c = args;
-    return space_page_in(&memory_system.spaces, c->space, c->request.va, c->request.hold, &c->why);
+    return space_page_in(memory_system_spaces(), c->space, c->request.va, c->request.hold, &c->why);
 }
 
 // Maps the frames that the pager returned.
@@ -403,7 +403,7 @@ static void pin_page(bind_pager_pin_t *pin, mem_va_t va, bool write, uint64_t pc
         bind_fault_raise(&fault);
     }
     if (resolve_before(&fault, write ? FAULT_ACCESS_WRITE : FAULT_ACCESS_READ)) {
-        pin->space = memory_system.spaces.active;
+        pin->space = memory_system_active();
         pin->page = mem_align_down(va, MEM_PAGE_SIZE);
         nlr_push_jump_callback(&pin->node, end_pin);
     }

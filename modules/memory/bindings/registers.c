@@ -170,7 +170,7 @@ static space_t *get_space(const bind_registers_obj_t *self) {
 // Makes pagers provide what is missing of [va, va + size), as the program's own accesses would.
 static void make_present(const space_t *space, mem_va_t va, uint64_t size, bool write) {
     mem_va_t end = va + size;
-    while (space == memory_system.spaces.active && va < end && desc_va_is_lower(va)) {
+    while (space == memory_system_active() && va < end && desc_va_is_lower(va)) {
         if (bind_pager_has(va)) {
             bind_pager_pin_t pin;
             (void)bind_pager_pin(&pin, (void *)(uintptr_t)va, 1, write);

@@ -62,7 +62,7 @@ static bind_space_obj_t *new_object(const mp_obj_type_t *type, bool handle) {
 
 static int try_open(void *args) {
     bind_space_change_t *change = args;
-    return space_open(&memory_system.spaces, false, NULL, &change->space, &change->why);
+    return space_open(memory_system_spaces(), false, NULL, &change->space, &change->why);
 }
 
 static mp_obj_t memory_space_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
@@ -101,7 +101,7 @@ static void memory_space_print(const mp_print_t *print, mp_obj_t self_in, mp_pri
 }
 
 static bool is_active(const space_t *space) {
-    return space->paging.upper ? memory_system.switched : space == memory_system.spaces.active;
+    return space->paging.upper ? memory_system_is_switched() : space == memory_system_active();
 }
 
 static void memory_space_attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
@@ -138,8 +138,8 @@ static mp_obj_t memory_active_space(void) {
     if (MP_STATE_VM(bind_space_active) != MP_OBJ_NULL) {
         return MP_STATE_VM(bind_space_active);
     }
-    bool identity = memory_system.spaces.active != NULL;
-    return get_handle(&MP_STATE_VM(bind_space_identity), identity ? memory_system.identity : NULL);
+    bool identity = memory_system_active() != NULL;
+    return get_handle(&MP_STATE_VM(bind_space_identity), identity ? memory_system_identity() : NULL);
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_active_space_obj, memory_active_space);
 
@@ -147,7 +147,7 @@ mp_obj_t bind_space_activate(mp_obj_t self) {
     space_t *space = bind_space_get(self);
     bind_need_kernel();
     space_error_t why;
-    bind_space_check(space_activate(&memory_system.spaces, space, &why), &why);
+    bind_space_check(space_activate(memory_system_spaces(), space, &why), &why);
     MP_STATE_VM(bind_space_active) = get_self(self)->handle ? MP_OBJ_NULL : self;
     return mp_const_none;
 }
@@ -173,7 +173,7 @@ mp_obj_t bind_space_exit(mp_obj_t self_in) {
     mp_obj_tuple_t *top = MP_OBJ_TO_PTR(self->with_stack);
     self->with_stack = top->items[1];
     bool open = get_self(top->items[0])->space != NULL;
-    bind_space_activate(open ? top->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity));
+    bind_space_activate(open ? top->items[0] : get_handle(&MP_STATE_VM(bind_space_identity), memory_system_identity()));
     return mp_const_none;
 }
 
@@ -205,7 +205,7 @@ static mp_obj_t memory_space_close(mp_obj_t self_in) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("the %s space is not closed"), self->space->name);
     }
     space_error_t why;
-    bind_space_check(space_close(&memory_system.spaces, self->space, &why), &why);
+    bind_space_check(space_close(memory_system_spaces(), self->space, &why), &why);
     self->space = NULL;
     bind_space_forget_pagers(self);
     return mp_const_none;
@@ -216,7 +216,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_close_obj, memory_space_close);
 static mp_obj_t memory_space_del(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (!self->handle && self->space != NULL) {
-        (void)space_close(&memory_system.spaces, self->space, NULL);
+        (void)space_close(memory_system_spaces(), self->space, NULL);
         self->space = NULL;
     }
     return mp_const_none;
@@ -256,12 +256,12 @@ MP_DEFINE_CONST_OBJ_TYPE(
 // --- boot ---
 
 static mp_obj_t memory_kernel(void) {
-    return get_handle(&MP_STATE_VM(bind_space_kernel), memory_system.kernel);
+    return get_handle(&MP_STATE_VM(bind_space_kernel), memory_system_kernel());
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_kernel_obj, memory_kernel);
 
 static mp_obj_t memory_identity(void) {
-    return get_handle(&MP_STATE_VM(bind_space_identity), memory_system.identity);
+    return get_handle(&MP_STATE_VM(bind_space_identity), memory_system_identity());
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_identity_obj, memory_identity);
 
@@ -269,7 +269,7 @@ MP_DEFINE_CONST_FUN_OBJ_0(memory_identity_obj, memory_identity);
 static void open_once(space_t **space, bool upper, const char *name) {
     space_error_t why;
     if (*space == NULL) {
-        bind_space_check(space_open(&memory_system.spaces, upper, name, space, &why), &why);
+        bind_space_check(space_open(memory_system_spaces(), upper, name, space, &why), &why);
     }
 }
 
@@ -295,13 +295,13 @@ static mp_obj_t memory_window_add(size_t n_args, const mp_obj_t *args) {
     window_t *window;
     space_error_t why;
     const char *name = bind_get_name(args[3], "name");
-    bind_space_check(window_add(&memory_system.spaces, start, end, flags, name, &window, &why), &why);
+    bind_space_check(window_add(memory_system_spaces(), start, end, flags, name, &window, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_window_add_obj, 4, 4, memory_window_add);
 
 static mp_obj_t memory_switch(void) {
-    if (memory_system.switched || memory_system.kernel == NULL || memory_system.identity == NULL) {
+    if (memory_system_is_switched() || memory_system_kernel() == NULL || memory_system_identity() == NULL) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("switch() is for boot: once, after open_kernel() and open_identity()"));
     }
     space_error_t why;
@@ -313,8 +313,8 @@ MP_DEFINE_CONST_FUN_OBJ_0(memory_switch_obj, memory_switch);
 // --- soft reset ---
 
 void bind_space_leave(void) {
-    if (memory_system.switched) {
-        (void)space_activate(&memory_system.spaces, memory_system.identity, NULL);
+    if (memory_system_is_switched()) {
+        (void)space_activate(memory_system_spaces(), memory_system_identity(), NULL);
     }
     MP_STATE_VM(bind_space_active) = MP_OBJ_NULL;
 }

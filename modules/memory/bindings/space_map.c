@@ -69,8 +69,8 @@ static bool is_reserved(const space_t *space, mem_va_t va) {
 static int try_map(void *args) {
     bind_space_change_t *c = args;
     bool paged = c->request.hold == NULL && is_paged(c->space, c->request.va);
-    return paged ? space_page_map(&memory_system.spaces, c->space, &c->request, &c->why)
-        : space_map(&memory_system.spaces, c->space, &c->request, &c->why);
+    return paged ? space_page_map(memory_system_spaces(), c->space, &c->request, &c->why)
+        : space_map(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
 static mp_obj_t memory_space_map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
@@ -99,8 +99,8 @@ static int try_unmap(void *args) {
     bind_space_change_t *c = args;
     mem_va_t va = c->request.va;
     uint64_t size = c->request.size;
-    return is_reserved(c->space, va) ? space_release(&memory_system.spaces, c->space, va, size, &c->why)
-        : space_unmap(&memory_system.spaces, c->space, va, size, 0, &c->why);
+    return is_reserved(c->space, va) ? space_release(memory_system_spaces(), c->space, va, size, &c->why)
+        : space_unmap(memory_system_spaces(), c->space, va, size, 0, &c->why);
 }
 
 static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
@@ -116,8 +116,8 @@ static int try_protect(void *args) {
     bind_space_change_t *c = args;
     const space_request_t *r = &c->request;
     return is_paged(c->space, r->va)
-        ? space_page_protect(&memory_system.spaces, c->space, r->va, r->size, r->attrs, &c->why)
-        : space_protect(&memory_system.spaces, c->space, r->va, r->size, r->attrs, 0, &c->why);
+        ? space_page_protect(memory_system_spaces(), c->space, r->va, r->size, r->attrs, &c->why)
+        : space_protect(memory_system_spaces(), c->space, r->va, r->size, r->attrs, 0, &c->why);
 }
 
 static mp_obj_t memory_space_protect(size_t n_args, const mp_obj_t *args) {
@@ -173,7 +173,7 @@ static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
         .name = bind_get_name(args[6], "name"),
     };
     space_error_t why;
-    bind_space_check(space_map(&memory_system.spaces, space, &request, &why), &why);
+    bind_space_check(space_map(memory_system_spaces(), space, &request, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj, 8, 8, memory_space_boot_map);
@@ -185,7 +185,7 @@ static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) 
     uint64_t size = bind_get_page_size(args[2], "size");
     const char *name = bind_get_name(args[3], "name");
     space_error_t why;
-    bind_space_check(space_reserve(&memory_system.spaces, space, va, size, REGION_LOCKED, name, &why), &why);
+    bind_space_check(space_reserve(memory_system_spaces(), space, va, size, REGION_LOCKED, name, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj, 4, 4, memory_space_reserve_guard);
