@@ -3,14 +3,16 @@
 
 import ctypes
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
 
 import host_library
+import pytest
 
 SOURCES = (
     "frames.c",
     "frames_init.c",
+    "frames_map.c",
     "frames_regions.c",
     "frames_search.c",
     "frames_stats.c",
@@ -23,14 +25,25 @@ OK, ENOMEM, EFAULT, EBUSY, EINVAL, ERANGE, EALREADY = 0, -12, -14, -16, -22, -34
 STATES = ("free", "used", "reserved", "unmanaged")
 KINDS = (
     "no error",
-    "already free",
+    "wrong count",
+    "misaligned",
+    "bad align",
+    "no name",
+    "too high",
+    "not below",
+    "none free",
+    "table full",
     "never managed",
     "reserved",
-    "misaligned",
-    "wrong count",
     "in use",
+    "already free",
 )
 ORDERS = 11
+
+MIB = 1 << 20
+GIB = 1 << 30
+PI4_8GIB = [(0, 0x3B400000), (0x40000000, 0xFC000000), (0x100000000, 0x200000000)]
+VIRT_128MIB = [(GIB, GIB + 128 * MIB)]
 
 Bank = tuple[int, int]
 
@@ -44,7 +57,7 @@ class Request(ctypes.Structure):
 
 
 class Error(ctypes.Structure):
-    _fields_ = [("kind", c_int), ("pa", c_uint64), ("name", c_char_p)]
+    _fields_ = [("kind", c_int), ("result", c_int), ("pa", c_uint64), ("name", c_char_p)]
 
 
 class Stats(ctypes.Structure):
@@ -70,6 +83,7 @@ class Refused(Exception):
         self.code = code
         self.kind = KINDS[why.kind] if why else ""
         self.pa = why.pa if why else NONE
+        assert why is None or why.result == code
         self.name = why.name.decode() if why and why.name else None
         super().__init__(f"{code} {self.kind} {self.pa:#x} {self.name}")
 
@@ -83,7 +97,7 @@ def library() -> ctypes.CDLL:
     lib.frames_init.argtypes = [context, POINTER(Range), size, c_void_p, size]
     for function in (lib.frames_reserve, lib.frames_reserve_rest):
         function.argtypes = [context, pa, c_uint64, c_char_p, POINTER(Error)]
-    lib.frames_alloc.argtypes = [context, size, POINTER(Request), POINTER(pa)]
+    lib.frames_alloc.argtypes = [context, size, POINTER(Request), POINTER(pa), POINTER(Error)]
     lib.frames_alloc_some.argtypes = [context, size, POINTER(pa)]
     lib.frames_alloc_some.restype = size
     lib.frames_free.argtypes = [context, pa, size, POINTER(Error)]
@@ -93,6 +107,11 @@ def library() -> ctypes.CDLL:
     lib.frames_largest_run.restype = size
     lib.frames_next_run.argtypes = [context, pa, POINTER(Run)]
     lib.frames_next_run.restype = ctypes.c_bool
+    for function in (lib.frames_total, lib.frames_used, lib.frames_available):
+        function.argtypes = [context]
+        function.restype = size
+    lib.frames_bank.argtypes = [context, size, POINTER(Range)]
+    lib.frames_bank.restype = ctypes.c_bool
     lib.frames_check.argtypes = [context]
     lib.frames_check.restype = c_uint
     return lib
@@ -136,18 +155,20 @@ class Frames:
     def alloc(self, count: int = 1, *, align: int = 1, at: int = NONE, below: int = NONE) -> int:
         pa = c_uint64(NONE)
         request = Request(align, at, below)
-        code = self.lib.frames_alloc(self._f, count, byref(request), byref(pa))
+        why = Error()
+        code = self.lib.frames_alloc(self._f, count, byref(request), byref(pa), byref(why))
         if code:
             assert pa.value == NONE, "a refusal must not write its result"
-            raise Refused(code)
+            raise Refused(code, why)
         return pa.value
 
     def alloc_any(self, count: int = 1) -> int:
         """As alloc(), with no request at all."""
         pa = c_uint64(NONE)
-        code = self.lib.frames_alloc(self._f, count, None, byref(pa))
+        why = Error()
+        code = self.lib.frames_alloc(self._f, count, None, byref(pa), byref(why))
         if code:
-            raise Refused(code)
+            raise Refused(code, why)
         return pa.value
 
     def alloc_some(self, max_count: int) -> tuple[int, int]:
@@ -171,6 +192,18 @@ class Frames:
         self.lib.frames_stats(self._f, byref(stats))
         return stats
 
+    def counters(self) -> tuple[int, int, int]:
+        """Frames in all, in use, and available."""
+        f = self._f
+        return self.lib.frames_total(f), self.lib.frames_used(f), self.lib.frames_available(f)
+
+    def banks(self) -> list[Bank]:
+        found: list[Bank] = []
+        bank = Range()
+        while self.lib.frames_bank(self._f, len(found), byref(bank)):
+            found.append((bank.start, bank.end))
+        return found
+
     def largest_run(self, enough: int = NONE) -> int:
         return int(self.lib.frames_largest_run(self._f, enough))
 
@@ -189,3 +222,19 @@ class Frames:
     def snapshot(self) -> tuple[bytes, bytes]:
         """Everything the allocator knows, to see that a refusal changed nothing."""
         return self.context.data(), self.metadata.data()
+
+
+def refused(code: int, call: Callable[..., object], *args: object, **kwargs: object) -> Refused:
+    """Calls, expects a refusal with `code`, and returns it."""
+    with pytest.raises(Refused) as caught:
+        call(*args, **kwargs)
+    assert caught.value.code == code, caught.value
+    return caught.value
+
+
+def fill(frames: Frames) -> int:
+    """Takes all that is left, in the largest runs; returns how many frames that was."""
+    taken = 0
+    while count := frames.alloc_some(NONE)[1]:
+        taken += count
+    return taken

@@ -111,14 +111,14 @@ class Model:
             state = match.group()[0]
             if state == UNMANAGED:
                 continue
-            pieces = [match.span()]
+            chunks = [match.span()]
             if state == RESERVED:
-                pieces = [
+                chunks = [
                     (max(match.start(), start), min(match.end(), end))
                     for start, end, _ in self.regions
                     if start < match.end() and match.start() < end
                 ]
-            for start, end in pieces:
+            for start, end in chunks:
                 found.append((pa_of(start), pa_of(end), *self.state_at(start)))
         return found
 
@@ -262,7 +262,7 @@ class FramesMachine(RuleBasedStateMachine):
         self.frames.free(pa_of(start + skip), length)
         self.model.set(start + skip, length, FREE)
         rest = [(start, skip), (start + skip + length, count - skip - length)]
-        self.live += [piece for piece in rest if piece[1]]
+        self.live += [chunk for chunk in rest if chunk[1]]
 
     @rule(start=places, count=st.one_of(counts, st.integers(1, 8)))
     def free_anything(self, start: int, count: int) -> None:
@@ -287,7 +287,7 @@ class FramesMachine(RuleBasedStateMachine):
         kept = []
         for a, n in self.live:
             kept += [(a, min(n, max(start - a, 0))), (max(a, end), min(n, max(a + n - end, 0)))]
-        self.live = [piece for piece in kept if piece[1]]
+        self.live = [chunk for chunk in kept if chunk[1]]
 
     @rule(start=places, count=st.integers(1, 40), name=names, rest=st.booleans())
     def reserve(self, start: int, count: int, name: str, rest: bool) -> None:

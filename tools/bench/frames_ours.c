@@ -14,7 +14,7 @@
 
 static frames_t frames;
 static void *metadata;
-static frames_request_t requests[ORDERS]; // for an aligned piece of each order
+static frames_request_t requests[ORDERS]; // for an aligned chunk of each order
 
 static void ours_init(size_t n) {
     mem_range_t bank = { BASE, BASE + ((mem_pa_t)n << MEM_PAGE_SHIFT) };
@@ -34,7 +34,7 @@ static void ours_init(size_t n) {
 static size_t ours_alloc(unsigned order) {
     mem_pa_t pa;
     const frames_request_t *request = order == 0 ? NULL : &requests[order];
-    int result = frames_alloc(&frames, (size_t)1 << order, request, &pa);
+    int result = frames_alloc(&frames, (size_t)1 << order, request, &pa, NULL);
     return result == MEM_OK ? (size_t)((pa - BASE) >> MEM_PAGE_SHIFT) : FRAMES_NONE;
 }
 

@@ -20,28 +20,25 @@ typedef struct _frames_obj_t {
 
 // --- errors ---
 
-// Why there is no memory exactly at `at`: the first frame from there on that is not free.
-static void __attribute__((noreturn)) raise_not_free(int result, mem_pa_t at) {
-    frames_run_t run = {.end = at};
-    mem_pa_t from;
-    do {
-        from = run.end;
-        if (!frames_next_run(&memory_system.frames, from, &run) || run.start != from) {
-            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is not in RAM"), from);
-        }
-    } while (run.state == FRAMES_STATE_FREE);
-    if (run.state == FRAMES_STATE_RESERVED) {
-        bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is reserved for %s"), run.start, run.name);
+// Raises what is true of one frame, if that is the reason.
+static void raise_frame(const frames_error_t *why) {
+    switch (why->kind) {
+        case FRAMES_NEVER_MANAGED:
+            bind_raise_os(why->result, MP_ERROR_TEXT("frame 0x%016lx is not in RAM"), why->pa);
+        case FRAMES_RESERVED:
+            bind_raise_os(why->result, MP_ERROR_TEXT("frame 0x%016lx is reserved for %s"), why->pa, why->name);
+        case FRAMES_IN_USE:
+            bind_raise_os(why->result, MP_ERROR_TEXT("frame 0x%016lx is in use"), why->pa);
+        default:
+            break;
     }
-    bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is in use"), run.start);
 }
 
-static void __attribute__((noreturn)) raise_alloc(int result, size_t count, const frames_request_t *q) {
-    if (result == MEM_ERANGE) {
+static void __attribute__((noreturn)) raise_alloc(const frames_error_t *why, size_t count, const frames_request_t *q) {
+    raise_frame(why);
+    int result = why->result;
+    if (why->kind == FRAMES_NOT_BELOW) {
         bind_raise_os(result, MP_ERROR_TEXT("%lu frames at 0x%016lx are not below 0x%016lx"), count, q->at, q->below);
-    }
-    if (result == MEM_EBUSY || result == MEM_EFAULT) {
-        raise_not_free(result, q->at);
     }
     size_t largest = frames_largest_run(&memory_system.frames, SIZE_MAX);
     if (q->below != MEM_ADDR_NONE) {
@@ -52,20 +49,13 @@ static void __attribute__((noreturn)) raise_alloc(int result, size_t count, cons
         q->align, largest);
 }
 
-static void __attribute__((noreturn)) raise_reserve(int result, mem_pa_t pa, uint64_t size, const frames_error_t *why) {
-    switch (why->kind) {
-        case FRAMES_RESERVED:
-            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is reserved for %s"), why->pa, why->name);
-        case FRAMES_IN_USE:
-            bind_raise_os(result, MP_ERROR_TEXT("frame 0x%016lx is in use"), why->pa);
-        default:
-            break;
-    }
-    if (result == MEM_ENOMEM) {
-        bind_raise_os(result, MP_ERROR_TEXT("no room for a region at 0x%016lx: all %u are taken"), pa,
+static void __attribute__((noreturn)) raise_reserve(const frames_error_t *why, mem_pa_t pa, uint64_t size) {
+    raise_frame(why);
+    if (why->kind == FRAMES_TABLE_FULL) {
+        bind_raise_os(why->result, MP_ERROR_TEXT("no room for a region at 0x%016lx: all %u are taken"), pa,
             FRAMES_MAX_REGIONS);
     }
-    bind_raise_os(result, MP_ERROR_TEXT("0x%016lx +0x%lx is not physical memory"), pa, size);
+    bind_raise_os(why->result, MP_ERROR_TEXT("0x%016lx +0x%lx is not physical memory"), pa, size);
 }
 
 // --- allocation ---
@@ -80,13 +70,14 @@ mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
     const frames_request_t *q = request != NULL ? request : &any;
     bind_need_kernel();
     mem_pa_t pa;
-    int result = frames_alloc(&memory_system.frames, count, q, &pa);
+    frames_error_t why;
+    int result = frames_alloc(&memory_system.frames, count, q, &pa, &why);
     if (result == MEM_ENOMEM) {
         gc_collect(); // unreachable objects may own frames
-        result = frames_alloc(&memory_system.frames, count, q, &pa);
+        result = frames_alloc(&memory_system.frames, count, q, &pa, &why);
     }
     if (result != MEM_OK) {
-        raise_alloc(result, count, q);
+        raise_alloc(&why, count, q);
     }
     return pa;
 }
@@ -324,10 +315,9 @@ static mp_obj_t memory_frames_reserve(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t
     if (!mem_range_ok(pa, size)) {
         bind_raise_value(MP_ERROR_TEXT("size 0x%lx at 0x%016lx passes the end of memory"), size, pa);
     }
-    frames_error_t why = {.kind = FRAMES_NO_ERROR};
-    int result = frames_reserve(&memory_system.frames, pa, size, bind_get_name(name_in, "name"), &why);
-    if (result != MEM_OK) {
-        raise_reserve(result, pa, size, &why);
+    frames_error_t why;
+    if (frames_reserve(&memory_system.frames, pa, size, bind_get_name(name_in, "name"), &why) != MEM_OK) {
+        raise_reserve(&why, pa, size);
     }
     return mp_const_none;
 }

@@ -36,8 +36,7 @@ size_t gc_areas_available(void) {
     if (!memory_system.switched) {
         return 0;
     }
-    const frames_t *f = &memory_system.frames;
-    size_t free = f->managed - f->used;
+    size_t free = frames_available(&memory_system.frames);
     size_t kept = HELD_BACK_FRAMES + tables_for(free);
     size_t available = free > kept ? (free - kept) << MEM_PAGE_SHIFT : 0;
     size_t taken = area_frames << MEM_PAGE_SHIFT;

@@ -21,7 +21,7 @@ static mem_pa_t boot_pool_next;
 static int source_alloc(void *ctx, mem_pa_t *pa) {
     memory_system_t *m = ctx;
     if (m->switched) {
-        return frames_alloc(&m->frames, 1, NULL, pa);
+        return frames_alloc(&m->frames, 1, NULL, pa, NULL);
     }
     if (boot_pool_next >= m->boot_pool.end) {
         return MEM_ENOMEM;
@@ -62,7 +62,7 @@ static mem_pa_t place_in_window(const boot_info_t *info, mem_pa_t from, uint64_t
 static int take(mem_pa_t start, mem_pa_t end) {
     frames_request_t request = {.align = 1, .at = start, .below = MEM_ADDR_NONE};
     mem_pa_t pa;
-    return frames_alloc(&memory_system.frames, (end - start) >> MEM_PAGE_SHIFT, &request, &pa);
+    return frames_alloc(&memory_system.frames, (end - start) >> MEM_PAGE_SHIFT, &request, &pa, NULL);
 }
 
 static int init_frames(const boot_info_t *info) {
@@ -113,8 +113,9 @@ static void init_spaces(const boot_info_t *info) {
     mem_source_t source = {m, source_alloc, source_free, info->linear};
     spaces_init(&m->spaces, &source, desc_pa_limit(info->pa_range));
     pool_init(&m->heap_pool, &m->spaces.source, sizeof(memory_heap_t));
-    for (size_t i = 0; i < m->frames.n_banks; ++i) {
-        spaces_add_ram(&m->spaces, m->frames.banks[i].start, m->frames.banks[i].end);
+    mem_range_t bank;
+    for (size_t i = 0; frames_bank(&m->frames, i, &bank); ++i) {
+        spaces_add_ram(&m->spaces, bank.start, bank.end);
     }
     for (size_t i = 0; i < info->section_count; ++i) {
         const boot_section_t *section = &info->sections[i];

@@ -138,7 +138,7 @@ static void add_count(mp_obj_t list, const char *what, unsigned faults) {
 static mp_obj_t memory_check(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     size_t sum = sum_of_owners();
-    size_t used = memory_system.frames.used;
+    size_t used = frames_used(&memory_system.frames);
     if (sum != used) {
         vstr_t vstr;
         vstr_init(&vstr, 64);
@@ -182,7 +182,7 @@ static taken_t take_runs(void) {
     taken_t taken = {.last = MEM_ADDR_NONE};
     mem_pa_t pa;
     size_t count;
-    while ((count = frames_alloc_some(&memory_system.frames, memory_system.frames.total, &pa)) != 0) {
+    while ((count = frames_alloc_some(&memory_system.frames, frames_total(&memory_system.frames), &pa)) != 0) {
         *mark_of(pa) = (run_mark_t) {.pa = pa, .count = count, .next = taken.last};
         *end_mark_of(pa, count) = pa;
         taken.last = pa;
@@ -214,16 +214,16 @@ static mem_pa_t give_back(const taken_t *taken) {
 static mp_obj_t memory_take_all(void) {
     bind_need_kernel();
     const frames_t *f = &memory_system.frames;
-    size_t free = f->managed - f->used;
+    size_t free = frames_available(f);
     taken_t taken = take_runs();
-    size_t left = f->managed - f->used;
+    size_t left = frames_available(f);
     mem_pa_t bad = give_back(&taken);
     if (bad != MEM_ADDR_NONE) {
         bind_raise_os(MEM_EFAULT, MP_ERROR_TEXT("the run of frames at 0x%016lx overlaps another one"), bad);
     }
-    if (taken.frames != free || left != 0 || f->managed - f->used != free || frames_check(f) != 0) {
+    if (taken.frames != free || left != 0 || frames_available(f) != free || frames_check(f) != 0) {
         bind_raise_os(MEM_EFAULT, MP_ERROR_TEXT("%lu frames were free, %lu could be taken, %lu are free again"), free,
-            taken.frames, f->managed - f->used);
+            taken.frames, frames_available(f));
     }
     mp_obj_t items[] = {bind_new_u64(taken.runs), bind_new_u64(taken.frames), bind_new_u64(taken.largest)};
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);

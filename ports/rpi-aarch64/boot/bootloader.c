@@ -218,7 +218,7 @@ static int take_run(mem_pa_t from, size_t count) {
     if (request.at == MEM_ADDR_NONE) {
         return MEM_ENOMEM;
     }
-    return frames_alloc(bind_frames_allocator(), count, &request, &staging.pa);
+    return frames_alloc(bind_frames_allocator(), count, &request, &staging.pa, NULL);
 }
 
 static void take_staging(const header_t *header, mem_range_t target) {

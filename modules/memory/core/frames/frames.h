@@ -5,17 +5,17 @@
 // that single frames, aligned powers of two up to 2 MiB, and their refusals take a bounded number
 // of steps whatever the size of memory. Any other request (odd counts, unaligned, over 2 MiB) is
 // tried there first and then by a search, word by word, that finds a run whenever there is one.
-// The lowest block is used first, and blocks already broken before whole ones: this alone keeps
-// memory compact. Single frames use up the block they have begun; pieces of 2 to 32 are taken where
-// one came back lately, unless that is far beyond what the frames in use would fill.
+// The lowest block is used first, and partly free blocks before whole ones: this alone keeps memory
+// compact. Single frames use up the block they have begun; chunks of 2 to 32 are taken where one
+// came back lately, unless that is far beyond what the frames in use would fill.
 //
-// It knows neither who owns a frame nor what is in it: it does not zero, map or lock. It is not
-// reentrant: the caller keeps interrupts that allocate out.
+// It does not know who owns a frame or what is in it: it does not zero, map or lock. It is not
+// reentrant: the caller masks interrupts whose handlers allocate.
 
-#ifndef MODULES_MEMORY_FRAMES_H
-#define MODULES_MEMORY_FRAMES_H
+#ifndef MODULES_MEMORY_CORE_FRAMES_FRAMES_H
+#define MODULES_MEMORY_CORE_FRAMES_FRAMES_H
 
-#include "core/mem_types.h"
+#include "frames_context.h"
 
 // Frames of a block: what one level 2 block descriptor maps.
 #define FRAMES_BLOCK_SHIFT (9)
@@ -28,26 +28,8 @@
 // Physical addresses have at most 48 bits.
 #define FRAMES_MAX_PA ((mem_pa_t)1 << 48)
 
-#define FRAMES_MAX_BANKS (16)
-#define FRAMES_MAX_REGIONS (32)
-
-// Index bitmaps: 0 = partly free blocks; 1 to 8 = those with an aligned free piece of that order, and
-// some that have lost theirs or are used up; 9 = blocks free as a whole.
-#define FRAMES_INDEX_PARTIAL (0)
-#define FRAMES_INDEX_FULL (9)
-#define FRAMES_INDEXES (10)
-
-// Words over the index bitmaps, one bit per 64 blocks: 8 GiB each.
-#define FRAMES_TOP_WORDS (2)
-#define FRAMES_MAX_BLOCKS ((size_t)FRAMES_TOP_WORDS * 64 * 64)
-
 // Orders that frames_stats() tells apart: 2^0 to 2^10 frames (4 KiB to 4 MiB).
 #define FRAMES_ORDERS (11)
-
-typedef struct _frames_region_t {
-    mem_pa_t start, end; // whole frames
-    const char *name;    // the caller's string
-} frames_region_t;
 
 // What a request asks for beside the count.
 typedef struct _frames_request_t {
@@ -65,19 +47,27 @@ typedef enum {
     FRAMES_STATE_UNMANAGED, // in no bank
 } frames_state_t;
 
+// Why a call failed. The result of each kind stands in one table (frames_map.c).
 typedef enum {
     FRAMES_NO_ERROR,
-    FRAMES_ALREADY_FREE,  // MEM_EALREADY: the first frame of the range is free
-    FRAMES_NEVER_MANAGED, // MEM_EFAULT: the frame is in no bank
-    FRAMES_RESERVED,      // MEM_EBUSY: the frame belongs to the region `name`
-    FRAMES_MISALIGNED,    // MEM_EINVAL: the address is not that of a frame
-    FRAMES_WRONG_COUNT,   // MEM_EINVAL: no frames, too many, or the range's first frames are in use and `pa` is free
-    FRAMES_IN_USE,        // MEM_EBUSY: the frame is allocated (reserve)
+    FRAMES_WRONG_COUNT,   // no frames; or, freeing, the first frames are in use and the one at `pa` is free  EINVAL
+    FRAMES_MISALIGNED,    // `pa` is not the address of a frame                                               EINVAL
+    FRAMES_BAD_ALIGN,     // the alignment asked for is not a power of two, or `pa` does not have it          EINVAL
+    FRAMES_NO_NAME,       // a region without a name                                                          EINVAL
+    FRAMES_TOO_HIGH,      // the range goes beyond 48 bits of address                                         ERANGE
+    FRAMES_NOT_BELOW,     // the frames wanted at `pa` do not end by the limit                                ERANGE
+    FRAMES_NONE_FREE,     // there is no such run                                                             ENOMEM
+    FRAMES_TABLE_FULL,    // no room for another region                                                       ENOMEM
+    FRAMES_NEVER_MANAGED, // the frame at `pa` is in no bank                                                  EFAULT
+    FRAMES_RESERVED,      // the frame at `pa` belongs to the region `name`                                   EBUSY
+    FRAMES_IN_USE,        // the frame at `pa` is allocated                                                   EBUSY
+    FRAMES_ALREADY_FREE,  // the frame at `pa`, the first of the range, is free                               EALREADY
 } frames_error_kind_t;
 
 typedef struct _frames_error_t {
     frames_error_kind_t kind;
-    mem_pa_t pa;      // the first frame that offends
+    int result;       // the negative MEM_E* value that the call returned
+    mem_pa_t pa;      // the first frame at fault, or the argument; 0 where the kind has none
     const char *name; // the region it belongs to, or NULL
 } frames_error_t;
 
@@ -99,53 +89,6 @@ typedef struct _frames_run_t {
     const char *name; // of a reserved run, else NULL
 } frames_run_t;
 
-// The rest is private to frames*.c; it stands here so that a context needs no allocator.
-
-// One bit per frame of a block: a cache line, if the metadata starts at one.
-typedef struct _frames_block_t {
-    uint64_t word[8];
-} frames_block_t;
-
-// A stretch of physical memory whose blocks are numbered without a gap. Between two extents one
-// block number is left unused, so that no run of free frames spans a hole.
-typedef struct _frames_extent_t {
-    mem_pa_t base;      // aligned to 2 MiB
-    uint64_t size;      // bytes, a multiple of 2 MiB
-    size_t first_frame; // frame number of `base`
-} frames_extent_t;
-
-// Where pieces of one order have come back: numbers of words of the free map, the last one on top. Hints, no more: what
-// became of the pieces since is in the words.
-#define FRAMES_RECENT_WORDS (20)
-#define FRAMES_RECENT_ORDERS (5)
-
-typedef struct _frames_recent_t {
-    uint32_t n;
-    uint16_t word[FRAMES_RECENT_WORDS]; // below FRAMES_MAX_BLOCKS * 8
-} frames_recent_t;
-
-typedef struct _frames_t {
-    frames_block_t *free_map;    // which frames are free
-    frames_block_t *managed_map; // which frames are in a bank and not reserved
-    uint64_t *index[FRAMES_INDEXES]; // one bit per block; 64 blocks are a group
-    uint32_t *states; // per block: what frames_private.h says
-    size_t n_blocks, n_groups;
-    size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT; 0 if all do
-    size_t low;         // a block above those: between them and it none is partly free
-    size_t cursor;      // the word of free_map that the last single frame came from
-    mem_pa_t cursor_pa; // of its first frame
-    size_t total, managed, used;
-    size_t peak_used; // before the last free
-    // Which groups may have a bit in that index: all that do, and some that did. Of the partly free blocks nobody asks:
-    // `low` says where to begin.
-    uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS];
-    frames_recent_t recent[FRAMES_RECENT_ORDERS]; // orders 1 to 5
-    size_t n_extents, n_banks, n_regions;
-    frames_extent_t extents[FRAMES_MAX_BANKS];
-    mem_range_t banks[FRAMES_MAX_BANKS];         // sorted, merged, whole frames
-    frames_region_t regions[FRAMES_MAX_REGIONS]; // sorted, disjoint
-} frames_t;
-
 // Bytes of metadata that frames_init() needs for these banks, a multiple of 8: about 2.1 bits per
 // frame. 0 when frames_init() would refuse the banks.
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks);
@@ -158,35 +101,43 @@ size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks);
 // address or too much memory (16 GiB). MEM_ENOMEM: too many banks or too little metadata.
 int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *metadata, size_t size);
 
-// Keeps every frame that [pa, pa + size) touches out of use for ever, under a name that must
+// Keeps every frame that [pa, pa + size) touches out of use permanently, under a name that must
 // outlive the allocator. Parts outside the banks are recorded but not counted. Touching regions of
 // the same name become one.
-// MEM_EINVAL: empty or no name. MEM_ERANGE: beyond 48 bits of address. MEM_EBUSY: a frame is in use or in another region (`why`,
-// which may be NULL, tells). MEM_ENOMEM: the table is full.
+// FRAMES_WRONG_COUNT, FRAMES_NO_NAME, FRAMES_TOO_HIGH, FRAMES_IN_USE, FRAMES_RESERVED, FRAMES_TABLE_FULL. `why` may be
+// NULL, here and below.
 int frames_reserve(frames_t *f, mem_pa_t pa, uint64_t size, const char *name, frames_error_t *why);
 
 // The same for sources that may overlap: what other regions have already stays theirs, and the
-// rest is reserved. MEM_EBUSY: a frame is in use.
+// rest is reserved.
 int frames_reserve_rest(frames_t *f, mem_pa_t pa, uint64_t size, const char *name, frames_error_t *why);
 
 // Allocates `count` contiguous frames; `req` NULL asks for any.
-// MEM_EINVAL: no frames, align no power of two, `at` misaligned. MEM_ERANGE: `at` and `below`
-// contradict. MEM_ENOMEM: there is no such run. With `at`: MEM_EFAULT when a frame is in no bank,
-// MEM_EBUSY when one is in use or reserved.
-int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa);
+// FRAMES_WRONG_COUNT, FRAMES_BAD_ALIGN, FRAMES_NONE_FREE. With `at` also FRAMES_MISALIGNED, FRAMES_NOT_BELOW, and for
+// the first frame that is not free FRAMES_NEVER_MANAGED, FRAMES_RESERVED or FRAMES_IN_USE.
+int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa, frames_error_t *why);
 
 // Allocates the longest run there is, but at most `max_count` frames, from a 2 MiB boundary where
 // the length allows it. Returns its length, 0 when there is nothing.
 size_t frames_alloc_some(frames_t *f, size_t max_count, mem_pa_t *pa);
 
 // Gives back frames that are in use: all of the range or, on error, none of it. The range need not
-// be one that frames_alloc() returned: parts and neighbours may be freed together. `why` may be NULL.
+// be one that frames_alloc() returned: parts and neighbours may be freed together.
+// FRAMES_MISALIGNED, FRAMES_WRONG_COUNT, FRAMES_NEVER_MANAGED, FRAMES_RESERVED, FRAMES_ALREADY_FREE.
 int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why);
 
 // The state of the frame that contains `pa`. `name`, if not NULL, is set to its region's or NULL.
 frames_state_t frames_state(const frames_t *f, mem_pa_t pa, const char **name);
 
-// The counters, the free pieces and the longest free run: takes a walk over the blocks.
+// The counters alone, at once: frames in all banks, of those in use, and those that can be allocated.
+size_t frames_total(const frames_t *f);
+size_t frames_used(const frames_t *f);
+size_t frames_available(const frames_t *f);
+
+// Bank `i`, counted from 0 by ascending addresses, in whole frames. False when there are not so many.
+bool frames_bank(const frames_t *f, size_t i, mem_range_t *bank);
+
+// The counters, the free chunks and the longest free run: takes a walk over the blocks.
 void frames_stats(const frames_t *f, frames_stats_t *s);
 
 // The longest free run in frames, or `enough` as soon as there is one of at least that length.
@@ -199,4 +150,4 @@ bool frames_next_run(const frames_t *f, mem_pa_t from, frames_run_t *run);
 // Verifies every invariant of the metadata, reading all of it. Returns how many are broken.
 unsigned frames_check(const frames_t *f);
 
-#endif // MODULES_MEMORY_FRAMES_H
+#endif // MODULES_MEMORY_CORE_FRAMES_FRAMES_H

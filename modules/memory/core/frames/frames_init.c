@@ -8,7 +8,7 @@
 // Copies the banks that are not empty, sorted by start. Returns their number or an error.
 static int sort_banks(const mem_range_t *banks, size_t n_banks, mem_range_t *out) {
     int n = 0;
-    for (size_t i = 0; i < n_banks; i++) {
+    for (size_t i = 0; i < n_banks; ++i) {
         mem_range_t bank = banks[i];
         if (bank.start > bank.end) {
             return MEM_EINVAL;
@@ -34,7 +34,7 @@ static int sort_banks(const mem_range_t *banks, size_t n_banks, mem_range_t *out
 // Merges sorted banks that overlap or touch, then drops partial frames. Returns how many are left.
 static size_t merge_banks(mem_range_t *banks, size_t n) {
     size_t merged = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; ++i) {
         if (merged > 0 && banks[i].start <= banks[merged - 1].end) {
             if (banks[i].end > banks[merged - 1].end) {
                 banks[merged - 1].end = banks[i].end;
@@ -44,7 +44,7 @@ static size_t merge_banks(mem_range_t *banks, size_t n) {
         }
     }
     size_t kept = 0;
-    for (size_t i = 0; i < merged; i++) {
+    for (size_t i = 0; i < merged; ++i) {
         mem_pa_t start = mem_align_up(banks[i].start, MEM_PAGE_SIZE);
         mem_pa_t end = mem_align_down(banks[i].end, MEM_PAGE_SIZE);
         if (start < end) {
@@ -82,7 +82,7 @@ static int plan(frames_t *f, const mem_range_t *banks, size_t n_banks) {
     }
     f->n_extents = 0;
     f->n_blocks = 0;
-    for (size_t i = 0; i < f->n_banks && f->n_blocks <= FRAMES_MAX_BLOCKS; i++) {
+    for (size_t i = 0; i < f->n_banks && f->n_blocks <= FRAMES_MAX_BLOCKS; ++i) {
         add_extent(f, &f->banks[i]);
     }
     f->n_groups = (f->n_blocks + 63) / 64;
@@ -97,20 +97,6 @@ static size_t metadata_size(const frames_t *f) {
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks) {
     frames_t f;
     return plan(&f, banks, n_banks) == MEM_OK ? metadata_size(&f) : 0;
-}
-
-// The lowest frame number whose frame is not below `limit`: frames below it have lower numbers.
-size_t frames_below(const frames_t *f, mem_pa_t limit) {
-    for (size_t i = 0; i < f->n_extents; i++) {
-        const frames_extent_t *extent = &f->extents[i];
-        if (limit <= extent->base) {
-            return extent->first_frame;
-        }
-        if (limit - extent->base < extent->size) {
-            return extent->first_frame + (size_t)((limit - extent->base) >> MEM_PAGE_SHIFT);
-        }
-    }
-    return f->n_blocks * FRAMES_PER_BLOCK;
 }
 
 // Marks frames of one block managed and free.
@@ -139,36 +125,15 @@ static void add_bank(frames_t *f, const mem_range_t *bank) {
     size_t end = block + count / FRAMES_PER_BLOCK;
     memset(&f->free_map[block], 0xff, (end - block) * sizeof(frames_block_t));
     memset(&f->managed_map[block], 0xff, (end - block) * sizeof(frames_block_t));
-    for (; block < end; block++) {
-        f->states[block] = STATE_WHOLE;
+    for (; block < end; ++block) {
+        f->states[block] = STATE_FREE_BLOCK;
     }
     add_frames(f, end * FRAMES_PER_BLOCK, count % FRAMES_PER_BLOCK);
 }
 
-uint32_t frames_state_by_words(const frames_t *f, size_t block) {
-    uint32_t state = 0;
-    uint64_t managed = ALL_FREE;
-    for (unsigned i = 0; i < BLOCK_WORDS; i++) {
-        uint64_t word = f->free_map[block].word[i];
-        managed &= f->managed_map[block].word[i];
-        if (word == ALL_FREE) {
-            state |= STATE_SOME(i) | STATE_ALL(i);
-        } else if (word != 0) {
-            state |= STATE_SOME(i) | orders_of_word(word);
-        }
-    }
-    if ((state & STATE_ALL_MASK) == STATE_ALL_MASK) {
-        return STATE_WHOLE;
-    }
-    if (state != 0) {
-        state |= STATE_PARTIAL | orders_of_block(state);
-    }
-    return managed == ALL_FREE ? state | STATE_MANAGED : state;
-}
-
 // Derives the indexes, and the states of the blocks that add_bank() did not fill.
 static void build_index(frames_t *f) {
-    for (size_t block = 0; block < f->n_blocks; block++) {
+    for (size_t block = 0; block < f->n_blocks; ++block) {
         if (f->states[block] == 0) {
             f->states[block] = frames_state_by_words(f, block);
         }
@@ -195,18 +160,18 @@ int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *met
     f->free_map = metadata;
     f->managed_map = f->free_map + f->n_blocks;
     uint64_t *words = (uint64_t *)(f->managed_map + f->n_blocks);
-    for (unsigned index = 0; index < FRAMES_INDEXES; index++) {
+    for (unsigned index = 0; index < FRAMES_INDEXES; ++index) {
         f->index[index] = words;
         words += f->n_groups;
     }
     f->states = (uint32_t *)words;
-    // Without memory above the zone there is nothing to spare it for.
+    // Without memory above the zone there is no reason to spare the zone.
     size_t dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
     f->dma_blocks = dma_blocks < f->n_blocks ? dma_blocks : 0;
-    f->low = f->dma_blocks;
-    f->cursor = f->low * BLOCK_WORDS;
+    f->partial_from = f->dma_blocks;
+    f->cursor = f->partial_from * BLOCK_WORDS;
     f->cursor_pa = pa_of_frame(f, f->cursor * WORD_FRAMES);
-    for (size_t i = 0; i < f->n_banks; i++) {
+    for (size_t i = 0; i < f->n_banks; ++i) {
         add_bank(f, &f->banks[i]);
     }
     f->managed = f->total;

@@ -1,121 +1,56 @@
 // SPDX-License-Identifier: MIT
-// Bit arithmetic, numbering and block index of the frame allocator: shared by frames*.c only.
+// Block states, the block index, frame numbers and hints of the frame allocator: shared by frames*.c only.
 //
 // Frames are counted by "frame numbers": block number * 512 + index, without the holes of physical
 // memory. NOT_FOUND is none of them.
 
-#ifndef MODULES_MEMORY_FRAMES_PRIVATE_H
-#define MODULES_MEMORY_FRAMES_PRIVATE_H
+#ifndef MODULES_MEMORY_CORE_FRAMES_FRAMES_PRIVATE_H
+#define MODULES_MEMORY_CORE_FRAMES_FRAMES_PRIVATE_H
 
 #include "frames.h"
+#include "frames_bits.h"
 
 // Keeps what is rarely needed, and its registers, out of the way of what is always needed.
 #define NOINLINE __attribute__((noinline))
 
 #define NOT_FOUND (SIZE_MAX)
-#define ALL_FREE (UINT64_MAX)
-#define WORD_FRAMES (64)
 #define BLOCK_WORDS (8)
 
 // A block's state: bits 0-7 words with a free frame, 8-15 words all free, 16-25 indexes it is in,
 // 26 all its frames are managed (which spares frees the look at that map).
-#define STATE_SOME(word) ((uint32_t)1 << (word))
+#define STATE_ANY(word) ((uint32_t)1 << (word))
 #define STATE_ALL(word) ((uint32_t)0x100 << (word))
-#define STATE_SOME_MASK ((uint32_t)0xff)
+#define STATE_ANY_MASK ((uint32_t)0xff)
 #define STATE_ALL_MASK ((uint32_t)0xff00)
 #define STATE_INDEX_SHIFT (16)
 #define STATE_INDEX(index) ((uint32_t)1 << (STATE_INDEX_SHIFT + (index)))
 #define STATE_PARTIAL STATE_INDEX(FRAMES_INDEX_PARTIAL)
 #define STATE_ORDERS ((uint32_t)0x1fe << STATE_INDEX_SHIFT)
-#define STATE_FULL STATE_INDEX(FRAMES_INDEX_FULL)
+#define STATE_WHOLE STATE_INDEX(FRAMES_INDEX_WHOLE)
 #define STATE_INDEXES ((uint32_t)0x3ff << STATE_INDEX_SHIFT)
 #define STATE_MANAGED ((uint32_t)1 << 26)
-#define STATE_WHOLE (STATE_SOME_MASK | STATE_ALL_MASK | STATE_FULL | STATE_MANAGED)
+#define STATE_FREE_BLOCK (STATE_ANY_MASK | STATE_ALL_MASK | STATE_WHOLE | STATE_MANAGED)
 
 _Static_assert(FRAMES_MAX_BLOCKS * BLOCK_WORDS - 1 <= UINT16_MAX, "a hint has room for the number of any word");
 
-static inline unsigned lowest_bit(uint64_t word) {
-    return (unsigned)__builtin_ctzll(word);
-}
-
-static inline unsigned highest_bit(uint64_t word) {
-    return 63 - (unsigned)__builtin_clzll(word);
-}
-
-static inline bool is_power_of_two(size_t n) {
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
-static inline size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-// `n` ones (1 to 64) from bit `low` up.
-static inline uint64_t ones(unsigned low, unsigned n) {
-    return ALL_FREE >> (64 - n) << low;
-}
-
-// The bits of `word` at which `count` (1 to 64) ones start within the word.
-static inline uint64_t starts_of_runs(uint64_t word, size_t count) {
-    for (size_t have = 1; have < count && word != 0;) {
-        size_t step = smaller(have, count - have);
-        word &= word >> step;
-        have += step;
-    }
-    return word;
-}
-
-// Every 2^order-th bit, order 0 to 5.
-static inline uint64_t every(unsigned order) {
-    static const uint64_t bits[6] = {
-        UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555), UINT64_C(0x1111111111111111),
-        UINT64_C(0x0101010101010101), UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
-    };
-    return bits[order];
-}
-
-// Given the starts of aligned free pieces of 2^(order - 1), those of 2^order.
-static inline uint64_t merge_pieces(uint64_t pieces, unsigned order) {
-    return pieces & pieces >> (1u << (order - 1)) & every(order);
-}
-
-// The last frame of each aligned free piece of 2^order in `word`, order 0 to 5. One addition does it: in a piece all of
-// whose frames but the last are free, it carries up to the last. No branches: orders come in any order.
-static inline uint64_t ends_of_pieces(uint64_t word, unsigned order) {
-    uint64_t firsts = every(order);
-    uint64_t lasts = firsts << ((1u << order) - 1);
-    return ((word & ~lasts) + firsts) & word & lasts;
-}
-
-// The order of the largest aligned free piece of `word` around frame `bit`, which is free. Of all frames in use, one of
-// the two nearest shares the most leading bits of its number with `bit`: the first bit that differs is the order.
-static inline unsigned order_around(uint64_t word, unsigned bit) {
-    uint64_t used = ~word;
-    uint64_t above = used & ALL_FREE << bit;
-    uint64_t below = used & ~(ALL_FREE << bit);
-    unsigned next = (above != 0 ? lowest_bit(above) : WORD_FRAMES) ^ bit;
-    unsigned previous = (below != 0 ? highest_bit(below) : WORD_FRAMES) ^ bit;
-    return highest_bit(next < previous ? next : previous);
-}
-
-// The index bits of orders 1 to 5 for the aligned free pieces of `word` around bit `bit`.
+// The index bits of orders 1 to 5 for the aligned free chunks of `word` around bit `bit`.
 static inline uint32_t orders_around(uint64_t word, unsigned bit) {
     return ((((uint32_t)2 << order_around(word, bit)) - 2) & 0x3e) << STATE_INDEX_SHIFT;
 }
 
-// The index bits of orders 1 to 5 for all aligned free pieces of `word`.
+// The index bits of orders 1 to 5 for all aligned free chunks of `word`.
 static inline uint32_t orders_of_word(uint64_t word) {
     uint32_t found = 0;
-    for (unsigned order = 1; order <= 5 && word != 0; order++) {
-        word = merge_pieces(word, order);
+    for (unsigned order = 1; order <= 5 && word != 0; ++order) {
+        word = merge_chunks(word, order);
         found |= (uint32_t)(word != 0) << order;
     }
     return found << STATE_INDEX_SHIFT;
 }
 
-// Of the words that are all free (bits 0 to 7), those at which an aligned piece of order 6, 7 or 8
+// Of the words that are all free (bits 0 to 7), those at which an aligned chunk of order 6, 7 or 8
 // starts.
-static inline uint32_t pieces_of_words(uint32_t state, unsigned order) {
+static inline uint32_t chunks_of_words(uint32_t state, unsigned order) {
     uint32_t all = (state & STATE_ALL_MASK) >> 8;
     if (order >= 7) {
         all &= all >> 1 & 0x55;
@@ -129,14 +64,14 @@ static inline uint32_t pieces_of_words(uint32_t state, unsigned order) {
 // The index bits of order 6 to 8 and of what lies within words that are all free.
 static inline uint32_t orders_of_block(uint32_t state) {
     uint32_t found = (state & STATE_ALL_MASK) != 0 ? 0x7e : 0;
-    for (unsigned order = 7; order <= 8; order++) {
-        found |= (uint32_t)(pieces_of_words(state, order) != 0) << order;
+    for (unsigned order = 7; order <= 8; ++order) {
+        found |= (uint32_t)(chunks_of_words(state, order) != 0) << order;
     }
     return found << STATE_INDEX_SHIFT;
 }
 
-// Enters a block into an index, or takes it out. The word over the index is told of the first block of a group that
-// comes, not of the last one that goes: a search puts it right.
+// Enters a block into an index, or takes it out. The summary word gets a bit with the first block of a group, and keeps
+// it when the last block leaves: a search clears it.
 static inline void index_flip(frames_t *f, unsigned index, size_t block) {
     uint64_t *word = &f->index[index][block / 64];
     if (*word == 0) {
@@ -145,10 +80,10 @@ static inline void index_flip(frames_t *f, unsigned index, size_t block) {
     *word ^= (uint64_t)1 << (block % 64);
 }
 
-// Whether giving back frame `bit` of a word, by which it became `free`, may complete an aligned piece that the block's
-// state does not know of. Says no in nearly every case, without branches: only if the frame's buddy is free as well,
-// and then only for pieces of 8 frames and more when the block has some of 2 and 4 already.
-static inline bool completes_piece(uint64_t free, unsigned bit, uint32_t state) {
+// Whether giving back frame `bit` of a word, by which it became `free`, may complete an aligned chunk that the block's
+// state does not know of. False in nearly every case, without branches: only if the frame's buddy is free as well,
+// and then only for chunks of 8 frames and more when the block has some of 2 and 4 already.
+static inline bool completes_chunk(uint64_t free, unsigned bit, uint32_t state) {
     uint32_t small = STATE_INDEX(1) | STATE_INDEX(2);
     bool buddy = free >> (bit ^ 1) & 1;
     bool eight = (uint8_t)(free >> (bit & ~7u)) == 0xff;
@@ -160,11 +95,11 @@ static inline void leave_partial(frames_t *f, size_t block, bool gone) {
     f->index[FRAMES_INDEX_PARTIAL][block / 64] &= ~((uint64_t)gone << (block % 64));
 }
 
-// Word `i` of a broken block, whose state was `state`, has come down to `left`. The orders that it has lost stay until a
-// search misses them. No branches: whether a word or a block is used up by this frame is anybody's guess.
+// Word `i` of a partly free block, whose state was `state`, has come down to `left`. The orders that it has lost stay
+// until a search misses them. Whether this frame uses up a word or a block is unpredictable, so this is branch-free.
 static inline void update_after_take(frames_t *f, size_t block, uint32_t state, size_t i, uint64_t left) {
     state &= ~(STATE_ALL(i) | (uint32_t)(left == 0) << i);
-    bool gone = (state & STATE_SOME_MASK) == 0;
+    bool gone = (state & STATE_ANY_MASK) == 0;
     f->states[block] = state & ~(gone ? STATE_PARTIAL : 0);
     leave_partial(f, block, gone);
 }
@@ -193,7 +128,7 @@ static inline size_t next_partial(const frames_t *f, size_t from) {
 
 // The frame number of the frame that contains `pa`; false when that is in no extent.
 static inline bool frame_of_pa(const frames_t *f, mem_pa_t pa, size_t *frame) {
-    for (size_t i = 0; i < f->n_extents; i++) {
+    for (size_t i = 0; i < f->n_extents; ++i) {
         const frames_extent_t *extent = &f->extents[i];
         if (pa - extent->base < extent->size) {
             *frame = extent->first_frame + (size_t)((pa - extent->base) >> MEM_PAGE_SHIFT);
@@ -207,7 +142,7 @@ static inline bool frame_of_pa(const frames_t *f, mem_pa_t pa, size_t *frame) {
 static inline const frames_extent_t *extent_of_frame(const frames_t *f, size_t frame) {
     const frames_extent_t *extent = &f->extents[f->n_extents - 1];
     while (frame < extent->first_frame) {
-        extent--;
+        --extent;
     }
     return extent;
 }
@@ -227,24 +162,32 @@ static inline uint64_t *word_of_frame(frames_block_t *map, size_t frame) {
     return word_at(map, frame / WORD_FRAMES);
 }
 
-// Notes that `block` may now be the lowest partly free one. No branch: where frames come back is anybody's guess.
-static inline void note_low(frames_t *f, size_t block) {
-    f->low = block >= f->dma_blocks ? smaller(block, f->low) : f->low;
+// Notes that `block` may now be the lowest partly free one. Where frames come back is unpredictable, so this is
+// branch-free.
+static inline void note_partial(frames_t *f, size_t block) {
+    f->partial_from = block >= f->dma_blocks ? smaller(block, f->partial_from) : f->partial_from;
 }
 
-// The hints for pieces of `count` frames, a power of two from 2 to 32.
-static inline frames_recent_t *recent_pieces(frames_t *f, size_t count) {
+// Whether a block starts at `frame` of which all frames are free, or all in use, by its state alone.
+static inline bool is_whole_block(const frames_t *f, size_t frame, bool free) {
+    uint32_t state = f->states[frame / FRAMES_PER_BLOCK];
+    bool whole = free ? (state & STATE_WHOLE) != 0 : (state & (STATE_ANY_MASK | STATE_MANAGED)) == STATE_MANAGED;
+    return whole && frame % FRAMES_PER_BLOCK == 0;
+}
+
+// The hints for chunks of `count` frames, a power of two from 2 to 32.
+static inline frames_recent_t *recent_chunks(frames_t *f, size_t count) {
     return &f->recent[lowest_bit(count) - 1];
 }
 
-// Hints that a word has such a piece.
+// Hints that a word has such a chunk.
 static inline void push_recent(frames_t *f, size_t count, size_t word) {
-    frames_recent_t *recent = recent_pieces(f, count);
+    frames_recent_t *recent = recent_chunks(f, count);
     recent->n += recent->n < FRAMES_RECENT_WORDS;
     recent->word[recent->n - 1] = (uint16_t)word;
 }
 
-// Notes where an aligned piece of `count` frames, a power of two, has come back, if it is where the frames in use would
+// Notes where an aligned chunk of `count` frames, a power of two, has come back, if it is where the frames in use would
 // be if they were all together, or a little beyond: what is further away is to run empty.
 static inline void note_recent(frames_t *f, size_t frame, size_t count) {
     if ((count - 2 <= 30) & (frame - f->dma_blocks * FRAMES_PER_BLOCK < f->used + f->used / 16)) {
@@ -252,23 +195,19 @@ static inline void note_recent(frames_t *f, size_t frame, size_t count) {
     }
 }
 
-// Fills in `why`, if wanted, and returns `code`.
-static inline int frames_fail(frames_error_t *why, int code, frames_error_kind_t kind, mem_pa_t pa, const char *name) {
-    if (why != NULL) {
-        *why = (frames_error_t) { kind, pa, name };
-    }
-    return code;
-}
+// --- frames_map.c ---
 
-// frames_init.c
+// Copies `error`, with the result of its kind, to *why (if there is one). Returns that result.
+int frames_fail(frames_error_t *why, frames_error_t error);
 
 // The lowest frame number whose frame does not end by `limit`: all lower ones do.
 size_t frames_below(const frames_t *f, mem_pa_t limit);
 
-// The state of a block by its words, in the indexes of all orders that it has pieces of.
+// The state of a block by its words, in the indexes of all orders that it has chunks of.
 uint32_t frames_state_by_words(const frames_t *f, size_t block);
 
-// frames.c
+// Makes a block free as a whole, or all of it not free; it was in the opposite state.
+void frames_put_whole_block(frames_t *f, size_t block, bool free);
 
 // Makes `count` frames free or not free in words, states and indexes. Counts nothing.
 void frames_put_run(frames_t *f, size_t frame, size_t count, bool free);
@@ -276,24 +215,24 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free);
 // How many frames from `frame` on are all free, or all in use, up to `count`.
 size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free);
 
-// frames_regions.c
+// --- frames_regions.c ---
 
 // The region that contains `pa`, or NULL.
 const frames_region_t *frames_find_region(const frames_t *f, mem_pa_t pa);
 
-// frames_search.c
+// --- frames_search.c ---
 
-// Takes an aligned piece of `count` frames, a power of two from 2 to 32, out of the broken blocks above the DMA zone:
-// where one has come back lately, else the lowest there is. False when they have none.
-bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa);
+// Takes an aligned chunk of `count` frames, a power of two from 2 to 32, out of the partly free blocks above the DMA
+// zone: where one has come back lately, else the lowest there is. False when they have none.
+bool frames_take_chunk(frames_t *f, size_t count, mem_pa_t *pa);
 
 // The lowest block >= `from`, which is a block, that is free as a whole; or NOT_FOUND.
 size_t frames_next_whole_block(frames_t *f, size_t from);
 
 // Searches frames [lo, hi) for `count` free ones aligned to `align` frames of physical address.
-// Returns the frame number, the lowest that the order of preference (broken blocks, whole blocks,
+// Returns the frame number, the lowest that the order of preference (partly free blocks, whole blocks,
 // runs over blocks) gives, or NOT_FOUND, which means that there are none. `lo` is a block's first
-// frame. It changes nothing but the index's idea of what broken blocks hold.
+// frame. It changes nothing but the index, where that lists partly free blocks for chunks that they have lost.
 size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi);
 
-#endif // MODULES_MEMORY_FRAMES_PRIVATE_H
+#endif // MODULES_MEMORY_CORE_FRAMES_FRAMES_PRIVATE_H

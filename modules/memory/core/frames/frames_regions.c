@@ -6,7 +6,7 @@
 #include "frames_private.h"
 
 const frames_region_t *frames_find_region(const frames_t *f, mem_pa_t pa) {
-    for (size_t i = 0; i < f->n_regions; i++) {
+    for (size_t i = 0; i < f->n_regions; ++i) {
         if (f->regions[i].start <= pa && pa < f->regions[i].end) {
             return &f->regions[i];
         }
@@ -35,11 +35,11 @@ frames_state_t frames_state(const frames_t *f, mem_pa_t pa, const char **name) {
     return state;
 }
 
-// ---- runs of one state ----
+// --- runs of one state ---
 
 // Where the region that contains `pa`, or else the gap between regions, ends.
 static mem_pa_t end_of_region(const frames_t *f, mem_pa_t pa) {
-    for (size_t i = 0; i < f->n_regions; i++) {
+    for (size_t i = 0; i < f->n_regions; ++i) {
         if (pa < f->regions[i].start) {
             return f->regions[i].start;
         }
@@ -55,7 +55,7 @@ bool frames_next_run(const frames_t *f, mem_pa_t from, frames_run_t *run) {
     const mem_range_t *end = f->banks + f->n_banks;
     from = mem_align_down(from, MEM_PAGE_SIZE);
     while (bank < end && bank->end <= from) {
-        bank++;
+        ++bank;
     }
     if (bank == end) {
         return false;
@@ -76,15 +76,15 @@ bool frames_next_run(const frames_t *f, mem_pa_t from, frames_run_t *run) {
     return true;
 }
 
-// ---- reserving ----
+// --- reserving ---
 
 // Rounds to the whole frames touched and checks the arguments.
-static int round_range(mem_pa_t pa, uint64_t size, const char *name, mem_range_t *range) {
+static int round_range(mem_pa_t pa, uint64_t size, const char *name, mem_range_t *range, frames_error_t *why) {
     if (size == 0 || name == NULL) {
-        return MEM_EINVAL;
+        return frames_fail(why, (frames_error_t) {.kind = size == 0 ? FRAMES_WRONG_COUNT : FRAMES_NO_NAME, .pa = pa});
     }
     if (pa >= FRAMES_MAX_PA || size > FRAMES_MAX_PA - pa) {
-        return MEM_ERANGE;
+        return frames_fail(why, (frames_error_t) {.kind = FRAMES_TOO_HIGH, .pa = pa});
     }
     range->start = mem_align_down(pa, MEM_PAGE_SIZE);
     range->end = mem_align_up(pa + size, MEM_PAGE_SIZE);
@@ -96,7 +96,7 @@ static int check_unused(const frames_t *f, mem_range_t range, frames_error_t *wh
     frames_run_t run;
     while (frames_next_run(f, range.start, &run) && run.start < range.end) {
         if (run.state == FRAMES_STATE_USED) {
-            return frames_fail(why, MEM_EBUSY, FRAMES_IN_USE, run.start, NULL);
+            return frames_fail(why, (frames_error_t) {.kind = FRAMES_IN_USE, .pa = run.start});
         }
         range.start = run.end;
     }
@@ -114,7 +114,7 @@ static bool frames_of_bank(const frames_t *f, mem_range_t bank, mem_range_t rang
     return frame_of_pa(f, start, frame);
 }
 
-// Takes free frames away from the allocator for good.
+// Takes free frames away from the allocator permanently.
 static void unmanage(frames_t *f, size_t frame, size_t count) {
     frames_put_run(f, frame, count, false);
     f->managed -= count;
@@ -128,13 +128,13 @@ static void unmanage(frames_t *f, size_t frame, size_t count) {
     }
 }
 
-// Whether two regions are in truth one.
+// Whether two regions touch and have the same name.
 static bool joined(const frames_region_t *a, const frames_region_t *b) {
     return a->end == b->start && strcmp(a->name, b->name) == 0;
 }
 
 static void remove_region(frames_t *f, size_t at) {
-    f->n_regions--;
+    --f->n_regions;
     memmove(&f->regions[at], &f->regions[at + 1], (f->n_regions - at) * sizeof(frames_region_t));
 }
 
@@ -142,7 +142,7 @@ static void remove_region(frames_t *f, size_t at) {
 static bool insert_region(frames_t *f, frames_region_t region) {
     size_t at = 0;
     while (at < f->n_regions && f->regions[at].start < region.start) {
-        at++;
+        ++at;
     }
     bool after = at > 0 && joined(&f->regions[at - 1], &region);
     bool before = at < f->n_regions && joined(&region, &f->regions[at]);
@@ -162,16 +162,16 @@ static bool insert_region(frames_t *f, frames_region_t region) {
     }
     memmove(&f->regions[at + 1], &f->regions[at], (f->n_regions - at) * sizeof(frames_region_t));
     f->regions[at] = region;
-    f->n_regions++;
+    ++f->n_regions;
     return true;
 }
 
 // Reserves whole frames of which none is in use or reserved.
-static int reserve(frames_t *f, mem_range_t range, const char *name) {
+static int reserve(frames_t *f, mem_range_t range, const char *name, frames_error_t *why) {
     if (!insert_region(f, (frames_region_t) { range.start, range.end, name })) {
-        return MEM_ENOMEM;
+        return frames_fail(why, (frames_error_t) {.kind = FRAMES_TABLE_FULL, .pa = range.start});
     }
-    for (size_t i = 0; i < f->n_banks; i++) {
+    for (size_t i = 0; i < f->n_banks; ++i) {
         size_t frame, count;
         if (frames_of_bank(f, f->banks[i], range, &frame, &count)) {
             unmanage(f, frame, count);
@@ -196,24 +196,24 @@ static bool next_gap(const frames_t *f, mem_range_t *range, mem_range_t *gap) {
 
 int frames_reserve(frames_t *f, mem_pa_t pa, uint64_t size, const char *name, frames_error_t *why) {
     mem_range_t range;
-    int result = round_range(pa, size, name, &range);
+    int result = round_range(pa, size, name, &range, why);
     if (result != MEM_OK) {
         return result;
     }
-    for (size_t i = 0; i < f->n_regions; i++) {
+    for (size_t i = 0; i < f->n_regions; ++i) {
         const frames_region_t *region = &f->regions[i];
         if (region->start < range.end && range.start < region->end) {
             mem_pa_t first = region->start > range.start ? region->start : range.start;
-            return frames_fail(why, MEM_EBUSY, FRAMES_RESERVED, first, region->name);
+            return frames_fail(why, (frames_error_t) {.kind = FRAMES_RESERVED, .pa = first, .name = region->name});
         }
     }
     result = check_unused(f, range, why);
-    return result != MEM_OK ? result : reserve(f, range, name);
+    return result != MEM_OK ? result : reserve(f, range, name, why);
 }
 
 int frames_reserve_rest(frames_t *f, mem_pa_t pa, uint64_t size, const char *name, frames_error_t *why) {
     mem_range_t range, rest, gap;
-    int result = round_range(pa, size, name, &range);
+    int result = round_range(pa, size, name, &range, why);
     if (result == MEM_OK) {
         result = check_unused(f, range, why);
     }
@@ -222,13 +222,13 @@ int frames_reserve_rest(frames_t *f, mem_pa_t pa, uint64_t size, const char *nam
     }
     size_t gaps = 0;
     for (rest = range; next_gap(f, &rest, &gap);) {
-        gaps++;
+        ++gaps;
     }
     if (gaps > FRAMES_MAX_REGIONS - f->n_regions) {
-        return MEM_ENOMEM;
+        return frames_fail(why, (frames_error_t) {.kind = FRAMES_TABLE_FULL, .pa = range.start});
     }
     for (rest = range; next_gap(f, &rest, &gap);) {
-        reserve(f, gap, name);
+        reserve(f, gap, name, why);
     }
     return MEM_OK;
 }

@@ -6,12 +6,12 @@
 // The blocks of a group that are in an index and not used up: those stay in the indexes of their orders.
 static inline uint64_t index_word(const frames_t *f, unsigned index, size_t group) {
     uint64_t blocks = f->index[index][group];
-    return index == FRAMES_INDEX_FULL ? blocks : blocks & f->index[FRAMES_INDEX_PARTIAL][group];
+    return index == FRAMES_INDEX_WHOLE ? blocks : blocks & f->index[FRAMES_INDEX_PARTIAL][group];
 }
 
 // The lowest block of the groups >= `from` in an index other than that of partly free blocks, or NOT_FOUND.
 static size_t next_group(frames_t *f, unsigned index, size_t from) {
-    for (size_t word = from / 64; word < FRAMES_TOP_WORDS; word++) {
+    for (size_t word = from / 64; word < FRAMES_TOP_WORDS; ++word) {
         uint64_t groups = f->top[index][word] & (word == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE);
         for (; groups != 0; groups &= groups - 1) {
             size_t group = word * 64 + lowest_bit(groups);
@@ -36,12 +36,12 @@ static inline size_t index_next(frames_t *f, unsigned index, size_t from) {
     return blocks != 0 ? from / 64 * 64 + lowest_bit(blocks) : next_group(f, index, from / 64 + 1);
 }
 
-// The lowest frame of a partly free block at which an aligned piece of 2^order starts, order 0 to 5.
+// The lowest frame of a partly free block at which an aligned chunk of 2^order starts, order 0 to 5.
 static inline size_t find_in_words(const frames_t *f, size_t block, unsigned order) {
     const uint64_t *words = f->free_map[block].word;
-    for (uint32_t some = f->states[block] & STATE_SOME_MASK; some != 0; some &= some - 1) {
-        size_t i = lowest_bit(some);
-        uint64_t ends = ends_of_pieces(words[i], order);
+    for (uint32_t words_left = f->states[block] & STATE_ANY_MASK; words_left != 0; words_left &= words_left - 1) {
+        size_t i = lowest_bit(words_left);
+        uint64_t ends = ends_of_chunks(words[i], order);
         if (ends != 0) {
             return block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - ((size_t)1 << order);
         }
@@ -49,19 +49,19 @@ static inline size_t find_in_words(const frames_t *f, size_t block, unsigned ord
     return NOT_FOUND;
 }
 
-// The lowest frame of a partly free block at which an aligned piece of 2^order starts.
+// The lowest frame of a partly free block at which an aligned chunk of 2^order starts.
 static inline size_t find_in_block(const frames_t *f, size_t block, unsigned order) {
     if (order < 6) {
         return find_in_words(f, block, order);
     }
-    uint32_t starts = pieces_of_words(f->states[block], order);
+    uint32_t starts = chunks_of_words(f->states[block], order);
     if (starts == 0) {
         return NOT_FOUND;
     }
     return block * FRAMES_PER_BLOCK + lowest_bit(starts) * WORD_FRAMES;
 }
 
-// A block without a piece of this order has none of the higher ones either. Taking frames leaves
+// A block without a chunk of this order has none of the higher ones either. Taking frames leaves
 // the index too optimistic on purpose: it is put right here, once for each time it was wrong.
 static void forget_orders(frames_t *f, size_t block, unsigned order) {
     uint32_t from_order = STATE_ORDERS & ~(STATE_INDEX(order) - 1);
@@ -69,10 +69,10 @@ static void forget_orders(frames_t *f, size_t block, unsigned order) {
 }
 
 size_t frames_next_whole_block(frames_t *f, size_t from) {
-    return index_next(f, FRAMES_INDEX_FULL, from);
+    return index_next(f, FRAMES_INDEX_WHOLE, from);
 }
 
-// Takes the lowest of the pieces of `count` frames in word `i` of a broken block, which end at `ends`.
+// Takes the lowest of the chunks of `count` frames in word `i` of a partly free block, which end at `ends`.
 static inline mem_pa_t take_lowest(frames_t *f, size_t block, size_t i, uint64_t ends, size_t count) {
     uint64_t *word = &f->free_map[block].word[i];
     uint64_t end = ends & -ends;
@@ -82,11 +82,11 @@ static inline mem_pa_t take_lowest(frames_t *f, size_t block, size_t i, uint64_t
     return pa_of_frame(f, block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count);
 }
 
-// The lowest piece of an order from 1 to 5, from the block on that `low` says.
-static NOINLINE bool search_piece(frames_t *f, unsigned order, mem_pa_t *pa) {
+// The lowest chunk of an order from 1 to 5, from the block on that `partial_from` says.
+static NOINLINE bool search_chunk(frames_t *f, unsigned order, mem_pa_t *pa) {
     size_t count = (size_t)1 << order;
-    size_t group = f->low / 64;
-    uint64_t blocks = index_word(f, order, group) & ALL_FREE << (f->low % 64);
+    size_t group = f->partial_from / 64;
+    uint64_t blocks = index_word(f, order, group) & ALL_FREE << (f->partial_from % 64);
     for (;;) {
         while (blocks == 0) {
             if (++group == f->n_groups) {
@@ -97,9 +97,9 @@ static NOINLINE bool search_piece(frames_t *f, unsigned order, mem_pa_t *pa) {
         size_t block = group * 64 + lowest_bit(blocks);
         blocks &= blocks - 1;
         const uint64_t *words = f->free_map[block].word;
-        for (uint32_t some = f->states[block] & STATE_SOME_MASK; some != 0; some &= some - 1) {
-            size_t i = lowest_bit(some);
-            uint64_t ends = ends_of_pieces(words[i], order);
+        for (uint32_t words_left = f->states[block] & STATE_ANY_MASK; words_left != 0; words_left &= words_left - 1) {
+            size_t i = lowest_bit(words_left);
+            uint64_t ends = ends_of_chunks(words[i], order);
             if (ends != 0) {
                 if ((ends & (ends - 1)) != 0) {
                     push_recent(f, count, block * BLOCK_WORDS + i);
@@ -112,13 +112,13 @@ static NOINLINE bool search_piece(frames_t *f, unsigned order, mem_pa_t *pa) {
     }
 }
 
-bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
+bool frames_take_chunk(frames_t *f, size_t count, mem_pa_t *pa) {
     unsigned order = lowest_bit(count);
-    frames_recent_t *recent = recent_pieces(f, count);
+    frames_recent_t *recent = recent_chunks(f, count);
     while (recent->n != 0) {
         size_t word = recent->word[recent->n - 1];
         uint64_t free = *word_at(f->free_map, word);
-        uint64_t ends = ends_of_pieces(free, order);
+        uint64_t ends = ends_of_chunks(free, order);
         bool last = (ends & (ends - 1)) == 0;
         recent->n -= last | (free == ALL_FREE);
         if (ends != 0 && free != ALL_FREE) { // a word that is all free is part of something larger
@@ -126,7 +126,7 @@ bool frames_take_piece(frames_t *f, size_t count, mem_pa_t *pa) {
             return true;
         }
     }
-    return search_piece(f, order, pa);
+    return search_chunk(f, order, pa);
 }
 
 // Whether `count` frames from `frame` on end by `hi`; also false for NOT_FOUND.
@@ -134,10 +134,10 @@ static bool ends_by(size_t frame, size_t count, size_t hi) {
     return frame < hi && count <= hi - frame;
 }
 
-// The lowest aligned free piece of 2^order (0 to 9) frames, of which `count` must end by `hi`.
+// The lowest aligned free chunk of 2^order (0 to 9) frames, of which `count` must end by `hi`.
 static size_t search_order(frames_t *f, unsigned order, size_t count, size_t lo, size_t hi) {
     size_t block = lo / FRAMES_PER_BLOCK;
-    while (order < FRAMES_INDEX_FULL) {
+    while (order < FRAMES_INDEX_WHOLE) {
         block = index_next(f, order, block);
         if (block == NOT_FOUND || block * FRAMES_PER_BLOCK >= hi) {
             break;
@@ -152,7 +152,7 @@ static size_t search_order(frames_t *f, unsigned order, size_t count, size_t lo,
         }
         forget_orders(f, block, order);
     }
-    block = index_next(f, FRAMES_INDEX_FULL, lo / FRAMES_PER_BLOCK);
+    block = index_next(f, FRAMES_INDEX_WHOLE, lo / FRAMES_PER_BLOCK);
     if (block == NOT_FOUND || !ends_by(block * FRAMES_PER_BLOCK, count, hi)) {
         return NOT_FOUND;
     }
@@ -208,7 +208,7 @@ static size_t search_word(run_search_t *s, uint64_t word, size_t base) {
 
 static size_t search_words(run_search_t *s, size_t block) {
     size_t base = block * FRAMES_PER_BLOCK;
-    for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+    for (unsigned i = 0; i < BLOCK_WORDS; ++i) {
         size_t start = search_word(s, s->f->free_map[block].word[i], base + i * WORD_FRAMES);
         if (start != NOT_FOUND) {
             return start;
@@ -224,13 +224,13 @@ static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align,
     if (align < WORD_FRAMES) {
         s.align_bits = every(lowest_bit(align));
     }
-    for (size_t block = lo / FRAMES_PER_BLOCK; block * FRAMES_PER_BLOCK < hi; block++) {
+    for (size_t block = lo / FRAMES_PER_BLOCK; block * FRAMES_PER_BLOCK < hi; ++block) {
         size_t start = NOT_FOUND;
         uint32_t state = f->states[block];
-        if (state & STATE_FULL) {
+        if (state & STATE_WHOLE) {
             s.run += FRAMES_PER_BLOCK;
             start = fit(&s, s.run, (block + 1) * FRAMES_PER_BLOCK);
-        } else if (state & STATE_SOME_MASK) {
+        } else if (state & STATE_ANY_MASK) {
             start = search_words(&s, block);
         } else {
             s.run = 0;
@@ -243,12 +243,12 @@ static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align,
 }
 
 size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
-    size_t piece = count > align ? count : align;
-    if (piece <= FRAMES_PER_BLOCK) {
-        unsigned order = piece == 1 ? 0 : highest_bit(piece - 1) + 1;
+    size_t chunk = count > align ? count : align;
+    if (chunk <= FRAMES_PER_BLOCK) {
+        unsigned order = chunk == 1 ? 0 : highest_bit(chunk - 1) + 1;
         size_t frame = search_order(f, order, count, lo, hi);
         if (frame != NOT_FOUND || (count == align && is_power_of_two(count))) {
-            // Such a piece lies in one block, and the index knows them all.
+            // Such a chunk lies in one block, and the index knows them all.
             return frame;
         }
     }
@@ -258,7 +258,7 @@ size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t 
 // The longest run of ones inside `word`, but no less than `best`.
 static size_t longest_in_word(uint64_t word, size_t best) {
     while (best < WORD_FRAMES && starts_of_runs(word, best + 1) != 0) {
-        best++;
+        ++best;
     }
     return best;
 }
@@ -277,13 +277,13 @@ static size_t longest_with_word(uint64_t word, size_t *run, size_t best) {
 size_t frames_largest_run(const frames_t *f, size_t enough) {
     size_t run = 0;
     size_t best = 0;
-    for (size_t block = 0; block < f->n_blocks && best < enough; block++) {
+    for (size_t block = 0; block < f->n_blocks && best < enough; ++block) {
         uint32_t state = f->states[block];
-        if (state & STATE_FULL) {
+        if (state & STATE_WHOLE) {
             run += FRAMES_PER_BLOCK;
             best = best > run ? best : run;
-        } else if (state & STATE_SOME_MASK) {
-            for (unsigned i = 0; i < BLOCK_WORDS; i++) {
+        } else if (state & STATE_ANY_MASK) {
+            for (unsigned i = 0; i < BLOCK_WORDS; ++i) {
                 best = longest_with_word(f->free_map[block].word[i], &run, best);
             }
         } else {
