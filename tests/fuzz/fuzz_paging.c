@@ -81,7 +81,8 @@ static void map(size_t page, size_t n, fuzz_input_t *in, unsigned flags) {
         vacant = vacant && model[page + i].attrs == 0;
     }
     uint64_t before = digest();
-    int result = paging_map(&paging, va_of(page), pa, n * MEM_PAGE_SIZE, attrs, flags & PAGING_PAGES_ONLY, NULL);
+    const paging_run_t run = {.va = va_of(page), .size = n * MEM_PAGE_SIZE, .pa = pa, .attrs = attrs};
+    int result = paging_map(&paging, &run, flags & PAGING_PAGES_ONLY, NULL);
     FUZZ_CHECK(result == (vacant ? MEM_OK : MEM_EEXIST) || (vacant && result == MEM_ENOMEM));
     FUZZ_CHECK(result == MEM_OK || digest() == before);
     for (size_t i = 0; result == MEM_OK && i < n; ++i) {

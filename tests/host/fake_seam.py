@@ -154,7 +154,7 @@ FAKE_SIGNATURES: dict[str, tuple[type | None, list]] = {
 PAGING_SIGNATURES: dict[str, tuple[type | None, list]] = {
     "paging_init": (INT, [PTR, PTR, BOOL, U16, U64]),
     "paging_destroy": (None, [PTR]),
-    "paging_map": (INT, [PTR, U64, U64, U64, U32, U32, PTR]),
+    "paging_map": (INT, [PTR, PTR, U32, PTR]),
     "paging_unmap": (INT, [PTR, U64, U64, U32, PTR]),
     "paging_protect": (INT, [PTR, U64, U64, U32, U32, PTR]),
     "paging_translate": (INT, [PTR, U64, PTR, PTR]),
@@ -287,7 +287,8 @@ class Paging:
         return ctypes.addressof(self.why)
 
     def map(self, va: int, pa: int, size: int, attrs: int = R | W, flags: int = 0) -> int:
-        return self.library.paging_map(self._p, va, pa, size, attrs, flags, self._because())
+        run = Run(va=va, size=size, pa=pa, attrs=attrs)
+        return self.library.paging_map(self._p, ctypes.addressof(run), flags, self._because())
 
     def unmap(self, va: int, size: int, flags: int = 0) -> int:
         return self.library.paging_unmap(self._p, va, size, flags, self._because())

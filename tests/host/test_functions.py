@@ -12,9 +12,6 @@ from pimem.dev.functions import Function, c_functions, python_functions
 HEAP = host_library.ROOT / "modules" / "memory" / "core" / "heap" / "heap.c"
 #: Functions of the core whose parameters are still to be put into structures that belong together.
 PENDING = {
-    "count_map",
-    "paging_map",
-    "check_change",
     "space_fail",
     "check_protect",
     "space_protect",

@@ -73,8 +73,14 @@ static void tear_down(paging_t *p) {
     }
 }
 
+// Maps AREA bytes at AREA to physical address `pa`.
+static int map_area(paging_t *p, mem_pa_t pa, unsigned flags) {
+    const paging_run_t run = {.va = AREA, .size = AREA, .pa = pa, .attrs = MEM_PROT_R | MEM_PROT_W};
+    return paging_map(p, &run, flags, NULL);
+}
+
 static void map_pages(paging_t *p) {
-    must(paging_map(p, AREA, AREA, AREA, MEM_PROT_R | MEM_PROT_W, PAGING_PAGES_ONLY, NULL));
+    must(map_area(p, AREA, PAGING_PAGES_ONLY));
 }
 
 // ---- changing ------------------------------------------------------------------------------------------------------
@@ -149,7 +155,7 @@ static double run_blocks(const bench_work_t *work, unsigned who) {
     set_up(&p);
     double start = bench_now();
     for (unsigned i = 0; i < BLOCK_ROUNDS; ++i) {
-        must(paging_map(&p, AREA, AREA + work->size, AREA, MEM_PROT_R | MEM_PROT_W, 0, NULL));
+        must(map_area(&p, AREA + work->size, 0));
         must(paging_unmap(&p, AREA, AREA, 0, NULL));
     }
     double end = bench_now();
@@ -162,7 +168,7 @@ static double run_split(const bench_work_t *work, unsigned who) {
     paging_t p;
     (void)who;
     set_up(&p);
-    must(paging_map(&p, AREA, AREA + MEM_BLOCK2M_SIZE, AREA, MEM_PROT_R | MEM_PROT_W, 0, NULL));
+    must(map_area(&p, AREA + MEM_BLOCK2M_SIZE, 0));
     double start = bench_now();
     for (size_t i = 0; i < work->size; ++i) {
         must(paging_protect(&p, AREA + i * MEM_BLOCK2M_SIZE, MEM_PAGE_SIZE, MEM_PROT_R, 0, NULL));

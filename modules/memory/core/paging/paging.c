@@ -80,13 +80,15 @@ void paging_destroy(paging_t *p) {
     paging_chain_release(p, &freed);
 }
 
-// One paging_map() call.
+// The state of a paging_map() call.
 typedef struct _map_t {
     paging_t *p;
     uint64_t delta;            // pa = va + delta
     uint64_t bits;             // attributes of every leaf
     unsigned flags;
-    paging_chain_t reserve;
+    size_t count;              // tables that the mapping will add
+    paging_chain_t reserve;    // that many frames for them
+    paging_error_t *why;
 } map_t;
 
 // Whether [va, last], inside one entry of `level`, becomes a leaf there.
@@ -99,8 +101,7 @@ static bool takes_leaf(const map_t *m, mem_va_t va, mem_va_t last, unsigned leve
 }
 
 // Counts the tables that the mapping will add below `table` (NULL: one of those), and refuses what is mapped already.
-static int count_map(const map_t *m, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
-    size_t *count, paging_error_t *why) {
+static int count_map(map_t *m, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
     for (;;) {
         mem_va_t step = paging_entry_last(va, last, level);
         uint64_t desc = table != NULL ? table[desc_index(va, level)] : 0;
@@ -111,13 +112,13 @@ static int count_map(const map_t *m, const uint64_t *table, unsigned level, mem_
             descend = true;
         } else if (desc_is_valid(desc)) {
             mem_pa_t pa = desc_leaf_pa(desc, level) + (va & (desc_entry_size(level) - 1));
-            return paging_fail(why, MEM_EEXIST, va, pa);
+            return paging_fail(m->why, MEM_EEXIST, va, pa);
         } else if (takes_leaf(m, va, step, level)) {
             descend = false;
         } else {
-            ++*count;
+            ++m->count;
         }
-        int result = descend ? count_map(m, next, level + 1, va, step, count, why) : MEM_OK;
+        int result = descend ? count_map(m, next, level + 1, va, step) : MEM_OK;
         if (result != MEM_OK || step == last) {
             return result;
         }
@@ -184,30 +185,33 @@ static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, me
     }
 }
 
-int paging_map(paging_t *p, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, unsigned flags,
-    paging_error_t *why) {
-    int result = paging_check_range(p, va, size, why);
+int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_error_t *why) {
+    mem_va_t va = run->va;
+    mem_va_t last = va + run->size - 1;
+    mem_pa_t pa = run->pa;
+    int result = paging_check_range(p, va, run->size, why);
     if (result != MEM_OK) {
         return result;
     }
-    if (!mem_is_aligned(pa, MEM_PAGE_SIZE) || !desc_attrs_ok(attrs)) {
+    if (!mem_is_aligned(pa, MEM_PAGE_SIZE) || !desc_attrs_ok(run->attrs)) {
         return paging_fail(why, MEM_EINVAL, va, pa);
     }
-    if (pa >= p->pa_limit || size > p->pa_limit - pa) {
+    if (pa >= p->pa_limit || run->size > p->pa_limit - pa) {
         return paging_fail(why, MEM_ERANGE, va, pa);
     }
-    map_t m = {.p = p, .delta = pa - va, .bits = paging_leaf_bits(p, attrs, flags), .flags = flags};
-    size_t count = 0;
+    map_t m = {
+        .p = p, .delta = pa - va, .bits = paging_leaf_bits(p, run->attrs, flags), .flags = flags, .why = why,
+    };
     uint64_t *root = paging_table(p, p->root);
-    result = count_map(&m, root, 0, va, va + size - 1, &count, why);
+    result = count_map(&m, root, 0, va, last);
     if (result != MEM_OK) {
         return result;
     }
-    result = paging_chain_fill(p, &m.reserve, count);
+    result = paging_chain_fill(p, &m.reserve, m.count);
     if (result != MEM_OK) {
         return paging_fail(why, result, va, MEM_ADDR_NONE);
     }
-    apply_map(&m, root, 0, va, va + size - 1, false);
+    apply_map(&m, root, 0, va, last, false);
     if (p->live) {
         // Invalid to valid: what was never in a TLB needs no invalidation.
         arch_dsb_ishst();

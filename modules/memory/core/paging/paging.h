@@ -70,11 +70,10 @@ int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t as
 // Gives every table back. Not for tables that a TTBR points to; a live lower half is invalidated by ASID first.
 void paging_destroy(paging_t *p);
 
-// Maps [va, va + size) to [pa, pa + size) by the largest blocks that both alignments allow.
+// Makes `run` true, by the largest blocks that both alignments allow.
 // MEM_EINVAL: misaligned, empty, wrapping, or attrs that desc_attrs_ok() refuses. MEM_ERANGE: outside the half
 // or at pa_limit. MEM_EEXIST: a page is mapped already. MEM_ENOMEM: no frame for a table.
-int paging_map(paging_t *p, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, unsigned flags,
-    paging_error_t *why);
+int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_error_t *why);
 
 // Unmaps [va, va + size), all of it mapped (else MEM_ENOENT). A block partly inside is split, which may take
 // tables (MEM_ENOMEM); tables that become empty are given back.

@@ -9,18 +9,35 @@
 
 #define ATTRINDX_MASK (UINT64_C(7) << DESC_ATTRINDX_SHIFT)
 
-// One unmap or protect call: what it may use up, what it leaves to invalidate and to give back.
+// The state of a call that changes mappings: what it may use up, what it leaves to invalidate and to give back.
 typedef struct _change_t {
     paging_t *p;
     unsigned flags;
     uint64_t forbidden;        // bits of a leaf that the new protection does not go with
     uint64_t permissions;      // new DESC_PERMISSIONS
-    paging_chain_t reserve;    // tables for splits
+    size_t splits;             // tables that splitting takes
+    paging_chain_t reserve;    // that many frames for them
     paging_chain_t freed;      // tables, and frames of evicted pages
     bool flush_all;            // more than PAGING_TLBI_MAX pages or blocks changed
     size_t n_stale;
+    paging_error_t *why;
     mem_va_t stale[PAGING_TLBI_MAX];
 } change_t;
+
+// Initialises every field but the entries of `stale`, of which the first n_stale are valid: to clear them would take
+// longer than to change a page.
+static void change_init(change_t *c, paging_t *p, unsigned flags, paging_error_t *why) {
+    c->p = p;
+    c->flags = flags;
+    c->forbidden = 0;
+    c->permissions = 0;
+    c->splits = 0;
+    c->reserve = (paging_chain_t) {0, 0};
+    c->freed = (paging_chain_t) {0, 0};
+    c->flush_all = false;
+    c->n_stale = 0;
+    c->why = why;
+}
 
 static void invalidate_va(const paging_t *p, mem_va_t va) {
     if (p->upper) {
@@ -107,8 +124,7 @@ static bool pages_can_change(const change_t *c, const uint64_t *table, unsigned 
 }
 
 // Checks that all of [va, last] is mapped and can be changed, and counts the tables that splitting takes.
-static int check_change(const change_t *c, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
-    size_t *count, paging_error_t *why) {
+static int check_change(change_t *c, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
     if (level == 3 && pages_can_change(c, table, desc_index(va, 3), desc_index(last, 3))) {
         return MEM_OK;
     }
@@ -117,14 +133,16 @@ static int check_change(const change_t *c, const uint64_t *table, unsigned level
         uint64_t desc = table[desc_index(va, level)];
         int result = MEM_OK;
         if (desc_is_table(desc, level)) {
-            result = check_change(c, paging_table(c->p, desc_table_pa(desc)), level + 1, va, step, count, why);
+            result = check_change(c, paging_table(c->p, desc_table_pa(desc)), level + 1, va, step);
         } else if (!desc_is_valid(desc)) {
-            result = paging_fail(why, MEM_ENOENT, va, MEM_ADDR_NONE);
+            result = paging_fail(c->why, MEM_ENOENT, va, MEM_ADDR_NONE);
         } else if (desc & c->forbidden) {
-            result = paging_fail(why, MEM_EINVAL, va, desc_leaf_pa(desc, level));
+            result = paging_fail(c->why, MEM_EINVAL, va, desc_leaf_pa(desc, level));
         } else if (level != 3 && !paging_is_whole(va, step, level)) {
-            *count += count_splits(va, step, level);
-            result = c->flags & PAGING_NO_SPLIT ? paging_fail(why, MEM_EPERM, va, desc_leaf_pa(desc, level)) : MEM_OK;
+            c->splits += count_splits(va, step, level);
+            if (c->flags & PAGING_NO_SPLIT) {
+                result = paging_fail(c->why, MEM_EPERM, va, desc_leaf_pa(desc, level));
+            }
         }
         if (result != MEM_OK || step == last) {
             return result;
@@ -134,14 +152,13 @@ static int check_change(const change_t *c, const uint64_t *table, unsigned level
 }
 
 // Check and reserve: after this the change cannot fail.
-static int begin(change_t *c, mem_va_t va, uint64_t size, paging_error_t *why) {
-    size_t count = 0;
-    int result = check_change(c, paging_table(c->p, c->p->root), 0, va, va + size - 1, &count, why);
+static int begin(change_t *c, mem_va_t va, uint64_t size) {
+    int result = check_change(c, paging_table(c->p, c->p->root), 0, va, va + size - 1);
     if (result != MEM_OK) {
         return result;
     }
-    result = paging_chain_fill(c->p, &c->reserve, count);
-    return result == MEM_OK ? MEM_OK : paging_fail(why, result, va, MEM_ADDR_NONE);
+    result = paging_chain_fill(c->p, &c->reserve, c->splits);
+    return result == MEM_OK ? MEM_OK : paging_fail(c->why, result, va, MEM_ADDR_NONE);
 }
 
 // Replaces the block at `slot` by a table of 512 smaller leaves that map the same.
@@ -218,13 +235,8 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
         return result;
     }
     change_t c;
-    c.p = p;
-    c.flags = flags;
-    c.forbidden = 0;
-    c.freed = (paging_chain_t) {0, 0};
-    c.flush_all = false;
-    c.n_stale = 0;
-    result = begin(&c, va, size, why);
+    change_init(&c, p, flags, why);
+    result = begin(&c, va, size);
     if (result != MEM_OK) {
         return result;
     }
@@ -283,13 +295,10 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
         return paging_fail(why, MEM_EINVAL, va, MEM_ADDR_NONE);
     }
     change_t c;
-    c.p = p;
-    c.flags = flags;
+    change_init(&c, p, flags, why);
     c.forbidden = prot & MEM_PROT_X ? ATTRINDX_MASK : 0;
     c.permissions = desc_permissions(prot);
-    c.flush_all = false;
-    c.n_stale = 0;
-    result = begin(&c, va, size, why);
+    result = begin(&c, va, size);
     if (result != MEM_OK) {
         return result;
     }
@@ -301,13 +310,6 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
 }
 
 // --- pages of ranges with a pager ---
-
-static void begin_pages(change_t *c, paging_t *p) {
-    c->p = p;
-    c->freed = (paging_chain_t) {0, 0};
-    c->flush_all = false;
-    c->n_stale = 0;
-}
 
 static void end_pages(change_t *c) {
     flush_stale(c);
@@ -354,14 +356,14 @@ static void change_pages(change_t *c, uint64_t *table, unsigned level, mem_va_t 
 
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
     change_t c;
-    begin_pages(&c, p);
+    change_init(&c, p, 0, NULL);
     change_pages(&c, paging_table(p, p->root), 0, va, last, true);
     end_pages(&c);
 }
 
 void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) {
     change_t c;
-    begin_pages(&c, p);
+    change_init(&c, p, 0, NULL);
     c.permissions = desc_permissions(prot);
     change_pages(&c, paging_table(p, p->root), 0, va, last, false);
     end_pages(&c);

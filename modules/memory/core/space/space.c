@@ -204,7 +204,10 @@ static int open_bridge(const spaces_t *s, bridge_t *b, uint16_t asid, mem_pa_t t
     if (result != MEM_OK) {
         return result;
     }
-    result = paging_map(&b->low, trampoline_pa, trampoline_pa, MEM_PAGE_SIZE, MEM_PROT_R | MEM_PROT_X, 0, NULL);
+    const paging_run_t trampoline = {
+        .va = trampoline_pa, .size = MEM_PAGE_SIZE, .pa = trampoline_pa, .attrs = MEM_PROT_R | MEM_PROT_X,
+    };
+    result = paging_map(&b->low, &trampoline, 0, NULL);
     if (result == MEM_OK) {
         result = paging_init(&b->empty, &s->source, true, 0, s->pa_limit);
     }

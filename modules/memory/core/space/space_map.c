@@ -120,7 +120,8 @@ int space_map(spaces_t *s, space_t *space, const space_request_t *q, space_error
         return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, q->va, q->pa, q->size, NULL);
     }
     paging_error_t where;
-    result = paging_map(&space->paging, q->va, q->pa, q->size, q->attrs, map_flags(space, q), &where);
+    const paging_run_t run = {.va = q->va, .size = q->size, .pa = q->pa, .attrs = q->attrs};
+    result = paging_map(&space->paging, &run, map_flags(space, q), &where);
     if (result != MEM_OK) {
         (void)pool_free(&s->region_pool, r);
         return space_paging_fail(space, result, &where, why);

@@ -60,7 +60,8 @@ static int map_pages(spaces_t *s, space_t *space, const space_request_t *q, unsi
         paging_replace(&space->paging, q->va, q->pa, q->attrs, flags);
     } else {
         paging_error_t where;
-        result = paging_map(&space->paging, q->va, q->pa, q->size, q->attrs, flags, &where);
+        const paging_run_t run = {.va = q->va, .size = q->size, .pa = q->pa, .attrs = q->attrs};
+        result = paging_map(&space->paging, &run, flags, &where);
         if (result != MEM_OK) {
             return space_paging_fail(space, result, &where, why);
         }
