@@ -109,9 +109,9 @@ class PagingStruct(ctypes.Structure):
         ("asid", U16),
         ("upper", BOOL),
         ("live", BOOL),
-        ("near_va", U64),
-        ("near_table", PTR),
-        ("near_linear", U64),
+        ("cached_va", U64),
+        ("cached_table", PTR),
+        ("cached_linear", U64),
     ]
 
 
@@ -131,9 +131,6 @@ class Run(ctypes.Structure):
     """paging_run_t."""
 
     _fields_ = [("va", U64), ("size", U64), ("pa", U64), ("attrs", U32)]
-
-
-VISIT = ctypes.CFUNCTYPE(BOOL, PTR, ctypes.POINTER(Run))
 
 
 def declare(library: ctypes.CDLL, signatures: dict[str, tuple[type | None, list]]) -> None:
@@ -160,7 +157,6 @@ PAGING_SIGNATURES: dict[str, tuple[type | None, list]] = {
     "paging_translate": (INT, [PTR, U64, PTR, PTR]),
     "paging_walk": (U32, [PTR, U64, PTR]),
     "paging_next_run": (BOOL, [PTR, U64, U64, PTR]),
-    "paging_iterate": (None, [PTR, U64, U64, VISIT, PTR]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
     "paging_check": (U32, [PTR]),
 }
@@ -313,14 +309,13 @@ class Paging:
     def runs(self, start: int | None = None, end: int = 0) -> list[tuple[int, int, int, int]]:
         """(va, size, pa, attrs) of all maximal runs."""
         found = []
-
-        def visit(_: int, run: "ctypes._Pointer[Run]") -> bool:
-            r = run.contents
-            found.append((r.va, r.size, r.pa, r.attrs))
-            return True
-
+        run = Run()
         start = self.base if start is None else start
-        self.library.paging_iterate(self._p, start, end, VISIT(visit), None)
+        while self.library.paging_next_run(self._p, start, end, ctypes.addressof(run)):
+            found.append((run.va, run.size, run.pa, run.attrs))
+            start = (run.va + run.size) % (1 << 64)
+            if start in (0, end):
+                break
         return found
 
     def compact(self, va: int | None = None, size: int = 1 << 48) -> int:

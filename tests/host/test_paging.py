@@ -372,7 +372,7 @@ def test_a_permission_change_is_written_in_place_and_invalidated(lower):
     assert seen.events[0].b & 1, "no break"
 
 
-def test_so_is_that_of_a_whole_block(lower):
+def test_a_permission_change_of_a_block_is_written_in_place(lower):
     lower.map(2 * M2, 2 * M2, M2)
     with Recorder(lower.library) as seen:
         assert lower.protect(2 * M2, M2, R) == 0
@@ -537,6 +537,6 @@ def test_translation_does_not_go_through_a_table_given_back(lower, change):
         assert lower.compact() == 1
         assert lower.translate(G1 + half) == (4 * G1 + half, R | W)
     assert lower.unmap(G1, G1) == 0
-    assert (lower.state.near_va, lower.state.near_linear) == (0, 0)
+    assert (lower.state.cached_va, lower.state.cached_linear) == (0, 0)
     assert lower.translate(G1 + 0x1234) == ENOENT
     assert lower.translate(1 << 48) == ERANGE

@@ -23,7 +23,7 @@ typedef struct _record_obj_t {
 
 // The name of the read-only memory that is mapped there ("kernel text"), through any alias;
 // NULL for other memory.
-static const char *protected_name(const space_t *space, uint64_t va) {
+static const char *protected_name(space_t *space, uint64_t va) {
     const spaces_t *s = memory_system_spaces();
     mem_pa_t pa;
     if (paging_translate(&space->paging, va, &pa, NULL) != MEM_OK) {

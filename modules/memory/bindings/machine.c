@@ -185,7 +185,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_gc_limit_obj, 0, 1, memory_gc_limit);
 // The attributes of an address in the tables in use; false when it is not mapped.
 static bool look_up(mem_va_t va, mem_attrs_t *attrs) {
     const spaces_t *s = memory_system_spaces();
-    const space_t *space = desc_va_is_upper(va) ? memory_system_kernel() : s->active;
+    space_t *space = desc_va_is_upper(va) ? memory_system_kernel() : s->active;
     return space != NULL && paging_translate(&space->paging, va, NULL, attrs) == MEM_OK;
 }
 

@@ -188,7 +188,7 @@ bool bind_pager_wants(const trap_frame_t *trap) {
 
 // Whether the tables allow this access now.
 static bool is_possible(mem_va_t va, fault_access_t access, unsigned el) {
-    const space_t *space = memory_system_active();
+    space_t *space = memory_system_active();
     mem_attrs_t attrs;
     if (paging_translate(&space->paging, va, NULL, &attrs) != MEM_OK) {
         return false;

@@ -111,7 +111,7 @@ static mem_va_t get_va(const space_t *space, mp_obj_t obj) {
 }
 
 static mp_obj_t memory_space_translate(mp_obj_t self, mp_obj_t address) {
-    const space_t *space = bind_space_get(self);
+    space_t *space = bind_space_get(self);
     mem_va_t va = get_va(space, address);
     mem_pa_t pa;
     if (paging_translate(&space->paging, va, &pa, NULL) != MEM_OK) {

@@ -2,8 +2,8 @@
 // VMSAv8-64 stage 1 descriptors: 4 KiB granule, 48-bit addresses, EL1&0 (Arm ARM D8.3, "VMSAv8-64 translation
 // table format descriptors"). Pure functions without state: boot code uses them before the MMU is on.
 
-#ifndef MODULES_MEMORY_DESCRIPTOR_H
-#define MODULES_MEMORY_DESCRIPTOR_H
+#ifndef MODULES_MEMORY_CORE_PAGING_DESCRIPTOR_H
+#define MODULES_MEMORY_CORE_PAGING_DESCRIPTOR_H
 
 #include "core/mem_types.h"
 
@@ -46,9 +46,8 @@ typedef uint32_t mem_attrs_t;
 #define DESC_CONTIGUOUS (UINT64_C(1) << 52)
 #define DESC_PXN (UINT64_C(1) << 53)
 #define DESC_UXN (UINT64_C(1) << 54)
-#define DESC_OWNED (UINT64_C(1) << 55)            // software: the frame belongs to the space and goes with the page
+#define DESC_OWNED (UINT64_C(1) << 55)            // software: the space owns the frame and frees it with the page
 #define DESC_PAGED (UINT64_C(1) << 56)            // software: a page of a range with a pager, never joined to a block
-#define DESC_SOFTWARE_MASK (UINT64_C(15) << 55)   // ignored by hardware; zero but for these two
 
 // What a permission-only change may alter without break-before-make (Arm ARM D8.14, "Using break-before-make
 // when updating translation table entries").
@@ -78,7 +77,7 @@ static inline unsigned desc_index(mem_va_t va, unsigned level) {
     return (unsigned)(va >> (39 - 9 * level)) & (DESC_ENTRIES - 1);
 }
 
-// Bits 63:48 are all ones (TTBR1) or all zeros (TTBR0); what lies between is translated by neither.
+// Bits 63:48 are all ones (TTBR1) or all zeros (TTBR0); neither translates the addresses between.
 static inline bool desc_va_is_upper(mem_va_t va) {
     return va >= DESC_UPPER_BASE;
 }
@@ -142,7 +141,7 @@ static inline uint64_t desc_leaf(unsigned level, mem_pa_t pa, mem_attrs_t attrs,
     return pa | desc_leaf_bits(attrs, upper) | (level == 3 ? DESC_PAGE : DESC_BLOCK);
 }
 
-// Attributes of a leaf: the inverse of desc_leaf_bits(). Branch-free: it is done for every leaf read.
+// Attributes of a leaf: the inverse of desc_leaf_bits(). Branch-free, because it runs for every leaf read.
 static inline mem_attrs_t desc_attrs(uint64_t desc) {
     unsigned user = (unsigned)(desc >> 6) & 1;
     return MEM_PROT_R | ((unsigned)(~desc >> 7) & 1) << 1 // AP[2]
@@ -161,4 +160,4 @@ static inline uint64_t desc_ttbr(mem_pa_t root, uint16_t asid) {
     return (root & DESC_ADDR_MASK) | (uint64_t)asid << 48;
 }
 
-#endif // MODULES_MEMORY_DESCRIPTOR_H
+#endif // MODULES_MEMORY_CORE_PAGING_DESCRIPTOR_H

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Tables made and dropped, and fresh mappings. Changes of mappings are in paging_change.c, reading in paging_read.c.
+// Creates and destroys translation tables, and adds mappings. paging_change.c changes mappings, paging_read.c reads.
 
 #include "paging.h"
 
 #include <string.h>
 
-#include "core/arch.h"
 #include "paging_internal.h"
 
 int paging_chain_fill(const paging_t *p, paging_chain_t *chain, size_t count) {
@@ -56,27 +55,24 @@ int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t as
     *p = (paging_t) {
         .source = source, .root = root, .pa_limit = pa_limit, .tables = 1, .asid = asid, .upper = upper,
     };
-    paging_forget_near(p);
+    paging_clear_walk_cache(p);
     memset(paging_table(p, root), 0, MEM_PAGE_SIZE);
     return MEM_OK;
 }
 
 void paging_destroy(paging_t *p) {
     if (p->live) {
-        // No TTBR points here any more, but walks may be cached: they end before the tables become free frames.
+        // No TTBR points to the tables any more, but processors may have cached walks: these end before the frames
+        // of the tables are freed.
         arch_dsb_ishst();
-        if (p->upper) {
-            arch_tlbi_vmalle1is();
-        } else {
-            arch_tlbi_aside1is(desc_tlbi_operand(0, p->asid));
-        }
+        paging_invalidate_half(p);
         arch_dsb_ish();
         arch_isb();
         p->live = false;
     }
     paging_chain_t freed = {0, 0};
     paging_unlink_tree(p, &freed, p->root, 0);
-    paging_forget_near(p);
+    paging_clear_walk_cache(p);
     paging_chain_release(p, &freed);
 }
 
@@ -100,7 +96,7 @@ static bool takes_leaf(const map_t *m, mem_va_t va, mem_va_t last, unsigned leve
            && mem_is_aligned(va + m->delta, desc_entry_size(level));
 }
 
-// Counts the tables that the mapping will add below `table` (NULL: one of those), and refuses what is mapped already.
+// Counts the tables that the mapping will add below `table` (NULL: a table to be added). Refuses mapped pages.
 static int count_map(map_t *m, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
     for (;;) {
         mem_va_t step = paging_entry_last(va, last, level);
@@ -126,7 +122,7 @@ static int count_map(map_t *m, const uint64_t *table, unsigned level, mem_va_t v
     }
 }
 
-// Writes `n` leaves of `level` from `slot` on, the first with value `desc`. Nobody reads a `fresh` table yet.
+// Writes `n` leaves of `level` from `slot` on, the first with value `desc`. No walk reaches a `fresh` table yet.
 static void write_leaves(uint64_t *slot, size_t n, uint64_t desc, unsigned level, bool fresh) {
     uint64_t size = desc_entry_size(level);
     if (fresh) {
@@ -170,7 +166,7 @@ static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, me
     for (;;) {
         mem_va_t step = paging_entry_last(va, last, level);
         uint64_t *slot = &table[desc_index(va, level)];
-        // A fresh table that will be written whole has not been cleared: its slots say nothing.
+        // A fresh table that will be written whole has not been cleared: its slots hold no descriptors.
         if (!fresh && desc_is_table(*slot, level)) {
             apply_map(m, paging_table(m->p, desc_table_pa(*slot)), level + 1, va, step, false);
         } else if (takes_leaf(m, va, step, level)) {
@@ -213,7 +209,7 @@ int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_erro
     }
     apply_map(&m, root, 0, va, last, false);
     if (p->live) {
-        // Invalid to valid: what was never in a TLB needs no invalidation.
+        // Invalid to valid: a TLB holds no invalid entry, so there is nothing to invalidate.
         arch_dsb_ishst();
         arch_isb();
     }

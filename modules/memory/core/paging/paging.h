@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Translation tables of one half of the address space: 4 levels, 4 KiB granule, 48-bit VA.
-// Knows addresses and attributes only; who owns a frame and what is allowed where is space.h's business.
+// Deals with addresses and attributes only; space.h decides who owns a frame and what may be mapped where.
 //
 // Every changing call is all or nothing: tables it will need are counted and taken from the source before the first
 // descriptor is written. Ranges are whole pages. Results are MEM_OK or a negative MEM_E* value, and `why`
 // (may be NULL) then names the first address at fault.
 
-#ifndef MODULES_MEMORY_PAGING_H
-#define MODULES_MEMORY_PAGING_H
+#ifndef MODULES_MEMORY_CORE_PAGING_PAGING_H
+#define MODULES_MEMORY_CORE_PAGING_PAGING_H
 
 #include "descriptor.h"
 #include "core/mem_source.h"
@@ -18,16 +18,16 @@
 // Flags of a changing call.
 #define PAGING_PAGES_ONLY (1u) // map by 4 KiB pages whatever the alignment
 #define PAGING_NO_SPLIT (2u)   // MEM_EPERM where unmap or protect would have to split a block
-#define PAGING_PAGED (4u)      // map pages that paging_evict() and paging_restrict() find again, whatever lies between
+#define PAGING_PAGED (4u)      // the pages belong to a range with a pager: they are never joined to a block
 #define PAGING_OWNED (8u)      // with PAGING_PAGED: paging_evict() gives the frames back to the source
 
-// The GiB that paging_translate() looked at last, and the level 2 table that translates it: no part of what the tables
-// say, and changed by looking.
-typedef struct _paging_near_t {
-    mem_va_t va;               // its first address
-    const uint64_t *table;     // one without valid entries where there was none
+// The last GiB that paging_translate() walked and the level 2 table that translates it. It saves the walk from the
+// root; the tables alone say what is mapped.
+typedef struct _paging_walk_cache_t {
+    mem_va_t va;               // first address of the GiB
+    const uint64_t *table;     // a table without valid entries when nothing is cached
     uint64_t linear;           // of the source
-} paging_near_t;
+} paging_walk_cache_t;
 
 typedef struct _paging_t {
     const mem_source_t *source;
@@ -37,7 +37,7 @@ typedef struct _paging_t {
     uint16_t asid;             // of the lower half; the upper half is global
     bool upper;
     bool live;                 // hardware may walk these tables or hold TLB entries of them: set when first activated
-    paging_near_t near;
+    paging_walk_cache_t walk_cache;
 } paging_t;
 
 typedef struct _paging_error_t {
@@ -61,16 +61,13 @@ typedef struct _paging_run_t {
     mem_attrs_t attrs;
 } paging_run_t;
 
-// Returns false to stop the iteration.
-typedef bool (*paging_visit_t)(void *arg, const paging_run_t *run);
-
 // Takes and clears a root table. pa_limit is from desc_pa_limit(). MEM_ENOMEM.
 int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t asid, mem_pa_t pa_limit);
 
 // Gives every table back. Not for tables that a TTBR points to; a live lower half is invalidated by ASID first.
 void paging_destroy(paging_t *p);
 
-// Makes `run` true, by the largest blocks that both alignments allow.
+// Maps `run` by the largest blocks that both alignments allow.
 // MEM_EINVAL: misaligned, empty, wrapping, or attrs that desc_attrs_ok() refuses. MEM_ERANGE: outside the half
 // or at pa_limit. MEM_EEXIST: a page is mapped already. MEM_ENOMEM: no frame for a table.
 int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_error_t *why);
@@ -83,23 +80,23 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
 // MEM_EINVAL also for a protection that the memory type of a page does not allow.
 int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, unsigned flags, paging_error_t *why);
 
-// The pages of a range with a pager: they are mapped with PAGING_PAGED, and others lie beside the range only.
+// The next four calls are for ranges with a pager. All pages in such a range are mapped with PAGING_PAGED.
 
 // Maps the page at va, mapped now, to another frame. A frame that was owned is given back.
 void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags);
 
-// Unmaps the pages there are in [va, last], gives owned frames and emptied tables back. Cannot fail.
+// Unmaps the mapped pages in [va, last], and gives owned frames and emptied tables back. Cannot fail.
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last);
 
-// Gives the pages there are in [va, last] another protection, a valid one.
+// Changes the protection of the mapped pages in [va, last]. `prot` is valid.
 void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot);
 
 // The number of leaves at level 3 in [va, last] with all of `bits` set in their descriptors.
 size_t paging_count(const paging_t *p, mem_va_t va, mem_va_t last, uint64_t bits);
 
 // The physical address and attributes (each may be NULL) behind va. MEM_ENOENT when unmapped, MEM_ERANGE outside
-// the half. Remembers the level 2 table it went through.
-int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs);
+// the half. Updates the walk cache.
+int paging_translate(paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs);
 
 // Reads the entry of every level down to the leaf or the first invalid one; returns the number of steps, 1 to 4,
 // 0 outside the half.
@@ -109,17 +106,9 @@ unsigned paging_walk(const paging_t *p, mem_va_t va, paging_step_t steps[DESC_LE
 // An `end` of 0 means the end of the half (the upper half ends at 2^64).
 bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run);
 
-// Visits the runs of [start, end) in order.
-void paging_iterate(const paging_t *p, mem_va_t start, mem_va_t end, paging_visit_t visit, void *arg);
-
 // Rejoins, inside [va, va + size), tables whose 512 entries are equal but for ascending, aligned addresses, as
 // blocks. Returns the number of tables given back. Takes no memory, cannot fail; addresses outside are left alone.
 size_t paging_compact(paging_t *p, mem_va_t va, uint64_t size);
-
-// Bytes of memory taken by the tables.
-static inline uint64_t paging_bytes_of_tables(const paging_t *p) {
-    return p->tables * MEM_PAGE_SIZE;
-}
 
 // The lowest address of the half.
 static inline mem_va_t paging_base(const paging_t *p) {
@@ -130,4 +119,4 @@ static inline mem_va_t paging_base(const paging_t *p) {
 // a table count that does not agree (tables lost or linked twice).
 unsigned paging_check(const paging_t *p);
 
-#endif // MODULES_MEMORY_PAGING_H
+#endif // MODULES_MEMORY_CORE_PAGING_PAGING_H

@@ -9,11 +9,11 @@
 
 #define ATTRINDX_MASK (UINT64_C(7) << DESC_ATTRINDX_SHIFT)
 
-// The state of a call that changes mappings: what it may use up, what it leaves to invalidate and to give back.
+// The state of a call that changes mappings: its reserve, and what remains to be invalidated and given back.
 typedef struct _change_t {
     paging_t *p;
     unsigned flags;
-    uint64_t forbidden;        // bits of a leaf that the new protection does not go with
+    uint64_t forbidden;        // bits of a leaf that conflict with the new protection
     uint64_t permissions;      // new DESC_PERMISSIONS
     size_t splits;             // tables that splitting takes
     paging_chain_t reserve;    // that many frames for them
@@ -47,14 +47,6 @@ static void invalidate_va(const paging_t *p, mem_va_t va) {
     }
 }
 
-static void invalidate_half(const paging_t *p) {
-    if (p->upper) {
-        arch_tlbi_vmalle1is();
-    } else {
-        arch_tlbi_aside1is(desc_tlbi_operand(0, p->asid));
-    }
-}
-
 static void note_stale(change_t *c, mem_va_t va) {
     if (c->n_stale < PAGING_TLBI_MAX) {
         c->stale[c->n_stale++] = va;
@@ -63,14 +55,14 @@ static void note_stale(change_t *c, mem_va_t va) {
     }
 }
 
-// Ends the lifetime of everything noted: only then may tables and frames be used for something else.
+// Invalidates everything noted: only after this may tables and frames be reused.
 static void flush_stale(const change_t *c) {
     if (!c->p->live || (c->n_stale == 0 && !c->flush_all)) {
         return;
     }
     arch_dsb_ishst();
     if (c->flush_all) {
-        invalidate_half(c->p);
+        paging_invalidate_half(c->p);
     } else {
         for (size_t i = 0; i < c->n_stale; ++i) {
             invalidate_va(c->p, c->stale[i]);
@@ -90,7 +82,7 @@ static void break_before_make(const paging_t *p, uint64_t *slot, uint64_t value,
     arch_write_descriptor(slot, 0);
     arch_dsb_ishst();
     if (whole) {
-        invalidate_half(p);
+        paging_invalidate_half(p);
     } else {
         invalidate_va(p, va);
     }
@@ -111,8 +103,8 @@ static size_t count_splits(mem_va_t va, mem_va_t last, unsigned level) {
     return tail > head_last ? count + count_splits(tail, last, level + 1) : count;
 }
 
-// Whether entries [first, last] of a table of level 3 are all mapped and can be changed. No branches: pages come by the
-// hundred thousand, and nearly always they can.
+// Whether entries [first, last] of a table of level 3 are all mapped and can be changed. Branch-free: it runs
+// for every page of a range, and nearly always the answer is yes.
 static bool pages_can_change(const change_t *c, const uint64_t *table, unsigned first, unsigned last) {
     uint64_t all = DESC_VALID;
     uint64_t any = 0;
@@ -161,6 +153,13 @@ static int begin(change_t *c, mem_va_t va, uint64_t size) {
     return result == MEM_OK ? MEM_OK : paging_fail(c->why, result, va, MEM_ADDR_NONE);
 }
 
+// After the last write: invalidates, then gives back what was unlinked.
+static void end(change_t *c) {
+    flush_stale(c);
+    paging_clear_walk_cache(c->p);
+    paging_chain_release(c->p, &c->freed);
+}
+
 // Replaces the block at `slot` by a table of 512 smaller leaves that map the same.
 static void split(change_t *c, uint64_t *slot, unsigned level, mem_va_t va) {
     uint64_t desc = *slot;
@@ -175,7 +174,8 @@ static void split(change_t *c, uint64_t *slot, unsigned level, mem_va_t va) {
     break_before_make(c->p, slot, desc_table(pa), va, false);
 }
 
-// Whether a table has no entry. Neighbours of the entries just cleared are the likeliest to be in use.
+// Whether a table whose entries [first, last] were just cleared has no entry. Their neighbours are tested first: they
+// are the most likely to be in use.
 static bool is_empty(const uint64_t *table, unsigned first, unsigned last) {
     if ((first > 0 && table[first - 1] != 0) || (last < DESC_ENTRIES - 1 && table[last + 1] != 0)) {
         return false;
@@ -188,9 +188,19 @@ static bool is_empty(const uint64_t *table, unsigned first, unsigned last) {
     return true;
 }
 
+// Unlinks the table at `slot`, an entry of `level`, when no entry is left in it after [va, last] was cleared.
+static void unlink_if_empty(change_t *c, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    mem_pa_t pa = desc_table_pa(*slot);
+    if (is_empty(paging_table(c->p, pa), desc_index(va, level + 1), desc_index(last, level + 1))) {
+        arch_write_descriptor(slot, 0);
+        paging_chain_push(c->p, &c->freed, pa);
+        --c->p->tables;
+    }
+}
+
 static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
 
-// Unmaps [va, last] in the table that `slot` links, and gives that table back when nothing is left in it.
+// Unmaps [va, last] in the table that `slot` links, and that table too when nothing is left in it.
 static void unmap_table(change_t *c, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
     mem_pa_t pa = desc_table_pa(*slot);
     if (paging_is_whole(va, last, level)) {
@@ -200,13 +210,8 @@ static void unmap_table(change_t *c, uint64_t *slot, unsigned level, mem_va_t va
         c->flush_all = true;
         return;
     }
-    uint64_t *table = paging_table(c->p, pa);
-    unmap_entries(c, table, level + 1, va, last);
-    if (is_empty(table, desc_index(va, level + 1), desc_index(last, level + 1))) {
-        arch_write_descriptor(slot, 0);
-        paging_chain_push(c->p, &c->freed, pa);
-        --c->p->tables;
-    }
+    unmap_entries(c, paging_table(c->p, pa), level + 1, va, last);
+    unlink_if_empty(c, slot, level, va, last);
 }
 
 static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
@@ -241,9 +246,7 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
         return result;
     }
     unmap_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
-    flush_stale(&c);
-    paging_forget_near(p);
-    paging_chain_release(p, &c.freed);
+    end(&c);
     return MEM_OK;
 }
 
@@ -304,18 +307,12 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
     }
     protect_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
     flush_stale(&c);
-    // A block that had the protection already was not split.
+    // Frames are left where a block had the protection already and was not split.
     paging_chain_release(p, &c.reserve);
     return MEM_OK;
 }
 
 // --- pages of ranges with a pager ---
-
-static void end_pages(change_t *c) {
-    flush_stale(c);
-    paging_forget_near(c->p);
-    paging_chain_release(c->p, &c->freed);
-}
 
 // Clears the page, or with `evict` false gives it the new permissions.
 static void change_page(change_t *c, uint64_t *slot, mem_va_t va, bool evict) {
@@ -336,13 +333,9 @@ static void change_pages(change_t *c, uint64_t *table, unsigned level, mem_va_t 
         mem_va_t step = paging_entry_last(va, last, level);
         uint64_t *slot = &table[desc_index(va, level)];
         if (desc_is_table(*slot, level)) {
-            mem_pa_t pa = desc_table_pa(*slot);
-            uint64_t *below = paging_table(c->p, pa);
-            change_pages(c, below, level + 1, va, step, evict);
-            if (evict && is_empty(below, desc_index(va, level + 1), desc_index(step, level + 1))) {
-                arch_write_descriptor(slot, 0);
-                paging_chain_push(c->p, &c->freed, pa);
-                --c->p->tables;
+            change_pages(c, paging_table(c->p, desc_table_pa(*slot)), level + 1, va, step, evict);
+            if (evict) {
+                unlink_if_empty(c, slot, level, va, step);
             }
         } else if (level == 3 && desc_is_valid(*slot)) {
             change_page(c, slot, va, evict);
@@ -358,7 +351,7 @@ void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
     change_t c;
     change_init(&c, p, 0, NULL);
     change_pages(&c, paging_table(p, p->root), 0, va, last, true);
-    end_pages(&c);
+    end(&c);
 }
 
 void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) {
@@ -366,15 +359,12 @@ void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) 
     change_init(&c, p, 0, NULL);
     c.permissions = desc_permissions(prot);
     change_pages(&c, paging_table(p, p->root), 0, va, last, false);
-    end_pages(&c);
+    end(&c);
 }
 
 void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags) {
-    uint64_t *table = paging_table(p, p->root);
-    for (unsigned level = 0; level < 3; ++level) {
-        table = paging_table(p, desc_table_pa(table[desc_index(va, level)]));
-    }
-    uint64_t *slot = &table[desc_index(va, 3)];
+    unsigned level;
+    uint64_t *slot = paging_find(p, va, 3, &level);
     uint64_t old = *slot;
     break_before_make(p, slot, pa | paging_leaf_bits(p, attrs, flags) | DESC_PAGE, va, false);
     if (old & DESC_OWNED) {
@@ -387,7 +377,8 @@ void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, un
 // Whether the 512 entries of a table of `level` map one aligned block of the level above.
 static bool is_joinable(const uint64_t *table, unsigned level) {
     uint64_t first = table[0];
-    if (!desc_is_leaf(first, level) || (first & DESC_PAGED) || !mem_is_aligned(desc_leaf_pa(first, level), desc_entry_size(level - 1))) {
+    if (!desc_is_leaf(first, level) || (first & DESC_PAGED)
+        || !mem_is_aligned(desc_leaf_pa(first, level), desc_entry_size(level - 1))) {
         return false;
     }
     for (unsigned i = 1; i < DESC_ENTRIES; ++i) {
@@ -403,7 +394,7 @@ static void join(paging_t *p, uint64_t *slot, mem_va_t va) {
     mem_pa_t pa = desc_table_pa(*slot);
     uint64_t block = (*paging_table(p, pa) & ~DESC_TYPE_MASK) | DESC_BLOCK;
     break_before_make(p, slot, block, va, true);
-    paging_forget_near(p);
+    paging_clear_walk_cache(p);
     p->source->free(p->source->ctx, pa, 1);
     --p->tables;
 }

@@ -4,12 +4,14 @@
 // Ranges inside the mechanism are [va, last] with the last byte included: the upper half ends with the
 // address space, and one past its end would be 0.
 
-#ifndef MODULES_MEMORY_PAGING_INTERNAL_H
-#define MODULES_MEMORY_PAGING_INTERNAL_H
+#ifndef MODULES_MEMORY_CORE_PAGING_PAGING_INTERNAL_H
+#define MODULES_MEMORY_CORE_PAGING_PAGING_INTERNAL_H
 
 #include "paging.h"
 
-// Frames that are not linked as tables: taken before a change, or to be given back after it. Each one's first word
+#include "core/arch.h"
+
+// Frames that no table links: taken before a change, or to be given back after it. The first word of each frame
 // holds the address of the next. That word has bits 1:0 clear, so a table walker that still holds a pointer to
 // an unlinked table reads it as an invalid descriptor.
 typedef struct _paging_chain_t {
@@ -46,9 +48,30 @@ void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigne
 // MEM_OK when [va, va + size) is whole pages inside the half.
 int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why);
 
-// To be called after tables were unlinked and before they are given back: what paging_translate() remembers may be one
-// of them. (paging_read.c)
-void paging_forget_near(paging_t *p);
+// Empties the walk cache. Call it after tables were unlinked and before they are given back: the cache may point to
+// one of them. (paging_read.c)
+void paging_clear_walk_cache(paging_t *p);
+
+// Starts the invalidation of all TLB entries of the half; the caller adds the barriers.
+static inline void paging_invalidate_half(const paging_t *p) {
+    if (p->upper) {
+        arch_tlbi_vmalle1is();
+    } else {
+        arch_tlbi_aside1is(desc_tlbi_operand(0, p->asid));
+    }
+}
+
+// The walk of va from the root: the entry at which it ends, which is of level `deepest` or links no table.
+static inline uint64_t *paging_find(const paging_t *p, mem_va_t va, unsigned deepest, unsigned *level) {
+    mem_pa_t table = p->root;
+    for (*level = 0;; ++*level) {
+        uint64_t *slot = &paging_table(p, table)[desc_index(va, *level)];
+        if (*level == deepest || !desc_is_table(*slot, *level)) {
+            return slot;
+        }
+        table = desc_table_pa(*slot);
+    }
+}
 
 // Everything of a leaf but address and type, the marks of paged ranges included.
 static inline uint64_t paging_leaf_bits(const paging_t *p, mem_attrs_t attrs, unsigned flags) {
@@ -76,4 +99,4 @@ static inline bool paging_is_whole(mem_va_t va, mem_va_t last, unsigned level) {
     return last - va == desc_entry_size(level) - 1;
 }
 
-#endif // MODULES_MEMORY_PAGING_INTERNAL_H
+#endif // MODULES_MEMORY_CORE_PAGING_PAGING_INTERNAL_H

@@ -5,11 +5,11 @@
 
 #include "paging_internal.h"
 
-// The level 2 table where nothing is remembered: all invalid, so that every walk starts at the root.
-static const uint64_t near_none[DESC_ENTRIES];
+// The level 2 table of an empty walk cache. All entries are invalid, so every walk starts at the root.
+static const uint64_t empty_table[DESC_ENTRIES];
 
-void paging_forget_near(paging_t *p) {
-    p->near = (paging_near_t) {0, near_none, 0};
+void paging_clear_walk_cache(paging_t *p) {
+    p->walk_cache = (paging_walk_cache_t) {.va = 0, .table = empty_table, .linear = 0};
 }
 
 static bool in_half(const paging_t *p, mem_va_t va) {
@@ -18,18 +18,12 @@ static bool in_half(const paging_t *p, mem_va_t va) {
 
 // Where the walk of va ends: the level, and its leaf or invalid descriptor.
 static inline unsigned find(const paging_t *p, mem_va_t va, uint64_t *desc) {
-    const uint64_t *table = paging_table(p, p->root);
-    unsigned level = 0;
-    for (;; ++level) {
-        *desc = table[desc_index(va, level)];
-        if (level == 3 || !desc_is_table(*desc, level)) {
-            return level;
-        }
-        table = paging_table(p, desc_table_pa(*desc));
-    }
+    unsigned level;
+    *desc = *paging_find(p, va, 3, &level);
+    return level;
 }
 
-// Takes from leaf `desc` what is wanted of it.
+// Stores the address and the attributes (each may be NULL) that leaf `desc` gives va.
 static inline int read_leaf(uint64_t desc, unsigned level, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
     if (pa != NULL) {
         *pa = desc_leaf_pa(desc, level) | (va & (desc_entry_size(level) - 1));
@@ -40,38 +34,36 @@ static inline int read_leaf(uint64_t desc, unsigned level, mem_va_t va, mem_pa_t
     return MEM_OK;
 }
 
-// The walk from the root, for the GiB that was not looked at last.
-static __attribute__((noinline)) int translate_far(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+// The walk from the root, for a GiB that is not cached.
+static __attribute__((noinline)) int translate_uncached(paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
     if (!in_half(p, va)) {
         return MEM_ERANGE;
     }
-    const uint64_t *table = paging_table(p, p->root);
-    for (unsigned level = 0; level < DESC_LEVELS; ++level) {
-        uint64_t desc = table[desc_index(va, level)];
-        if (!desc_is_table(desc, level)) {
-            return desc_is_leaf(desc, level) ? read_leaf(desc, level, va, pa, attrs) : MEM_ENOENT;
-        }
-        table = paging_table(p, desc_table_pa(desc));
-        if (level == 1) {
-            // No paging_t is const by itself.
-            mem_va_t start = mem_align_down(va, MEM_BLOCK1G_SIZE);
-            *(paging_near_t *)&p->near = (paging_near_t) {start, table, p->source->linear};
+    unsigned level;
+    const uint64_t *slot = paging_find(p, va, 2, &level);
+    if (level == 2) {
+        p->walk_cache = (paging_walk_cache_t) {
+            .va = mem_align_down(va, MEM_BLOCK1G_SIZE), .table = slot - desc_index(va, 2), .linear = p->source->linear,
+        };
+        if (desc_is_table(*slot, 2)) {
+            level = 3;
+            slot = &paging_table(p, desc_table_pa(*slot))[desc_index(va, 3)];
         }
     }
-    return MEM_ENOENT;
+    return desc_is_leaf(*slot, level) ? read_leaf(*slot, level, va, pa, attrs) : MEM_ENOENT;
 }
 
-int paging_translate(const paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
-    const paging_near_t *near = &p->near;
-    uint64_t index = (va - near->va) / MEM_BLOCK2M_SIZE;
+int paging_translate(paging_t *p, mem_va_t va, mem_pa_t *pa, mem_attrs_t *attrs) {
+    const paging_walk_cache_t *cache = &p->walk_cache;
+    uint64_t index = (va - cache->va) / MEM_BLOCK2M_SIZE;
     if (index >= DESC_ENTRIES) {
-        return translate_far(p, va, pa, attrs);
+        return translate_uncached(p, va, pa, attrs);
     }
-    uint64_t desc = near->table[index];
+    uint64_t desc = cache->table[index];
     if (!desc_is_table(desc, 2)) {
-        return desc_is_leaf(desc, 2) ? read_leaf(desc, 2, va, pa, attrs) : translate_far(p, va, pa, attrs);
+        return desc_is_leaf(desc, 2) ? read_leaf(desc, 2, va, pa, attrs) : translate_uncached(p, va, pa, attrs);
     }
-    const uint64_t *table = (const uint64_t *)(uintptr_t)(desc_table_pa(desc) + near->linear);
+    const uint64_t *table = (const uint64_t *)(uintptr_t)(desc_table_pa(desc) + cache->linear);
     desc = table[desc_index(va, 3)];
     return desc_is_leaf(desc, 3) ? read_leaf(desc, 3, va, pa, attrs) : MEM_ENOENT;
 }
@@ -136,16 +128,6 @@ bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_
     }
     run->size = step - run->va + 1;
     return true;
-}
-
-void paging_iterate(const paging_t *p, mem_va_t start, mem_va_t end, paging_visit_t visit, void *arg) {
-    paging_run_t run;
-    while (paging_next_run(p, start, end, &run) && visit(arg, &run)) {
-        start = run.va + run.size;
-        if (start == end || start == 0) {
-            return;
-        }
-    }
 }
 
 static size_t count_leaves(const paging_t *p, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,

@@ -166,7 +166,7 @@ int space_activate(spaces_t *s, space_t *space, space_error_t *why) {
 static int check_kept(const space_t *kernel, mem_va_t va, space_error_t *why) {
     uint64_t par = arch_at_s1e1r(va);
     mem_pa_t pa = MEM_ADDR_NONE;
-    paging_t paging = kernel->paging; // looking changes what it remembers, and a refusal changes nothing
+    paging_t paging = kernel->paging; // a copy: paging_translate() updates its walk cache
     int result = paging_translate(&paging, va, &pa, NULL);
     mem_pa_t now = fault_par_is_mapped(par) ? mem_align_down(fault_par_pa(par, va), MEM_PAGE_SIZE) : MEM_ADDR_NONE;
     if (result != MEM_OK || now != mem_align_down(pa, MEM_PAGE_SIZE)) {
