@@ -28,6 +28,7 @@ PAGING_SOURCES = ["paging.c", "paging_read.c", "paging_change.c", "fake_arch.c"]
 SPACE_SOURCES = [
     *PAGING_SOURCES,
     "pool.c",
+    "space_error.c",
     "space.c",
     "space_map.c",
     "space_paged.c",

@@ -9,7 +9,7 @@ import fake_seam
 import host_library
 from fake_seam import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W
 
-BOOT, LOCKED, RESERVED = 1, 2, 4
+BOOT, LOCKED, RESERVED, PAGED = 1, 2, 4, 8
 FORCE, BLOCKS, PAGES = 16, 32, 64
 OPEN, ONCE = 1, 2
 
@@ -48,6 +48,7 @@ class Why(enum.IntEnum):
     NOT_KEPT = 24
     NOT_PAGED = 25
     TOO_MUCH = 26
+    KERNEL_OPEN = 27
 
 
 class Request(ctypes.Structure):
@@ -61,7 +62,20 @@ class Request(ctypes.Structure):
         ("flags", U32),
         ("name", ctypes.c_char_p),
         ("hold", PTR),
+        ("pager", U32),
     ]
+
+
+class WindowRequest(ctypes.Structure):
+    """window_request_t."""
+
+    _fields_ = [("size", U64), ("align", U64), ("guard", U64)]
+
+
+class Range(ctypes.Structure):
+    """mem_range_t."""
+
+    _fields_ = [("start", U64), ("end", U64)]
 
 
 class Error(ctypes.Structure):
@@ -145,8 +159,8 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "spaces_check": (U32, [PTR]),
     "space_map": (INT, [PTR, PTR, PTR, PTR]),
     "space_unmap": (INT, [PTR, PTR, U64, U64, U32, PTR]),
-    "space_protect": (INT, [PTR, PTR, U64, U64, U32, U32, PTR]),
-    "space_reserve": (INT, [PTR, PTR, U64, U64, U32, ctypes.c_char_p, PTR]),
+    "space_protect": (INT, [PTR, PTR, PTR, PTR]),
+    "space_reserve": (INT, [PTR, PTR, PTR, PTR]),
     "space_unreserve": (INT, [PTR, PTR, U64, U32, PTR]),
     "space_clear": (SIZE, [PTR, PTR, U32]),
     "space_find": (PTR, [PTR, U64]),
@@ -154,8 +168,8 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "hold_close": (INT, [PTR, PTR, PTR]),
     "hold_orphan": (None, [PTR, PTR]),
     "holds_orphan_all": (SIZE, [PTR]),
-    "window_add": (INT, [PTR, U64, U64, U32, ctypes.c_char_p, PTR, PTR]),
-    "window_alloc": (INT, [PTR, PTR, U64, U64, U64, PTR, PTR]),
+    "window_add": (INT, [PTR, Range, U32, ctypes.c_char_p, PTR]),
+    "window_alloc": (INT, [PTR, PTR, PTR, PTR, PTR]),
     "window_reset": (INT, [PTR, PTR]),
     "window_named": (PTR, [PTR, ctypes.c_char_p]),
     "window_of": (PTR, [PTR, U64]),
@@ -230,17 +244,21 @@ class Spaces:
 
     def window(self, start: int, end: int, flags: int, name: str) -> int:
         """The window's address, or the error."""
-        pointer = PTR()
         result = self.library.window_add(
-            self.s, start, end, flags, self.name(name), ctypes.byref(pointer), self.because()
+            self.s, Range(start, end), flags, self.name(name), self.because()
         )
-        return result or pointer.value or 0
+        return result or self.library.window_of(self.s, start)
 
     def place(self, window: int, size: int, align: int = 0, guard: int = 0) -> int:
         """window_alloc: the address, or the error."""
         va = U64()
+        request = WindowRequest(size, align, guard)
         result = self.library.window_alloc(
-            self.s, window, size, align, guard, ctypes.byref(va), self.because()
+            self.s,
+            window,
+            ctypes.addressof(request),
+            ctypes.byref(va),
+            self.because(),
         )
         return result or va.value
 
@@ -311,12 +329,16 @@ class Space:
         return self.library.space_unmap(self.spaces.s, self.p, va, size, flags, why)
 
     def protect(self, va: int, size: int, prot: int, flags: int = 0) -> int:
-        why = self.spaces.because()
-        return self.library.space_protect(self.spaces.s, self.p, va, size, prot, flags, why)
+        request = Request(va, 0, size, prot, flags)
+        return self.library.space_protect(
+            self.spaces.s, self.p, ctypes.addressof(request), self.spaces.because()
+        )
 
     def reserve(self, va: int, size: int, flags: int = 0, name: str | None = None) -> int:
-        text, why = self.spaces.name(name), self.spaces.because()
-        return self.library.space_reserve(self.spaces.s, self.p, va, size, flags, text, why)
+        request = Request(va, 0, size, 0, flags, self.spaces.name(name))
+        return self.library.space_reserve(
+            self.spaces.s, self.p, ctypes.addressof(request), self.spaces.because()
+        )
 
     def unreserve(self, va: int, flags: int = 0) -> int:
         why = self.spaces.because()

@@ -5,7 +5,7 @@ import host_library
 from fake_seam import (
     EBUSY,
     EEXIST,
-    ENOENT,
+    EFAULT,
     EPERM,
     PAGE,
     R,
@@ -152,7 +152,7 @@ class SpacesHistory(RuleBasedStateMachine):
         holes = [i for i in range(page, page + count) if (index, i) not in self.pages]
         result = self.do(self.open[index].unmap, page * PAGE, count * PAGE)
         if holes:
-            assert result == ENOENT and self.spaces.error.va == holes[0] * PAGE
+            assert result == EFAULT and self.spaces.error.va == holes[0] * PAGE
             return
         assert result == 0
         for i in range(page, page + count):
@@ -164,7 +164,7 @@ class SpacesHistory(RuleBasedStateMachine):
         where = [(index, i) for i in range(page, page + count)]
         result = self.do(self.open[index].protect, page * PAGE, count * PAGE, prot)
         if any(place not in self.pages for place in where):
-            assert result == ENOENT
+            assert result == EFAULT
             return
         frames = [self.pages[place][0] for place in where]
         text = prot & W and any(TEXT[0] <= frame < TEXT[1] for frame in frames)

@@ -9,6 +9,7 @@ from fake_seam import (
     DEVICE,
     EBUSY,
     EEXIST,
+    EFAULT,
     EINVAL,
     ENOENT,
     ENOMEM,
@@ -24,13 +25,12 @@ from fake_seam import (
     W,
     X,
 )
-from spaces import Request, Space, Spaces, Why, hold_of
+from spaces import PAGED, Request, Space, Spaces, Why, hold_of
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
 SIZE = 16 * PAGE
 SIGNATURES: dict[str, tuple[type | None, list]] = {
-    "space_reserve_paged": (INT, [PTR, PTR, U64, U64, U32, U32, U32, PTR]),
     "space_page_in": (INT, [PTR, PTR, U64, PTR, PTR]),
     "space_page_map": (INT, [PTR, PTR, PTR, PTR]),
     "space_page_protect": (INT, [PTR, PTR, U64, U64, U32, PTR]),
@@ -54,7 +54,8 @@ class Paged:
         return function(self.spaces.s, (space or self.space).p, *args, self.spaces.because())
 
     def reserve(self, va: int, size: int, attrs: int = R | W, space: Space | None = None) -> int:
-        return self.call("space_reserve_paged", va, size, attrs, 0, 7, space=space)
+        request = Request(va, 0, size, attrs, PAGED, pager=7)
+        return self.call("space_reserve", ctypes.addressof(request), space=space)
 
     def page_in(self, va: int, hold: int) -> int:
         return self.call("space_page_in", va, hold)
@@ -157,8 +158,8 @@ def test_what_can_never_be_is_refused(paged):
     assert paged.reserve(VA + SIZE - PAGE, PAGE) == EEXIST
     assert paged.reserve(2 * VA, PAGE, R | W | DEVICE) == EINVAL
     assert paged.reserve(2 * VA, PAGE, R | W | X) == EINVAL
-    assert paged.page_map(VA + SIZE, FRAME) == ENOENT
-    assert paged.page_map(VA + SIZE - PAGE, FRAME, R, 2 * PAGE) == ENOENT
+    assert paged.page_map(VA + SIZE, FRAME) == EFAULT
+    assert paged.page_map(VA + SIZE - PAGE, FRAME, R, 2 * PAGE) == EFAULT
     assert paged.spaces.error.va == VA + SIZE
     assert paged.page_map(VA, 0x10_0000_0000) < 0 and paged.spaces.why == Why.NOT_RAM
 
@@ -185,7 +186,7 @@ def test_part_of_a_range_is_given_up_with_its_pages(paged, start):
     assert paged.release(VA + start * PAGE, 4 * PAGE) == 0
     gone = range(start, start + 4)
     assert [i for i in range(16) if not paged.spaces.frames.is_used(pages[i])] == list(gone)
-    assert paged.page_map(VA + start * PAGE, FRAME) == ENOENT
+    assert paged.page_map(VA + start * PAGE, FRAME) == EFAULT
     assert paged.space.map(VA + start * PAGE, FRAME, 4 * PAGE, R) == 0
 
 
@@ -236,13 +237,13 @@ def test_a_page_gets_no_protection_that_there_is_not(paged, prot):
 
 
 def test_pages_outside_a_range_cannot_be_protected(paged):
-    assert (paged.protect(VA + SIZE, PAGE, R), paged.spaces.why) == (ENOENT, Why.NOT_PAGED)
+    assert (paged.protect(VA + SIZE, PAGE, R), paged.spaces.why) == (EFAULT, Why.NOT_PAGED)
 
 
 def test_what_is_released_must_be_reserved_and_whole_pages(paged):
     assert (paged.release(VA + 1, PAGE), paged.spaces.why) == (EINVAL, Why.MISALIGNED)
-    assert (paged.release(VA + SIZE, PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
-    assert (paged.release(VA, SIZE + PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
+    assert (paged.release(VA + SIZE, PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)
+    assert (paged.release(VA, SIZE + PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)
     assert paged.spaces.error.va == VA + SIZE
     assert paged.space.map(VA + 2 * SIZE, FRAME) == 0
-    assert (paged.release(VA + 2 * SIZE, PAGE), paged.spaces.why) == (ENOENT, Why.UNMAPPED)
+    assert (paged.release(VA + 2 * SIZE, PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)

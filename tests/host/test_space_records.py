@@ -4,7 +4,7 @@
 from collections.abc import Callable
 
 import pytest
-from fake_seam import ENOENT, ENOMEM, PAGE, R, W
+from fake_seam import EFAULT, ENOMEM, PAGE, R, W
 from spaces import Space, Spaces, Why
 
 VA = 0x40_0000_0000
@@ -62,5 +62,5 @@ def test_one_record_of_two_is_given_back(spaces: Spaces, space: Space, name: str
 def test_the_first_page_that_is_not_mapped_is_named(spaces: Spaces, space: Space) -> None:
     assert space.unmap(MIDDLE, PART) == 0
     for call in (space.protect(VA, SIZE, R), space.unmap(VA, SIZE)):
-        assert (call, spaces.why, spaces.error.va) == (ENOENT, Why.UNMAPPED, MIDDLE)
+        assert (call, spaces.why, spaces.error.va) == (EFAULT, Why.UNMAPPED, MIDDLE)
     assert space.translate(VA) == (FRAME, R | W)

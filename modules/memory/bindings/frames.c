@@ -195,7 +195,8 @@ static void map_view(frames_obj_t *self) {
         .name = "view",
         .hold = self->hold,
     };
-    bind_space_check(window_alloc(s, window, size, align, MEM_PAGE_SIZE, &request.va, &why), &why);
+    window_request_t place = {.size = size, .align = align, .guard = MEM_PAGE_SIZE};
+    bind_space_check(window_alloc(s, window, &place, &request.va, &why), &why);
     int result = space_map(s, memory_system.kernel, &request, &why);
     if (result != MEM_OK) {
         window->cursor = cursor;

@@ -93,9 +93,10 @@ void *gc_areas_alloc(size_t size) {
     memory_system_t *m = &memory_system;
     uint64_t bytes = mem_align_up(size, MEM_PAGE_SIZE);
     window_t *window = m->switched ? window_named(&m->spaces, "gc") : NULL;
+    window_request_t place = {.size = bytes, .align = MEM_BLOCK2M_SIZE, .guard = MEM_PAGE_SIZE};
     mem_va_t start;
     if (window == NULL || bytes < size
-        || window_alloc(&m->spaces, window, bytes, MEM_BLOCK2M_SIZE, MEM_PAGE_SIZE, &start, NULL) != MEM_OK) {
+        || window_alloc(&m->spaces, window, &place, &start, NULL) != MEM_OK) {
         return NULL;
     }
     mem_va_t end = start + bytes;

@@ -25,11 +25,13 @@ static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
     window_t *window = window_named(s, "view");
     mem_va_t cursor = window != NULL ? window->cursor : 0;
     if (heap->va == MEM_ADDR_NONE && window == NULL) {
-        *why = (space_error_t) {.kind = SPACE_NO_WINDOW, .va = MEM_ADDR_NONE, .pa = heap->pa, .name = "view"};
-        return MEM_EPERM;
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_NO_WINDOW, .va = MEM_ADDR_NONE, .pa = heap->pa, .name = "view",
+        });
     }
     if (heap->va == MEM_ADDR_NONE) {
-        int result = window_alloc(s, window, heap->size, MEM_PAGE_SIZE, MEM_PAGE_SIZE, &heap->va, why);
+        window_request_t place = {.size = heap->size, .align = MEM_PAGE_SIZE, .guard = MEM_PAGE_SIZE};
+        int result = window_alloc(s, window, &place, &heap->va, why);
         if (result != MEM_OK) {
             return result;
         }

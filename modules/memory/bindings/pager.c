@@ -92,28 +92,25 @@ static void remove_pager(bind_space_obj_t *self, uint32_t number) {
 
 // A range that a pager fills, or one where nothing can be mapped.
 typedef struct _range_t {
-    bind_space_change_t change; // request.flags may have REGION_STEP
+    bind_space_change_t change;
     mp_obj_t pager;             // None: without one
-    uint32_t number;            // of the pager
 } range_t;
 
 static int try_reserve(void *args) {
-    range_t *range = args;
-    bind_space_change_t *c = &range->change;
-    const space_request_t *r = &c->request;
-    if (range->pager == mp_const_none) {
-        return space_reserve(memory_system_spaces(), c->space, r->va, r->size, 0, NULL, &c->why);
-    }
-    return space_reserve_paged(memory_system_spaces(), c->space, r->va, r->size, r->attrs, r->flags, range->number,
-        &c->why);
+    bind_space_change_t *c = args;
+    return space_reserve(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
 static void reserve_range(bind_space_obj_t *self, range_t *range) {
     bool paged = range->pager != mp_const_none;
-    range->number = paged ? add_pager(self, range->pager) : 0;
-    int result = bind_retry(try_reserve, range);
+    space_request_t *r = &range->change.request;
+    if (paged) {
+        r->flags |= REGION_PAGED;
+        r->pager = add_pager(self, range->pager);
+    }
+    int result = bind_retry(try_reserve, &range->change);
     if (paged && result != MEM_OK) {
-        remove_pager(self, range->number);
+        remove_pager(self, r->pager);
     }
     bind_space_check(result, &range->change.why);
 }

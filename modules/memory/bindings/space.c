@@ -292,10 +292,10 @@ static mp_obj_t memory_window_add(size_t n_args, const mp_obj_t *args) {
     if (flags & ~(uint64_t)(WINDOW_OPEN | WINDOW_ONCE)) {
         bind_raise_value(MP_ERROR_TEXT("flags %lu are not a sum of OPEN (1) and ONCE (2)"), flags);
     }
-    window_t *window;
+    mem_range_t range = {start, end};
     space_error_t why;
     const char *name = bind_get_name(args[3], "name");
-    bind_space_check(window_add(memory_system_spaces(), start, end, flags, name, &window, &why), &why);
+    bind_space_check(window_add(memory_system_spaces(), range, flags, name, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_window_add_obj, 4, 4, memory_window_add);

@@ -28,6 +28,7 @@ static const char *const texts[] = {
     [SPACE_NO_ADDRESS] = "window $n has no gap of $x bytes",
     [SPACE_ACTIVE] = "AddressSpace with ASID $d is active",
     [SPACE_KERNEL] = "not possible with the kernel half",
+    [SPACE_KERNEL_OPEN] = "not possible with the kernel half",
     [SPACE_HELD] = "frames at physical address $p are mapped at $o",
     [SPACE_TABLE_FULL] = "a table of $d entries is full",
     [SPACE_NOT_PAGED] = "$v is not in a range with a pager",
@@ -106,8 +107,7 @@ void bind_space_check(int result, const space_error_t *why) {
     if (result == MEM_EINVAL) {
         bind_raise_value(MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
     }
-    // To users a missing page is one error, found by the mechanism or by the processor.
-    bind_raise_os(result == MEM_ENOENT ? MEM_EFAULT : result, MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
+    bind_raise_os(result, MP_ERROR_TEXT("%s"), vstr_null_terminated_str(&text));
 }
 
 void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change) {

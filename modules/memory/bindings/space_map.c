@@ -117,7 +117,7 @@ static int try_protect(void *args) {
     const space_request_t *r = &c->request;
     return is_paged(c->space, r->va)
         ? space_page_protect(memory_system_spaces(), c->space, r->va, r->size, r->attrs, &c->why)
-        : space_protect(memory_system_spaces(), c->space, r->va, r->size, r->attrs, 0, &c->why);
+        : space_protect(memory_system_spaces(), c->space, r, &c->why);
 }
 
 static mp_obj_t memory_space_protect(size_t n_args, const mp_obj_t *args) {
@@ -181,11 +181,14 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj, 8, 8, memory_spac
 // _reserve(va, size, name): a guard, where nothing can be mapped.
 static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
     space_t *space = bind_space_get(args[0]);
-    mem_va_t va = bind_get_page(args[1], "address");
-    uint64_t size = bind_get_page_size(args[2], "size");
-    const char *name = bind_get_name(args[3], "name");
+    space_request_t request = {
+        .va = bind_get_page(args[1], "address"),
+        .size = bind_get_page_size(args[2], "size"),
+        .flags = REGION_LOCKED,
+        .name = bind_get_name(args[3], "name"),
+    };
     space_error_t why;
-    bind_space_check(space_reserve(memory_system_spaces(), space, va, size, REGION_LOCKED, name, &why), &why);
+    bind_space_check(space_reserve(memory_system_spaces(), space, &request, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj, 4, 4, memory_space_reserve_guard);

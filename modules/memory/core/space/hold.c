@@ -60,12 +60,10 @@ int hold_check_unmapped(const spaces_t *s, const hold_t *hold, space_error_t *wh
         return MEM_OK;
     }
     const region_t *r = find_map(s, hold);
-    space_fail(why, MEM_EBUSY, SPACE_HELD, MEM_ADDR_NONE, hold->pa, hold->maps, r != NULL ? r->name : NULL);
-    if (why != NULL && r != NULL) {
-        why->other_space = r->space;
-        why->other_va = r->start;
-    }
-    return MEM_EBUSY;
+    return space_fail(why, (space_error_t) {
+        .kind = SPACE_HELD, .pa = hold->pa, .value = hold->maps, .name = r != NULL ? r->name : NULL,
+        .other_space = r != NULL ? r->space : NULL, .other_va = r != NULL ? r->start : MEM_ADDR_NONE,
+    });
 }
 
 int hold_close(spaces_t *s, hold_t *hold, space_error_t *why) {

@@ -91,17 +91,17 @@ static void unlink_space(spaces_t *s, space_t *space) {
 
 int space_open(spaces_t *s, bool upper, const char *name, space_t **space, space_error_t *why) {
     if (upper && s->kernel != NULL) {
-        return space_fail(why, MEM_EEXIST, SPACE_KERNEL, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, s->kernel->name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_KERNEL_OPEN, .name = s->kernel->name});
     }
     uint16_t asid = upper ? 0 : take_asid(s);
     if (!upper && asid == 0) {
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_ASID, MEM_ADDR_NONE, MEM_ADDR_NONE, SPACES_ASIDS - 1, name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_ASID, .value = SPACES_ASIDS - 1, .name = name});
     }
     space_t *new_space = pool_alloc(&s->space_pool);
     if (new_space == NULL || paging_init(&new_space->paging, &s->source, upper, asid, s->pa_limit) != MEM_OK) {
         (void)pool_free(&s->space_pool, new_space);
         give_asid(s, asid);
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_TABLES, .name = name});
     }
     new_space->name = name;
     link_space(s, new_space);
@@ -114,11 +114,12 @@ int space_open(spaces_t *s, bool upper, const char *name, space_t **space, space
 
 int space_close(spaces_t *s, space_t *space, space_error_t *why) {
     if (space->paging.upper) {
-        return space_fail(why, MEM_EPERM, SPACE_KERNEL, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, space->name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_KERNEL, .name = space->name});
     }
     if (space == s->active) {
-        return space_fail(why, MEM_EBUSY, SPACE_ACTIVE, MEM_ADDR_NONE, MEM_ADDR_NONE, space->paging.asid,
-            space->name);
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_ACTIVE, .value = space->paging.asid, .name = space->name,
+        });
     }
     uint16_t asid = space->paging.asid;
     for (const region_t *r = space->regions; r != NULL; r = r->next) {
@@ -150,7 +151,7 @@ size_t spaces_close_all(spaces_t *s, const space_t *keep) {
 
 int space_activate(spaces_t *s, space_t *space, space_error_t *why) {
     if (space->paging.upper) {
-        return space_fail(why, MEM_EPERM, SPACE_KERNEL, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, space->name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_KERNEL, .name = space->name});
     }
     // Changes made while it was not live had no barriers of their own.
     arch_dsb_ishst();
@@ -170,7 +171,7 @@ static int check_kept(const space_t *kernel, mem_va_t va, space_error_t *why) {
     int result = paging_translate(&paging, va, &pa, NULL);
     mem_pa_t now = fault_par_is_mapped(par) ? mem_align_down(fault_par_pa(par, va), MEM_PAGE_SIZE) : MEM_ADDR_NONE;
     if (result != MEM_OK || now != mem_align_down(pa, MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EFAULT, SPACE_NOT_KEPT, va, pa, now, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NOT_KEPT, .va = va, .pa = pa, .value = now});
     }
     return MEM_OK;
 }
@@ -178,11 +179,12 @@ static int check_kept(const space_t *kernel, mem_va_t va, space_error_t *why) {
 static int check_switch(const spaces_t *s, const space_t *kernel, const space_t *identity,
     const space_switch_t *how, space_error_t *why) {
     if (!kernel->paging.upper || identity->paging.upper) {
-        return space_fail(why, MEM_EPERM, SPACE_KERNEL, MEM_ADDR_NONE, MEM_ADDR_NONE, 0, identity->name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_KERNEL, .name = identity->name});
     }
     if (!mem_is_aligned(how->trampoline_pa, MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, MEM_ADDR_NONE, how->trampoline_pa, how->trampoline_pa,
-            NULL);
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_MISALIGNED, .pa = how->trampoline_pa, .value = how->trampoline_pa,
+        });
     }
     // The mechanism itself goes on through the linear map, which is in the kernel half but on a host.
     mem_va_t root = (uint64_t)(uintptr_t)mem_source_va(&s->source, kernel->paging.root);
@@ -227,8 +229,9 @@ int spaces_switch(spaces_t *s, space_t *kernel, space_t *identity, const space_s
     result = asid == 0 ? MEM_ENOMEM : open_bridge(s, &bridge, asid, how->trampoline_pa);
     if (result != MEM_OK) {
         give_asid(s, asid);
-        return space_fail(why, result, asid == 0 ? SPACE_NO_ASID : SPACE_NO_TABLES, MEM_ADDR_NONE,
-            how->trampoline_pa, 0, NULL);
+        return space_fail(why, (space_error_t) {
+            .kind = asid == 0 ? SPACE_NO_ASID : SPACE_NO_TABLES, .pa = how->trampoline_pa,
+        });
     }
     kernel->paging.live = true;
     identity->paging.live = true;

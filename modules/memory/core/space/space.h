@@ -96,7 +96,7 @@ typedef struct _spaces_t {
     uint64_t asids[SPACES_ASIDS / 64]; // 1 = in use
 } spaces_t;
 
-// What a failed call met.
+// What a failed call met, with its result (space_error.c).
 typedef enum {
     SPACE_NO_ERROR,
     SPACE_MISALIGNED,          // va, pa or size (value) is not a multiple of 4096           EINVAL
@@ -109,7 +109,7 @@ typedef enum {
     SPACE_NOT_DMA,             // non-cacheable mappings are made by boot only               EPERM
     SPACE_NOT_HELD,            // pa is not inside the hold given                            EINVAL
     SPACE_MAPPED,              // va is taken: name, pa                                      EEXIST
-    SPACE_UNMAPPED,            // va is not mapped                                           ENOENT
+    SPACE_UNMAPPED,            // va is not mapped                                           EFAULT
     SPACE_LOCKED,              // va is in the locked region `name`                          EPERM
     SPACE_NO_WINDOW,           // va is in no window that map() may use; name of its window  EPERM
     SPACE_PROTECTED,           // pa is in the read-only range `name`                        EPERM
@@ -123,13 +123,14 @@ typedef enum {
     SPACE_HELD,                // frames at pa are mapped (value times) at other_va          EBUSY
     SPACE_TABLE_FULL,          // a fixed table of spaces_t is full (value = its size)       ENOMEM
     SPACE_NOT_KEPT,            // va would not mean the same memory after the switch         EFAULT
-    SPACE_NOT_PAGED,           // va is not in a range with a pager                          ENOENT
+    SPACE_NOT_PAGED,           // va is not in a range with a pager                          EFAULT
     SPACE_TOO_MUCH,            // va would get more than its range allows                    EPERM
+    SPACE_KERNEL_OPEN,         // there is a kernel half already: name                       EEXIST
 } space_error_kind_t;
 
 typedef struct _space_error_t {
     space_error_kind_t kind;
-    mem_va_t va;               // MEM_ADDR_NONE where it says nothing; so below
+    mem_va_t va;               // this and what follows: 0 or NULL where the kind says nothing of it
     mem_pa_t pa;
     uint64_t value;
     const char *name;          // region, range or window met; NULL when it has none
@@ -137,15 +138,19 @@ typedef struct _space_error_t {
     mem_va_t other_va;
 } space_error_t;
 
-// A new mapping.
+// Fills in *why (if there is one); returns the result of its kind.
+int space_fail(space_error_t *why, space_error_t error);
+
+// A mapping or a range, new or changed. Calls use the fields that they name.
 typedef struct _space_request_t {
     mem_va_t va;
     mem_pa_t pa;
     uint64_t size;
     mem_attrs_t attrs;
-    uint32_t flags;            // REGION_BOOT, REGION_LOCKED, SPACE_BLOCKS, SPACE_PAGES_ONLY
+    uint32_t flags;            // REGION_*, SPACE_*
     const char *name;
     hold_t *hold;              // NULL: by bare address, owns nothing
+    uint32_t pager;            // see region_t
 } space_request_t;
 
 // --- all spaces (space.c) ---
@@ -198,20 +203,22 @@ unsigned spaces_check(const spaces_t *s);
 
 // --- mappings (space_map.c) ---
 
+// All fields but the pager; flags REGION_BOOT, REGION_LOCKED, SPACE_BLOCKS, SPACE_PAGES_ONLY.
 int space_map(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
 // Every page of the range must be mapped. Frames of orphaned holds are freed with their last page.
 int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why);
 
-// Changes the protection; the range is then judged for W^X as if mapped by hand, also where boot had mapped it.
-int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t prot, uint32_t flags,
-    space_error_t *why);
+// Changes the protection to attrs (MEM_PROT_*) of va and size; flags SPACE_FORCE. The range is then judged for W^X as if
+// mapped by hand, also where boot had mapped it.
+int space_protect(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
-// Keeps a range free of mappings: a guard (REGION_LOCKED), or address space for later.
-int space_reserve(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, const char *name,
-    space_error_t *why);
+// Keeps the range of va, size and name free of mappings: a guard (REGION_LOCKED), or address space for later. With
+// REGION_PAGED it is in the lower half, for pages of normal memory that come one by one, with attrs at most, and takes
+// REGION_STEP and the pager.
+int space_reserve(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
-// Takes such a range back. MEM_ENOENT when `va` does not start one.
+// Takes such a range back. MEM_EFAULT when `va` does not start one.
 int space_unreserve(spaces_t *s, space_t *space, mem_va_t va, uint32_t flags, space_error_t *why);
 
 // Unmaps every region that has none of the `keep` flags; returns how many regions that were. For soft reset:
@@ -222,10 +229,6 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
 //
 // One region however many pages it has. A page is owned (its frame was given to the space and is freed with the page) or
 // mapped by bare address; the descriptor says which.
-
-// Keeps a range of the lower half for pages that come one by one. Normal memory; `flags` is 0 or REGION_STEP.
-int space_reserve_paged(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t attrs, uint32_t flags,
-    uint32_t pager, space_error_t *why);
 
 // Maps all frames of a hold that nobody maps, from va on, and takes them over: the hold is gone after success. A single
 // page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
@@ -268,13 +271,17 @@ size_t holds_orphan_all(spaces_t *s);
 // --- windows of the upper half (window.c) ---
 
 // Declares address space of the kernel half. MEM_EEXIST when it overlaps another window or a region.
-int window_add(spaces_t *s, mem_va_t start, mem_va_t end, uint32_t flags, const char *name, window_t **window,
-    space_error_t *why);
+int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name, space_error_t *why);
 
-// An address for `size` bytes, aligned, with `guard` unmapped bytes on both sides: the lowest gap, or the next address
-// with WINDOW_ONCE. It is only taken by the space_map() that follows, except with WINDOW_ONCE.
-int window_alloc(spaces_t *s, window_t *window, uint64_t size, uint64_t align, uint64_t guard, mem_va_t *va,
-    space_error_t *why);
+typedef struct _window_request_t {
+    uint64_t size;
+    uint64_t align;            // 0: of a page
+    uint64_t guard;            // unmapped bytes on both sides
+} window_request_t;
+
+// An address for such a range: the lowest gap, or the next address with WINDOW_ONCE. It is only taken by the space_map()
+// that follows, except with WINDOW_ONCE.
+int window_alloc(spaces_t *s, window_t *window, const window_request_t *request, mem_va_t *va, space_error_t *why);
 
 // Starts a WINDOW_ONCE window again; nothing may be mapped in it (MEM_EBUSY).
 int window_reset(spaces_t *s, window_t *window);

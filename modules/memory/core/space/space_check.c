@@ -11,10 +11,12 @@ static bool pages_agree(const spaces_t *s, const space_t *space, const region_t 
     }
     paging_run_t run = {.va = r->start};
     while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
-        if ((run.attrs & ~r->attrs) != 0
-            || wx_check_memory(s, run.va, run.pa, run.size, run.attrs, REGION_BOOT, NULL) != MEM_OK
-            || wx_check_aliases(s, space, run.va, run.va + run.size - 1, run.va, run.pa, run.size, run.attrs, NULL)
-            != MEM_OK) {
+        space_request_t mapping = {
+            .va = run.va, .pa = run.pa, .size = run.size, .attrs = run.attrs, .flags = REGION_BOOT,
+        };
+        wx_change_t change = {.space = space, .va = run.va, .last = run.va + run.size - 1};
+        if ((run.attrs & ~r->attrs) != 0 || wx_check_memory(s, &mapping, NULL) != MEM_OK
+            || wx_check_aliases(s, &change, &mapping, NULL) != MEM_OK) {
             return false;
         }
     }
@@ -84,10 +86,13 @@ static unsigned check_region(const spaces_t *s, const space_t *space, const regi
     if (!region_is_mapped(r)) {
         return faults;
     }
-    mem_attrs_t attrs = r->attrs;
-    faults += wx_check_memory(s, r->start, r->pa, region_size(r), attrs, REGION_BOOT, NULL) != MEM_OK;
+    space_request_t mapping = {
+        .va = r->start, .pa = r->pa, .size = region_size(r), .attrs = r->attrs, .flags = REGION_BOOT,
+    };
+    faults += wx_check_memory(s, &mapping, NULL) != MEM_OK;
     if (region_is_judged(r)) {
-        faults += wx_check_aliases(s, space, r->start, r->last, r->start, r->pa, region_size(r), attrs, NULL) != MEM_OK;
+        wx_change_t change = {.space = space, .va = r->start, .last = r->last};
+        faults += wx_check_aliases(s, &change, &mapping, NULL) != MEM_OK;
     }
     faults += !type_is_unique(s, r);
     const hold_t *hold = r->hold;

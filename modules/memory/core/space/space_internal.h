@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c hold.c window.c.
+// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c hold.c window.c
+// space_error.c.
 // Ranges are [va, last] with the last byte included (see paging_internal.h).
 
 #ifndef MODULES_MEMORY_SPACE_INTERNAL_H
 #define MODULES_MEMORY_SPACE_INTERNAL_H
 
 #include "space.h"
-
-// Fills in *why (if there is one) and passes the result on.
-static inline int space_fail(space_error_t *why, int result, space_error_kind_t kind, mem_va_t va, mem_pa_t pa,
-    uint64_t value, const char *name) {
-    if (why != NULL) {
-        *why = (space_error_t) {
-            .kind = kind, .va = va, .pa = pa, .value = value, .name = name, .other_space = NULL,
-            .other_va = MEM_ADDR_NONE,
-        };
-    }
-    return result;
-}
 
 // Translates the failure of a paging call at `where`.
 int space_paging_fail(const space_t *space, int result, const paging_error_t *where, space_error_t *why);
@@ -90,14 +79,17 @@ void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last);
 
 // --- wx.c ---
 
-// Whether [pa, pa + size) may get these attributes: type against RAM, read-only ranges, boot-only types.
-int wx_check_memory(const spaces_t *s, mem_va_t va, mem_pa_t pa, uint64_t size, mem_attrs_t attrs, uint32_t flags,
-    space_error_t *why);
+// Whether the memory of a mapping may get its attributes: type against RAM, read-only ranges, boot-only types.
+int wx_check_memory(const spaces_t *s, const space_request_t *mapping, space_error_t *why);
 
-// Whether a judged mapping with `prot` would make a frame of [pa, pa + size) writable and executable over all spaces.
-// Mappings of `space` inside [skip, skip_last] do not count: they are being changed as well. `va` is for the error.
-int wx_check_aliases(const spaces_t *s, const space_t *space, mem_va_t skip, mem_va_t skip_last, mem_va_t va,
-    mem_pa_t pa, uint64_t size, mem_attrs_t prot, space_error_t *why);
+// The addresses that a call changes: what they map at the moment does not count.
+typedef struct _wx_change_t {
+    const space_t *space;
+    mem_va_t va, last;
+} wx_change_t;
+
+// Whether a judged mapping would make a frame writable and executable over all spaces.
+int wx_check_aliases(const spaces_t *s, const wx_change_t *change, const space_request_t *mapping, space_error_t *why);
 
 // --- hold.c ---
 

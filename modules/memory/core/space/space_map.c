@@ -4,59 +4,61 @@
 #include "core/arch.h"
 #include "space_internal.h"
 
-int space_paging_fail(const space_t *space, int result, const paging_error_t *where, space_error_t *why) {
-    space_error_kind_t kind = SPACE_BAD_ATTRS;
+// The kind of a failure of paging.
+static space_error_kind_t paging_kind(int result) {
     switch (result) {
         case MEM_EEXIST:
-            kind = SPACE_MAPPED;
-            break;
+            return SPACE_MAPPED;
         case MEM_ENOENT:
-            kind = SPACE_UNMAPPED;
-            break;
+            return SPACE_UNMAPPED;
         case MEM_EPERM:
-            kind = SPACE_SPLIT;
-            break;
+            return SPACE_SPLIT;
         case MEM_ENOMEM:
-            kind = SPACE_NO_TABLES;
-            break;
+            return SPACE_NO_TABLES;
         case MEM_ERANGE:
-            kind = SPACE_OUT_OF_PA;
-            break;
+            return SPACE_OUT_OF_PA;
+        default:
+            return SPACE_BAD_ATTRS;
     }
+}
+
+int space_paging_fail(const space_t *space, int result, const paging_error_t *where, space_error_t *why) {
     const region_t *r = space_find(space, where->va);
-    return space_fail(why, result, kind, where->va, where->pa, 0, r != NULL ? r->name : NULL);
+    return space_fail(why, (space_error_t) {
+        .kind = paging_kind(result), .va = where->va, .pa = where->pa, .name = r != NULL ? r->name : NULL,
+    });
 }
 
 int space_check_range(const space_t *space, mem_va_t va, uint64_t size, space_error_t *why) {
     if (!mem_is_aligned(va, MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, va, MEM_ADDR_NONE, va, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_MISALIGNED, .va = va, .value = va});
     }
     if (!mem_is_aligned(size, MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, va, MEM_ADDR_NONE, size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_MISALIGNED, .va = va, .value = size});
     }
     if (!mem_range_ok(va, size)) {
-        return space_fail(why, MEM_EINVAL, SPACE_BAD_SIZE, va, MEM_ADDR_NONE, size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_BAD_SIZE, .va = va, .value = size});
     }
     if (space->paging.upper ? !desc_va_is_upper(va) : !desc_va_is_lower(va + size - 1)) {
-        return space_fail(why, MEM_ERANGE, SPACE_OUT_OF_HALF, va, MEM_ADDR_NONE, size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_OUT_OF_HALF, .va = va, .value = size});
     }
     return MEM_OK;
 }
 
 int space_check_request(const spaces_t *s, const space_request_t *q, space_error_t *why) {
     if (!mem_is_aligned(q->pa, MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EINVAL, SPACE_MISALIGNED, q->va, q->pa, q->pa, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_MISALIGNED, .va = q->va, .pa = q->pa, .value = q->pa});
     }
     if (!desc_attrs_ok(q->attrs)) {
-        return space_fail(why, MEM_EINVAL, SPACE_BAD_ATTRS, q->va, q->pa, q->attrs, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_BAD_ATTRS, .va = q->va, .pa = q->pa, .value = q->attrs});
     }
     if (q->pa >= s->pa_limit || q->size > s->pa_limit - q->pa) {
-        return space_fail(why, MEM_ERANGE, SPACE_OUT_OF_PA, q->va, q->pa, q->size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_OUT_OF_PA, .va = q->va, .pa = q->pa, .value = q->size});
     }
     const hold_t *hold = q->hold;
     if (hold != NULL && (q->pa < hold->pa || q->pa - hold->pa > hold->count * MEM_PAGE_SIZE - q->size
                          || q->size > hold->count * MEM_PAGE_SIZE)) {
-        return space_fail(why, MEM_EINVAL, SPACE_NOT_HELD, q->va, q->pa, q->size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NOT_HELD, .va = q->va, .pa = q->pa, .value = q->size});
     }
     return MEM_OK;
 }
@@ -66,15 +68,19 @@ int space_check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, u
     if (r != NULL) {
         mem_va_t at = r->start > va ? r->start : va;
         mem_pa_t pa = region_is_mapped(r) ? region_pa(r, at) : MEM_ADDR_NONE;
-        return r->flags & REGION_LOCKED ? space_fail(why, MEM_EPERM, SPACE_LOCKED, at, pa, size, r->name)
-            : space_fail(why, MEM_EEXIST, SPACE_MAPPED, at, pa, size, r->name);
+        return space_fail(why, (space_error_t) {
+            .kind = r->flags & REGION_LOCKED ? SPACE_LOCKED : SPACE_MAPPED, .va = at, .pa = pa, .value = size,
+            .name = r->name,
+        });
     }
     if (!space->paging.upper || flags & REGION_BOOT) {
         return MEM_OK;
     }
     const window_t *w = window_of(s, va);
     if (w == NULL || size > w->end - va || !(w->flags & WINDOW_OPEN || flags & REGION_LOCKED)) {
-        return space_fail(why, MEM_EPERM, SPACE_NO_WINDOW, va, MEM_ADDR_NONE, size, w != NULL ? w->name : NULL);
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_NO_WINDOW, .va = va, .value = size, .name = w != NULL ? w->name : NULL,
+        });
     }
     return MEM_OK;
 }
@@ -102,10 +108,11 @@ static int check_map(spaces_t *s, space_t *space, const space_request_t *q, spac
         result = space_check_place(s, space, q->va, q->size, q->flags, why);
     }
     if (result == MEM_OK) {
-        result = wx_check_memory(s, q->va, q->pa, q->size, q->attrs, q->flags, why);
+        result = wx_check_memory(s, q, why);
     }
     if (result == MEM_OK && !(q->flags & REGION_BOOT)) {
-        result = wx_check_aliases(s, space, q->va, q->va + q->size - 1, q->va, q->pa, q->size, q->attrs, why);
+        wx_change_t change = {.space = space, .va = q->va, .last = q->va + q->size - 1};
+        result = wx_check_aliases(s, &change, q, why);
     }
     return result;
 }
@@ -117,7 +124,7 @@ int space_map(spaces_t *s, space_t *space, const space_request_t *q, space_error
     }
     region_t *r = pool_alloc(&s->region_pool);
     if (r == NULL) {
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, q->va, q->pa, q->size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_TABLES, .va = q->va, .pa = q->pa, .value = q->size});
     }
     paging_error_t where;
     const paging_run_t run = {.va = q->va, .size = q->size, .pa = q->pa, .attrs = q->attrs};
@@ -144,17 +151,21 @@ static int check_covered(space_t *space, mem_va_t va, mem_va_t last, uint32_t fl
     mem_va_t at = va;
     for (const region_t *r = region_at_or_after(space, va); r != NULL && r->start <= at; r = r->next) {
         if (r->flags & REGION_LOCKED && !(flags & SPACE_FORCE)) {
-            return space_fail(why, MEM_EPERM, SPACE_LOCKED, at, r->pa, last - va + 1, r->name);
+            return space_fail(why, (space_error_t) {
+                .kind = SPACE_LOCKED, .va = at, .pa = r->pa, .value = last - va + 1, .name = r->name,
+            });
         }
         if (!region_is_mapped(r)) {
-            return space_fail(why, MEM_ENOENT, SPACE_UNMAPPED, at, MEM_ADDR_NONE, last - va + 1, r->name);
+            return space_fail(why, (space_error_t) {
+                .kind = SPACE_UNMAPPED, .va = at, .value = last - va + 1, .name = r->name,
+            });
         }
         if (r->last >= last) {
             return MEM_OK;
         }
         at = r->last + 1;
     }
-    return space_fail(why, MEM_ENOENT, SPACE_UNMAPPED, at, MEM_ADDR_NONE, last - va + 1, NULL);
+    return space_fail(why, (space_error_t) {.kind = SPACE_UNMAPPED, .va = at, .value = last - va + 1});
 }
 
 static void release_spares(spaces_t *s, const space_spares_t *spares) {
@@ -177,7 +188,7 @@ int space_take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, s
     }
     if ((need_head && spares->head == NULL) || (need_tail && spares->tail == NULL)) {
         release_spares(s, spares);
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, va, MEM_ADDR_NONE, last - va + 1, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_TABLES, .va = va, .value = last - va + 1});
     }
     return MEM_OK;
 }
@@ -225,21 +236,27 @@ static uint32_t protected_flags(const region_t *r, uint32_t call_flags) {
     return call_flags & SPACE_FORCE ? r->flags : r->flags & ~REGION_BOOT;
 }
 
-// Whether every part of [va, last] may get the new protection.
-static int check_protect(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, mem_attrs_t prot, uint32_t flags,
-    space_error_t *why) {
-    for (const region_t *r = region_at_or_after(space, va); r != NULL && r->start <= last; r = r->next) {
-        mem_va_t from = r->start > va ? r->start : va;
+// Whether every part of the range may get the new protection.
+static int check_protect(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
+    mem_attrs_t prot = q->attrs;
+    wx_change_t change = {.space = space, .va = q->va, .last = q->va + q->size - 1};
+    mem_va_t last = change.last;
+    for (const region_t *r = region_at_or_after(space, q->va); r != NULL && r->start <= last; r = r->next) {
+        mem_va_t from = r->start > q->va ? r->start : q->va;
         mem_va_t to = r->last < last ? r->last : last;
-        mem_attrs_t attrs = (r->attrs & MEM_TYPE_MASK) | prot;
-        if ((prot & ~MEM_PROT_MASK) || !desc_attrs_ok(attrs)) {
-            return space_fail(why, MEM_EINVAL, SPACE_BAD_ATTRS, from, region_pa(r, from), prot, r->name);
-        }
-        uint32_t then = protected_flags(r, flags);
         // The type was judged when the region was mapped; boot may have made it of a kind that is boot's only.
-        int result = wx_check_memory(s, from, region_pa(r, from), to - from + 1, attrs, REGION_BOOT, why);
-        if (result == MEM_OK && !(then & REGION_BOOT)) {
-            result = wx_check_aliases(s, space, va, last, from, region_pa(r, from), to - from + 1, prot, why);
+        space_request_t part = {
+            .va = from, .pa = region_pa(r, from), .size = to - from + 1, .attrs = (r->attrs & MEM_TYPE_MASK) | prot,
+            .flags = REGION_BOOT,
+        };
+        if ((prot & ~MEM_PROT_MASK) || !desc_attrs_ok(part.attrs)) {
+            return space_fail(why, (space_error_t) {
+                .kind = SPACE_BAD_ATTRS, .va = from, .pa = region_pa(r, from), .value = prot, .name = r->name,
+            });
+        }
+        int result = wx_check_memory(s, &part, why);
+        if (result == MEM_OK && !(protected_flags(r, q->flags) & REGION_BOOT)) {
+            result = wx_check_aliases(s, &change, &part, why);
         }
         if (result != MEM_OK) {
             return result;
@@ -248,15 +265,15 @@ static int check_protect(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last
     return MEM_OK;
 }
 
-int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t prot, uint32_t flags,
-    space_error_t *why) {
-    int result = space_check_range(space, va, size, why);
-    mem_va_t last = va + size - 1;
+int space_protect(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
+    int result = space_check_range(space, q->va, q->size, why);
+    mem_va_t va = q->va;
+    mem_va_t last = va + q->size - 1;
     if (result == MEM_OK) {
-        result = check_covered(space, va, last, flags, why);
+        result = check_covered(space, va, last, q->flags, why);
     }
     if (result == MEM_OK) {
-        result = check_protect(s, space, va, last, prot, flags, why);
+        result = check_protect(s, space, q, why);
     }
     space_spares_t spares;
     if (result == MEM_OK) {
@@ -266,37 +283,54 @@ int space_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_a
         return result;
     }
     paging_error_t where;
-    result = paging_protect(&space->paging, va, size, prot, change_flags(space), &where);
+    result = paging_protect(&space->paging, va, q->size, q->attrs, change_flags(space), &where);
     if (result != MEM_OK) {
         release_spares(s, &spares);
         return space_paging_fail(space, result, &where, why);
     }
     space_cut_ends(s, space, va, last, &spares);
     for (region_t *r = region_at_or_after(space, va); r != NULL && r->start <= last; r = r->next) {
-        region_change(s, r, (r->attrs & MEM_TYPE_MASK) | prot, protected_flags(r, flags));
+        region_change(s, r, (r->attrs & MEM_TYPE_MASK) | q->attrs, protected_flags(r, q->flags));
         sync_executable(s, r->pa, region_size(r), r->attrs, r->flags);
     }
     region_merge(s, space, va, last);
     return MEM_OK;
 }
 
-int space_reserve(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, const char *name,
-    space_error_t *why) {
-    int result = space_check_range(space, va, size, why);
+// Whether a pager can fill this range.
+static int check_paged(const space_t *space, const space_request_t *q, space_error_t *why) {
+    if (space->paging.upper) {
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_KERNEL, .va = q->va, .value = q->size, .name = space->name,
+        });
+    }
+    int result = space_check_range(space, q->va, q->size, why);
+    if (result == MEM_OK && (!desc_attrs_ok(q->attrs) || (q->attrs & MEM_TYPE_MASK) != MEM_TYPE_NORMAL)) {
+        result = space_fail(why, (space_error_t) {.kind = SPACE_BAD_ATTRS, .va = q->va, .value = q->attrs});
+    }
+    return result;
+}
+
+int space_reserve(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
+    bool paged = q->flags & REGION_PAGED;
+    int result = paged ? check_paged(space, q, why) : space_check_range(space, q->va, q->size, why);
     if (result == MEM_OK) {
-        // Guards stand outside the windows: whoever may lock may place them.
-        result = space_check_place(s, space, va, size, flags & REGION_LOCKED ? REGION_BOOT : flags, why);
+        // Guards may lie outside windows.
+        uint32_t flags = q->flags & REGION_LOCKED ? REGION_BOOT : q->flags;
+        result = space_check_place(s, space, q->va, q->size, flags, why);
     }
     if (result != MEM_OK) {
         return result;
     }
     region_t *r = pool_alloc(&s->region_pool);
     if (r == NULL) {
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, va, MEM_ADDR_NONE, size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_TABLES, .va = q->va, .value = q->size});
     }
+    uint32_t kind = paged ? REGION_PAGED | (q->flags & REGION_STEP)
+        : REGION_RESERVED | (q->flags & (REGION_BOOT | REGION_LOCKED));
     *r = (region_t) {
-        .name = name, .start = va, .last = va + size - 1, .pa = MEM_ADDR_NONE,
-        .flags = REGION_RESERVED | (flags & (REGION_BOOT | REGION_LOCKED)),
+        .name = q->name, .start = q->va, .last = q->va + q->size - 1, .pa = MEM_ADDR_NONE,
+        .attrs = paged ? q->attrs : 0, .flags = kind, .pager = paged ? q->pager : 0,
     };
     region_insert(s, space, r);
     return MEM_OK;
@@ -305,10 +339,12 @@ int space_reserve(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint3
 int space_unreserve(spaces_t *s, space_t *space, mem_va_t va, uint32_t flags, space_error_t *why) {
     region_t *r = region_at_or_after(space, va);
     if (r == NULL || r->start != va || region_is_mapped(r)) {
-        return space_fail(why, MEM_ENOENT, SPACE_UNMAPPED, va, MEM_ADDR_NONE, 0, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_UNMAPPED, .va = va});
     }
     if (r->flags & REGION_LOCKED && !(flags & SPACE_FORCE)) {
-        return space_fail(why, MEM_EPERM, SPACE_LOCKED, va, MEM_ADDR_NONE, region_size(r), r->name);
+        return space_fail(why, (space_error_t) {
+            .kind = SPACE_LOCKED, .va = va, .value = region_size(r), .name = r->name,
+        });
     }
     if (r->flags & REGION_PAGED) {
         paging_evict(&space->paging, r->start, r->last);

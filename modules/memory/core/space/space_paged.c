@@ -4,33 +4,6 @@
 #include "core/arch.h"
 #include "space_internal.h"
 
-int space_reserve_paged(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, mem_attrs_t attrs, uint32_t flags,
-    uint32_t pager, space_error_t *why) {
-    if (space->paging.upper) {
-        return space_fail(why, MEM_EPERM, SPACE_KERNEL, va, MEM_ADDR_NONE, size, space->name);
-    }
-    int result = space_check_range(space, va, size, why);
-    if (result == MEM_OK && (!desc_attrs_ok(attrs) || (attrs & MEM_TYPE_MASK) != MEM_TYPE_NORMAL)) {
-        result = space_fail(why, MEM_EINVAL, SPACE_BAD_ATTRS, va, MEM_ADDR_NONE, attrs, NULL);
-    }
-    if (result == MEM_OK) {
-        result = space_check_place(s, space, va, size, 0, why);
-    }
-    if (result != MEM_OK) {
-        return result;
-    }
-    region_t *r = pool_alloc(&s->region_pool);
-    if (r == NULL) {
-        return space_fail(why, MEM_ENOMEM, SPACE_NO_TABLES, va, MEM_ADDR_NONE, size, NULL);
-    }
-    *r = (region_t) {
-        .start = va, .last = va + size - 1, .pa = MEM_ADDR_NONE, .attrs = attrs,
-        .flags = REGION_PAGED | (flags & REGION_STEP), .pager = pager,
-    };
-    region_insert(s, space, r);
-    return MEM_OK;
-}
-
 // The range with a pager that contains [va, va + size); NULL and *result when there is none.
 static region_t *find_paged(space_t *space, mem_va_t va, uint64_t size, int *result, space_error_t *why) {
     *result = space_check_range(space, va, size, why);
@@ -40,7 +13,7 @@ static region_t *find_paged(space_t *space, mem_va_t va, uint64_t size, int *res
     region_t *r = region_overlap(space, va, va);
     if (r == NULL || !(r->flags & REGION_PAGED) || va + size - 1 > r->last) {
         mem_va_t at = r != NULL && r->flags & REGION_PAGED ? r->last + 1 : va;
-        *result = space_fail(why, MEM_ENOENT, SPACE_NOT_PAGED, at, MEM_ADDR_NONE, size, NULL);
+        *result = space_fail(why, (space_error_t) {.kind = SPACE_NOT_PAGED, .va = at, .value = size});
         return NULL;
     }
     return r;
@@ -48,9 +21,10 @@ static region_t *find_paged(space_t *space, mem_va_t va, uint64_t size, int *res
 
 // Maps pages into the range; the request is checked but for its place.
 static int map_pages(spaces_t *s, space_t *space, const space_request_t *q, unsigned flags, space_error_t *why) {
-    int result = wx_check_memory(s, q->va, q->pa, q->size, q->attrs, 0, why);
+    int result = wx_check_memory(s, q, why);
     if (result == MEM_OK) {
-        result = wx_check_aliases(s, space, q->va, q->va + q->size - 1, q->va, q->pa, q->size, q->attrs, why);
+        wx_change_t change = {.space = space, .va = q->va, .last = q->va + q->size - 1};
+        result = wx_check_aliases(s, &change, q, why);
     }
     if (result != MEM_OK) {
         return result;
@@ -105,7 +79,7 @@ int space_page_map(spaces_t *s, space_t *space, const space_request_t *q, space_
         return result;
     }
     if (exceeds(q->attrs, r)) {
-        return space_fail(why, MEM_EPERM, SPACE_TOO_MUCH, q->va, q->pa, q->attrs, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_TOO_MUCH, .va = q->va, .pa = q->pa, .value = q->attrs});
     }
     return map_pages(s, space, q, 0, why);
 }
@@ -118,10 +92,10 @@ int space_page_protect(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, 
         return result;
     }
     if ((prot & ~MEM_PROT_MASK) || !desc_attrs_ok(prot)) {
-        return space_fail(why, MEM_EINVAL, SPACE_BAD_ATTRS, va, MEM_ADDR_NONE, prot, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_BAD_ATTRS, .va = va, .value = prot});
     }
     if (exceeds(prot, r)) {
-        return space_fail(why, MEM_EPERM, SPACE_TOO_MUCH, va, MEM_ADDR_NONE, prot, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_TOO_MUCH, .va = va, .value = prot});
     }
     paging_restrict(&space->paging, va, va + size - 1, prot);
     return MEM_OK;
@@ -145,10 +119,10 @@ int space_release(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, space
     const region_t *r = space_find(space, va);
     if (r == NULL || region_is_mapped(r) || r->last < last) {
         mem_va_t at = r == NULL || region_is_mapped(r) ? va : r->last + 1;
-        return space_fail(why, MEM_ENOENT, SPACE_UNMAPPED, at, MEM_ADDR_NONE, size, NULL);
+        return space_fail(why, (space_error_t) {.kind = SPACE_UNMAPPED, .va = at, .value = size});
     }
     if (r->flags & REGION_LOCKED) {
-        return space_fail(why, MEM_EPERM, SPACE_LOCKED, va, MEM_ADDR_NONE, size, r->name);
+        return space_fail(why, (space_error_t) {.kind = SPACE_LOCKED, .va = va, .value = size, .name = r->name});
     }
     space_spares_t spares;
     result = space_take_spares(s, space, va, last, &spares, why);
