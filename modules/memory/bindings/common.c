@@ -8,6 +8,7 @@
 #include "py/gc.h"
 #include "py/mperrno.h"
 #include "py/objint.h"
+#include "py/objstr.h"
 #include "py/objtuple.h"
 
 #include "common.h"
@@ -170,7 +171,8 @@ mp_obj_t bind_new_u64(uint64_t value) {
 }
 
 mp_obj_t bind_new_text(const char *text) {
-    return mp_obj_new_str(text, strlen(text));
+    // mp_obj_new_str() would search every qstr first.
+    return mp_obj_new_str_copy(&mp_type_str, (const byte *)text, strlen(text));
 }
 
 void bind_store(mp_obj_t dict, qstr key, mp_obj_t value) {
