@@ -18,7 +18,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = ROOT / "modules" / "memory"
-PORT = ROOT / "ports" / "rpi-aarch64"
 MECHANISM = MEMORY / "core"
 PORT = ROOT / "ports" / "rpi-aarch64"
 FAKES = ROOT / "tests" / "host"
@@ -77,7 +76,7 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
         )
     sanitise = ["-fsanitize=address"] if address_sanitiser() else []
     sanitise += ["--coverage"] if COVERAGE else []
-    includes = [f"-I{MEMORY}", f"-I{FAKES}", f"-I{PORT}"]
+    includes = [f"-I{MEMORY}", f"-I{FAKES}"]
     if any(Path(source).is_relative_to(PORT) for source in sources):
         includes.append(f"-I{PORT}")
     files = [str(find_source(source)) for source in sources]
