@@ -35,7 +35,7 @@ SPACE_SOURCES = [
     "space_check.c",
     "region.c",
     "wx.c",
-    "hold.c",
+    "frame_owner.c",
     "window.c",
 ]
 

@@ -113,7 +113,7 @@ class Region(ctypes.Structure):
 
 
 class Hold(ctypes.Structure):
-    """hold_t."""
+    """frame_owner_t."""
 
     _fields_ = [
         ("next", PTR),
@@ -164,10 +164,10 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "space_unreserve": (INT, [PTR, PTR, U64, U32, PTR]),
     "space_clear": (SIZE, [PTR, PTR, U32]),
     "space_find": (PTR, [PTR, U64]),
-    "hold_open": (PTR, [PTR, U64, SIZE]),
-    "hold_close": (INT, [PTR, PTR, PTR]),
-    "hold_orphan": (None, [PTR, PTR]),
-    "holds_orphan_all": (SIZE, [PTR]),
+    "frame_owner_open": (PTR, [PTR, U64, SIZE]),
+    "frame_owner_close": (INT, [PTR, PTR, PTR]),
+    "frame_owner_orphan": (None, [PTR, PTR]),
+    "frame_owners_orphan_all": (SIZE, [PTR]),
     "window_add": (INT, [PTR, Range, U32, ctypes.c_char_p, PTR]),
     "window_alloc": (INT, [PTR, PTR, PTR, PTR, PTR]),
     "window_reset": (INT, [PTR, PTR]),
@@ -232,15 +232,15 @@ class Spaces:
 
     def hold(self, count: int = 1) -> int:
         """A hold on frames of its own."""
-        hold = self.library.hold_open(self.s, self.frames.take(count), count)
+        hold = self.library.frame_owner_open(self.s, self.frames.take(count), count)
         assert hold
         return hold
 
     def close_hold(self, hold: int) -> int:
-        return self.library.hold_close(self.s, hold, self.because())
+        return self.library.frame_owner_close(self.s, hold, self.because())
 
     def orphan(self, hold: int) -> None:
-        self.library.hold_orphan(self.s, hold)
+        self.library.frame_owner_orphan(self.s, hold)
 
     def window(self, start: int, end: int, flags: int, name: str) -> int:
         """The window's address, or the error."""

@@ -373,7 +373,7 @@ def test_soft_reset_finds_what_still_has_an_owner(spaces, space, kernel):
     identity.activate()
     assert spaces.library.spaces_close_all(spaces.s, identity.p) == 1
     assert kernel.clear(BOOT | LOCKED) == 1
-    assert spaces.library.holds_orphan_all(spaces.s) == 2
+    assert spaces.library.frame_owners_orphan_all(spaces.s) == 2
     assert [r.name for r in kernel.regions()] == [b"text", b"linear map", b"gc area"]
     assert not spaces.frames.is_used(0x6000_0000 + 199 * PAGE)
     assert loose

@@ -9,10 +9,10 @@
 #include "frames.h"
 #include "space.h"
 
-// Frames that Python owns. What the finaliser needs is in the hold, which is no object of the collector.
+// Frames that Python owns. What the finaliser needs is in the frame owner, which is no object of the collector.
 typedef struct _frames_obj_t {
     mp_obj_base_t base;
-    hold_t *hold;    // NULL when closed
+    frame_owner_t *owner;    // NULL when closed
     mem_pa_t pa;
     size_t count;
     mem_va_t view;   // where the buffer is mapped; 0 until the first use as a buffer
@@ -107,12 +107,12 @@ static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_
 
     // The object is made first: after the frames are taken, only the record can fail.
     frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &memory_frames_type);
-    self->hold = NULL;
+    self->owner = NULL;
     self->count = count;
     self->view = 0;
     self->pa = bind_frames_take(count, &request);
-    self->hold = hold_open(&memory_system.spaces, self->pa, count);
-    if (self->hold == NULL) {
+    self->owner = frame_owner_open(&memory_system.spaces, self->pa, count);
+    if (self->owner == NULL) {
         frames_free(&memory_system.frames, self->pa, count, NULL);
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
     }
@@ -131,22 +131,22 @@ static mp_obj_t memory_frames_make_new(const mp_obj_type_t *type, size_t n_args,
 
 static frames_obj_t *get_open(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
-    if (self->hold == NULL) {
+    if (self->owner == NULL) {
         bind_raise_closed("Frames", self->pa);
     }
     return self;
 }
 
-hold_t *bind_frames_get_hold(mp_obj_t obj) {
+frame_owner_t *bind_frames_get_owner(mp_obj_t obj) {
     if (!mp_obj_is_type(obj, &memory_frames_type)) {
         bind_raise_type(MP_ERROR_TEXT("Frames wanted, not %s"), mp_obj_get_type_str(obj));
     }
-    return get_open(obj)->hold;
+    return get_open(obj)->owner;
 }
 
 static void memory_frames_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     const frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
-    mp_printf(print, "<Frames 0x%lx +%lu%s>", self->pa, self->count, self->hold == NULL ? " closed" : "");
+    mp_printf(print, "<Frames 0x%lx +%lu%s>", self->pa, self->count, self->owner == NULL ? " closed" : "");
 }
 
 static void memory_frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
@@ -193,7 +193,7 @@ static void map_view(frames_obj_t *self) {
         .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
         .flags = REGION_BOOT | REGION_LOCKED,
         .name = "view",
-        .hold = self->hold,
+        .owner = self->owner,
     };
     window_request_t place = {.size = size, .align = align, .guard = MEM_PAGE_SIZE};
     bind_space_check(window_alloc(s, window, &place, &request.va, &why), &why);
@@ -230,7 +230,7 @@ static mp_int_t memory_frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *inf
 static const region_t *find_user(const frames_obj_t *self) {
     for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
         for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            if (r->hold == self->hold && !(space == memory_system.kernel && r->start == self->view)) {
+            if (r->owner == self->owner && !(space == memory_system.kernel && r->start == self->view)) {
                 return r;
             }
         }
@@ -240,39 +240,39 @@ static const region_t *find_user(const frames_obj_t *self) {
 
 static mp_obj_t memory_frames_close(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
-    if (self->hold == NULL) {
+    if (self->owner == NULL) {
         return mp_const_none;
     }
-    if (self->hold->maps > (self->view != 0)) {
+    if (self->owner->maps > (self->view != 0)) {
         const region_t *r = find_user(self);
         bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("Frames 0x%016lx is mapped at 0x%016lx"), self->pa,
             r != NULL ? r->start : 0);
     }
     unmap_view(self);
-    hold_t *hold = self->hold;
-    self->hold = NULL;
-    hold_close(&memory_system.spaces, hold, NULL);
+    frame_owner_t *owner = self->owner;
+    self->owner = NULL;
+    frame_owner_close(&memory_system.spaces, owner, NULL);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_close_obj, memory_frames_close);
 
-hold_t *bind_frames_detach_begin(mp_obj_t obj) {
-    hold_t *hold = bind_frames_get_hold(obj);
+frame_owner_t *bind_frames_detach_begin(mp_obj_t obj) {
+    frame_owner_t *owner = bind_frames_get_owner(obj);
     unmap_view(MP_OBJ_TO_PTR(obj));
-    return hold;
+    return owner;
 }
 
 void bind_frames_detach_commit(mp_obj_t obj) {
-    ((frames_obj_t *)MP_OBJ_TO_PTR(obj))->hold = NULL;
+    ((frames_obj_t *)MP_OBJ_TO_PTR(obj))->owner = NULL;
 }
 
 // The finaliser cannot refuse: mappings that still use the frames inherit them.
 static mp_obj_t memory_frames_del(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
-    if (self->hold != NULL) {
+    if (self->owner != NULL) {
         unmap_view(self);
-        hold_orphan(&memory_system.spaces, self->hold);
-        self->hold = NULL;
+        frame_owner_orphan(&memory_system.spaces, self->owner);
+        self->owner = NULL;
     }
     return mp_const_none;
 }
@@ -394,10 +394,10 @@ static void clear_views(const window_t *window) {
 size_t bind_frames_reset(void) {
     spaces_t *s = &memory_system.spaces;
     size_t owned = 0;
-    for (const hold_t *hold = s->holds; hold != NULL; hold = hold->next) {
-        owned += hold->count;
+    for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
+        owned += owner->count;
     }
-    holds_orphan_all(s);
+    frame_owners_orphan_all(s);
     window_t *window = window_named(s, "view");
     if (memory_system.kernel != NULL && window != NULL) {
         clear_views(window);

@@ -17,13 +17,13 @@ MP_DECLARE_CONST_FUN_OBJ_0(memory_frames_stats_obj);   // frames_stats() -> dict
 MP_DECLARE_CONST_FUN_OBJ_0(memory_frames_runs_obj);    // frames_runs() -> [(start, end, state, name)]
 MP_DECLARE_CONST_FUN_OBJ_1(memory_frames_state_obj);   // frames_state(pa) -> (state, name)
 
-// The hold behind a Frames object, which tells its address and count, for a mapping that keeps the frames. TypeError
+// The frame owner behind a Frames object, which tells its address and count, for a mapping that keeps the frames. TypeError
 // for another object, ValueError for a closed one.
-hold_t *bind_frames_get_hold(mp_obj_t obj);
+frame_owner_t *bind_frames_get_owner(mp_obj_t obj);
 
 // The same, for a caller that takes the frames over. The object's own view of them goes; when the frames are really taken,
 // bind_frames_detach_commit() closes the object without freeing anything.
-hold_t *bind_frames_detach_begin(mp_obj_t obj);
+frame_owner_t *bind_frames_detach_begin(mp_obj_t obj);
 void bind_frames_detach_commit(mp_obj_t obj);
 
 // Contiguous frames that no object owns (yet), for heaps and disks. When there are none, garbage is collected and they

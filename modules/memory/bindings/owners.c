@@ -59,10 +59,10 @@ static size_t heaps(void) {
     return count - kernel_heap();
 }
 
-static size_t holds(void) {
+static size_t owned_frames(void) {
     size_t count = 0;
-    for (const hold_t *hold = memory_system.spaces.holds; hold != NULL; hold = hold->next) {
-        count += hold->count;
+    for (const frame_owner_t *owner = memory_system.spaces.frame_owners; owner != NULL; owner = owner->next) {
+        count += owner->count;
     }
     return count;
 }
@@ -93,7 +93,7 @@ static const struct {
     {"kernel heap", kernel_heap},
     {"heaps", heaps},
     {"gc", gc_areas_frames},
-    {"frames", holds},
+    {"frames", owned_frames},
     {"paged", paged},
     {"ramdisk", bind_ramdisk_frames},
     {"bootloader", port_frames},

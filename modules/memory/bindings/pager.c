@@ -257,13 +257,13 @@ static mp_obj_t active_object(void) {
 
 static int try_page_in(void *args) {
     bind_space_change_t *c = args;
-    return space_page_in(memory_system_spaces(), c->space, c->request.va, c->request.hold, &c->why);
+    return space_page_in(memory_system_spaces(), c->space, c->request.va, c->request.owner, &c->why);
 }
 
 // Maps the frames that the pager returned.
 static void page_in(mp_obj_t self, mem_va_t page, mp_obj_t frames) {
     bind_space_change_t change = {.space = bind_space_get(self), .request.va = page};
-    change.request.hold = bind_frames_detach_begin(frames);
+    change.request.owner = bind_frames_detach_begin(frames);
     bind_space_change(try_page_in, &change);
     bind_frames_detach_commit(frames);
 }

@@ -37,7 +37,7 @@ static mem_attrs_t get_attrs(mp_obj_t prot, mp_obj_t memtype, bool boot) {
 
 // Physical address, size and owner of what is to be mapped.
 static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request) {
-    request->hold = NULL;
+    request->owner = NULL;
     if (!mp_obj_is_type(memory, &memory_frames_type)) {
         request->pa = bind_get_page(memory, "physical address");
         if (size == mp_const_none) {
@@ -46,10 +46,10 @@ static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request)
         request->size = bind_get_page_size(size, "size");
         return;
     }
-    hold_t *hold = bind_frames_get_hold(memory);
-    uint64_t all = bind_frames_bytes(hold->count);
-    request->hold = hold;
-    request->pa = hold->pa;
+    frame_owner_t *owner = bind_frames_get_owner(memory);
+    uint64_t all = bind_frames_bytes(owner->count);
+    request->owner = owner;
+    request->pa = owner->pa;
     request->size = size == mp_const_none ? all : bind_get_page_size(size, "size");
     if (request->size > all) {
         bind_raise_value(MP_ERROR_TEXT("size %lu is more than the %lu bytes of the Frames"), request->size, all);
@@ -68,7 +68,7 @@ static bool is_reserved(const space_t *space, mem_va_t va) {
 
 static int try_map(void *args) {
     bind_space_change_t *c = args;
-    bool paged = c->request.hold == NULL && is_paged(c->space, c->request.va);
+    bool paged = c->request.owner == NULL && is_paged(c->space, c->request.va);
     return paged ? space_page_map(memory_system_spaces(), c->space, &c->request, &c->why)
         : space_map(memory_system_spaces(), c->space, &c->request, &c->why);
 }

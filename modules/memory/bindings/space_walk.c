@@ -241,7 +241,7 @@ static mp_obj_t new_region(const region_t *r) {
         at_once ? bind_new_u64(copy.pa) : mp_const_none,
         mapped ? bind_space_prot_text(copy.attrs) : mp_const_none,
         mapped ? memtype_text(copy.attrs) : mp_const_none,
-        name_text(copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.hold != NULL),
+        name_text(copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.owner != NULL),
     };
     return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }

@@ -95,7 +95,7 @@ const region_t *space_find(const space_t *space, mem_va_t va) {
 // Whether b continues a in every respect, so that one record can stand for both.
 static bool continues(const region_t *a, const region_t *b) {
     return a->last + 1 == b->start && a->attrs == b->attrs && a->flags == b->flags && a->name == b->name
-           && a->hold == b->hold && region_is_mapped(a) && a->pa + region_size(a) == b->pa;
+           && a->owner == b->owner && region_is_mapped(a) && a->pa + region_size(a) == b->pa;
 }
 
 void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last) {
@@ -123,8 +123,8 @@ void region_insert(spaces_t *s, space_t *space, region_t *r) {
     r->space = space;
     link_after(space, before, r);
     space->finger = r;
-    if (r->hold != NULL) {
-        hold_ref(r->hold);
+    if (r->owner != NULL) {
+        frame_owner_ref(r->owner);
     }
     link_executable(s, r);
     region_merge(s, space, r->start, r->last);
@@ -133,8 +133,8 @@ void region_insert(spaces_t *s, space_t *space, region_t *r) {
 void region_remove(spaces_t *s, region_t *r) {
     unlink_executable(s, r);
     unlink(r->space, r);
-    if (r->hold != NULL) {
-        hold_unref(s, r->hold);
+    if (r->owner != NULL) {
+        frame_owner_unref(s, r->owner);
     }
     (void)pool_free(&s->region_pool, r);
 }
@@ -151,8 +151,8 @@ void region_cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
     tail->pa = region_is_mapped(r) ? region_pa(r, va) : MEM_ADDR_NONE;
     r->last = va - 1;
     link_after(space, r, tail);
-    if (tail->hold != NULL) {
-        hold_ref(tail->hold);
+    if (tail->owner != NULL) {
+        frame_owner_ref(tail->owner);
     }
     link_executable(s, tail);
 }

@@ -18,7 +18,7 @@ void spaces_init(spaces_t *s, const mem_source_t *source, mem_pa_t pa_limit) {
     s->asids[0] = 1; // ASID 0 is the boot map's
     pool_init(&s->space_pool, &s->source, sizeof(space_t));
     pool_init(&s->region_pool, &s->source, sizeof(region_t));
-    pool_init(&s->hold_pool, &s->source, sizeof(hold_t));
+    pool_init(&s->frame_owner_pool, &s->source, sizeof(frame_owner_t));
 }
 
 int spaces_add_ram(spaces_t *s, mem_pa_t start, mem_pa_t end) {

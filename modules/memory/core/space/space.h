@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Address spaces: what is mapped where, by whom, and what is forbidden. Sits on paging.h and adds regions with
-// names, ASIDs, ownership of mapped frames (holds), W^X over all spaces, and the rules of the kernel half.
+// names, ASIDs, ownership of mapped frames, W^X over all spaces, and the rules of the kernel half.
 //
 // All state is in spaces_t and in frames of its source. Every changing call is all or nothing; results are MEM_OK or
 // a negative MEM_E* value, details for an error message are in the space_error_t (may be NULL).
 // Names are kept by reference: strings must outlive the space.
 
-#ifndef MODULES_MEMORY_SPACE_H
-#define MODULES_MEMORY_SPACE_H
+#ifndef MODULES_MEMORY_CORE_SPACE_SPACE_H
+#define MODULES_MEMORY_CORE_SPACE_SPACE_H
 
 #include "core/paging/paging.h"
 #include "core/heap/pool.h"
@@ -35,20 +35,20 @@
 typedef struct _space_t space_t;
 typedef struct _region_t region_t;
 
-// Frames that somebody owns: the state of a Frames object. Lives in the pool, so that it outlasts the object.
-typedef struct _hold_t {
-    struct _hold_t *next, *prev; // all holds of the spaces_t
+// Frames and their owner: the state of a Frames object. Lives in a pool, so that it outlasts the object.
+typedef struct _frame_owner_t {
+    struct _frame_owner_t *next, *prev; // all of the spaces_t
     mem_pa_t pa;
     size_t count;              // frames
     uint32_t maps;             // regions that map some of them
     bool orphan;               // the object is gone: the last unmap frees the frames
-} hold_t;
+} frame_owner_t;
 
 struct _region_t {
     region_t *next, *prev;     // of one space, by ascending start
     region_t *x_next, *x_prev; // executable regions of all spaces that are judged for W^X
     space_t *space;
-    hold_t *hold;              // NULL when mapped by bare address
+    frame_owner_t *owner;              // NULL when mapped by bare address
     const char *name;          // NULL when it has none
     mem_va_t start, last;      // bytes, inclusive: the upper half ends with the address space
     mem_pa_t pa;               // of start; MEM_ADDR_NONE for REGION_RESERVED and REGION_PAGED
@@ -84,9 +84,9 @@ typedef struct _spaces_t {
     space_t *list;
     space_t *active;           // in TTBR0; NULL before the first activation
     space_t *kernel;           // the upper half; NULL until created
-    hold_t *holds;
+    frame_owner_t *frame_owners;
     region_t *executable;
-    pool_t space_pool, region_pool, hold_pool;
+    pool_t space_pool, region_pool, frame_owner_pool;
     mem_range_t ram[SPACES_MAX_RAM];
     space_range_t protected_ranges[SPACES_MAX_PROTECTED];
     window_t windows[SPACES_MAX_WINDOWS];
@@ -107,7 +107,7 @@ typedef enum {
     SPACE_NOT_RAM,             // pa is not RAM but the type is normal                       ERANGE
     SPACE_NOT_MMIO,            // pa is RAM but the type is device                           EPERM
     SPACE_NOT_DMA,             // non-cacheable mappings are made by boot only               EPERM
-    SPACE_NOT_HELD,            // pa is not inside the hold given                            EINVAL
+    SPACE_NOT_HELD,            // pa is not inside the frames of owner                       EINVAL
     SPACE_MAPPED,              // va is taken: name, pa                                      EEXIST
     SPACE_UNMAPPED,            // va is not mapped                                           EFAULT
     SPACE_LOCKED,              // va is in the locked region `name`                          EPERM
@@ -149,7 +149,7 @@ typedef struct _space_request_t {
     mem_attrs_t attrs;
     uint32_t flags;            // REGION_*, SPACE_*
     const char *name;
-    hold_t *hold;              // NULL: by bare address, owns nothing
+    frame_owner_t *owner;              // NULL: by bare address, owns nothing
     uint32_t pager;            // see region_t
 } space_request_t;
 
@@ -168,7 +168,7 @@ int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, const char *
 // A new space with a root table. upper makes the kernel half (once: later MEM_EEXIST). On success *space is set.
 int space_open(spaces_t *s, bool upper, const char *name, space_t **space, space_error_t *why);
 
-// Invalidates the ASID, gives every table and record back, drops the mappings' claims on holds.
+// Invalidates the ASID, gives every table and record back, drops the mappings' references to frame owners.
 // MEM_EBUSY for the active space, MEM_EPERM for the kernel half.
 int space_close(spaces_t *s, space_t *space, space_error_t *why);
 
@@ -178,13 +178,13 @@ size_t spaces_close_all(spaces_t *s, const space_t *keep);
 // Puts the space into TTBR0. MEM_EPERM for the kernel half.
 int space_activate(spaces_t *s, space_t *space, space_error_t *why);
 
-// Frames used for tables of one space, and for the records (spaces, regions, holds) of all.
+// Frames used for tables of one space, and for the records (spaces, regions, frame owners) of all.
 static inline size_t space_tables(const space_t *space) {
     return space->paging.tables;
 }
 
 static inline size_t spaces_record_frames(const spaces_t *s) {
-    return s->space_pool.slabs + s->region_pool.slabs + s->hold_pool.slabs;
+    return s->space_pool.slabs + s->region_pool.slabs + s->frame_owner_pool.slabs;
 }
 
 // Registers of the switch from the boot map to `kernel` and `identity` (see arch_switch_ttbr).
@@ -198,7 +198,7 @@ typedef struct _space_switch_t {
 // that the processor reads there now (MEM_EFAULT, SPACE_NOT_KEPT). The caller's boot tables are not freed.
 int spaces_switch(spaces_t *s, space_t *kernel, space_t *identity, const space_switch_t *how, space_error_t *why);
 
-// Broken invariants of all spaces: tables, regions against tables, protected ranges, W^X, holds, pools.
+// Broken invariants of all spaces: tables, regions against tables, protected ranges, W^X, frame owners, pools.
 unsigned spaces_check(const spaces_t *s);
 
 // --- mappings (space_map.c) ---
@@ -230,9 +230,9 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
 // One region however many pages it has. A page is owned (its frame was given to the space and is freed with the page) or
 // mapped by bare address; the descriptor says which.
 
-// Maps all frames of a hold that nobody maps, from va on, and takes them over: the hold is gone after success. A single
+// Maps all frames of an owner that no region maps, from va on, and takes them over: the owner is freed on success. A single
 // page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
-int space_page_in(spaces_t *s, space_t *space, mem_va_t va, hold_t *hold, space_error_t *why);
+int space_page_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owner, space_error_t *why);
 
 // Maps pages of such a range by bare address, with no more than the protection of the range (MEM_EPERM).
 int space_page_map(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
@@ -254,19 +254,19 @@ const region_t *space_find(const space_t *space, mem_va_t va);
 // The first region at or after va, or NULL; with region->next the way to list a space.
 const region_t *space_region_from(const space_t *space, mem_va_t va);
 
-// --- holds (hold.c) ---
+// --- frame owners (frame_owner.c) ---
 
 // Takes over `count` used frames at pa; NULL when there is no memory for the record.
-hold_t *hold_open(spaces_t *s, mem_pa_t pa, size_t count);
+frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count);
 
 // Frees the frames and the record. MEM_EBUSY, naming one mapping, while regions map them.
-int hold_close(spaces_t *s, hold_t *hold, space_error_t *why);
+int frame_owner_close(spaces_t *s, frame_owner_t *owner, space_error_t *why);
 
 // The owner is gone: frees now, or hands the frames over to the mappings.
-void hold_orphan(spaces_t *s, hold_t *hold);
+void frame_owner_orphan(spaces_t *s, frame_owner_t *owner);
 
-// Orphans every hold (soft reset, after the finalisers); returns how many had an owner still.
-size_t holds_orphan_all(spaces_t *s);
+// Orphans every owner (soft reset, after the finalisers); returns how many were no orphans yet.
+size_t frame_owners_orphan_all(spaces_t *s);
 
 // --- windows of the upper half (window.c) ---
 
@@ -290,4 +290,4 @@ int window_reset(spaces_t *s, window_t *window);
 window_t *window_named(spaces_t *s, const char *name);
 window_t *window_of(spaces_t *s, mem_va_t va);
 
-#endif // MODULES_MEMORY_SPACE_H
+#endif // MODULES_MEMORY_CORE_SPACE_SPACE_H

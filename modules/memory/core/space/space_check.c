@@ -80,7 +80,7 @@ static bool type_is_unique(const spaces_t *s, const region_t *r) {
 static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
     unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
     if (r->flags & REGION_PAGED) {
-        return faults + (space->paging.upper || r->hold != NULL || !pages_agree(s, space, r));
+        return faults + (space->paging.upper || r->owner != NULL || !pages_agree(s, space, r));
     }
     faults += !tables_agree(space, r);
     if (!region_is_mapped(r)) {
@@ -95,8 +95,8 @@ static unsigned check_region(const spaces_t *s, const space_t *space, const regi
         faults += wx_check_aliases(s, &change, &mapping, NULL) != MEM_OK;
     }
     faults += !type_is_unique(s, r);
-    const hold_t *hold = r->hold;
-    faults += hold != NULL && (r->pa < hold->pa || r->pa + region_size(r) > hold->pa + hold->count * MEM_PAGE_SIZE);
+    const frame_owner_t *owner = r->owner;
+    faults += owner != NULL && (r->pa < owner->pa || r->pa + region_size(r) > owner->pa + owner->count * MEM_PAGE_SIZE);
     return faults;
 }
 
@@ -119,18 +119,18 @@ static unsigned check_space(const spaces_t *s, const space_t *space) {
            + !asid_ok;
 }
 
-static unsigned count_maps(const spaces_t *s, const hold_t *hold) {
+static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
     unsigned maps = 0;
     for (const space_t *space = s->list; space != NULL; space = space->next) {
         for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            maps += r->hold == hold;
+            maps += r->owner == owner;
         }
     }
     return maps;
 }
 
 unsigned spaces_check(const spaces_t *s) {
-    unsigned faults = pool_check(&s->space_pool) + pool_check(&s->region_pool) + pool_check(&s->hold_pool);
+    unsigned faults = pool_check(&s->space_pool) + pool_check(&s->region_pool) + pool_check(&s->frame_owner_pool);
     size_t spaces = 0;
     size_t executable = 0;
     for (const space_t *space = s->list; space != NULL && spaces <= s->count; space = space->next) {
@@ -143,8 +143,8 @@ unsigned spaces_check(const spaces_t *s) {
     for (const region_t *r = s->executable; r != NULL && executable != SIZE_MAX; r = r->x_next) {
         --executable;
     }
-    for (const hold_t *hold = s->holds; hold != NULL; hold = hold->next) {
-        faults += count_maps(s, hold) != hold->maps || (hold->orphan && hold->maps == 0);
+    for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
+        faults += count_maps(s, owner) != owner->maps || (owner->orphan && owner->maps == 0);
     }
     return faults + (spaces != s->count) + (executable != 0);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c hold.c window.c
+// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c frame_owner.c window.c
 // space_error.c.
 // Ranges are [va, last] with the last byte included (see paging_internal.h).
 
-#ifndef MODULES_MEMORY_SPACE_INTERNAL_H
-#define MODULES_MEMORY_SPACE_INTERNAL_H
+#ifndef MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H
+#define MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H
 
 #include "space.h"
 
@@ -61,11 +61,11 @@ region_t *region_at_or_after(space_t *space, mem_va_t va);
 // The region that overlaps [va, last] first, or NULL.
 region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last);
 
-// Links a filled-in record; counts its hold and lists it as executable. May merge it with its neighbours,
+// Links a filled-in record; counts a reference to its frame owner and lists it as executable. May merge it with its neighbours,
 // freeing records: pointers to regions of the space are stale afterwards.
 void region_insert(spaces_t *s, space_t *space, region_t *r);
 
-// Unlinks and frees the record, its claim on the hold included.
+// Unlinks and frees the record, its reference to the frame owner included.
 void region_remove(spaces_t *s, region_t *r);
 
 // Cuts regions at va: no region has va in its middle afterwards. Uses up *spare when it has to, and clears it.
@@ -91,11 +91,13 @@ typedef struct _wx_change_t {
 // Whether a judged mapping would make a frame writable and executable over all spaces.
 int wx_check_aliases(const spaces_t *s, const wx_change_t *change, const space_request_t *mapping, space_error_t *why);
 
-// --- hold.c ---
+// --- frame_owner.c ---
 
-void hold_ref(hold_t *hold);
-void hold_unref(spaces_t *s, hold_t *hold); // an orphan without maps is freed
-int hold_check_unmapped(const spaces_t *s, const hold_t *hold, space_error_t *why); // MEM_EBUSY names a mapping
-void hold_forget(spaces_t *s, hold_t *hold); // frees the record of a hold without maps: its frames have another owner
+void frame_owner_ref(frame_owner_t *owner);
+void frame_owner_unref(spaces_t *s, frame_owner_t *owner); // an orphan without maps is freed
+// MEM_EBUSY, naming one mapping, while regions map its frames.
+int frame_owner_check_unmapped(const spaces_t *s, const frame_owner_t *owner, space_error_t *why);
+// Frees the record of an owner without maps and leaves its frames allocated: another record has them.
+void frame_owner_forget(spaces_t *s, frame_owner_t *owner);
 
-#endif // MODULES_MEMORY_SPACE_INTERNAL_H
+#endif // MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H

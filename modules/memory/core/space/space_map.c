@@ -55,9 +55,9 @@ int space_check_request(const spaces_t *s, const space_request_t *q, space_error
     if (q->pa >= s->pa_limit || q->size > s->pa_limit - q->pa) {
         return space_fail(why, (space_error_t) {.kind = SPACE_OUT_OF_PA, .va = q->va, .pa = q->pa, .value = q->size});
     }
-    const hold_t *hold = q->hold;
-    if (hold != NULL && (q->pa < hold->pa || q->pa - hold->pa > hold->count * MEM_PAGE_SIZE - q->size
-                         || q->size > hold->count * MEM_PAGE_SIZE)) {
+    const frame_owner_t *owner = q->owner;
+    if (owner != NULL && (q->pa < owner->pa || q->pa - owner->pa > owner->count * MEM_PAGE_SIZE - q->size
+                          || q->size > owner->count * MEM_PAGE_SIZE)) {
         return space_fail(why, (space_error_t) {.kind = SPACE_NOT_HELD, .va = q->va, .pa = q->pa, .value = q->size});
     }
     return MEM_OK;
@@ -138,7 +138,7 @@ int space_map(spaces_t *s, space_t *space, const space_request_t *q, space_error
         flags |= REGION_LOCKED;
     }
     *r = (region_t) {
-        .hold = q->hold, .name = q->name, .start = q->va, .last = q->va + q->size - 1, .pa = q->pa, .attrs = q->attrs,
+        .owner = q->owner, .name = q->name, .start = q->va, .last = q->va + q->size - 1, .pa = q->pa, .attrs = q->attrs,
         .flags = flags,
     };
     region_insert(s, space, r);
@@ -224,7 +224,7 @@ int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_
         return space_paging_fail(space, result, &where, why);
     }
     space_cut_ends(s, space, va, last, &spares);
-    // The TLB has forgotten these pages: holds without an owner may free their frames now.
+    // The TLB has forgotten these pages: orphaned frame owners may free their frames now.
     for (region_t *r; (r = region_overlap(space, va, last)) != NULL;) {
         region_remove(s, r);
     }

@@ -46,20 +46,20 @@ static int map_pages(spaces_t *s, space_t *space, const space_request_t *q, unsi
     return MEM_OK;
 }
 
-int space_page_in(spaces_t *s, space_t *space, mem_va_t va, hold_t *hold, space_error_t *why) {
-    space_request_t q = {.va = va, .pa = hold->pa, .size = hold->count * MEM_PAGE_SIZE};
+int space_page_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owner, space_error_t *why) {
+    space_request_t q = {.va = va, .pa = owner->pa, .size = owner->count * MEM_PAGE_SIZE};
     int result;
     const region_t *r = find_paged(space, va, q.size, &result, why);
     if (r == NULL) {
         return result;
     }
     q.attrs = r->attrs;
-    result = hold_check_unmapped(s, hold, why);
+    result = frame_owner_check_unmapped(s, owner, why);
     if (result == MEM_OK) {
         result = map_pages(s, space, &q, PAGING_OWNED, why);
     }
     if (result == MEM_OK) {
-        hold_forget(s, hold);
+        frame_owner_forget(s, owner);
     }
     return result;
 }

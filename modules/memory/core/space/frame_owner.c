@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The owners of frames: who frees them, while mappings use them and after.
+
+#include "space_internal.h"
+
+void frame_owner_forget(spaces_t *s, frame_owner_t *owner) {
+    if (owner->prev != NULL) {
+        owner->prev->next = owner->next;
+    } else {
+        s->frame_owners = owner->next;
+    }
+    if (owner->next != NULL) {
+        owner->next->prev = owner->prev;
+    }
+    (void)pool_free(&s->frame_owner_pool, owner);
+}
+
+static void free_owner(spaces_t *s, frame_owner_t *owner) {
+    s->source.free(s->source.ctx, owner->pa, owner->count);
+    frame_owner_forget(s, owner);
+}
+
+void frame_owner_ref(frame_owner_t *owner) {
+    ++owner->maps;
+}
+
+void frame_owner_unref(spaces_t *s, frame_owner_t *owner) {
+    if (--owner->maps == 0 && owner->orphan) {
+        free_owner(s, owner);
+    }
+}
+
+frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count) {
+    frame_owner_t *owner = pool_alloc(&s->frame_owner_pool);
+    if (owner == NULL) {
+        return NULL;
+    }
+    *owner = (frame_owner_t) {.next = s->frame_owners, .pa = pa, .count = count};
+    if (s->frame_owners != NULL) {
+        s->frame_owners->prev = owner;
+    }
+    s->frame_owners = owner;
+    return owner;
+}
+
+// Some region that maps frames of the owner.
+static const region_t *find_map(const spaces_t *s, const frame_owner_t *owner) {
+    for (const space_t *space = s->list; space != NULL; space = space->next) {
+        for (const region_t *r = space->regions; r != NULL; r = r->next) {
+            if (r->owner == owner) {
+                return r;
+            }
+        }
+    }
+    return NULL;
+}
+
+int frame_owner_check_unmapped(const spaces_t *s, const frame_owner_t *owner, space_error_t *why) {
+    if (owner->maps == 0) {
+        return MEM_OK;
+    }
+    const region_t *r = find_map(s, owner);
+    return space_fail(why, (space_error_t) {
+        .kind = SPACE_HELD, .pa = owner->pa, .value = owner->maps, .name = r != NULL ? r->name : NULL,
+        .other_space = r != NULL ? r->space : NULL, .other_va = r != NULL ? r->start : MEM_ADDR_NONE,
+    });
+}
+
+int frame_owner_close(spaces_t *s, frame_owner_t *owner, space_error_t *why) {
+    int result = frame_owner_check_unmapped(s, owner, why);
+    if (result == MEM_OK) {
+        free_owner(s, owner);
+    }
+    return result;
+}
+
+void frame_owner_orphan(spaces_t *s, frame_owner_t *owner) {
+    owner->orphan = true;
+    if (owner->maps == 0) {
+        free_owner(s, owner);
+    }
+}
+
+size_t frame_owners_orphan_all(spaces_t *s) {
+    size_t owned = 0;
+    frame_owner_t *next;
+    for (frame_owner_t *owner = s->frame_owners; owner != NULL; owner = next) {
+        next = owner->next;
+        owned += !owner->orphan;
+        frame_owner_orphan(s, owner);
+    }
+    return owned;
+}
