@@ -140,7 +140,8 @@ test: setup
 endif
 
 test-host: setup
-	@$(SANITISED) $(PYTEST) tests/host tests/tools $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(SANITISED) $(PYTEST) $(if $(filter tests/%,$(TEST_OPTIONS)),,tests/host tests/tools) $(ON_ALL_CORES) \
+		$(TEST_OPTIONS) </dev/null
 
 # Each part is a target of its own. Hours on a small machine; the first failure ends it.
 test-long: images

@@ -21,8 +21,7 @@ import pytest
 from terminals import at_a_terminal, heed_ctrl_c, read_until
 
 from pimem import ROOT
-from pimem.board import boards
-from pimem.board import bootloader as chainload
+from pimem.board import boards, bootloader
 from pimem.board.bootloader import MAGIC, Rejected, Transfer, prepare, start, transmit
 from pimem.board.qemu import kernel_args
 from pimem.setup.packages import qemu_program
@@ -76,7 +75,7 @@ def larger(image: bytes, extra: int) -> bytes:
 
 def chain(machine: Machine, image: bytes) -> None:
     """Boots `image` on a board in the raw REPL, and waits until it is there again."""
-    chainload.send(machine.link, image)
+    bootloader.send(machine.link, image)
     board_session.wait_for_prompt(machine)
     machine.link.enter_raw_repl()
 
@@ -294,10 +293,10 @@ def send_until(machine: Machine, transfer: Transfer, blocks: int) -> bytes:
     link = machine.link
     size = start(link, PATIENCE_MS)
     link.write(transfer.header)
-    chainload.expect(link, "ACK 0")
+    bootloader.expect(link, "ACK 0")
     for number in range(blocks):
         block = transfer.packed[number * size : (number + 1) * size]
-        chainload.send_block(link, number + 1, block)
+        bootloader.send_block(link, number + 1, block)
     return transfer.packed[blocks * size : (blocks + 1) * size]
 
 
@@ -312,7 +311,7 @@ def with_crc(block: bytes) -> bytes:
 
 def refusal(machine: Machine) -> str:
     with pytest.raises(Rejected) as caught:
-        chainload.answer(machine.link)
+        bootloader.answer(machine.link)
     return str(caught.value)
 
 
@@ -324,13 +323,13 @@ def test_a_line_that_stays_bad_or_is_cut_leaves_the_old_system(name: str) -> Non
         bad = flipped(with_crc(send_until(machine, transfer, 5)))
         for _ in range(3):
             machine.link.write(bad)
-            chainload.expect(machine.link, "NAK 6")
+            bootloader.expect(machine.link, "NAK 6")
         machine.link.write(bad)
         said = refusal(machine)
         assert re.match(r"OSError: \[Errno 5\] .*block 6 came wrong 4 times", said), said
         check_untouched(machine, before, said)
         machine.link.write(send_until(machine, transfer, 3)[:1365])
-        chainload.expect(machine.link, "NAK 4")
+        bootloader.expect(machine.link, "NAK 4")
         said = refusal(machine)
         assert re.match(r"OSError: .* ETIMEDOUT: .*nothing of block 4 within 2500 ms", said), said
         check_untouched(machine, before, said)
@@ -342,12 +341,12 @@ def test_a_flipped_byte_and_a_lost_one_are_sent_again() -> None:
         block = with_crc(send_until(machine, transfer, 2))
         for bad in (flipped(block), block[:500] + block[501:]):
             machine.link.write(bad)
-            chainload.expect(machine.link, "NAK 3")
+            bootloader.expect(machine.link, "NAK 3")
         size = len(block) - 4
         for number in range(2, -(-len(transfer.packed) // size)):
             at = number * size
-            chainload.send_block(machine.link, number + 1, transfer.packed[at : at + size])
-        chainload.expect(machine.link, "RUN", chainload.UNPACK_SECONDS)
+            bootloader.send_block(machine.link, number + 1, transfer.packed[at : at + size])
+        bootloader.expect(machine.link, "RUN", bootloader.UNPACK_SECONDS)
         board_session.wait_for_prompt(machine)
         machine.link.enter_raw_repl()
         assert built(machine) == "1990-07-11"
@@ -359,7 +358,7 @@ def test_an_image_for_another_machine_is_refused() -> None:
         virt = board_session.kernel(boards.load("QEMU_VIRT")).read_bytes()
         wanted = r"OSError: \[Errno 22\] .*an image for QEMU_VIRT, .* the one for RPI$"
         with pytest.raises(Rejected, match=wanted) as caught:
-            chainload.send(machine.link, virt)
+            bootloader.send(machine.link, virt)
         check_untouched(machine, before, str(caught.value))
 
 
@@ -375,7 +374,7 @@ def test_without_a_header_it_gives_up(name: str) -> None:
             start(machine.link, PATIENCE_MS)
             machine.link.write(typed)
             with pytest.raises(Rejected, match=wanted) as caught:
-                chainload.answer(machine.link)
+                bootloader.answer(machine.link)
             check_untouched(machine, before, str(caught.value))
         start(machine.link)
         machine.link.enter_raw_repl()  # returns and Ctrl-C, as every tool begins

@@ -194,7 +194,7 @@ def test_the_next_start_tells_of_the_crash(victim: Machine) -> None:
     try:
         machine.exec("import memory\nmemory.crash_action('reset')")
         exc = crash(machine, PYTHON)
-        machine.link.close()  # this one knows nothing but the crash
+        machine.link.close()  # this image has nothing but the crash
         machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
         board_session.wake(machine.link)
         told, cause = machine.eval(
@@ -204,7 +204,7 @@ def test_the_next_start_tells_of_the_crash(victim: Machine) -> None:
         assert cause is True
         assert told.startswith("fault with interrupts masked: read from 0x0000000000000008: ")
         assert told.endswith(f", pc {exc.report['pc']}, <stdin>:7 in <listcomp>")
-        # A soft reset is one, and a reset later nobody talks of it any more.
+        # A soft reset is one, and a reset later it is not mentioned any more.
         machine.soft_reset()
         assert machine.eval("machine.reset_cause() == machine.SOFT_RESET", "import machine")
         machine.link.write(b"import machine\nmachine.reset()\n\x04")

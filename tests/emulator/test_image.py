@@ -88,7 +88,7 @@ def test_the_header_is_that_of_an_arm64_image(name: str) -> None:
     assert offset == 0x80000
     assert flags == 0xA
     assert size == symbols["__image_end"] - symbols["__image_start"]
-    assert size >= len(image), ".bss and stacks are covered, so nobody loads anything there"
+    assert size >= len(image), ".bss and stacks are covered, so nothing is loaded there"
 
 
 def test_there_are_no_exclusives_and_no_outlined_atomics(name: str) -> None:

@@ -130,7 +130,7 @@ def test_video_core_s_memory_is_not_mapped(live: Live) -> None:
 def test_page_0_is_not_mapped(live: Live) -> None:
     assert [leaf for leaf in live.all() if leaf.va < PAGE] == []
     if live.machine.name in board_session.PIS:
-        # The stub's polling loops are somebody else's: their memory has no cacheable alias.
+        # The stub's polling loops are not ours: their memory has no cacheable alias.
         stub = [leaf for leaf in live.all() if overlaps(leaf, 0, 0x80000)]
         assert [leaf for leaf in stub if leaf.memory_type == 0] == []
 

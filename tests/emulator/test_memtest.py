@@ -188,7 +188,7 @@ def test_a_report_that_fails_itself_says_so(name: str) -> None:
         assert exc.report["cause"] == "exception in the crash report"
         assert int(exc.report["far"], 16) == 0x10
         assert exc.text.startswith("*** crash: fault with interrupts masked (")
-        machine.link.close()  # this one knows nothing but the crash
+        machine.link.close()  # this image has nothing but the crash
         machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
         board_session.wake(machine.link)
         told = machine.eval("memory.last_crash()", "import memory")

@@ -24,7 +24,7 @@ vfs.mount(disk, '/')
 
 @pytest.fixture(scope="module", params=board_session.BOARDS)
 def port(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The pty of a machine with a disk at /, which nobody else talks to meanwhile."""
+    """The pty of a machine with a disk at /, used by one test at a time."""
     with board_session.booted(request.param) as machine:
         machine.exec(MOUNT)
         machine.link.leave_raw_repl()

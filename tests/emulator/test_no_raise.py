@@ -35,7 +35,7 @@ NO_RAISE = (
     "/drivers/*.o",
     "runtime/stdout_helpers.o",
 )
-#: These may call nobody from where an exception could come, or never return to a caller.
+#: These call nothing that could raise an exception, or never return to a caller.
 NO_RECORD = re.compile(
     r"boot_el1|boot_high|boot_vectors|vectors|exception_emergency_\d|pager_entry"
 )

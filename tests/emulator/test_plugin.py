@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pytest plugin in a tree of somebody else's: installed from a clone or as a wheel."""
+"""The pytest plugin in a tree outside this one: installed from a clone or as a wheel."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The target tests as one runs them on ports: side by side, and with nobody there."""
+"""The target tests as one runs them on ports: side by side, and with no board there."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_a_board_that_does_not_come_back_holds_up_a_few_tests_only(
 ) -> None:
     asked = []
 
-    def nobody(*where: str | None) -> Machine:
+    def absent(*where: str | None) -> Machine:
         asked.append(where)
-        raise board_session.NoAnswer("nobody")
+        raise board_session.NoAnswer("absent")
 
-    monkeypatch.setattr(board_session, "attach", nobody)
+    monkeypatch.setattr(board_session, "attach", absent)
     shared_board = SharedBoard(port_options.Place("RPI4", "/dev/ttyX"))
     for _ in range(3):
         with pytest.raises(board_session.NoAnswer):
@@ -67,7 +67,7 @@ def test_a_board_that_does_not_come_back_holds_up_a_few_tests_only(
     assert asked == [("RPI4", "/dev/ttyX", None)] * 3
 
 
-def test_with_nobody_there_it_ends_at_once_and_says_what_was_tried(tmp_path: Path) -> None:
+def test_with_no_board_there_it_ends_at_once_and_says_what_was_tried(tmp_path: Path) -> None:
     master, slave = os.openpty()
     try:
         port = os.ttyname(slave)

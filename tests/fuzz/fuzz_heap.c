@@ -95,7 +95,7 @@ static void finish(size_t first_free) {
     FUZZ_CHECK(stats.free_blocks == 1 && stats.live_blocks == 0 && stats.free == first_free);
 }
 
-// Goes on with a damaged heap: results are anybody's guess, addresses are not.
+// Goes on with a damaged heap: results are unpredictable, addresses are not.
 static void suffer(uint8_t *region, fuzz_input_t *in) {
     for (unsigned i = 0; i < DAMAGE_STEPS && fuzz_more(in); ++i) {
         unsigned op = fuzz_byte(in);

@@ -170,7 +170,7 @@ static void source_free(void *ctx, mem_pa_t pa, size_t count) {
         }
         f->used[at] = 0;
         --f->in_use;
-        // Whoever still reads a frame given back must notice.
+        // A read of a frame that was given back must be noticed.
         memset((uint8_t *)f->memory + at * MEM_PAGE_SIZE, 0x5a, f->junk ? MEM_PAGE_SIZE : 0);
     }
 }

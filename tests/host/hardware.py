@@ -186,7 +186,7 @@ class Machine:
         self.cleaned: list[tuple[int, int]] = []
         self.sleeps: list[bool] = []
         self.fake = FakeHardware.in_dll(lib, "fake_hardware")
-        # Kept in the object: ctypes callbacks live as long as somebody refers to them.
+        # Kept in the object: ctypes callbacks live as long as they are referenced.
         self.callbacks = READ(self.read), WRITE(self.write), CLEAN(self.clean), SLEEP(self.sleep)
         self.fake.read, self.fake.write, self.fake.clean, self.fake.sleep = self.callbacks
         self.fake.hz, self.fake.step, self.fake.ticks = hz, step, 0

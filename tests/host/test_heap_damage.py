@@ -338,7 +338,7 @@ class Survivor:
             assert self.heap.read(block, len(content)) == content
 
     def take(self, block: int) -> None:
-        """The heap's word that this memory is ours: it must be nobody else's."""
+        """The heap's word that this memory is ours: no other block has it."""
         size = self.heap.usable(block)
         assert self.heap.base <= block and block + size <= self.heap.base + self.heap.size
         for other, content in self.live.items():

@@ -20,6 +20,8 @@ PORT = ROOT / "ports" / "rpi-aarch64"
 CPU_CODE = PORT / "aarch64"
 #: What a port provides and what it calls: the only files between bindings and ports.
 SEAMS = ("port.h", "hooks.h")
+#: Ends of the names of headers that the files of one folder share.
+PRIVATE = ("_private", "_internal")
 MECHANISM_INCLUDES = {"stdbool.h", "stddef.h", "stdint.h", "string.h"}
 MECHANISM_CALLS = {"memcmp", "memcpy", "memmove", "memset", "strcmp", "strlen", "strncmp"}
 
@@ -52,9 +54,9 @@ def includes(text: str) -> list[tuple[str, str]]:
     return re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.MULTILINE)
 
 
-def found_in(path: Path, header: str) -> Path | None:
-    """The file of the project that a quoted include names, searched as the compiler does."""
-    for folder in (path.parent, PORT, MEMORY):
+def found_in(path: Path, bracket: str, header: str) -> Path | None:
+    """The file of the project that an include names, searched as the compiler does."""
+    for folder in (path.parent, PORT, MEMORY) if bracket == '"' else (PORT, MEMORY):
         if (folder / header).is_file():
             return (folder / header).resolve()
     return None
@@ -62,11 +64,12 @@ def found_in(path: Path, header: str) -> Path | None:
 
 def upward(path: Path, text: str) -> list[str]:
     """Includes of modules/memory or the port that do not point downwards: bindings to port.h and
-    core, the port to hooks.h, port.h and core, each seam to core."""
+    core, the port to hooks.h, port.h and core, each seam to core. A private header of core is for
+    its own folder."""
     seams = {MEMORY / seam for seam in SEAMS}
     wrong = []
     for bracket, header in includes(text):
-        target = found_in(path, header) if bracket == '"' else None
+        target = found_in(path, bracket, header)
         if target is None:
             continue
         down = target.is_relative_to(CORE) or target in seams
@@ -78,6 +81,8 @@ def upward(path: Path, text: str) -> list[str]:
             down = down or target.is_relative_to(PORT)
         elif path == MEMORY / "port.h":
             down = target.is_relative_to(CORE)
+        if target.stem.endswith(PRIVATE) and target.parent != path.parent:
+            down = False
         if not down:
             wrong.append(header)
     return wrong
@@ -98,11 +103,15 @@ def test_an_upward_include_is_caught():
         (MEMORY / "port.h", "bindings/space.h"),
         (MEMORY / "port.h", "hooks.h"),
         (CORE / "space" / "space.c", "port.h"),
+        (BINDINGS / "user.c", "core/space/space_internal.h"),
+        (CORE / "space" / "space.c", "core/paging/paging_internal.h"),
     ]
     for path, header in planted:
         text = path.read_text()
         assert upward(path, text) == []
         assert upward(path, text + f'#include "{header}"\n') == [header]
+        if "/" in header and ".." not in header:
+            assert upward(path, text + f"#include <{header}>\n") == [header]
 
 
 def test_bindings_know_micropython_the_seams_and_core_only():
@@ -206,7 +215,8 @@ def linked_objects(image: str) -> dict[str, Path]:
     built = listing.stat().st_mtime if listing.exists() else 0
     changed = [path for path in c_files(MEMORY, PORT) if path.stat().st_mtime > built]
     if changed:
-        pytest.skip(f"{image} is older than {name(changed[0])}: `make images` first")
+        state = f"older than {name(changed[0])}" if built else "not built"
+        pytest.skip(f"{image} is {state}: `make images` first")
     linked = re.findall(r"^LOAD (\S+\.o)$", listing.read_text(), re.M)
     paths = {path.relative_to(folder): path for path in map(Path, linked)}
     return {

@@ -41,7 +41,7 @@ def fill(ledger):
     for name, frames in owners():
         ledger.add(name, frames)
     try:
-        ledger.add("nobody", -1)
+        ledger.add("no owner", -1)
     except ValueError as e:
         return e.args[0]
 

@@ -101,7 +101,7 @@ def test_no_later_update_loses_what_an_earlier_one_kept(
     update(card, new, b"release=2\n", monkeypatch)
     update(card, new, b"release=3\n", monkeypatch)
     assert (card / "config.txt.old").read_bytes() == b"first=1\n"
-    assert not (card / "config.txt.old1").exists(), "release 2 was nobody's own"
+    assert not (card / "config.txt.old1").exists(), "release 2 had no changes of the user's"
     (card / "config.txt").write_bytes(b"second=1\n")
     update(card, new, b"release=4\n", monkeypatch)
     assert (card / "config.txt.old").read_bytes() == b"first=1\n"

@@ -374,7 +374,7 @@ def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int
     """The card, exit code and words of a flash that met a signal while it wrote.
 
     However quick the disk is, it is not done by then: what it says goes into a socket that takes
-    a few lines and no more until somebody reads them.
+    a few lines and no more until they are read.
     """
     card = loop()
     ours, theirs = socket.socketpair()

@@ -60,7 +60,7 @@ def plant(target: Target, what: str, folder: Path) -> Target:
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("frames", "frames that nobody manages can be freed"),
+        ("frames", "frames outside every bank can be freed"),
         ("paging", "tables taken before a failure are kept"),
         ("heap", "content is not copied"),
     ],

@@ -36,7 +36,7 @@ enum {
     MEM_ENOENT = -2,    // nothing there (unmap of an unmapped page, translate of nothing)
     MEM_ENOMEM = -12,   // out of frames, tables, ASIDs or address space
     MEM_EFAULT = -14,   // not memory of ours: never managed, outside every bank, damaged block
-    MEM_EBUSY = -16,    // held by somebody else
+    MEM_EBUSY = -16,    // held by another owner
     MEM_EEXIST = -17,   // already mapped
     MEM_EINVAL = -22,   // an argument that can never be right (alignment, zero size, backwards)
     MEM_ERANGE = -34,   // outside the half, window, bank or physical address size

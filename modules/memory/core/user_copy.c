@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// See user_copy.h. All pages are looked at before the first byte is copied; nobody changes the tables in between, since
-// the kernel has one thread.
+// See user_copy.h. All pages are looked at before the first byte is copied. The tables do not change in between: the
+// kernel has one thread.
 
 #include "user_copy.h"
 

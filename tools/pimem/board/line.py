@@ -77,8 +77,6 @@ class Line:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Bytes
-
     def write(self, data: bytes) -> None:
         """Send all of `data`, and take in what comes meanwhile: a board whose own output is
         blocked may not read on."""
@@ -220,8 +218,6 @@ class Line:
         self._buffer += data
         self._recent += data
         del self._recent[:-RECENT_BYTES]
-
-    # Trouble
 
     def _watch(self, data: bytes) -> None:
         """Look for a line that begins with the crash mark."""

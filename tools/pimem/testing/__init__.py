@@ -11,7 +11,7 @@ pytest --pimem-port RPI3=/dev/... --pimem-port RPI4=/dev/...    two real ones (-
 
 The fixtures give a Machine (board_session.py): exec() runs a script and returns what it prints,
 eval() returns a value, and both raise ScriptError, with the board's traceback, when the script
-raises. Whoever uses none of them pays nothing: all else is imported at the first use.
+raises. All else is imported at the first use of one of them.
 """
 
 from __future__ import annotations

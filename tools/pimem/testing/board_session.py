@@ -98,7 +98,7 @@ class Machine:
     def close(self) -> None:
         if self.qemu is None and not self.lost:
             with contextlib.suppress(BoardError):
-                self.link.leave_raw_repl()  # whoever comes next expects a prompt
+                self.link.leave_raw_repl()  # the next user of the port expects a prompt
         self.link.close()
         if self.qemu is not None:
             self.qemu.close()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arithmetic on words of which each bit stands for a frame. Knows nothing of an allocator.
+// Arithmetic on words of which each bit stands for a frame. Independent of the allocator.
 
 #ifndef MODULES_MEMORY_CORE_FRAMES_FRAMES_BITS_H
 #define MODULES_MEMORY_CORE_FRAMES_FRAMES_BITS_H

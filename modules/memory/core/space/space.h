@@ -54,7 +54,7 @@ struct _region_t {
     mem_pa_t pa;               // of start; MEM_ADDR_NONE for REGION_RESERVED and REGION_PAGED
     mem_attrs_t attrs;         // REGION_PAGED: the most that a page may have
     uint32_t flags;            // REGION_*
-    uint32_t pager;            // REGION_PAGED: the caller's number for whoever resolves its faults
+    uint32_t pager;            // REGION_PAGED: the caller's number of what resolves its faults
 };
 
 typedef struct _window_t {
