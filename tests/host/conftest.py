@@ -2,6 +2,8 @@
 """Settings of the host tests: the mechanism in a shared library, driven through ctypes."""
 
 import host_library
+import pytest
+from frames_lib import VIRT_128MIB, Frames
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
@@ -15,3 +17,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("mechanism")
+
+
+@pytest.fixture
+def virt() -> Frames:
+    """A frame allocator with the RAM of QEMU_VIRT, all of it free."""
+    return Frames(VIRT_128MIB)

@@ -24,12 +24,6 @@ from frames_lib import (
     refused,
 )
 
-
-@pytest.fixture
-def virt() -> Frames:
-    return Frames(VIRT_128MIB)
-
-
 # --- setting up ---
 
 

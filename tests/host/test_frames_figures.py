@@ -19,12 +19,6 @@ from frames_lib import (
     refused,
 )
 
-
-@pytest.fixture
-def virt() -> Frames:
-    return Frames(VIRT_128MIB)
-
-
 # --- the largest runs ---
 
 

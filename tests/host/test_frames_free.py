@@ -12,17 +12,10 @@ from frames_lib import (
     GIB,
     MIB,
     PAGE,
-    VIRT_128MIB,
     Frames,
     fill,
     refused,
 )
-
-
-@pytest.fixture
-def virt() -> Frames:
-    return Frames(VIRT_128MIB)
-
 
 # --- freeing ---
 
