@@ -99,6 +99,12 @@ class FakeSource(ctypes.Structure):
     ]
 
 
+class WalkCache(ctypes.Structure):
+    """paging_walk_cache_t."""
+
+    _fields_ = [("va", U64), ("table", PTR), ("linear", U64)]
+
+
 class PagingStruct(ctypes.Structure):
     """paging_t."""
 
@@ -110,9 +116,7 @@ class PagingStruct(ctypes.Structure):
         ("asid", U16),
         ("upper", BOOL),
         ("live", BOOL),
-        ("cached_va", U64),
-        ("cached_table", PTR),
-        ("cached_linear", U64),
+        ("walk_cache", WalkCache),
     ]
 
 
@@ -194,7 +198,7 @@ class Frames:
         self.state.fail_after = NONE if count is None else count
 
     def take(self, count: int = 1) -> int:
-        """Marks `count` consecutive frames as in use, for a hold; their physical address."""
+        """Marks `count` consecutive frames as in use, for an owner; their physical address."""
         free = bytes(self._used).index(bytes(count))
         for i in range(free, free + count):
             self._used[i] = 1

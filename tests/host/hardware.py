@@ -76,7 +76,7 @@ class Bcm2836Intc(ctypes.Structure):
     _fields_ = [("local", c_size_t), ("legacy", c_size_t), ("enabled", c_uint32 * 3)]
 
 
-class SocWindow(ctypes.Structure):
+class SocRange(ctypes.Structure):
     _fields_ = [("start", c_uint64), ("end", c_uint64), ("name", ctypes.c_char_p)]
 
 
@@ -100,8 +100,9 @@ class Soc(ctypes.Structure):
         ("gpio_pulls_2711", c_bool),
         ("ram_start", c_uint64),
         ("ram_size", c_uint64),
+        ("ram_reserve", c_uint64),
         ("stub_end", c_uint64),
-        ("windows", SocWindow * 4),
+        ("windows", SocRange * 4),
     ]
 
 

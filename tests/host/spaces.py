@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Address spaces of the mechanism on fake frames: spaces, holds and windows for tests."""
+"""Address spaces of the mechanism on fake frames: spaces, frame owners and windows for tests."""
 
 import ctypes
 import enum
@@ -61,7 +61,7 @@ class Request(ctypes.Structure):
         ("attrs", U32),
         ("flags", U32),
         ("name", ctypes.c_char_p),
-        ("hold", PTR),
+        ("owner", PTR),
         ("pager", U32),
     ]
 
@@ -101,7 +101,7 @@ class Region(ctypes.Structure):
         ("x_next", PTR),
         ("x_prev", PTR),
         ("space", PTR),
-        ("hold", PTR),
+        ("owner", PTR),
         ("name", ctypes.c_char_p),
         ("start", U64),
         ("last", U64),
@@ -112,7 +112,7 @@ class Region(ctypes.Structure):
     ]
 
 
-class Hold(ctypes.Structure):
+class FrameOwner(ctypes.Structure):
     """frame_owner_t."""
 
     _fields_ = [
@@ -230,17 +230,17 @@ class Spaces:
             raise MemoryError(result, self.why)
         return Space(self, pointer.value or 0)
 
-    def hold(self, count: int = 1) -> int:
-        """A hold on frames of its own."""
-        hold = self.library.frame_owner_open(self.s, self.frames.take(count), count)
-        assert hold
-        return hold
+    def owner(self, count: int = 1) -> int:
+        """A frame owner with frames of its own."""
+        owner = self.library.frame_owner_open(self.s, self.frames.take(count), count)
+        assert owner
+        return owner
 
-    def close_hold(self, hold: int) -> int:
-        return self.library.frame_owner_close(self.s, hold, self.because())
+    def close_owner(self, owner: int) -> int:
+        return self.library.frame_owner_close(self.s, owner, self.because())
 
-    def orphan(self, hold: int) -> None:
-        self.library.frame_owner_orphan(self.s, hold)
+    def orphan(self, owner: int) -> None:
+        self.library.frame_owner_orphan(self.s, owner)
 
     def window(self, start: int, end: int, flags: int, name: str) -> int:
         """The window's address, or the error."""
@@ -288,9 +288,9 @@ class Spaces:
         )
 
 
-def hold_of(hold: int) -> Hold:
-    """The state behind a hold."""
-    return Hold.from_address(hold)
+def owner_record(owner: int) -> FrameOwner:
+    """The record of a frame owner."""
+    return FrameOwner.from_address(owner)
 
 
 class Space:
@@ -314,12 +314,12 @@ class Space:
         attrs: int = R | W,
         flags: int = 0,
         name: str | None = None,
-        hold: int | None = None,
+        owner: int | None = None,
     ) -> int:
         if pa is None:
-            assert hold is not None
-            pa = hold_of(hold).pa
-        request = Request(va, pa, size, attrs, flags, self.spaces.name(name), hold)
+            assert owner is not None
+            pa = owner_record(owner).pa
+        request = Request(va, pa, size, attrs, flags, self.spaces.name(name), owner)
         return self.library.space_map(
             self.spaces.s, self.p, ctypes.addressof(request), self.spaces.because()
         )

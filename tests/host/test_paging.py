@@ -527,7 +527,7 @@ def test_check_notices_an_empty_table(lower):
 
 @pytest.mark.parametrize("change", ["unmap", "compact"])
 def test_translation_does_not_go_through_a_table_given_back(lower, change):
-    """It remembers the level 2 table of the GiB it looked at last."""
+    """It remembers the level 2 table of the last GiB that it walked."""
     half = G1 // 2
     assert lower.translate(0) == ENOENT
     for start in (0, half):
@@ -537,6 +537,6 @@ def test_translation_does_not_go_through_a_table_given_back(lower, change):
         assert lower.compact() == 1
         assert lower.translate(G1 + half) == (4 * G1 + half, R | W)
     assert lower.unmap(G1, G1) == 0
-    assert (lower.state.cached_va, lower.state.cached_linear) == (0, 0)
+    assert (lower.state.walk_cache.va, lower.state.walk_cache.linear) == (0, 0)
     assert lower.translate(G1 + 0x1234) == ENOENT
     assert lower.translate(1 << 48) == ERANGE

@@ -36,7 +36,7 @@ from spaces import (
     TEXT,
     Spaces,
     Why,
-    hold_of,
+    owner_record,
 )
 
 FRAME = 0x5000_0000  # RAM that no test allocates
@@ -285,24 +285,24 @@ def test_a_frame_written_and_then_made_executable_is_synchronised(spaces, space)
 
 
 def test_frames_that_are_mapped_cannot_be_closed(spaces, space):
-    hold = spaces.hold(4)
-    assert space.map(0x8000, None, 4 * PAGE, hold=hold, name="buffer") == 0
-    assert spaces.close_hold(hold) == EBUSY
+    owner = spaces.owner(4)
+    assert space.map(0x8000, None, 4 * PAGE, owner=owner, name="buffer") == 0
+    assert spaces.close_owner(owner) == EBUSY
     assert (spaces.why, spaces.error.other_va) == (Why.HELD, 0x8000)
     assert (spaces.error.value, spaces.error.name) == (1, b"buffer")
     assert space.unmap(0x8000, 4 * PAGE) == 0
     before = spaces.frames.in_use
-    assert spaces.close_hold(hold) == 0
+    assert spaces.close_owner(owner) == 0
     assert spaces.frames.in_use == before - 4 - 1  # and the slab of the record
 
 
 def test_an_orphan_lives_until_its_last_page_is_unmapped(spaces, space):
-    hold = spaces.hold(4)
-    pa = hold_of(hold).pa
-    space.map(0, None, 4 * PAGE, hold=hold)
-    spaces.orphan(hold)
+    owner = spaces.owner(4)
+    pa = owner_record(owner).pa
+    space.map(0, None, 4 * PAGE, owner=owner)
+    spaces.orphan(owner)
     assert space.unmap(PAGE, 2 * PAGE) == 0
-    assert hold_of(hold).maps == 2
+    assert owner_record(owner).maps == 2
     assert space.unmap(0) == 0
     assert spaces.frames.is_used(pa)
     with Recorder(spaces.library) as seen:
@@ -312,11 +312,11 @@ def test_an_orphan_lives_until_its_last_page_is_unmapped(spaces, space):
 
 
 def test_an_orphan_is_freed_only_after_the_tlb_has_forgotten_it(spaces, space):
-    hold = spaces.hold()
-    pa = hold_of(hold).pa
+    owner = spaces.owner()
+    pa = owner_record(owner).pa
     space.activate()
-    space.map(0, None, hold=hold)
-    spaces.orphan(hold)
+    space.map(0, None, owner=owner)
+    spaces.orphan(owner)
     with Recorder(spaces.library) as seen:
         space.unmap(0)
     ops = [(event.op, event.a) for event in seen.events]
@@ -324,49 +324,49 @@ def test_an_orphan_is_freed_only_after_the_tlb_has_forgotten_it(spaces, space):
 
 
 def test_an_orphan_without_mappings_is_freed_at_once(spaces):
-    hold = spaces.hold(3)
-    spaces.orphan(hold)
+    owner = spaces.owner(3)
+    spaces.orphan(owner)
     assert spaces.frames.in_use == 0
 
 
 def test_closing_a_space_gives_everything_back(spaces):
     before = spaces.frames.in_use
     space = spaces.open()
-    orphan, kept = spaces.hold(2), spaces.hold(2)
-    space.map(0, None, 2 * PAGE, hold=orphan)
-    space.map(G1, None, PAGE, hold=kept)
+    orphan, kept = spaces.owner(2), spaces.owner(2)
+    space.map(0, None, 2 * PAGE, owner=orphan)
+    space.map(G1, None, PAGE, owner=kept)
     spaces.orphan(orphan)
     assert space.close() == 0
-    assert spaces.close_hold(kept) == 0
+    assert spaces.close_owner(kept) == 0
     assert spaces.frames.in_use == before
 
 
-def test_only_frames_of_the_hold_are_mapped_through_it(spaces, space):
-    hold = spaces.hold(2)
-    pa = hold_of(hold).pa
+def test_only_frames_of_the_owner_are_mapped_through_it(spaces, space):
+    owner = spaces.owner(2)
+    pa = owner_record(owner).pa
     for at, size in ((pa - PAGE, PAGE), (pa + PAGE, 2 * PAGE), (pa, 3 * PAGE), (FRAME, PAGE)):
-        assert space.map(0, at, size, hold=hold) == EINVAL
+        assert space.map(0, at, size, owner=owner) == EINVAL
         assert spaces.why == Why.NOT_HELD
-    assert space.map(0, pa + PAGE, PAGE, hold=hold) == 0
+    assert space.map(0, pa + PAGE, PAGE, owner=owner) == 0
     space.unmap(0)
-    spaces.orphan(hold)
+    spaces.orphan(owner)
 
 
 def test_neighbours_of_different_owners_stay_apart(spaces, space):
-    spaces.hold()  # the slab of the records comes before the frames in question
-    first, second = spaces.hold(), spaces.hold()
-    assert hold_of(second).pa == hold_of(first).pa + PAGE
-    space.map(0, None, hold=first)
-    space.map(PAGE, None, hold=second)
-    space.map(2 * PAGE, hold_of(second).pa + PAGE)
+    spaces.owner()  # the slab of the records comes before the frames in question
+    first, second = spaces.owner(), spaces.owner()
+    assert owner_record(second).pa == owner_record(first).pa + PAGE
+    space.map(0, None, owner=first)
+    space.map(PAGE, None, owner=second)
+    space.map(2 * PAGE, owner_record(second).pa + PAGE)
     assert len(space.layout()) == 3
-    assert hold_of(first).maps == hold_of(second).maps == 1
+    assert owner_record(first).maps == owner_record(second).maps == 1
 
 
 def test_soft_reset_finds_what_still_has_an_owner(spaces, space, kernel):
-    mapped, loose, orphan = spaces.hold(), spaces.hold(2), spaces.hold()
-    space.map(0, None, hold=mapped)
-    kernel.map(WINDOW, None, hold=orphan)
+    mapped, loose, orphan = spaces.owner(), spaces.owner(2), spaces.owner()
+    space.map(0, None, owner=mapped)
+    kernel.map(WINDOW, None, owner=orphan)
     kernel.map(WINDOW + G1, FRAME, PAGE, R | W, LOCKED, "gc area")
     spaces.orphan(orphan)
     identity = spaces.open("identity")

@@ -7,7 +7,7 @@ it, so that only the rule in question can notice.
 
 import pytest
 from fake_seam import DEVICE, NONCACHED, PAGE, R, W, X
-from spaces import BOOT, TEXT, Space, Spaces, hold_of
+from spaces import BOOT, TEXT, Space, Spaces, owner_record
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
@@ -16,13 +16,13 @@ ADDRESS = 0x0000_FFFF_FFFF_F000
 
 
 class World:
-    """Two spaces: `a` maps frames of a hold to be written, `b` maps others to be run."""
+    """Two spaces: `a` maps frames of an owner to be written, `b` maps others to be run."""
 
     def __init__(self) -> None:
         self.spaces = Spaces()
         self.a, self.b = self.spaces.open("a"), self.spaces.open("b")
-        self.hold = self.spaces.hold(3)
-        assert self.a.map(VA, None, 3 * PAGE, R | W, hold=self.hold) == 0
+        self.owner = self.spaces.owner(3)
+        assert self.a.map(VA, None, 3 * PAGE, R | W, owner=self.owner) == 0
         assert self.b.map(VA, FRAME, 2 * PAGE, R | X) == 0
         assert self.b.map(2 * VA, FRAME + 4 * PAGE, PAGE, R | X) == 0
         assert self.check() == 0
@@ -67,7 +67,7 @@ def world():
 
 
 def test_a_frame_writable_here_and_executable_there(world):
-    world.move(world.b, 2 * VA, hold_of(world.hold).pa + 2 * PAGE)
+    world.move(world.b, 2 * VA, owner_record(world.owner).pa + 2 * PAGE)
     assert world.check() == 2, "each of the two mappings is named"
 
 
@@ -79,8 +79,8 @@ def test_the_same_where_boot_made_the_writable_mapping_is_allowed(world):
 
 def test_kernel_text_writable(world):
     world.move(world.a, VA, TEXT[0] + PAGE)
-    world.a.regions()[0].hold = None
-    hold_of(world.hold).maps = 0
+    world.a.regions()[0].owner = None
+    owner_record(world.owner).maps = 0
     assert world.check() > 0
 
 
@@ -171,19 +171,19 @@ def test_an_executable_region_that_is_not_in_the_list_of_those(world):
 
 
 @pytest.mark.parametrize("maps", [0, 2])
-def test_a_hold_that_counts_its_mappings_wrongly(world, maps):
-    hold_of(world.hold).maps = maps
+def test_an_owner_that_counts_its_mappings_wrongly(world, maps):
+    owner_record(world.owner).maps = maps
     assert world.check() > 0
 
 
-def test_a_mapping_beyond_its_hold(world):
-    hold_of(world.hold).count = 2
+def test_a_mapping_beyond_its_owner(world):
+    owner_record(world.owner).count = 2
     assert world.check() > 0
 
 
 def test_an_orphan_without_a_mapping(world):
-    spare = world.spaces.hold(1)
-    hold_of(spare).orphan = True
+    spare = world.spaces.owner(1)
+    owner_record(spare).orphan = True
     assert world.check() > 0
 
 

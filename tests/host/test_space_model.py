@@ -16,7 +16,7 @@ from fake_seam import (
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from spaces import BOOT, TEXT, Spaces, Why, hold_of
+from spaces import BOOT, TEXT, Spaces, Why, owner_record
 
 FRAME = 0x5000_0000
 spots = st.integers(0, 14)
@@ -25,15 +25,15 @@ prots = st.sampled_from([R, R | W, R | W, R | X])
 
 
 class SpacesHistory(RuleBasedStateMachine):
-    """Three spaces of 20 pages, 20 bare frames, holds of 1 to 5 frames."""
+    """Three spaces of 20 pages, 20 bare frames, owners of 1 to 5 frames."""
 
     @initialize()
     def start(self) -> None:
         self.spaces = Spaces(120)
         self.open = [self.spaces.open() for _ in range(3)]
-        # (space, page) -> (physical address, protection, made by boot, hold)
+        # (space, page) -> (physical address, protection, made by boot, owner)
         self.pages: dict[tuple[int, int], tuple[int, int, bool, int | None]] = {}
-        self.holds: dict[int, tuple[int, int]] = {}  # with an owner: hold -> (pa, frames)
+        self.owners: dict[int, tuple[int, int]] = {}  # owner -> (pa, frames)
         self.orphans: dict[int, tuple[int, int]] = {}
 
     def state(self) -> tuple:
@@ -63,12 +63,12 @@ class SpacesHistory(RuleBasedStateMachine):
             if where not in changing
         )
 
-    def map_pages(self, index, page, pa, count, prot, boot, hold):
+    def map_pages(self, index, page, pa, count, prot, boot, owner):
         frames = [pa + i * PAGE for i in range(count)]
         taken = [i for i in range(page, page + count) if (index, i) in self.pages]
         call = self.open[index].map
         flags = BOOT if boot else 0
-        result = self.do(call, page * PAGE, pa, count * PAGE, prot, flags, None, hold)
+        result = self.do(call, page * PAGE, pa, count * PAGE, prot, flags, None, owner)
         if taken:
             assert result == EEXIST and self.spaces.error.va == taken[0] * PAGE
         elif prot & W and any(TEXT[0] <= frame < TEXT[1] for frame in frames):
@@ -79,7 +79,7 @@ class SpacesHistory(RuleBasedStateMachine):
         else:
             assert result == 0
             for i, frame in enumerate(frames):
-                self.pages[index, page + i] = (frame, prot, boot, hold)
+                self.pages[index, page + i] = (frame, prot, boot, owner)
 
     def names_a_real_conflict(self, prot):
         """The mapping named in the error exists and has the right in question."""
@@ -104,48 +104,50 @@ class SpacesHistory(RuleBasedStateMachine):
         self.map_pages(index, page, TEXT[0] - PAGE, 2, prot, False, None)
 
     @rule(count=counts)
-    def hold(self, count):
+    def owner(self, count):
         if self.spaces.frames.in_use < 90:
-            hold = self.spaces.hold(count)
-            self.holds[hold] = (hold_of(hold).pa, count)
+            owner = self.spaces.owner(count)
+            self.owners[owner] = (owner_record(owner).pa, count)
 
-    @precondition(lambda self: self.holds)
+    @precondition(lambda self: self.owners)
     @rule(data=st.data(), index=st.integers(0, 2), page=spots, prot=prots)
     def map_held(self, data, index, page, prot):
-        hold = data.draw(st.sampled_from(sorted(self.holds)))
-        pa, count = self.holds[hold]
+        owner = data.draw(st.sampled_from(sorted(self.owners)))
+        pa, count = self.owners[owner]
         first = data.draw(st.integers(0, count - 1))
         length = data.draw(st.integers(1, count - first))
-        self.map_pages(index, page, pa + first * PAGE, length, prot, False, hold)
+        self.map_pages(index, page, pa + first * PAGE, length, prot, False, owner)
 
-    def is_mapped(self, hold: int) -> bool:
-        return any(h == hold for _, _, _, h in self.pages.values())
+    def is_mapped(self, owner: int) -> bool:
+        return any(h == owner for _, _, _, h in self.pages.values())
 
-    @precondition(lambda self: self.holds)
+    @precondition(lambda self: self.owners)
     @rule(data=st.data())
-    def close_hold(self, data):
-        hold = data.draw(st.sampled_from(sorted(self.holds)))
-        if self.is_mapped(hold):
-            assert self.do(self.spaces.close_hold, hold) == EBUSY
+    def close_owner(self, data):
+        owner = data.draw(st.sampled_from(sorted(self.owners)))
+        if self.is_mapped(owner):
+            assert self.do(self.spaces.close_owner, owner) == EBUSY
             other = next(
                 i for i, s in enumerate(self.open) if s.p == self.spaces.error.other_space
             )
-            assert self.pages[other, self.spaces.error.other_va // PAGE][3] == hold
+            assert self.pages[other, self.spaces.error.other_va // PAGE][3] == owner
         else:
-            assert self.spaces.close_hold(hold) == 0
-            del self.holds[hold]
+            assert self.spaces.close_owner(owner) == 0
+            del self.owners[owner]
 
-    @precondition(lambda self: self.holds)
+    @precondition(lambda self: self.owners)
     @rule(data=st.data())
     def orphan(self, data):
-        hold = data.draw(st.sampled_from(sorted(self.holds)))
-        self.orphans[hold] = self.holds.pop(hold)
-        self.spaces.orphan(hold)
+        owner = data.draw(st.sampled_from(sorted(self.owners)))
+        self.orphans[owner] = self.owners.pop(owner)
+        self.spaces.orphan(owner)
         self.forget_freed()
 
     def forget_freed(self):
-        """Orphans that nothing maps any more are gone, and a new hold may have their record."""
-        self.orphans = {hold: what for hold, what in self.orphans.items() if self.is_mapped(hold)}
+        """Orphans that nothing maps any more are gone, and a new owner may have their record."""
+        self.orphans = {
+            owner: what for owner, what in self.orphans.items() if self.is_mapped(owner)
+        }
 
     @rule(index=st.integers(0, 2), page=spots, count=counts)
     def unmap(self, index, page, count):
@@ -173,8 +175,8 @@ class SpacesHistory(RuleBasedStateMachine):
             return
         assert result == 0
         for place in where:
-            pa, _, _, hold = self.pages[place]
-            self.pages[place] = (pa, prot, False, hold)
+            pa, _, _, owner = self.pages[place]
+            self.pages[place] = (pa, prot, False, owner)
 
     @rule(index=st.integers(0, 2))
     def close_and_open(self, index):
@@ -206,7 +208,7 @@ class SpacesHistory(RuleBasedStateMachine):
         for index, space in enumerate(self.open):
             for r in space.regions():
                 for i in range((r.last - r.start + 1) // PAGE):
-                    what = (r.pa + i * PAGE, r.attrs, bool(r.flags & BOOT), r.hold)
+                    what = (r.pa + i * PAGE, r.attrs, bool(r.flags & BOOT), r.owner)
                     found[index, r.start // PAGE + i] = what
         assert found == self.pages
         for (index, page), (pa, prot, _, _) in self.pages.items():
@@ -215,7 +217,7 @@ class SpacesHistory(RuleBasedStateMachine):
     @invariant()
     def every_frame_has_one_owner(self):
         frames = self.spaces.frames
-        held = [what for group in (self.holds, self.orphans) for what in group.values()]
+        held = [what for group in (self.owners, self.orphans) for what in group.values()]
         for pa, count in held:
             assert all(frames.is_used(pa + i * PAGE) for i in range(count))
         owned = sum(count for _, count in held)

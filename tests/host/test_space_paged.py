@@ -25,7 +25,7 @@ from fake_seam import (
     W,
     X,
 )
-from spaces import PAGED, Request, Space, Spaces, Why, hold_of
+from spaces import PAGED, Request, Space, Spaces, Why, owner_record
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
@@ -57,8 +57,8 @@ class Paged:
         request = Request(va, 0, size, attrs, PAGED, pager=7)
         return self.call("space_reserve", ctypes.addressof(request), space=space)
 
-    def page_in(self, va: int, hold: int) -> int:
-        return self.call("space_page_in", va, hold)
+    def page_in(self, va: int, owner: int) -> int:
+        return self.call("space_page_in", va, owner)
 
     def page_map(self, va: int, pa: int, attrs: int = R, size: int = PAGE) -> int:
         request = Request(va, pa, size, attrs, 0, None, None)
@@ -87,10 +87,10 @@ def paged():
 
 
 def test_a_page_takes_its_frame_over_and_frees_it_when_evicted(paged):
-    hold = paged.spaces.hold(1)
-    pa = hold_of(hold).pa
+    owner = paged.spaces.owner(1)
+    pa = owner_record(owner).pa
     assert paged.space.activate() == 0
-    assert paged.page_in(VA + 3 * PAGE, hold) == 0
+    assert paged.page_in(VA + 3 * PAGE, owner) == 0
     assert paged.space.translate(VA + 3 * PAGE + 5) == (pa + 5, R | W)
     assert paged.space.translate(VA + 2 * PAGE) < 0
     with Recorder(paged.spaces.library) as seen:
@@ -111,26 +111,26 @@ def test_a_page_mapped_by_bare_address_is_left_alone_when_evicted(paged):
 
 
 def test_a_page_replaces_the_one_before_and_frees_it(paged):
-    first, second = paged.spaces.hold(1), paged.spaces.hold(1)
-    old, new = hold_of(first).pa, hold_of(second).pa
+    first, second = paged.spaces.owner(1), paged.spaces.owner(1)
+    old, new = owner_record(first).pa, owner_record(second).pa
     assert paged.page_in(VA, first) == paged.page_in(VA, second) == 0
     assert paged.space.translate(VA) == (new, R | W)
     assert not paged.spaces.frames.is_used(old) and paged.spaces.frames.is_used(new)
 
 
 def test_several_pages_come_at_once_where_nothing_is(paged):
-    hold = paged.spaces.hold(3)
+    owner = paged.spaces.owner(3)
     assert paged.page_map(VA + 2 * PAGE, FRAME) == 0
-    assert paged.page_in(VA, hold) == EEXIST and paged.spaces.error.va == VA + 2 * PAGE
-    assert paged.page_in(VA + 4 * PAGE, hold) == 0
+    assert paged.page_in(VA, owner) == EEXIST and paged.spaces.error.va == VA + 2 * PAGE
+    assert paged.page_in(VA + 4 * PAGE, owner) == 0
     assert [paged.space.translate(VA + i * PAGE) for i in (3, 7)] == 2 * [ENOENT]
 
 
 def test_frames_that_are_mapped_elsewhere_are_not_taken_over(paged):
-    hold = paged.spaces.hold(1)
+    owner = paged.spaces.owner(1)
     other = paged.spaces.open()
-    assert other.map(VA, None, PAGE, hold=hold) == 0
-    assert paged.page_in(VA, hold) == EBUSY and paged.spaces.why == Why.HELD
+    assert other.map(VA, None, PAGE, owner=owner) == 0
+    assert paged.page_in(VA, owner) == EBUSY and paged.spaces.why == Why.HELD
 
 
 def test_no_page_gets_more_than_its_range_allows():
@@ -180,9 +180,9 @@ def test_a_frame_is_not_writable_here_and_executable_there(paged):
 def test_part_of_a_range_is_given_up_with_its_pages(paged, start):
     pages = []
     for i in range(16):
-        hold = paged.spaces.hold(1)
-        pages.append(hold_of(hold).pa)
-        assert paged.page_in(VA + i * PAGE, hold) == 0
+        owner = paged.spaces.owner(1)
+        pages.append(owner_record(owner).pa)
+        assert paged.page_in(VA + i * PAGE, owner) == 0
     assert paged.release(VA + start * PAGE, 4 * PAGE) == 0
     gone = range(start, start + 4)
     assert [i for i in range(16) if not paged.spaces.frames.is_used(pages[i])] == list(gone)
@@ -191,21 +191,21 @@ def test_part_of_a_range_is_given_up_with_its_pages(paged, start):
 
 
 def test_a_range_without_frames_for_tables_stays_as_it_was(paged):
-    hold = paged.spaces.hold(1)
+    owner = paged.spaces.owner(1)
     for allowed in range(3):
         before = paged.spaces.frames.snapshot()
         paged.spaces.frames.fail_after(allowed)
-        assert paged.page_in(VA, hold) == ENOMEM
+        assert paged.page_in(VA, owner) == ENOMEM
         paged.spaces.frames.fail_after(None)
         assert paged.spaces.frames.snapshot() == before
-    assert paged.page_in(VA, hold) == 0
+    assert paged.page_in(VA, owner) == 0
     assert paged.taken == 1
 
 
 def test_closing_the_space_frees_what_its_pages_own(paged):
-    hold = paged.spaces.hold(1)
-    pa = hold_of(hold).pa
-    assert paged.page_in(VA, hold) == 0
+    owner = paged.spaces.owner(1)
+    pa = owner_record(owner).pa
+    assert paged.page_in(VA, owner) == 0
     assert paged.space.close() == 0
     assert not paged.spaces.frames.is_used(pa)
 
@@ -221,10 +221,10 @@ def test_without_a_record_no_range_is_made_or_cut(paged):
 
 def test_code_that_comes_is_made_visible_to_fetches():
     paged = Paged(R | X)
-    hold = paged.spaces.hold(1)
-    pa = hold_of(hold).pa
+    owner = paged.spaces.owner(1)
+    pa = owner_record(owner).pa
     with Recorder(paged.spaces.library) as seen:
-        assert paged.page_in(VA, hold) == 0
+        assert paged.page_in(VA, owner) == 0
     assert [event.op for event in seen.events].count(Op.SYNC_CODE) == 1
     assert paged.space.translate(VA) == (pa, R | X)
 
