@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -11,10 +13,12 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 from cards import kernel_bytes, make_boot_folder, noise, tool
 from terminals import heed_ctrl_c
 
@@ -24,6 +28,19 @@ from pimem.exits import Failure
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MIB = 1 << 20
+
+
+def zip_alone(image: Path, packed: Path) -> None:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.write(image, image.name)
+
+
+PACKERS: dict[str, Callable[[Path, Path], object]] = {
+    "gz": lambda image, packed: packed.write_bytes(gzip.compress(image.read_bytes(), 1)),
+    "bz2": lambda image, packed: packed.write_bytes(bz2.compress(image.read_bytes(), 1)),
+    "zst": lambda image, packed: packed.write_bytes(zstandard.compress(image.read_bytes())),
+    "zip": zip_alone,
+}
 
 
 def loops_work() -> bool:
@@ -119,6 +136,30 @@ def test_a_compressed_image_with_a_map_gets_only_what_is_in_use(
     for each in bmap.parse(made.with_name("sdcard.img.bmap")).ranges:
         assert written[each.start : each.end] == image[each.start : each.end]
     assert written[-MIB:] == noise("junk", MIB)
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_an_image_compressed_otherwise_is_written_too(
+    made: Path, loop: Loops, pimem: Run, tmp_path: Path, kind: str
+) -> None:
+    card, packed = loop(), tmp_path / f"sdcard.img.{kind}"
+    PACKERS[kind](made, packed)
+    done = pimem("flash", "--yes", str(packed), str(card))
+    assert done.returncode == 0, done.stderr
+    assert content(card, 64 * MIB) == made.read_bytes()
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_compressed_image_that_expands_beyond_the_card_is_refused(
+    made: Path, loop: Loops, pimem: Run, tmp_path: Path, kind: str
+) -> None:
+    card, packed = loop(size=48 * MIB), tmp_path / f"sdcard.img.{kind}"
+    PACKERS[kind](made, packed)
+    done = pimem("flash", "--yes", str(packed), str(card))
+    assert done.returncode == 2
+    assert one_line(done, f"{card} is refused: it has 50331648 bytes (48 MiB), the image needs ")
+    assert "the image needs 51380224 or more" in done.stderr
+    assert untouched(card)
 
 
 def test_a_dry_run_writes_nothing(made: Path, loop: Loops, pimem: Run) -> None:

@@ -131,10 +131,11 @@ def obstacle(device: Device, max_size: float) -> str | None:
     return None
 
 
-def too_small(device: Device, needed: int) -> str | None:
+def too_small(device: Device, needed: int, rest: str = "") -> str | None:
+    """Return why this disk has no room for an image of so many bytes; None where it has."""
     if device.size >= needed:
         return None
-    return f"it has {device.size} bytes ({human(device.size)}), the image needs {needed}"
+    return f"it has {device.size} bytes ({human(device.size)}), the image needs {needed}{rest}"
 
 
 def human(size: float) -> str:

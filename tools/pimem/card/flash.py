@@ -18,7 +18,7 @@ from pimem.card import devices
 from pimem.card import source as image_source
 from pimem.card.bmap import Range
 from pimem.card.devices import Device
-from pimem.card.source import Source
+from pimem.card.source import Source, TooLarge
 from pimem.exits import Failure, Refusal, complain
 from pimem.progress import Progress
 
@@ -184,10 +184,11 @@ def flash(
 ) -> None:
     """Write an image to a disk after all checks; with `check` read it back."""
     check_access(device)
-    source = image_source.check(image)
-    reason = devices.too_small(device, source.size)
-    if reason:
-        raise Refusal(f"{device.path} is refused: {reason}")
+    try:
+        source = image_source.check(image, device.size)
+    except TooLarge as exc:
+        reason = devices.too_small(device, exc.needed, "" if exc.known else " or more")
+        raise Refusal(f"{device.path} is refused: {reason}") from exc
     what = f"{image} ({devices.human(source.size)}, {devices.human(source.mapped)} in use)"
     complain(f"{what}, sha256 {source.sha256}")
     if dry_run:

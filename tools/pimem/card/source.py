@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import lzma
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from pimem.card import bmap
+from pimem.card import bmap, formats, unpack
 from pimem.card.bmap import Range
 from pimem.exits import Failure, Refusal
 
-XZ_MAGIC = b"\xfd7zXZ\x00"
-PIECE = 1 << 20
 SECTOR = 512
 SIGNATURE = b"\x55\xaa"  # ends a master boot record
 SUM_LINE = re.compile(r"([0-9a-f]{64})(?: [ *](\S.*))?")
@@ -52,24 +48,10 @@ class Source:
 
 def pieces(path: Path) -> Generator[tuple[int, bytes]]:
     """(offset, data) of the uncompressed image; Failure where it cannot be read to its end."""
-    try:
-        with open_image(path) as stream:
-            offset = 0
-            while data := stream.read(PIECE):
-                yield offset, data
-                offset += len(data)
-    except EOFError as exc:
-        raise Failure(f"{path} is truncated: its compressed data breaks off") from exc
-    except lzma.LZMAError as exc:
-        raise Failure(f"{path} is damaged: {exc}") from exc
-    except OSError as exc:
-        raise Failure(f"cannot read {path}: {exc.strerror or exc}") from exc
-
-
-def open_image(path: Path) -> BinaryIO:
-    with path.open("rb") as source:
-        compressed = source.read(len(XZ_MAGIC)) == XZ_MAGIC
-    return cast(BinaryIO, lzma.open(path) if compressed else path.open("rb"))
+    offset = 0
+    for data in unpack.pieces(path):
+        yield offset, data
+        offset += len(data)
 
 
 class RangeSums:
@@ -123,7 +105,7 @@ def check_sums(path: Path, content: str) -> None:
     if file is None:
         return
     sums = stated_sums(file)
-    stem = path.name.removesuffix(".xz")
+    stem = path.stem if path.suffix in formats.SUFFIXES.values() else path.name
     known = sums.get(stem) or (sums.get("") if path.name == stem else None)
     if known:
         actual = content
@@ -138,8 +120,16 @@ def check_sums(path: Path, content: str) -> None:
 
 
 def check_start(path: Path, head: bytes) -> None:
-    if len(head) < SECTOR or head[SECTOR - 2 : SECTOR] != SIGNATURE:
-        raise Refusal(f"{path} is no card image: its first sector has no partition table")
+    """Refuse what is no image of a disk, and say what it is if that can be told."""
+    if len(head) >= SECTOR and head[SECTOR - 2 : SECTOR] == SIGNATURE:
+        return
+    what = f"what is in {path}" if unpack.compression(path) else str(path)
+    inside = formats.compression(head)
+    kind = f"compressed with {inside} once more" if inside else formats.refused(head)
+    if kind:
+        written = f"an image to write is plain, or {formats.known()}"
+        raise Refusal(f"{what} is {kind}: {written}")
+    raise Refusal(f"{what} is no card image: its first sector has no partition table")
 
 
 def check_map(path: Path, block_map: bmap.Bmap, size: int, sums: RangeSums) -> None:
@@ -152,8 +142,20 @@ def check_map(path: Path, block_map: bmap.Bmap, size: int, sums: RangeSums) -> N
         raise Failure(f"{path} is damaged: bytes {wrong.start} to {wrong.end} by its block map")
 
 
-def check(path: Path, advance: Callable[[int], None] = lambda count: None) -> Source:
-    """Read the image once and compare it with all that is known of it."""
+class TooLarge(Refusal):
+    """The image does not fit; how much larger it is may not be known yet."""
+
+    def __init__(self, needed: int, known: bool) -> None:
+        super().__init__(f"the image has {needed} bytes{'' if known else ' or more'}")
+        self.needed = needed
+        self.known = known
+
+
+def check(path: Path, room: int | None = None) -> Source:
+    """Read the image once and compare it with all that is known of it.
+
+    TooLarge as soon as it shows that the image has more than `room` bytes.
+    """
     if not path.is_file():
         raise Refusal(f"there is no image {path}: `pimem image` makes one")
     map_file = beside(path, ".bmap")
@@ -162,12 +164,12 @@ def check(path: Path, advance: Callable[[int], None] = lambda count: None) -> So
     whole, size = hashlib.sha256(), 0
     for offset, data in pieces(path):
         if offset == 0:
-            check_start(path, data[:SECTOR])
+            check_start(path, data[: formats.HEAD])
         whole.update(data)
         sums.update(offset, data)
         size += len(data)
-        advance(len(data))
-    if size % SECTOR:
+        check_room(path, size, room)
+    if size == 0 or size % SECTOR:
         what = "is empty" if size == 0 else f"has {size} bytes, no whole number of sectors"
         raise Failure(f"{path} {what}")
     digest = whole.hexdigest()
@@ -176,3 +178,13 @@ def check(path: Path, advance: Callable[[int], None] = lambda count: None) -> So
         check_map(path, block_map, size, sums)
         return Source(path, size, digest, block_map.ranges)
     return Source(path, size, digest, (Range(0, size, digest),))
+
+
+def check_room(path: Path, size: int, room: int | None) -> None:
+    """Compare the room with the size so far, or that of a file that is not compressed."""
+    if room is None:
+        return
+    known = unpack.compression(path) is None
+    needed = path.stat().st_size if known else size
+    if needed > room:
+        raise TooLarge(needed, known)

@@ -13,9 +13,9 @@ from pimem.commands import _options
 from pimem.exits import Refusal
 
 EPILOG = """\
-IMAGE may be compressed (.xz). With IMAGE.bmap beside it only the blocks in use are written; with
-IMAGE.sha256 beside it a damaged image is refused before anything is written. What has been
-written is read back and compared, unless --no-verify.
+IMAGE may be compressed: .xz, .gz, .bz2, .zst, or .zip with one file in it. With IMAGE.bmap beside
+it only the blocks in use are written; with IMAGE.sha256 beside it a damaged image is refused
+before anything is written. What has been written is read back and compared, unless --no-verify.
 
 refused: system disks, mounted disks, disks that are not removable, read-only ones, partitions,
 and disks too small for the image or larger than --max-size.
@@ -23,7 +23,7 @@ and disks too small for the image or larger than --max-size.
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help=".img or .img.xz")
+    parser.add_argument("image", nargs="?", type=Path, metavar="IMAGE", help=".img, or compressed")
     parser.add_argument("device", nargs="?", metavar="DEVICE", help="`pimem devices` lists them")
     parser.add_argument(
         "--update",
