@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// MicroPython's life on this machine: start, frozen boot code, boot.py and main.py, REPL, soft
-// reset, in a loop.
+// The life cycle of MicroPython in a loop: start, frozen boot code, boot.py and main.py, REPL, soft
+// reset.
 
 #include "py/builtin.h"
 #include "py/cstack.h"
@@ -38,8 +38,8 @@ static void start(void) {
     }
 }
 
-// boot.py configures, main.py runs: only if a filesystem is mounted, and main.py not when a tool
-// holds the machine in raw mode.
+// Runs boot.py, then main.py, if a filesystem has them. main.py does not run while a tool holds the
+// machine in raw mode.
 static void run_files(uint64_t since) {
     bool friendly = pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL;
     bool any = mp_import_stat("boot.py") == MP_IMPORT_STAT_FILE || mp_import_stat("main.py") == MP_IMPORT_STAT_FILE;
@@ -78,7 +78,7 @@ static void repl(void) {
     }
 }
 
-// sys.atexit's function: called once, its exception printed, never stops the reset.
+// Calls the function that sys.atexit() was given, once. Its exception is printed and does not stop the reset.
 static void run_exit_hook(void) {
     mp_obj_t hook = MP_STATE_VM(sys_exitfunc);
     if (hook == mp_const_none || hook == MP_OBJ_NULL) {
@@ -95,7 +95,7 @@ static void run_exit_hook(void) {
 }
 
 void main_loop(void) {
-    // Of the reset, then of the soft reset.
+    // since: when the reset was, later the soft reset.
     for (uint64_t since = boot_info.start_ticks;; since = timer_ticks()) {
         start();
         run_files(since);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MicroPython's life on this machine.
+// The life cycle of MicroPython: the last call of the boot code.
 
 #ifndef PORTS_RPI_AARCH64_MAIN_H
 #define PORTS_RPI_AARCH64_MAIN_H

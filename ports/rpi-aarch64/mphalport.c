@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The hardware layer of MicroPython that needs more than a line: console input, delays, wall-clock time.
+// The functions of MicroPython's hardware layer that take more than a line: console input, delays,
+// wall-clock time.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -13,8 +14,8 @@
 
 static uint64_t time_offset_ns;
 
-// Not in uart.c: Python's scheduled callbacks run while this waits, and these may fault or page as any
-// other code may, which nothing in the no-raise section does (firmware.ld.S).
+// Not in uart.c, which is in the no-raise section (firmware.ld.S): Python's scheduled callbacks run while
+// this waits, and they may fault or call a pager.
 int mp_hal_stdin_rx_chr(void) {
     if (boot_info.prompt_ticks == 0) {
         boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
@@ -59,8 +60,8 @@ void mp_hal_set_time_ns(uint64_t ns) {
     time_offset_ns = ns - timer_us() * 1000;
 }
 
-// Not secret: there is no random number generator that every supported machine has. Good enough to
-// give each boot another sequence.
+// Not secret: there is no random number generator that every supported machine has. It is good
+// enough to give each boot a different sequence.
 uint32_t mp_hal_random_seed(void) {
     uint64_t x = timer_ticks() * 0x9e3779b97f4a7c15;
     return (uint32_t)(x >> 32) ^ (uint32_t)x;

@@ -118,7 +118,7 @@ def test_a_raw_image_starts_at_el2_without_a_device_tree(name: str) -> None:
         report = check(machine, el=2, ram_from="mailbox")
         assert report["cores"] == 4
         x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
-        assert x0 == 0x100, "QEMU passes an old tag list, which is not believed"
+        assert x0 == 0x100, "QEMU passes an old tag list, which is not used"
 
 
 @pytest.mark.parametrize("name", board_session.PIS)
@@ -133,7 +133,7 @@ def test_an_elf_starts_at_el3_on_four_cores(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", board_session.PIS)
-def test_a_raw_image_with_a_device_tree_believes_it(name: str, tmp_path: Path) -> None:
+def test_a_raw_image_with_a_device_tree_uses_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
     path.write_bytes(fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
     kernel = board_session.kernel(boards.load(name))
@@ -226,7 +226,7 @@ def test_a_second_bank_is_used(stub: Stub) -> None:
     [b"\xd0\x0d\xfe\xed" + bytes(60), bytes(64), b"\xa5" * 4096],
     ids=["magic only", "zeros", "garbage"],
 )
-def test_what_is_no_device_tree_is_not_believed(name: str, blob: bytes, stub: Stub) -> None:
+def test_what_is_no_device_tree_is_not_used(name: str, blob: bytes, stub: Stub) -> None:
     with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
         check(machine, el=2, ram_from="mailbox")
 

@@ -28,7 +28,7 @@ from pimem.setup.packages import qemu_program
 from pimem.testing import Machine, board_session
 
 ROUNDS = 10
-PATIENCE_MS = 2500  # of the board, where a test makes it wait in vain
+PATIENCE_MS = 2500  # how long the board waits where a test sends nothing
 PARKING_PAGE = 0x7F000
 BANNER_DATE = re.compile(rb"(MicroPython v[0-9.]+ on )(\d{4}-\d\d-\d\d)")
 SIZE_AT = 16  # of image_size in the arm64 header

@@ -195,7 +195,7 @@ def test_below_is_kept(large: Machine) -> None:
     assert default >= 2 * GIB, "what old devices reach is kept for them"
 
 
-def test_holes_belong_to_nobody(large: Machine, banks: Banks) -> None:
+def test_holes_have_no_owner(large: Machine, banks: Banks) -> None:
     for start, end in holes(banks):
         for pa in (start, end - PAGE):
             state, at, linear, mapped = ask_all(

@@ -115,7 +115,7 @@ def test_ram_is_normal_and_inner_shareable(live: Live) -> None:
             assert leaf.shareability == 3, "exclusives need inner shareable memory"
 
 
-def test_reserved_memory_is_mapped_by_nobody(live: Live) -> None:
+def test_reserved_memory_is_not_mapped(live: Live) -> None:
     for start, end, name in live.report["reserved"]:
         found = [leaf for leaf in live.all() if overlaps(leaf, start, end)]
         assert [leaf for leaf in found if leaf.memory_type == 0] == [], name

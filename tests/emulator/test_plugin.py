@@ -147,7 +147,7 @@ def test_a_failure_shows_what_the_board_printed(environment: Environment) -> Non
     assert re.search(r"all of it in lines/.*test_it_fails_RPI4_\.txt", done.stdout)
 
 
-def test_whoever_does_not_use_it_pays_nothing(environment: Environment) -> None:
+def test_a_tree_that_does_not_use_the_plugin_is_not_affected(environment: Environment) -> None:
     done = environment.pytest(test_own=UNUSED, conftest=OWN)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The module _memtest, and ways to make the boot go wrong: for the test image only, which is the
-// shipped image's objects and this one. The shipped image does not refer to it: the linker's
-// --wrap puts it between callers and callees (ports/rpi-aarch64/Makefile).
+// The module _memtest, whose functions cause faults, and failures of chosen steps of the boot. Only the
+// test image has this file: it is the objects of the shipped image and this one, which the linker's --wrap
+// puts between callers and callees (ports/rpi-aarch64/Makefile).
 
 #include <string.h>
 
@@ -19,14 +19,14 @@
 #include "hooks.h"
 
 #define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
-#define LITTLE_STACK (1800) // less than what raising takes (thread_fault.c)
+#define LITTLE_STACK (1800) // bytes, less than raising needs (thread_fault.c)
 #define FP_REGISTERS (8)    // d8 to d15, which a function must preserve (AAPCS64 6.1.2)
 
-// What is to go wrong at boot. The tests write it into RAM before the machine starts (tests/memtest_image.py);
-// it is used once and cleared, so that what a soft reset does can be tested too.
+// The steps of the boot that fail. The tests write them into RAM before the machine starts
+// (tests/memtest_image.py). Each fails once, so that the soft reset after it can be tested too.
 enum {
     FAIL_SWITCH = 1 << 0,       // the switch to the kernel map
-    FAIL_MAILBOX = 1 << 1,      // no such device where the board descriptor says there is one
+    FAIL_MAILBOX = 1 << 1,      // this and those below: the device does not answer
     FAIL_INTC = 1 << 2,
     FAIL_UART = 1 << 3,
     FAIL_GPIO = 1 << 4,
@@ -69,7 +69,7 @@ size_t __real_bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size,
 
 void __wrap_gc_collect_start(void) {
     if (take(&fault_in_mark)) {
-        touch_nowhere(); // before the collector is locked: only the stack tells where we are
+        touch_nowhere(); // the collector is not locked yet: only the stack shows that it runs
     }
     __real_gc_collect_start();
 }
@@ -81,7 +81,7 @@ void __wrap_gc_collect_end(void) {
     __real_gc_collect_end();
 }
 
-// More frame records than a backtrace in a report has.
+// Faults below more frame records than the backtrace of a report has.
 static int __attribute__((noinline)) touch_nowhere_deep(int n) {
     if (n == 0) {
         touch_nowhere();
@@ -102,7 +102,7 @@ size_t __wrap_frames_search(frames_t *f, size_t count, size_t align, size_t lo, 
     return __real_frames_search(f, count, align, lo, hi);
 }
 
-// The next buffer that is asked for is not looked at: its user takes the fault.
+// When armed, the next buffer is not pinned, so the function that uses it takes the fault.
 size_t __wrap_bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write) {
     pin->space = NULL;
     return take(&no_pin) ? size : __real_bind_pager_pin(pin, va, size, write);
@@ -149,14 +149,15 @@ static mp_obj_t fault_uncaught(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_uncaught_obj, fault_uncaught);
 
-// With nothing of the collector on the stack but the program counter.
+// Faults in a function of the collector that calls none: only the program counter shows that it runs.
 static mp_obj_t fault_at_pc(void) {
     gc_info((gc_info_t *)nowhere);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_at_pc_obj, fault_at_pc);
 
-// With this in X29; 'cycle' and 'down' are records on the stack that lead to themselves and down.
+// Faults with this in X29. 'cycle' is a record on the stack that names itself, 'down' one that names a record
+// below it.
 void memtest_fault_with_record(uint64_t record);
 
 static mp_obj_t fault_with_record(mp_obj_t record_in) {
@@ -174,7 +175,7 @@ static mp_obj_t fault_with_record(mp_obj_t record_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(fault_with_record_obj, fault_with_record);
 
-// Where even the function that would catch it has too little stack.
+// Faults where the function that would catch the fault has too little stack left.
 static int __attribute__((noinline)) catch_at_the_end(int n) {
     volatile char room[64];
     room[0] = (char)n;
@@ -194,8 +195,8 @@ static mp_obj_t fault_without_stack(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_without_stack_obj, fault_without_stack);
 
-// Has the record of the running Python function (aarch64/vm_entry.S) name `address` as its state, then
-// faults where that ends in a crash report.
+// Makes the record of the running Python function (aarch64/vm_entry.S) name `address` as its state, then
+// faults with interrupts masked, which ends in a crash report.
 extern char vm_entry_return[];
 
 static mp_obj_t damage_python(mp_obj_t address_in) {
@@ -211,8 +212,8 @@ static mp_obj_t damage_python(mp_obj_t address_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(damage_python_obj, damage_python);
 
-// An asynchronous external abort, which QEMU makes of no device: EL2 makes a virtual one pending
-// (HCR_EL2.AMO and VSE). False where there is no EL2 of ours.
+// Causes an asynchronous external abort. No device of QEMU does, so EL2 makes a virtual one pending
+// (HCR_EL2.AMO and VSE). Returns False if the image was not entered at EL2 or EL3.
 void memtest_el2_abort(void);
 uint64_t memtest_hvc(uint64_t call, uint64_t pa, uint64_t back);
 
@@ -241,22 +242,22 @@ static unsigned __attribute__((noinline)) recurse(unsigned n) {
     return recurse(n + 1) + room[n % 64];
 }
 
-// recurse(...): also as a pager.
-static mp_obj_t recurse_py(size_t n_args, const mp_obj_t *args) {
+// recurse() takes up to two arguments, which it does not use, so that it can be a pager.
+static mp_obj_t memtest_recurse(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     (void)args;
     return mp_obj_new_int_from_uint(recurse(0));
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(recurse_obj, 0, 2, recurse_py);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(recurse_obj, 0, 2, memtest_recurse);
 
-// Loads d8 to d15, calls, and stores them.
+// Loads d8 to d15 from `before`, calls fn(arg), and stores them in `after`.
 void memtest_call_with_fp(void (*fn)(void *), void *arg, const double *before, double *after);
 
 static void call_python(void *arg) {
     mp_call_function_0(MP_OBJ_FROM_PTR(arg));
 }
 
-// The same under a callback that is to run when something is raised; how often it did so far.
+// How often the callback ran that recurse_under_callback() pushes; it runs when something is raised.
 static unsigned callback_runs;
 
 static void count_run(void *node) {
@@ -293,12 +294,12 @@ static mp_obj_t keeps_fp(mp_obj_t f) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(keeps_fp_obj, keeps_fp);
 
-// With other values in d8 to d15, faults.
 static void fault_now(void *arg) {
     (void)arg;
     touch_nowhere();
 }
 
+// Faults with other values in d8 to d15.
 static mp_obj_t spoil_fp_and_fault(void) {
     static const double other[FP_REGISTERS] = {-1, -2, -3, -4, -5, -6, -7, -8};
     double after[FP_REGISTERS];
@@ -341,7 +342,7 @@ void __wrap_mp_init(void) {
     }
 }
 
-// --- a boot that goes wrong ---
+// --- a boot that fails ---
 
 int __real_memory_system_switch(space_error_t *why);
 void __real_devices_probe(void);
@@ -354,11 +355,11 @@ int __wrap_memory_system_switch(space_error_t *why) {
     return __real_memory_system_switch(why);
 }
 
-// The first that boot_main() does with the board descriptor, so the place to change it.
+// boot_main() calls this before it uses the SoC's devices, so this changes the descriptor.
 void __wrap_devices_probe(void) {
     static soc_t changed;
     changed = *soc;
-    // In a window of devices, with nothing there.
+    // An address in a window of devices at which there is no device.
     uint64_t nothing = changed.mailbox == 0 ? 0x09011000
         : changed.gpio_pulls_2711 ? 0xfd500000 : 0x40000800;
     changed.mailbox = take_failure(FAIL_MAILBOX) ? nothing : changed.mailbox;
@@ -375,7 +376,7 @@ void __wrap_devices_probe(void) {
     __real_devices_probe();
 }
 
-// How often the REPL waited for a key: how a test sees, without a console, that boot is over.
+// How often the REPL waited for a key. A test without a console sees by it that the boot is over.
 uint64_t memtest_prompts;
 
 int __real_mp_hal_stdin_rx_chr(void);

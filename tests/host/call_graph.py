@@ -96,7 +96,7 @@ def shortest_way(graph: Mapping[str, list[Reference]], start: str) -> list[Refer
 
 
 def circles(found: Iterable[Reference]) -> list[str]:
-    """Circles, one line each. When all that are told are opened, there is none."""
+    """Circles, one line each. When all of them are opened, there is none."""
     graph: dict[str, list[Reference]] = defaultdict(list)
     for reference in sorted(found):
         graph[reference.user].append(reference)

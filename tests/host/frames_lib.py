@@ -77,7 +77,7 @@ class Run(ctypes.Structure):
 
 
 class Refused(Exception):
-    """A call that failed, with its code and, where it tells, why."""
+    """A call that failed: its code and, where the call gives one, the reason."""
 
     def __init__(self, code: int, why: Error | None = None) -> None:
         self.code = code
@@ -220,7 +220,7 @@ class Frames:
         return int(self.lib.frames_check(self._f))
 
     def snapshot(self) -> tuple[bytes, bytes]:
-        """Everything the allocator knows, to see that a refusal changed nothing."""
+        """The whole state of the allocator, to see that a refusal changed nothing."""
         return self.context.data(), self.metadata.data()
 
 

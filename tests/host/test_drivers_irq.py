@@ -201,7 +201,7 @@ def test_a_spurious_interrupt_is_counted_and_not_ended(spurious: int) -> None:
     assert irq.ended() == []
 
 
-def test_an_interrupt_nobody_handles_is_disabled() -> None:
+def test_an_interrupt_without_a_handler_is_disabled() -> None:
     irq = Dispatcher()
     before = irq.stats.unhandled
     irq.queue = [77]

@@ -110,7 +110,7 @@ def test_a_stale_answer_is_drained_before_the_request() -> None:
     assert vc.call([2, 7], 1, 2) == (OK, [2, 3])
 
 
-def test_somebody_elses_answer_is_skipped() -> None:
+def test_the_answer_to_another_request_is_skipped() -> None:
     vc = VideoCore()
 
     def answer(values: list[int]) -> bytes:

@@ -111,7 +111,7 @@ def test_an_overflow_of_the_last_block_into_the_end_mark_is_caught():
 
 
 def test_an_old_header_put_back_is_found():
-    """Its checksum is right, but it remembers a neighbour that was free."""
+    """Its checksum is right, but its flags are of a time when a neighbour was free."""
     heap = Heap(4096)
     block, after = heap.alloc(56), heap.alloc(56)
     heap.free(block)

@@ -457,7 +457,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_whichever_table_cannot_be_had_nothing_changes(frames, name):
+def test_when_any_table_cannot_be_had_nothing_changes(frames, name):
     p = fake_seam.Paging(frames)
     assert p.map(G1, G1, G1) == p.map(2 * G1, 2 * G1, G1 - M2) == 0
     for allowed in range(10):

@@ -143,7 +143,7 @@ def test_protecting_there_and_back_is_one_region_again(spaces, space):
     assert space.layout() == [(0, 8 * PAGE, FRAME, R | W)]
 
 
-def test_a_reserved_range_is_mapped_by_nobody(spaces, space):
+def test_a_reserved_range_cannot_be_mapped(spaces, space):
     assert space.reserve(M2, M2, LOCKED, "guard") == 0
     assert space.map(2 * M2 - PAGE, FRAME, 2 * PAGE) == EPERM
     assert (spaces.why, spaces.error.name) == (Why.LOCKED, b"guard")
@@ -153,7 +153,7 @@ def test_a_reserved_range_is_mapped_by_nobody(spaces, space):
     assert space.layout() == []
 
 
-def test_an_open_reservation_is_taken_back_by_anybody_and_cannot_be_unmapped(spaces, space):
+def test_an_open_reservation_can_be_released_but_not_unmapped(spaces, space):
     assert space.reserve(0, M2, 0, "later") == 0
     assert space.map(PAGE, FRAME) == EEXIST
     assert space.unmap(0, M2) == EFAULT

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""spaces_check() notices whatever is wrong with tables, records and rules, in one space or in two.
+"""spaces_check() finds every fault of tables, records and rules, in one space or in two.
 
 Each test breaks one thing behind the mechanism's back, in tables and records alike where both say
 it, so that only the rule in question can notice.
@@ -187,7 +187,7 @@ def test_an_orphan_without_a_mapping(world):
     assert world.check() > 0
 
 
-def test_an_asid_that_is_nobodys(world):
+def test_an_asid_without_a_space(world):
     world.a.state.paging.asid += 5
     assert world.check() > 0
 

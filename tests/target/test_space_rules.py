@@ -281,7 +281,7 @@ def test_the_active_space_is_not_closed(board: Machine) -> None:
     assert refusal[:2] == ("OSError", EBUSY) and f"ASID {asid}" in refusal[2]
 
 
-def test_a_closed_space_says_so_whatever_is_asked_of_it(board: Machine) -> None:
+def test_every_use_of_a_closed_space_says_that_it_is_closed(board: Machine) -> None:
     asid, answers, text = ask_all(
         board,
         """

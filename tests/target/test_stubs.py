@@ -294,7 +294,7 @@ def test_a_module_has_the_names_of_its_stub(board: Machine, module: str) -> None
         for name, kind in live.items()
         if shown(name) and name not in private and not (public and name.startswith("_"))
     }
-    # dir() asks a module for every name that the interpreter knows; ask for those of the stub too.
+    # dir() tries every interned name; the names of the stub are tried too.
     for name in sorted(stub_names(module).keys() - live.keys()):
         if board.eval(f"hasattr({module}, {name!r})", LOOK):
             live[name] = board.eval(f"kind({module}.{name})", LOOK)

@@ -112,7 +112,7 @@ def test_no_later_update_loses_what_an_earlier_one_kept(
     assert not (card / "config.txt.old2").exists(), "it is there already"
 
 
-def test_whoever_reads_the_card_meanwhile_sees_the_old_kernel_or_the_new_one(
+def test_a_reader_of_the_card_sees_the_old_kernel_or_the_new_one(
     card: Path, new: Path, pimem: Run
 ) -> None:
     """Never a part of one: what a board finds that is switched on, or a card that is pulled."""

@@ -276,9 +276,7 @@ def test_the_disk_of_the_running_system_is_refused(made: Path, pimem: Run) -> No
     assert one_line(done, f"{disks[0]} is refused: it is the disk this system runs from")
 
 
-def test_a_disk_in_use_is_refused_before_anybody_is_asked(
-    made: Path, loop: Loops, pimem: Run
-) -> None:
+def test_a_disk_in_use_is_refused_before_the_question(made: Path, loop: Loops, pimem: Run) -> None:
     card = loop()
     fd = os.open(card, os.O_RDONLY | os.O_EXCL)
     try:

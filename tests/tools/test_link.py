@@ -203,7 +203,7 @@ def test_a_port_is_opened_by_one_program_at_a_time(fake: FakeBoard) -> None:
 
 
 @pytest.mark.parametrize("end", [None, ScriptError("", ""), KeyboardInterrupt()])
-def test_whoever_comes_after_the_raw_repl_finds_a_prompt(
+def test_the_next_user_after_the_raw_repl_finds_a_prompt(
     fake: FakeBoard, end: BaseException | None
 ) -> None:
     with Link(fake.url, silence=5) as link:

@@ -106,7 +106,7 @@ def test_a_crash_is_followed_by_functions_files_and_lines(
     lines = seen.text.splitlines()
     assert lines[0] == "before" and lines[1].startswith("CRASH {") and lines[-1] == "after"
     assert lines[2] == f"  #0  {names['inner']:016x}  inner at src/prog.c:1"
-    # The compiler inlined inner() there, and both places are told.
+    # The compiler inlined inner() there, and both places are printed.
     assert lines[3].startswith(f"  #1  {names['outer'] + 4:016x}  inner at src/prog.c:1")
     assert lines[4] == "            inlined in  outer at src/prog.c:3"
     assert seen.watcher.crashed

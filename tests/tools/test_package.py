@@ -102,7 +102,7 @@ def test_the_wheel_boots_a_board_of_the_tree(
 
 
 def completions(line: str, tmp_path: Path) -> list[str]:
-    """What the shell is told of how `line` may go on."""
+    """The continuations of `line` that the shell gets."""
     out = tmp_path / "completions"
     env = dict(os.environ, _ARGCOMPLETE="1", _ARGCOMPLETE_IFS="\n", COMP_LINE=line)
     env |= {"COMP_POINT": str(len(line)), "_ARGCOMPLETE_STDOUT_FILENAME": str(out)}

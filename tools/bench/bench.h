@@ -42,7 +42,7 @@ _Noreturn void bench_fail(const char *what, const char *who);
 // Memory that is aligned to 4 KiB, has been touched, and is never freed.
 void *bench_memory(size_t size);
 
-// Keeps a value alive whatever the compiler thinks of it.
+// Keeps a value alive that the compiler would remove.
 void bench_use(uint64_t value);
 
 // xorshift64: the sequence is the same for every contestant after bench_reseed().

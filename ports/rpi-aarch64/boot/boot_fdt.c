@@ -45,7 +45,7 @@ static const char *get_string(const void *dtb, int node, const char *name) {
     return value != NULL && length > 0 && value[length - 1] == '\0' ? value : NULL;
 }
 
-// Size 0 stands in device trees on disk, which no firmware has filled in: not a bank.
+// In a device tree on disk, which no firmware has filled in, the size is 0: that is no bank.
 static void add_bank(uint64_t start, uint64_t size, void *arg) {
     boot_info_t *info = arg;
     if (mem_range_ok(start, size) && info->ram_count < BOOT_MAX_BANKS) {
@@ -122,7 +122,7 @@ static void read_model(boot_info_t *info) {
     }
 }
 
-// Cores, and whether they are started by firmware calls.
+// Counts the cores, and notes whether firmware calls start them.
 static void read_cpus(boot_info_t *info, int cpus) {
     unsigned cores = 0;
     int node;
@@ -136,7 +136,7 @@ static void read_cpus(boot_info_t *info, int cpus) {
 }
 
 // One pass over the root's children, since finding a node means reading all before it. libfdt
-// checks the bounds of every access, so a damaged blob gives wrong values at worst.
+// checks the bounds of every access, so a damaged blob may give wrong values, but no access outside it.
 bool boot_fdt_read(boot_info_t *info) {
     const void *dtb = info->dtb;
     int node;

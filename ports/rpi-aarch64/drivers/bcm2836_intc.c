@@ -11,8 +11,8 @@
 #define LOCAL_IRQ_SOURCE        (0x60)
 
 #define LOCAL_FIRST_MAILBOX     (4)
-#define LOCAL_LEGACY            (8) // source bit: the legacy controller has something
-#define LOCAL_ENABLED_SOURCES   (0xff) // timers and mailboxes: those this driver can enable
+#define LOCAL_LEGACY            (8) // source bit: an interrupt of the legacy controller is pending
+#define LOCAL_ENABLED_SOURCES   (0xff) // timers and mailboxes, all that this driver can enable
 
 // Legacy controller.
 #define LEGACY_BASIC_PENDING    (0x200)
@@ -21,7 +21,7 @@
 #define LEGACY_ENABLE           (0x210) // three words: peripherals 0-31, 32-63, ARM side
 #define LEGACY_DISABLE          (0x21c) // three words
 
-#define BASIC_SOURCES           (0xff)
+#define BASIC_SOURCES           (0xff) // bits of "basic pending" that are interrupts; the others summarise
 
 void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy) {
     intc->local = local;
@@ -70,10 +70,9 @@ bool bcm2836_intc_set_enabled(bcm2836_intc_t *intc, uint32_t irq, bool enabled) 
     return true;
 }
 
-// Bits 8 and 9 of "basic pending" would tell which word to look at, except for the peripherals with
-// a shortcut bit of their own in bits 10 to 20 (PL011, 57, is one): those do not set 8 and 9 on
-// hardware, though they do in QEMU. The pending words always have them, so the words decide. They
-// also show interrupts that only VideoCore enabled, hence the masks.
+// Reads the pending words, not bits 8 and 9 of "basic pending", which summarise them: a peripheral with
+// a shortcut bit in bits 10 to 20 (PL011, number 57, is one) sets bits 8 and 9 in QEMU but not on
+// hardware. The masks remove interrupts that only VideoCore enabled.
 static uint32_t legacy_pending(const bcm2836_intc_t *intc) {
     for (unsigned n = 0; n < 2; ++n) {
         uint32_t pending = mmio_read(intc->legacy + LEGACY_PENDING + 4 * n) & intc->enabled[n];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // BCM2837's two interrupt controllers: the ARM-local one (BCM2836 QA7: timers and mailboxes of each
 // core) and behind it the legacy one of BCM2835 (64 peripheral interrupts and 8 of the ARM side).
-// Drives core 0 only; FIQ is not used. Level-sensitive throughout, nothing to acknowledge.
+// The driver serves core 0 only and does not use FIQ. All interrupts are level-sensitive, so none is
+// acknowledged.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_BCM2836_INTC_H
 #define PORTS_RPI_AARCH64_DRIVERS_BCM2836_INTC_H
@@ -24,10 +25,10 @@ typedef struct _bcm2836_intc_t {
 // Disables everything and routes the legacy controller to core 0.
 void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy);
 
-// False: no such interrupt.
+// Returns false if there is no such interrupt.
 bool bcm2836_intc_set_enabled(bcm2836_intc_t *intc, uint32_t irq, bool enabled);
 
-// The number of one interrupt that is pending and enabled, or BCM2836_INTC_NONE.
+// Returns the number of one interrupt that is pending and enabled, or BCM2836_INTC_NONE.
 uint32_t bcm2836_intc_pending(const bcm2836_intc_t *intc);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_BCM2836_INTC_H

@@ -14,8 +14,8 @@
 mailbox_t board_mailbox;
 gpio_t board_gpio;
 
-// In the image, so in the first GiB on the Pis, with cache lines that hold nothing else. Aligned to its size: it
-// lies within one page, so one translation gives its physical address.
+// The buffer is part of the image, so it is in the first GiB on the Pis, and it shares no cache line. Since it is
+// aligned to its size, it lies within one page, and one translation gives its physical address.
 static uint32_t mailbox_buffer[MAILBOX_BUFFER_SIZE / 4]
 __attribute__((aligned(MAILBOX_BUFFER_SIZE)));
 

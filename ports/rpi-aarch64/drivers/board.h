@@ -28,7 +28,7 @@ typedef enum _board_model_t {
     BOARD_MODEL_ANY = 0x101, // in a table: every model
 } board_model_t;
 
-// A row of the boards that the image serves. Those of a model come before one of any model.
+// One of the boards that the image serves. In the table, rows of one model precede a row of any model.
 typedef struct _board_name_t {
     const char *soc;        // as in soc_t
     board_model_t model;
@@ -42,16 +42,16 @@ extern const size_t board_name_count;
 extern mailbox_t board_mailbox;
 extern gpio_t board_gpio; // base 0: this machine has no such block
 
-// Sets both up from `soc`. Called by uart_init(), which needs them first; harmless again.
+// Sets up both from `soc`. uart_init(), which needs them first, calls it; a second call does no harm.
 void board_init(void);
 
-// Asks the firmware at the first call only.
+// Returns the model. Only the first call asks the firmware.
 board_model_t board_model(void);
 
-// The board that this machine is; its SoC's name when no board of the image has that SoC.
+// Returns the name of this machine's board, or of its SoC if the image serves no board with that SoC.
 const char *board_name(void);
 
-// Resets or switches off the machine. Neither returns: without a reaction of the hardware, the core sleeps.
+// Resets or switches off the machine. Neither returns: the core sleeps if the hardware does not react.
 void board_reset(void) __attribute__((noreturn));
 void board_off(void) __attribute__((noreturn));
 

@@ -23,20 +23,20 @@
 #define GICC_IAR            (0x00c)
 #define GICC_EOIR           (0x010)
 
-#define FIRST_SPI           (32) // below are SGIs and PPIs, banked for each core
+#define FIRST_SPI           (32) // IDs below are SGIs and PPIs, which are banked for each core
 #define PRIORITY            (0xa0a0a0a0)
 #define PRIORITY_MASK       (0xf0) // lets PRIORITY through; the lowest that all GICs implement
 
-// The calling core's bit, repeated for the four interrupts of a target register. A GIC with one
-// core has no target registers: they read 0 and ignore writes.
+// Returns the calling core's bit, repeated for the four interrupts of a target register. The target
+// registers of a GIC with one core read 0 and ignore writes.
 static uint32_t own_target(const gicv2_t *gic) {
     uint32_t bits = mmio_read(gic->distributor + GICD_ITARGETSR) & 0xff;
     return (bits != 0 ? bits : 1) * 0x01010101;
 }
 
-// Disabled, neither pending nor active, and group 0. The non-secure side of a GIC with the security
-// extension (real boards) ignores the group write, all interrupts being group 1 there by the
-// firmware; a GIC without it (QEMU) delivers group 0 by the same enable bit.
+// Makes every interrupt disabled, neither pending nor active, and group 0. On real boards, whose GIC has
+// the security extension, the non-secure side ignores the group write: the firmware has put all
+// interrupts into group 1. QEMU's GIC lacks the extension and delivers group 0 by the same enable bit.
 static void reset_interrupts(gicv2_t *gic) {
     for (uint32_t n = 0; n < gic->count / 32; ++n) {
         mmio_write(gic->distributor + GICD_ICENABLER + 4 * n, 0xffffffff);

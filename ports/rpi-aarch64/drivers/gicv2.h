@@ -20,7 +20,7 @@ typedef struct _gicv2_t {
 // then lets the distributor and this core's interface pass interrupts on.
 void gicv2_init(gicv2_t *gic, uintptr_t distributor, uintptr_t interface);
 
-// False: no such interrupt.
+// Returns false if there is no such interrupt.
 bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled);
 
 // Acknowledges the next pending interrupt. The value goes to gicv2_end() unchanged, unless

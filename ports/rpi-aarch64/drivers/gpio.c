@@ -13,8 +13,8 @@
 #define GPPUDCLK        (0x98)
 #define GPIO_PUP_PDN    (0xe4) // BCM2711: 16 pins a word, 2 bits each
 
-// The control signal needs 150 cycles of set-up and hold; 150 cycles of the slowest clock it could
-// mean (the 19.2 MHz crystal) are 7.8 us.
+// The control signal needs 150 cycles of set-up time and of hold time. The manual does not name the
+// clock; 150 cycles of the slowest candidate, the 19.2 MHz crystal, are 7.8 us.
 #define PULL_SETTLE_US  (10)
 
 void gpio_set_function(const gpio_t *gpio, uint32_t pin, gpio_function_t function) {

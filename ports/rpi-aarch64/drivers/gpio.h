@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// GPIO block of BCM2837 and BCM2711: function, level and pull of each pin. No interrupts.
+// GPIO block of BCM2837 and BCM2711: function, level and pull of each pin. It uses no interrupts.
 // Pins are numbered from 0; the caller keeps them below gpio->count.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_GPIO_H

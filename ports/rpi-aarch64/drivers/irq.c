@@ -6,7 +6,7 @@
 #include "gicv2.h"
 #include "irq.h"
 
-// Interrupts handled in one go. A device that stays asserted then leaves the thread some time.
+// The most interrupts that one dispatch handles: a device that stays asserted leaves the thread some time.
 #define MAX_PER_DISPATCH (64)
 
 typedef struct _irq_entry_t {
@@ -128,7 +128,7 @@ void irq_wait(void) {
         return;
     }
     if (!handled_since_wait) {
-        // Masked, so nothing can be handled between the test and the sleep; WFI wakes all the same.
+        // IRQ is masked, so none is handled between the test and the sleep; a masked IRQ still ends WFI.
         cpu_wait_for_interrupt();
         cpu_irq_restore(state);
         state = cpu_irq_save();

@@ -25,18 +25,18 @@ typedef struct _irq_stats_t {
 // Brings the controller to a known state: everything disabled. IRQ stays masked at the CPU.
 void irq_init(const soc_t *soc);
 
-// Sets (fn) or removes (fn 0) the handler. False: no such interrupt.
+// Sets the handler, or removes it if fn is 0. Returns false if there is no such interrupt.
 bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg);
 
-// False: no such interrupt.
+// Both return false if there is no such interrupt.
 bool irq_enable(uint32_t irq);
 bool irq_disable(uint32_t irq);
 
 // Handles everything that is pending. Called by the IRQ vector's C code, IRQ masked.
 void irq_dispatch(void);
 
-// Sleeps (WFI) until an interrupt was handled since the last irq_wait(). If one was handled between
-// the caller's look at its condition and this call, returns at once: no wake-up is lost.
+// Sleeps (WFI) until an interrupt was handled since the last irq_wait(). If one was handled since the
+// caller tested its condition, it returns at once, so no wake-up is lost.
 // Call from the thread only, with IRQ unmasked. On a machine without a controller (SOC_INTC_NONE) it
 // calls every handler and returns at once.
 void irq_wait(void);

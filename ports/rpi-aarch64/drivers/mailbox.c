@@ -17,7 +17,7 @@
 
 #define CHANNEL_PROPERTY (8)
 
-// VideoCore sees RAM at this alias without its own L2 cache in between.
+// At this bus alias VideoCore accesses RAM without its L2 cache.
 #define BUS_ALIAS       (0xc0000000)
 #define BUS_LIMIT       (0x40000000)
 
@@ -129,7 +129,7 @@ static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values,
     if (!exchange(mailbox)) {
         return MAILBOX_TIMEOUT;
     }
-    // Lines that speculation brought back in meanwhile are stale.
+    // Speculative accesses may have loaded stale lines while VideoCore worked.
     arch_clean_inval_poc((uintptr_t)mailbox->buffer, MAILBOX_BUFFER_SIZE);
     mailbox_result_t result = check_answer(mailbox->buffer, expected_bytes);
     for (size_t i = 0; result == MAILBOX_OK && i < expected; ++i) {
@@ -143,7 +143,7 @@ mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *va
     return call(mailbox, tag, values, sent, 4 * expected);
 }
 
-// A tag that sends one word (an id) and answers with it and one value.
+// Calls a tag that sends one word (an id) and answers with it and one value.
 static mailbox_result_t get_by_id(mailbox_t *mailbox, uint32_t tag, uint32_t id, uint32_t *value) {
     uint32_t values[2] = { id, 0 };
     mailbox_result_t result = mailbox_property(mailbox, tag, values, 1, 2);
@@ -171,7 +171,7 @@ mailbox_result_t mailbox_clock_limits(mailbox_t *mailbox, uint32_t clock, uint32
 }
 
 mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz) {
-    // Third word 0: turbo settings follow the rate as usual.
+    // The third word is 0: turbo settings follow the rate as usual.
     uint32_t values[3] = { clock, *hz, 0 };
     mailbox_result_t result = mailbox_property(mailbox, TAG_SET_CLOCK_RATE, values, 3, 2);
     if (result == MAILBOX_OK) {

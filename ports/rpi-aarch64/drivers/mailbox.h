@@ -22,9 +22,9 @@
 typedef enum _mailbox_result_t {
     MAILBOX_OK,
     MAILBOX_ABSENT,     // this machine has no mailbox
-    MAILBOX_TIMEOUT,    // VideoCore did not take the request or did not answer
-    MAILBOX_REFUSED,    // it answered that the request is bad
-    MAILBOX_UNKNOWN,    // it does not know the tag, or answered less than the tag's values
+    MAILBOX_TIMEOUT,    // VideoCore did not take the request or did not answer in time
+    MAILBOX_REFUSED,    // the firmware answered that the request is bad
+    MAILBOX_UNKNOWN,    // the firmware does not implement the tag, or its answer is too short
 } mailbox_result_t;
 
 typedef struct _mailbox_t {
@@ -39,21 +39,24 @@ typedef struct _mailbox_memory_t {
 } mailbox_memory_t;
 
 // buffer: MAILBOX_BUFFER_SIZE bytes, aligned to MAILBOX_BUFFER_ALIGN, used for nothing else, with
-// physical address pa below 1 GiB, the range that VideoCore reaches. False: the buffer breaks these rules.
+// physical address pa below 1 GiB, the range that VideoCore reaches. Returns false if the buffer
+// breaks these rules.
 bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa);
 
-// One tag. values: `sent` words to send, replaced by `expected` words of the answer; room for the
+// Calls one tag. values: `sent` words to send, replaced by `expected` words of the answer; room for the
 // larger of the two. Unchanged when the result is not MAILBOX_OK.
 mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
     size_t expected);
 
-// Hz. Outputs are unchanged when the result is not MAILBOX_OK; so for all below.
+// Rates are in Hz. These and all functions below leave their outputs unchanged unless the result is
+// MAILBOX_OK.
 mailbox_result_t mailbox_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
 mailbox_result_t mailbox_clock_limits(mailbox_t *mailbox, uint32_t clock, uint32_t *min,
     uint32_t *max);
 // *hz: the rate wanted, replaced by what the firmware says it is now.
 mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
 
+// The ARM's share of RAM in bytes, the board's revision code, its serial number, the Ethernet address.
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
 mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);
 mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial);

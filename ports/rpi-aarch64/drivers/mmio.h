@@ -4,7 +4,7 @@
 //
 // Each access is ordered against RAM and against accesses to other peripherals: a write comes after
 // every earlier memory access, a read before every later one. The BCM283x bus may return data of
-// two peripherals out of order, so a driver must not have to know which one was used last.
+// two peripherals out of order, and a driver cannot tell which peripheral was accessed last.
 // With MMIO_FAKE (host tests) the two accessors are functions of tests/host/fake_hardware.c.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_MMIO_H

@@ -34,7 +34,7 @@
 #define BUSY_US         (50000)
 // Longer than one byte at 9600 baud.
 #define TX_US           (2000)
-// Bytes taken in one go, so that a device that never reports "empty" does not occupy the CPU.
+// The most bytes that one call takes, so that a device that never reports "empty" does not occupy the CPU.
 #define MAX_DRAIN       (1024)
 // Free bytes in the ring before reception starts again, so that it does not stop at every byte.
 #define RESUME_ROOM     (256)
@@ -77,7 +77,7 @@ bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud) {
     }
     mmio_write(uart->base + IBRD, integer);
     mmio_write(uart->base + FBRD, fraction);
-    mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it comes after it
+    mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it is written last
     // Turning the FIFO on discards bytes received since it was emptied. QEMU then accepts no more input until the data
     // register is read, even when it is empty.
     (void)mmio_read(uart->base + DR);
@@ -130,8 +130,8 @@ static void drain(pl011_t *uart) {
 void pl011_irq(void *arg) {
     pl011_t *uart = arg;
     if (mmio_read(uart->base + FR) & FR_RXFE) {
-        // Asserted without a byte: clear it, or it repeats endlessly. Never cleared while
-        // there are bytes: their interrupt would be lost, so look again for one that has just come.
+        // The interrupt is asserted without a byte: clear it, or it repeats endlessly. Clearing it while
+        // there are bytes would lose their interrupt; one may have arrived since the test, so drain() follows.
         mmio_write(uart->base + ICR, INT_RX | INT_RX_TIMEOUT);
     }
     drain(uart);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Arm PL011 UART (DDI 0183), 8n1: transmission polled, reception by interrupt into a ring.
-// The driver makes no assumption about what used the UART before. Pins and clock are the caller's.
+// The driver makes no assumption about what used the UART before. The caller sets up pins and clock.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_PL011_H
 #define PORTS_RPI_AARCH64_DRIVERS_PL011_H
@@ -13,7 +13,7 @@
 #include "ring.h"
 
 // Called for every good byte received, in interrupt context, before it goes into the ring.
-// True: the byte was used up and is not stored.
+// Returns true if it consumed the byte, which is then not stored.
 typedef bool (*pl011_hook_t)(void *arg, uint8_t byte);
 
 typedef struct _pl011_t {
@@ -27,7 +27,7 @@ typedef struct _pl011_t {
 } pl011_t;
 
 // Divisors for a baud rate at a UART clock in Hz, rounded to the nearest 1/64: less than 1 % off.
-// False: the rate cannot be made (divisor below 1 or above 65535).
+// Returns false if the rate cannot be made (divisor below 1 or above 65535).
 bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *fraction);
 
 // Stops the UART: lets the last byte leave (bounded), disables it, masks and
@@ -35,7 +35,7 @@ bool pl011_divisor(uint32_t clock, uint32_t baud, uint32_t *integer, uint32_t *f
 void pl011_disable(pl011_t *uart, uintptr_t base);
 
 // Starts a disabled UART at the baud rate, for polled transmission; nothing is received into a
-// ring yet. False: the rate cannot be made, and the UART stays disabled.
+// ring yet. Returns false if the rate cannot be made; the UART then stays disabled.
 bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud);
 
 // Starts reception into the ring by interrupt. The hook may be 0.

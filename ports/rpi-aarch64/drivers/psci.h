@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arm PSCI (DEN 0022) by HVC: how QEMU's virt machine is reset and switched off. The Pis have none.
+// Arm PSCI (DEN 0022) by HVC: how QEMU's virt machine is reset and switched off. The Pis do not have it.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_PSCI_H
 #define PORTS_RPI_AARCH64_DRIVERS_PSCI_H
@@ -9,7 +9,7 @@
 // HVC #0 with x0 = function and x1 = argument; returns x0. aarch64/psci.S.
 int64_t psci_call(uint64_t function, uint64_t argument);
 
-// Both return only when the firmware does not know the call.
+// Both return only if the firmware does not implement the call.
 void psci_reset(void);
 void psci_off(void);
 

@@ -33,7 +33,7 @@ static inline uint32_t ring_room(const ring_t *ring) {
     return ring->mask + 1 - ring_count(ring);
 }
 
-// False: full; the byte was not taken.
+// Returns false if the ring is full; the byte is then not stored.
 static inline bool ring_put(ring_t *ring, uint8_t byte) {
     if (ring_room(ring) == 0) {
         return false;
@@ -43,7 +43,7 @@ static inline bool ring_put(ring_t *ring, uint8_t byte) {
     return true;
 }
 
-// -1: empty.
+// Returns the next byte, or -1 if the ring is empty.
 static inline int ring_get(ring_t *ring) {
     if (ring_count(ring) == 0) {
         return -1;
@@ -53,7 +53,7 @@ static inline int ring_get(ring_t *ring) {
     return byte;
 }
 
-// Takes the bytes up to and including the first `byte`; false when there is none, and nothing is taken.
+// Takes the bytes up to and including the first `byte`. Returns false, and takes nothing, if there is none.
 static inline bool ring_take(ring_t *ring, uint8_t byte) {
     uint32_t count = ring_count(ring);
     for (uint32_t n = 0; n < count; ++n) {

@@ -18,7 +18,7 @@ uint64_t timer_frequency(void) {
     return hz != 0 ? hz : 1;
 }
 
-// value * to / from without overflow of the product: whole units and the rest apart.
+// Returns value * to / from. Whole units and remainder are scaled apart, so that no product overflows.
 static uint64_t scale(uint64_t value, uint64_t to, uint64_t from) {
     return value / from * to + value % from * to / from;
 }
@@ -64,7 +64,7 @@ bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint3
             return true;
         }
     } while (!timer_expired(deadline));
-    // Once more: an interrupt may have taken all the time between the read and the clock.
+    // Read once more: an interrupt may have used up the time between the read and the clock.
     return (mmio_read(address) & mask) == value;
 }
 
@@ -84,7 +84,7 @@ void timer_wait_until(uint64_t deadline) {
     if (timer_expired(deadline)) {
         return;
     }
-    // If it fires before irq_wait() sleeps, irq_wait() does not sleep.
+    // If the timer fires before irq_wait() sleeps, irq_wait() does not sleep.
     cpu_timer_set(deadline);
     irq_wait();
     cpu_timer_stop();

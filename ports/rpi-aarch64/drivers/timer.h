@@ -40,7 +40,7 @@ void timer_init(uint32_t irq);
 // May return early: the caller checks its condition again.
 void timer_wait_until(uint64_t deadline);
 
-// The same with a time in milliseconds; negative: no deadline. For MICROPY_INTERNAL_WFE.
+// As timer_wait_until(), for a time in milliseconds; a negative one has no deadline. For MICROPY_INTERNAL_WFE.
 void timer_wait_ms(int64_t ms);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_TIMER_H

@@ -22,7 +22,7 @@ void watchdog_reset(uintptr_t base) {
 }
 
 void watchdog_halt(uintptr_t base) {
-    // The other bits are the firmware's: they stay.
+    // The other bits belong to the firmware and stay as they are.
     mmio_write(base + RSTS, PASSWORD | mmio_read(base + RSTS) | RSTS_HALT);
     watchdog_reset(base);
 }

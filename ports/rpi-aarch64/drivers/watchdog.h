@@ -14,7 +14,7 @@
 // Resets the machine 10/65536 s from now. Returns: the caller waits.
 void watchdog_reset(uintptr_t base);
 
-// The same, but the firmware then stays halted instead of booting.
+// Resets the machine too, but the firmware then halts instead of booting.
 void watchdog_halt(uintptr_t base);
 
 // The reset status register: the causes since power-on, as far as the firmware left them.

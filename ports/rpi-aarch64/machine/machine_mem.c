@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// machine.mem8 to mem64. In place of MicroPython's own, which have no 64-bit form and cut addresses
+// machine.mem8 to mem64, in place of MicroPython's own, which have no 64-bit form and cut addresses
 // in error messages to 32 bits. Each subscript is one access of exactly that width, never merged or
 // repeated, so device registers see what was written.
 
@@ -18,7 +18,8 @@ static NORETURN void raise_value_error(const char *what, mp_obj_t value, const c
     nlr_raise(mp_obj_new_exception_arg1(&mp_type_ValueError, mp_obj_new_str_from_vstr(&vstr)));
 }
 
-// The integer as 64 unsigned bits; false if it is negative or larger. TypeError if it is none.
+// Stores the integer as 64 unsigned bits. Returns false if it is negative or larger; raises TypeError for
+// what is no integer.
 static bool get_unsigned(mp_obj_t number, uint64_t *value) {
     if (!mp_obj_is_int(number)) {
         *value = (uint64_t)mp_obj_get_int(number); // bool, or raises

@@ -58,7 +58,7 @@ static const machine_pin_obj_t *find_board_name(const char *name) {
     return NULL;
 }
 
-// "GPIO17": decimal without leading zeros.
+// Finds "GPIO17": the number is decimal, without leading zeros.
 static const machine_pin_obj_t *find_cpu_name(const char *name) {
     if (strncmp(name, "GPIO", 4) != 0) {
         return NULL;
@@ -118,7 +118,7 @@ uint32_t machine_pin_get_id(mp_obj_t pin) {
 
 static void check_expander(mailbox_result_t result) {
     if (result != MAILBOX_OK) {
-        // The firmware (or QEMU's) does not know the request, or does not answer.
+        // The firmware, or QEMU's model of it, does not implement the request or does not answer.
         mp_raise_OSError(result == MAILBOX_UNKNOWN ? MP_EOPNOTSUPP : MP_EIO);
     }
 }
@@ -148,9 +148,9 @@ static void set_value(const machine_pin_obj_t *self, bool value) {
 // --- configuration ---
 
 typedef struct _pin_settings_t {
-    int mode;           // -1: leave it
+    int mode;           // -1: unchanged
     gpio_pull_t pull;
-    int value;          // -1: leave it
+    int value;          // -1: unchanged
     int alt;
 } pin_settings_t;
 
@@ -163,7 +163,7 @@ static const mp_arg_t init_args[] = {
     { MP_QSTR_alt, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = -1 } },
 };
 
-// An integer argument that must be in first..last; `missing` for None.
+// Returns an integer argument, which must be in first..last, or `missing` if it is None.
 static int get_choice(mp_obj_t arg, const char *what, int first, int last, int missing) {
     if (arg == mp_const_none) {
         return missing;
@@ -206,9 +206,9 @@ static void configure_gpio(const machine_pin_obj_t *self, const pin_settings_t *
         machine_pin_set_open_drain(self->id, settings->mode == MODE_OPEN_DRAIN);
     }
     if (settings->mode == MODE_OPEN_DRAIN) {
-        set_value(self, settings->value != 0); // released unless told to pull low
+        set_value(self, settings->value != 0); // released unless the value is 0
     } else if (settings->value >= 0) {
-        set_value(self, settings->value); // before the direction: no glitch
+        set_value(self, settings->value); // before the direction, so that the pin does not glitch
     }
     if (settings->mode == MODE_IN) {
         gpio_set_function(&board_gpio, self->id, GPIO_INPUT);

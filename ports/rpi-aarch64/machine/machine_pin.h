@@ -39,7 +39,7 @@ extern const size_t machine_pin_name_count;
 // a pin of the GPIO block.
 uint32_t machine_pin_get_id(mp_obj_t pin);
 
-// Whether Python drives this GPIO as open drain (the SoC cannot: it is done with the direction).
+// Whether Python drives this GPIO as open drain. The SoC has no such mode: the direction is switched.
 bool machine_pin_is_open_drain(uint32_t id);
 void machine_pin_set_open_drain(uint32_t id, bool open_drain);
 

@@ -87,7 +87,7 @@ static mp_int_t mp_machine_reset_cause(void) {
     }
 }
 
-// At most a millisecond, so that a loop that waits for a pin makes progress without interrupts.
+// Sleeps at most a millisecond, so that a loop that waits for a pin makes progress without interrupts.
 static void mp_machine_idle(void) {
     mp_handle_pending(true);
     timer_wait_ms(1);

@@ -56,20 +56,20 @@ static void set_pins(void) {
     gpio_set_function(&board_gpio, PIN_RX, GPIO_ALT0);
 }
 
-static bool believable(uint32_t hz) {
+static bool is_plausible(uint32_t hz) {
     return hz >= CLOCK_MIN_HZ && hz <= CLOCK_MAX_HZ;
 }
 
 // Sets 48 MHz and reads the rate back: the answer to the first request may be an echo. The UART must be
-// disabled meanwhile.
+// disabled.
 static uint32_t set_clock(void) {
     uint32_t hz = CLOCK_HZ;
     if (mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_TIMEOUT) {
-        board_mailbox.base = 0; // the first call: later ones do not wait as well
+        board_mailbox.base = 0; // this is the first call: later ones do not wait
         devices_report_missing("mailbox");
     }
     if (mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_OK
-        && believable(hz)) {
+        && is_plausible(hz)) {
         return hz;
     }
     return soc->uart_clock;
@@ -99,7 +99,7 @@ void uart_init(void) {
     pl011_start_rx(&console, &ring, look_for_interrupt, NULL);
 }
 
-// A crash before uart_init(): without the mailbox, which may be the cause.
+// Starts the UART for a crash before uart_init(), without the mailbox, which may be the cause.
 static void start_early(void) {
     board_init();
     pl011_disable(&console, soc_mmio(soc->uart));
@@ -170,7 +170,7 @@ uint64_t uart_arm_memory_size(void) {
     return (uint64_t)memory.base + memory.size;
 }
 
-// MicroPython's standard input and output.
+// --- MicroPython's standard input and output ---
 
 uintptr_t mp_hal_stdio_poll(uintptr_t poll_flags) {
     uintptr_t ready = 0;

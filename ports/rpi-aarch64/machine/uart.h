@@ -18,7 +18,7 @@
 // by interrupt. Needs soc, the device mappings and irq_init(). IRQ may still be masked.
 void uart_init(void);
 
-// Sends with nothing but polled register access: works with interrupts masked, before uart_init()
+// Sends by polled register access alone: works with interrupts masked, before uart_init()
 // (it then brings up the UART with its default clock) and in a crash. Bounded. The first sends bytes
 // as they are, the second text, LF as CR LF. Both need the MMU on.
 void uart_early_write(const char *data, size_t size);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Runs before boot.py, at power-on and after each soft reset. A failure in here is printed and
-# leaves the boot map in place: a REPL comes up all the same. The globals are those of the REPL,
+# leaves the boot map in place, and the REPL comes up. The globals are those of the REPL,
 # so no name stays in them.
 
 

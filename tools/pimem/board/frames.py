@@ -52,7 +52,7 @@ ROWS = 16
 MARKS = {"free": ".", "used": "#", "reserved": "r"}
 COLOURS = {"free": "32", "used": "33", "reserved": "90"}
 FILLS = {"free": "#cde8cf", "used": "#d9822b", "reserved": "#9aa0a6"}
-#: Of owners whose frames are told apart; those of all others have the colour of "used".
+#: The owners with a colour of their own; all others have the colour of "used".
 OWNER_COLOURS = {
     "image": "34",
     "kernel tables": "35",

@@ -5,15 +5,15 @@ import _memory
 
 
 def ramdisk(size=None):
-    """Make a disk of `size` bytes, or return the one there is (None: only look).
+    """Make a disk of `size` bytes and return it; without a size, return the existing one or None.
 
-    The disk has no filesystem: `vfs.VfsFat.mkfs(disk)`, then `vfs.mount(disk, "/")`.
+    A new disk has no filesystem: `vfs.VfsFat.mkfs(disk)`, then `vfs.mount(disk, "/")`.
     """
     return _memory.ramdisk(size)
 
 
 def remount():
-    """Mount an existing disk at / if it holds a filesystem (called at each start)."""
+    """Mount an existing disk at / if it has a filesystem. The boot code calls it at each start."""
     disk = _memory.ramdisk()
     if disk is None:
         return

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""System registers, decoded by the Arm ARM's names (D19.2, "General system control registers")."""
+"""System registers and their fields, named as in the Arm ARM (D19.2)."""
 
 import _memory
 
-# Per register (name, highest bit, lowest bit), or (name, bit) for a flag.
+# Each register has fields (name, highest bit, lowest bit) and flags (name, bit).
 FIELDS = {
     "sctlr": (
         ("M", 0), ("A", 1), ("C", 2), ("SA", 3), ("SA0", 4), ("I", 12), ("DZE", 14), ("UCT", 15),
@@ -33,13 +33,13 @@ ORDER = (
 
 
 def field(value, name, high, low):
-    """Bits high to low of a register's value."""
+    """Return bits high to low of a register's value."""
     bits = value & (1 << high + 1) - (1 << low)
     return bits if name in ADDRESSES else bits >> low
 
 
 def line(name, value):
-    """One line: the register, the flags that are set, and every field that is a number."""
+    """Return a line with the register, the flags that are set, and every field."""
     words = []
     for item in FIELDS.get(name, ()):
         if len(item) == 3:
@@ -50,7 +50,7 @@ def line(name, value):
 
 
 class SystemRegisters:
-    """System registers as they were when they were read: r['tcr'] and r.fields('tcr')."""
+    """The system registers when they were read: r['tcr'] a value, r.fields('tcr') its fields."""
 
     def __init__(self):
         self._values = _memory.regs()

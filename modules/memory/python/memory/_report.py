@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the machine is and how its memory is used: as a dict, and as text."""
+"""The boot report: what the machine is and how its memory is used, as a dict and as text."""
 
 import sys
 
@@ -7,7 +7,7 @@ import _memory
 
 
 def heap_stats():
-    """Base, size, free and used bytes of the kernel heap; zeros before it exists."""
+    """Return base, size, free and used bytes of the kernel heap; zeros before it exists."""
     heap = _memory.kernel_heap()
     if heap is None:
         return {"base": 0, "size": 0, "free": 0, "used": 0}
@@ -52,7 +52,7 @@ def report():
 
 
 def active_name():
-    """What is in TTBR0, in words."""
+    """Return the name of the space in TTBR0."""
     space = _memory.active_space()
     if space is None:
         return "boot map"
@@ -60,7 +60,7 @@ def active_name():
 
 
 def info():
-    """Print the boot report."""
+    """Print the boot report: report() in at most 24 lines."""
     r = report()
     out = sys.stdout.write
     out(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Checks of the memory system. Each uses it as a program does and undoes what it did."""
+"""Checks of the memory system. Each uses it as a program does and gives everything back."""
 
 import gc
 import sys
@@ -13,7 +13,7 @@ PATTERN = 0x0123456789ABCDEF
 
 
 class Mismatch(Exception):
-    pass
+    """A check that failed; the text says what was expected."""
 
 
 def expect(what, expected, got):
@@ -23,7 +23,7 @@ def expect(what, expected, got):
 
 
 def check_heap():
-    """A small block, then a vector that grows by doubling; freed, every byte is back."""
+    """Allocate a block, grow a vector by doubling, free both: every byte is free again."""
     heap = _memory.kernel_heap()
     before = heap.stats()["free"]
     box = heap.alloc(8)
@@ -49,7 +49,7 @@ def check_heap():
 
 
 def check_frames():
-    """Every free frame is taken, in the largest runs there are, written, and given back."""
+    """Take every free frame in the largest runs possible, write it, and give it back."""
     gc.collect()
     before = _memory.frames_stats()["free"]
     runs, frames, largest = _memory.take_all()
@@ -63,7 +63,7 @@ def check_frames():
 
 
 def check_space():
-    """A fresh frame in a new TTBR0 space, written by one mapping and read by another."""
+    """Map a frame twice in a new space; write by one mapping and read by the other."""
     with _memory.frames_alloc() as frame:
         pa = frame.pa
         space = _memory.AddressSpace()
@@ -86,7 +86,7 @@ def check_space():
 
 
 def check_block():
-    """A 2 MiB block is split by a change of one page, and rejoined."""
+    """Split a 2 MiB block by a change of one page, and join it again."""
     with _memory.frames_alloc(512, align=512, zero=False) as frames:
         space = _memory.AddressSpace()
         space.map(VA, frames)
@@ -103,7 +103,7 @@ def check_block():
 
 
 def check_invariants():
-    """The books balance: allocators, tables, regions and owners."""
+    """Verify the invariants of allocators, tables, regions and owners."""
     expect("problems found by memory.check()", [], _memory.check())
     owners = _memory.owners()
     return "%d owners, %d frames in use, books balance" % (len(owners), sum(owners.values()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures for a terminal."""
+"""Pictures of frames, spaces, walks and heaps, printed as text."""
 
 import sys
 
@@ -9,7 +9,10 @@ MARKS = {"free": ".", "used": "#", "reserved": "r"}
 
 
 def share(runs, lo, hi):
-    """The mark for [lo, hi): that of its one state, or + where free and used meet."""
+    """Return the mark of [lo, hi): '+' where free and used meet, else that of the states there.
+
+    runs: (start, end, state, name) of _memory.frames_runs(); addresses are in bytes.
+    """
     seen = set()
     for start, end, state, _ in runs:
         if start < hi and end > lo:
@@ -20,7 +23,10 @@ def share(runs, lo, hi):
 
 
 def frames(width=64):
-    """RAM in at most 16 lines a bank: '.' free, '#' used, '+' both, 'r' reserved."""
+    """Print each bank of RAM in at most 16 lines of `width` characters, then the owners of frames.
+
+    '.' is free, '#' used, '+' both, 'r' reserved. ValueError: width is not positive.
+    """
     if width < 1:
         raise ValueError("width %d is not positive" % width)
     runs = _memory.frames_runs()
@@ -39,7 +45,7 @@ def frames(width=64):
 
 
 def space(space):
-    """One line for each mapping of an address space."""
+    """Print a line for each mapping of an address space, then its tables and its ASID."""
     for start, end, pa, prot, memtype, name in space.mappings():
         sys.stdout.write(
             "%016x-%016x -> %012x %-3s %-7s %s\n" % (start, end, pa, prot, memtype, name or "")
@@ -48,7 +54,7 @@ def space(space):
 
 
 def walk(steps):
-    """One line for each table that the processor reads on its way to an address."""
+    """Print a line for each step of space.walk(): a table that the processor reads."""
     for step in steps:
         sys.stdout.write(
             "level %d  %012x[%3d] = %016x %s"
@@ -62,7 +68,7 @@ def walk(steps):
 
 
 def heap(heap):
-    """One line for each block of a heap."""
+    """Print a line for each block of a heap, sizes in bytes, then the totals."""
     for address, size, used in heap.walk():
         sys.stdout.write("%016x %8d %s\n" % (address, size, "used" if used else "free"))
     stats = heap.stats()

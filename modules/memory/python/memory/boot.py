@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Policy of the address space: what is mapped where and how, and how large the heap is.
+"""The policy of the kernel's address space: what is mapped where, how, and the heap's size.
 
 `run()` builds the kernel half and the identity view, switches TTBR1 and TTBR0 to them while it
-runs, and prints the boot report. After a soft reset it attaches to what is there.
+runs, and prints the boot report. After a soft reset it attaches to the map that exists.
 """
 
 import _memory
@@ -16,7 +16,7 @@ ONCE = 2  # window flag: no address is given out twice before a soft reset
 
 
 def usable_ram():
-    """Yield [start, end) of RAM that is not reserved, as long as possible."""
+    """Yield [start, end) of RAM that is not reserved, in the longest runs."""
     start = end = 0
     for run_start, run_end, state, _ in _memory.frames_runs():
         if state == "reserved" or run_start != end:
@@ -53,7 +53,7 @@ def map_devices(space, base):
 
 
 def build_kernel(kernel):
-    """The upper half: image, stacks, linear map, devices, and the windows that fill up later."""
+    """Map the upper half: image, stacks, linear map, devices; add the windows that fill later."""
     layout = _memory.layout
     for name, va, pa, size, prot in _memory.sections():
         kernel._boot_map(va, pa, size, prot, "normal", name, True)
@@ -65,13 +65,13 @@ def build_kernel(kernel):
 
 
 def build_identity(identity):
-    """The lower half by default: memory and devices where their physical addresses are."""
+    """Map memory and devices of the default lower half at their physical addresses."""
     map_ram(identity, 0, "RAM")
     map_devices(identity, 0)
 
 
 def build_heap(kernel):
-    """The 1 MiB kernel heap, between two guard pages."""
+    """Make the 1 MiB kernel heap between two guard pages."""
     base = _memory.layout["heap"][0] + PAGE
     kernel._reserve(base - PAGE, PAGE, "heap guard")
     kernel._reserve(base + HEAP_SIZE, PAGE, "heap guard")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Physical memory, 4 KiB a frame."""
+"""Physical memory: frames of 4 KiB, taken from the frame allocator and given back to it."""
 
 from _memory import frames_alloc as alloc
 from _memory import frames_reserve as reserve
@@ -10,7 +10,10 @@ from _memory import owners
 
 
 def show(width=64):
-    """Print a picture of RAM: one character for an equal share of a bank's frames."""
+    """Print a picture of RAM with `width` characters a line, and the owners of its frames.
+
+    Each character stands for as many frames. ValueError: width is not positive.
+    """
     from memory._show import frames
 
     frames(width)

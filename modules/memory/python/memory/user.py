@@ -10,10 +10,10 @@ from _memory import Registers
 from _memory import user_exit as EXIT
 
 CODE = 0x40_0000  # where a program's code begins
-STACK = 0x4000_0000  # and where its stack ends
+STACK = 0x4000_0000  # where its stack ends
 _STACK_PAGES = 16
 
-last = None  # the registers of the program that ended last, normally or not
+last = None  # the registers of the last program, however it ended
 
 
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):

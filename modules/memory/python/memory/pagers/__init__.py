@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Pagers, ready to use: memory that is made when it is touched.
+"""Ready-made pagers: ranges whose pages are made when they are first accessed.
 
-zeros(space, va, size)        memory of zeros
+zeros(space, va, size)        zero-filled memory
 FileMap(space, va, path)      a file as memory
-CopyOnWrite(frames)           one memory in several spaces, copied where it is written
-Watch(space, va, frames)      memory whose accesses are counted
+CopyOnWrite(frames)           frames shared by several spaces; a page is copied when it is written
+Watch(space, va, frames)      a watchpoint: frames whose accesses are counted
 """
 
 from memory.pagers.copyonwrite import CopyOnWrite

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One memory in several address spaces; a page that is written becomes the writer's own."""
+"""Frames that several address spaces share; a page that is written is copied for its writer."""
 
 from _memory import frames_alloc
 
@@ -7,9 +7,9 @@ PAGE = 4096
 
 
 class CopyOnWrite:
-    """What `frames` hold, for map(). Keep the object, and the frames, while a space has them.
+    """`frames`, to be shared. Keep this object and the frames open while a space maps them.
 
-    copies: pages that were copied so far.
+    copies: the number of pages copied so far.
     """
 
     def __init__(self, frames):
@@ -17,7 +17,10 @@ class CopyOnWrite:
         self.copies = 0
 
     def map(self, space, va, prot="rw"):
-        """Put the memory into `space` at `va`: shared and read-only until it is written."""
+        """Share the frames with `space` at `va`; a page stays read-only until it is written.
+
+        OSError: as space.reserve().
+        """
         shared = prot.replace("w", "")
 
         def pager(at, access):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A file as memory: each page is read when it is first accessed."""
+"""A file mapped as memory: each page is read from it when it is first accessed."""
 
 from _memory import frames_alloc
 
@@ -7,10 +7,11 @@ PAGE = 4096
 
 
 class FileMap:
-    """The file at `path`, from `va` on, followed by zeros up to the end of its last page.
+    """The file at `path`, mapped at `va` of `space`; zeros follow to the end of its last page.
 
-    prot: 'r', or 'rw' for memory that starts as the file does; what is written stays in memory.
-    size: bytes of the file. The file is open, for the pager alone, until close().
+    prot: 'r' or 'rw'; what is written stays in memory and does not change the file.
+    size: bytes of the file, which stays open until close(). OSError: the file cannot be opened or
+    the addresses are taken. ValueError: the file is empty.
     """
 
     def __init__(self, space, va, path, prot="r"):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""A watchpoint of any size: memory whose accesses are counted, one by one."""
+"""A watchpoint of any size: frames whose accesses are counted one by one."""
 
 PAGE = 4096
 
 
 class Watch:
-    """`frames` at `va` of `space`; every instruction that accesses them is counted.
+    """`frames`, mapped at `va` of `space`; every instruction that accesses them is counted.
 
-    counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once a page, as what it
-    did first there. call(va, access), if given, is called before it, and may raise to stop it.
-    The frames are not taken over: keep them open until close().
+    counts: {'read': n, 'write': n, 'execute': n}. An instruction counts once for each page, as its
+    first access there. call(va, access), if given, is called before it and may raise to stop it.
+    The frames still belong to the caller, who keeps them open until close().
     """
 
     def __init__(self, space, va, frames, prot="rw", call=None):
@@ -30,7 +30,7 @@ class Watch:
         space.reserve(va, self.size, prot, pager, step=True)
 
     def close(self):
-        """Give the addresses back; the frames and what is in them stay."""
+        """Unmap the addresses; the frames and their contents stay."""
         if self.space is not None:
             self.space.unmap(self.va, self.size)
             self.space = None
