@@ -24,7 +24,7 @@ PAGES_ONLY, NO_SPLIT = 1, 2
 TLBI_MAX = 64
 PERMISSIONS = 1 << 6 | 1 << 7 | 1 << 53 | 1 << 54
 
-PAGING_SOURCES = ["paging.c", "paging_read.c", "paging_change.c", "fake_arch.c"]
+PAGING_SOURCES = ["paging.c", "paging_visit.c", "paging_read.c", "paging_change.c", "fake_arch.c"]
 SPACE_SOURCES = [
     *PAGING_SOURCES,
     "pool.c",

@@ -38,7 +38,7 @@ void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigne
     --p->tables;
 }
 
-int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why) {
+int paging_range_in_half(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why) {
     if (!mem_is_aligned(va | size, MEM_PAGE_SIZE) || !mem_range_ok(va, size)) {
         return paging_fail(why, MEM_EINVAL, va, MEM_ADDR_NONE);
     }
@@ -81,71 +81,70 @@ typedef struct _map_t {
     paging_t *p;
     uint64_t delta;            // pa = va + delta
     uint64_t bits;             // attributes of every leaf
-    unsigned flags;
+    unsigned largest;          // level of the largest leaves that flags and alignment allow
+    bool fresh;                // no walk reaches the table yet that is written
     size_t count;              // tables that the mapping will add
     paging_chain_t reserve;    // that many frames for them
     paging_error_t *why;
 } map_t;
 
+static unsigned largest_leaf(uint64_t delta, unsigned flags) {
+    unsigned level = flags & PAGING_PAGES_ONLY ? 3 : 1;
+    while (level < 3 && !mem_is_aligned(delta, desc_entry_size(level))) {
+        ++level;
+    }
+    return level;
+}
+
 // Whether [va, last], inside one entry of `level`, becomes a leaf there.
 static bool takes_leaf(const map_t *m, mem_va_t va, mem_va_t last, unsigned level) {
-    if (level == 3) {
-        return true;
-    }
-    return level != 0 && !(m->flags & PAGING_PAGES_ONLY) && paging_is_whole(va, last, level)
-           && mem_is_aligned(va + m->delta, desc_entry_size(level));
+    return level >= m->largest && paging_is_whole(va, last, level);
 }
 
-// Counts the tables that the mapping will add below `table` (NULL: a table to be added). Refuses mapped pages.
-static int count_map(map_t *m, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t desc = table != NULL ? table[desc_index(va, level)] : 0;
-        const uint64_t *next = NULL;
-        bool descend = level < 2;
-        if (desc_is_table(desc, level)) {
-            next = paging_table(m->p, desc_table_pa(desc));
-            descend = true;
-        } else if (desc_is_valid(desc)) {
-            mem_pa_t pa = desc_leaf_pa(desc, level) + (va & (desc_entry_size(level) - 1));
-            return paging_fail(m->why, MEM_EEXIST, va, pa);
-        } else if (takes_leaf(m, va, step, level)) {
-            descend = false;
-        } else {
-            ++m->count;
-        }
-        int result = descend ? count_map(m, next, level + 1, va, step) : MEM_OK;
-        if (result != MEM_OK || step == last) {
-            return result;
-        }
-        va = step + 1;
-    }
+static int refuse_mapped(const map_t *m, uint64_t desc, unsigned level, mem_va_t va) {
+    mem_pa_t pa = desc_leaf_pa(desc, level) + (va & (desc_entry_size(level) - 1));
+    return paging_fail(m->why, MEM_EEXIST, va, pa);
 }
 
-// Writes `n` leaves of `level` from `slot` on, the first with value `desc`. No walk reaches a `fresh` table yet.
-static void write_leaves(uint64_t *slot, size_t n, uint64_t desc, unsigned level, bool fresh) {
-    uint64_t size = desc_entry_size(level);
-    if (fresh) {
-        for (size_t i = 0; i < n; ++i) {
-            slot[i] = desc + i * size;
-        }
-    } else {
-        for (size_t i = 0; i < n; ++i) {
-            arch_write_descriptor(&slot[i], desc + i * size);
-        }
+// Counts the tables that the mapping will add. Refuses mapped pages.
+static int count_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    map_t *m = state;
+    if (desc_is_table(*slot, level)) {
+        return PAGING_DESCEND;
     }
+    if (desc_is_valid(*slot)) {
+        return refuse_mapped(m, *slot, level, va);
+    }
+    m->count += paging_tables_needed(va, last, level, m->largest);
+    return PAGING_NEXT;
 }
 
-static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool fresh);
+static int count_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    for (size_t i = 0; i < n; ++i) {
+        if (desc_is_valid(slots[i])) {
+            return refuse_mapped(state, slots[i], 3, va + i * MEM_PAGE_SIZE);
+        }
+    }
+    return MEM_OK;
+}
+
+static const paging_actions_t count_actions = {.entry = count_entry, .pages = count_pages};
+
+static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va);
+static const paging_actions_t write_actions = {.entry = write_entry, .pages = write_pages};
 
 // Makes the table of the entry at `slot`, fills it and then links it: a walk finds it complete or not at all.
-static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last, bool fresh) {
+static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
     mem_pa_t pa = paging_chain_pop(m->p, &m->reserve);
     uint64_t *table = paging_table(m->p, pa);
     if (!paging_is_whole(va, last, level)) {
         memset(table, 0, MEM_PAGE_SIZE);
     }
-    apply_map(m, table, level + 1, va, last, true);
+    bool fresh = m->fresh;
+    m->fresh = true;
+    paging_visit(&(paging_visitor_t) {m->p, &write_actions, m}, table, level + 1, va, last);
+    m->fresh = fresh;
     ++m->p->tables;
     if (fresh) {
         *slot = desc_table(pa);
@@ -157,35 +156,40 @@ static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem
     arch_write_descriptor(slot, desc_table(pa));
 }
 
-static void apply_map(map_t *m, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool fresh) {
-    if (level == 3) {
-        size_t n = (size_t)((last - va) >> MEM_PAGE_SHIFT) + 1;
-        write_leaves(&table[desc_index(va, 3)], n, (va + m->delta) | m->bits | DESC_PAGE, 3, fresh);
-        return;
+static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    map_t *m = state;
+    // A fresh table that will be written whole has not been cleared: its slots hold no descriptors.
+    if (!m->fresh && desc_is_table(*slot, level)) {
+        return PAGING_DESCEND;
     }
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t *slot = &table[desc_index(va, level)];
-        // A fresh table that will be written whole has not been cleared: its slots hold no descriptors.
-        if (!fresh && desc_is_table(*slot, level)) {
-            apply_map(m, paging_table(m->p, desc_table_pa(*slot)), level + 1, va, step, false);
-        } else if (takes_leaf(m, va, step, level)) {
-            write_leaves(slot, 1, (va + m->delta) | m->bits | DESC_BLOCK, level, fresh);
-        } else {
-            add_table(m, slot, level, va, step, fresh);
-        }
-        if (step == last) {
-            return;
-        }
-        va = step + 1;
+    if (takes_leaf(m, va, last, level)) {
+        arch_write_descriptor(slot, (va + m->delta) | m->bits | DESC_BLOCK);
+    } else {
+        add_table(m, slot, level, va, last);
     }
+    return PAGING_NEXT;
+}
+
+static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    const map_t *m = state;
+    uint64_t desc = (va + m->delta) | m->bits | DESC_PAGE;
+    if (m->fresh) {
+        for (size_t i = 0; i < n; ++i) {
+            slots[i] = desc + i * MEM_PAGE_SIZE;
+        }
+    } else {
+        for (size_t i = 0; i < n; ++i) {
+            arch_write_descriptor(&slots[i], desc + i * MEM_PAGE_SIZE);
+        }
+    }
+    return MEM_OK;
 }
 
 int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_error_t *why) {
     mem_va_t va = run->va;
     mem_va_t last = va + run->size - 1;
     mem_pa_t pa = run->pa;
-    int result = paging_check_range(p, va, run->size, why);
+    int result = paging_range_in_half(p, va, run->size, why);
     if (result != MEM_OK) {
         return result;
     }
@@ -196,10 +200,10 @@ int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_erro
         return paging_fail(why, MEM_ERANGE, va, pa);
     }
     map_t m = {
-        .p = p, .delta = pa - va, .bits = paging_leaf_bits(p, run->attrs, flags), .flags = flags, .why = why,
+        .p = p, .delta = pa - va, .bits = paging_leaf_bits(p, run->attrs, flags),
+        .largest = largest_leaf(pa - va, flags), .why = why,
     };
-    uint64_t *root = paging_table(p, p->root);
-    result = count_map(&m, root, 0, va, last);
+    result = paging_visit_all(p, &count_actions, &m, va, last);
     if (result != MEM_OK) {
         return result;
     }
@@ -207,7 +211,7 @@ int paging_map(paging_t *p, const paging_run_t *run, unsigned flags, paging_erro
     if (result != MEM_OK) {
         return paging_fail(why, result, va, MEM_ADDR_NONE);
     }
-    apply_map(&m, root, 0, va, last, false);
+    paging_visit_all(p, &write_actions, &m, va, last);
     if (p->live) {
         // Invalid to valid: a TLB holds no invalid entry, so there is nothing to invalidate.
         arch_dsb_ishst();

@@ -92,60 +92,55 @@ static void break_before_make(const paging_t *p, uint64_t *slot, uint64_t value,
     arch_isb();
 }
 
-// Tables needed to split the block of `level` around the ends of [va, last].
-static size_t count_splits(mem_va_t va, mem_va_t last, unsigned level) {
-    if (level == 3 || paging_is_whole(va, last, level)) {
-        return 0;
-    }
-    mem_va_t head_last = paging_entry_last(va, last, level + 1);
-    size_t count = 1 + count_splits(va, head_last, level + 1);
-    mem_va_t tail = last & ~(desc_entry_size(level + 1) - 1);
-    return tail > head_last ? count + count_splits(tail, last, level + 1) : count;
-}
-
-// Whether entries [first, last] of a table of level 3 are all mapped and can be changed. Branch-free: it runs
-// for every page of a range, and nearly always the answer is yes.
-static bool pages_can_change(const change_t *c, const uint64_t *table, unsigned first, unsigned last) {
+// Whether all of `n` pages are mapped and can be changed. Branch-free: it runs for every page of a range, and nearly
+// always the answer is yes.
+static bool pages_can_change(const change_t *c, const uint64_t *slots, size_t n) {
     uint64_t all = DESC_VALID;
     uint64_t any = 0;
-    for (unsigned i = first; i <= last; ++i) {
-        all &= table[i];
-        any |= table[i];
+    for (size_t i = 0; i < n; ++i) {
+        all &= slots[i];
+        any |= slots[i];
     }
     return all != 0 && (any & c->forbidden) == 0;
 }
 
-// Checks that all of [va, last] is mapped and can be changed, and counts the tables that splitting takes.
-static int check_change(change_t *c, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
-    if (level == 3 && pages_can_change(c, table, desc_index(va, 3), desc_index(last, 3))) {
-        return MEM_OK;
+// MEM_OK when the entry, which links no table, is mapped and can be changed.
+static int check_leaf(const change_t *c, uint64_t desc, unsigned level, mem_va_t va) {
+    if (!desc_is_valid(desc)) {
+        return paging_fail(c->why, MEM_ENOENT, va, MEM_ADDR_NONE);
     }
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t desc = table[desc_index(va, level)];
-        int result = MEM_OK;
-        if (desc_is_table(desc, level)) {
-            result = check_change(c, paging_table(c->p, desc_table_pa(desc)), level + 1, va, step);
-        } else if (!desc_is_valid(desc)) {
-            result = paging_fail(c->why, MEM_ENOENT, va, MEM_ADDR_NONE);
-        } else if (desc & c->forbidden) {
-            result = paging_fail(c->why, MEM_EINVAL, va, desc_leaf_pa(desc, level));
-        } else if (level != 3 && !paging_is_whole(va, step, level)) {
-            c->splits += count_splits(va, step, level);
-            if (c->flags & PAGING_NO_SPLIT) {
-                result = paging_fail(c->why, MEM_EPERM, va, desc_leaf_pa(desc, level));
-            }
-        }
-        if (result != MEM_OK || step == last) {
-            return result;
-        }
-        va = step + 1;
-    }
+    return desc & c->forbidden ? paging_fail(c->why, MEM_EINVAL, va, desc_leaf_pa(desc, level)) : MEM_OK;
 }
+
+// Checks that all of the range is mapped and can be changed, and counts the tables that splitting takes.
+static int check_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    change_t *c = state;
+    if (desc_is_table(*slot, level)) {
+        return PAGING_DESCEND;
+    }
+    int result = check_leaf(c, *slot, level, va);
+    if (result != MEM_OK || paging_is_whole(va, last, level)) {
+        return result;
+    }
+    c->splits += paging_tables_needed(va, last, level, level);
+    return c->flags & PAGING_NO_SPLIT ? paging_fail(c->why, MEM_EPERM, va, desc_leaf_pa(*slot, level)) : PAGING_NEXT;
+}
+
+static int check_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    int result = MEM_OK;
+    if (!pages_can_change(state, slots, n)) {
+        for (size_t i = 0; i < n && result == MEM_OK; ++i) {
+            result = check_leaf(state, slots[i], 3, va + i * MEM_PAGE_SIZE);
+        }
+    }
+    return result;
+}
+
+static const paging_actions_t check_actions = {.entry = check_entry, .pages = check_pages};
 
 // Check and reserve: after this the change cannot fail.
 static int begin(change_t *c, mem_va_t va, uint64_t size) {
-    int result = check_change(c, paging_table(c->p, c->p->root), 0, va, va + size - 1);
+    int result = paging_visit_all(c->p, &check_actions, c, va, va + size - 1);
     if (result != MEM_OK) {
         return result;
     }
@@ -189,7 +184,8 @@ static bool is_empty(const uint64_t *table, unsigned first, unsigned last) {
 }
 
 // Unlinks the table at `slot`, an entry of `level`, when no entry is left in it after [va, last] was cleared.
-static void unlink_if_empty(change_t *c, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+static void unlink_if_empty(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    change_t *c = state;
     mem_pa_t pa = desc_table_pa(*slot);
     if (is_empty(paging_table(c->p, pa), desc_index(va, level + 1), desc_index(last, level + 1))) {
         arch_write_descriptor(slot, 0);
@@ -198,44 +194,40 @@ static void unlink_if_empty(change_t *c, uint64_t *slot, unsigned level, mem_va_
     }
 }
 
-static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
-
-// Unmaps [va, last] in the table that `slot` links, and that table too when nothing is left in it.
-static void unmap_table(change_t *c, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
-    mem_pa_t pa = desc_table_pa(*slot);
-    if (paging_is_whole(va, last, level)) {
-        // All 512 entries are in use (check_change), more than are worth invalidating one by one.
-        arch_write_descriptor(slot, 0);
-        paging_unlink_tree(c->p, &c->freed, pa, level + 1);
-        c->flush_all = true;
-        return;
-    }
-    unmap_entries(c, paging_table(c->p, pa), level + 1, va, last);
-    unlink_if_empty(c, slot, level, va, last);
-}
-
-static void unmap_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t *slot = &table[desc_index(va, level)];
-        if (!desc_is_table(*slot, level) && !paging_is_whole(va, step, level)) {
+static int unmap_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    change_t *c = state;
+    bool whole = paging_is_whole(va, last, level);
+    bool table = desc_is_table(*slot, level);
+    if (!whole) {
+        if (!table) {
             split(c, slot, level, va);
         }
-        if (desc_is_table(*slot, level)) {
-            unmap_table(c, slot, level, va, step);
-        } else {
-            arch_write_descriptor(slot, 0);
-            note_stale(c, va);
-        }
-        if (step == last) {
-            return;
-        }
-        va = step + 1;
+        return PAGING_DESCEND;
     }
+    mem_pa_t pa = desc_table_pa(*slot);
+    arch_write_descriptor(slot, 0);
+    if (table) {
+        // All 512 entries are in use (check_entry), more than are worth invalidating one by one.
+        paging_unlink_tree(c->p, &c->freed, pa, level + 1);
+        c->flush_all = true;
+    } else {
+        note_stale(c, va);
+    }
+    return PAGING_NEXT;
 }
 
+static int unmap_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    for (size_t i = 0; i < n; ++i) {
+        arch_write_descriptor(&slots[i], 0);
+        note_stale(state, va + i * MEM_PAGE_SIZE);
+    }
+    return MEM_OK;
+}
+
+static const paging_actions_t unmap_actions = {unmap_entry, unmap_pages, unlink_if_empty};
+
 int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging_error_t *why) {
-    int result = paging_check_range(p, va, size, why);
+    int result = paging_range_in_half(p, va, size, why);
     if (result != MEM_OK) {
         return result;
     }
@@ -245,52 +237,52 @@ int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging
     if (result != MEM_OK) {
         return result;
     }
-    unmap_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
+    paging_visit_all(p, &unmap_actions, &c, va, va + size - 1);
     end(&c);
     return MEM_OK;
 }
 
-// Permissions only: no break needed, but the old ones stay in TLBs until invalidated.
-static void protect_pages(change_t *c, uint64_t *table, mem_va_t va, mem_va_t last) {
-    for (unsigned i = desc_index(va, 3); i <= desc_index(last, 3); ++i) {
-        uint64_t desc = (table[i] & ~DESC_PERMISSIONS) | c->permissions;
-        if (desc != table[i]) {
-            arch_write_descriptor(&table[i], desc);
-            if (!c->flush_all) {
-                note_stale(c, mem_align_down(va, desc_entry_size(2)) + i * MEM_PAGE_SIZE);
-            }
-        }
-    }
+static uint64_t with_permissions(const change_t *c, uint64_t desc) {
+    return (desc & ~DESC_PERMISSIONS) | c->permissions;
 }
 
-static void protect_entries(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t *slot = &table[desc_index(va, level)];
-        uint64_t desc = (*slot & ~DESC_PERMISSIONS) | c->permissions;
-        if (!desc_is_table(*slot, level) && !paging_is_whole(va, step, level) && *slot != desc) {
-            split(c, slot, level, va);
-        }
-        if (desc_is_table(*slot, level)) {
-            uint64_t *below = paging_table(c->p, desc_table_pa(*slot));
-            if (level == 2) {
-                protect_pages(c, below, va, step);
-            } else {
-                protect_entries(c, below, level + 1, va, step);
-            }
-        } else if (*slot != desc) {
-            arch_write_descriptor(slot, desc);
-            note_stale(c, va);
-        }
-        if (step == last) {
-            return;
-        }
-        va = step + 1;
+// Permissions only: no break needed, but the old ones stay in TLBs until invalidated.
+static int protect_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    change_t *c = state;
+    uint64_t desc = with_permissions(c, *slot);
+    if (desc_is_table(*slot, level)) {
+        return PAGING_DESCEND;
     }
+    if (*slot == desc) {
+        return PAGING_NEXT;
+    }
+    if (!paging_is_whole(va, last, level)) {
+        split(c, slot, level, va);
+        return PAGING_DESCEND;
+    }
+    arch_write_descriptor(slot, desc);
+    note_stale(c, va);
+    return PAGING_NEXT;
 }
+
+static int protect_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    change_t *c = state;
+    for (size_t i = 0; i < n; ++i) {
+        uint64_t desc = with_permissions(c, slots[i]);
+        if (desc != slots[i]) {
+            arch_write_descriptor(&slots[i], desc);
+            if (!c->flush_all) {
+                note_stale(c, va + i * MEM_PAGE_SIZE);
+            }
+        }
+    }
+    return MEM_OK;
+}
+
+static const paging_actions_t protect_actions = {.entry = protect_entry, .pages = protect_pages};
 
 int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, unsigned flags, paging_error_t *why) {
-    int result = paging_check_range(p, va, size, why);
+    int result = paging_range_in_half(p, va, size, why);
     if (result != MEM_OK) {
         return result;
     }
@@ -305,7 +297,7 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
     if (result != MEM_OK) {
         return result;
     }
-    protect_entries(&c, paging_table(p, p->root), 0, va, va + size - 1);
+    paging_visit_all(p, &protect_actions, &c, va, va + size - 1);
     flush_stale(&c);
     // Frames are left where a block had the protection already and was not split.
     paging_chain_release(p, &c.reserve);
@@ -314,43 +306,38 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
 
 // --- pages of ranges with a pager ---
 
-// Clears the page, or with `evict` false gives it the new permissions.
-static void change_page(change_t *c, uint64_t *slot, mem_va_t va, bool evict) {
-    uint64_t desc = *slot;
-    uint64_t wanted = evict ? 0 : (desc & ~DESC_PERMISSIONS) | c->permissions;
-    if (wanted == desc) {
-        return;
+static int evict_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    change_t *c = state;
+    for (size_t i = 0; i < n; ++i) {
+        uint64_t desc = slots[i];
+        if (!desc_is_valid(desc)) {
+            continue;
+        }
+        arch_write_descriptor(&slots[i], 0);
+        note_stale(c, va + i * MEM_PAGE_SIZE);
+        if (desc & DESC_OWNED) {
+            paging_chain_push(c->p, &c->freed, desc_leaf_pa(desc, 3));
+        }
     }
-    arch_write_descriptor(slot, wanted);
-    note_stale(c, va);
-    if (evict && (desc & DESC_OWNED)) {
-        paging_chain_push(c->p, &c->freed, desc_leaf_pa(desc, 3));
-    }
+    return MEM_OK;
 }
 
-static void change_pages(change_t *c, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last, bool evict) {
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t *slot = &table[desc_index(va, level)];
-        if (desc_is_table(*slot, level)) {
-            change_pages(c, paging_table(c->p, desc_table_pa(*slot)), level + 1, va, step, evict);
-            if (evict) {
-                unlink_if_empty(c, slot, level, va, step);
-            }
-        } else if (level == 3 && desc_is_valid(*slot)) {
-            change_page(c, slot, va, evict);
+static int restrict_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    for (size_t i = 0; i < n; ++i) {
+        if (desc_is_valid(slots[i])) {
+            protect_pages(state, &slots[i], 1, va + i * MEM_PAGE_SIZE);
         }
-        if (step == last) {
-            return;
-        }
-        va = step + 1;
     }
+    return MEM_OK;
 }
+
+static const paging_actions_t evict_actions = {paging_descend, evict_pages, unlink_if_empty};
+static const paging_actions_t restrict_actions = {.entry = paging_descend, .pages = restrict_pages};
 
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
     change_t c;
     change_init(&c, p, 0, NULL);
-    change_pages(&c, paging_table(p, p->root), 0, va, last, true);
+    paging_visit_all(p, &evict_actions, &c, va, last);
     end(&c);
 }
 
@@ -358,7 +345,7 @@ void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot) 
     change_t c;
     change_init(&c, p, 0, NULL);
     c.permissions = desc_permissions(prot);
-    change_pages(&c, paging_table(p, p->root), 0, va, last, false);
+    paging_visit_all(p, &restrict_actions, &c, va, last);
     end(&c);
 }
 
@@ -399,31 +386,32 @@ static void join(paging_t *p, uint64_t *slot, mem_va_t va) {
     --p->tables;
 }
 
-static void compact_entries(paging_t *p, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t *slot = &table[desc_index(va, level)];
-        if (desc_is_table(*slot, level)) {
-            uint64_t *below = paging_table(p, desc_table_pa(*slot));
-            if (level < 2) {
-                compact_entries(p, below, level + 1, va, step);
-            }
-            if (level != 0 && paging_is_whole(va, step, level) && is_joinable(below, level + 1)) {
-                join(p, slot, va);
-            }
-        }
-        if (step == last) {
-            return;
-        }
-        va = step + 1;
+static void join_if_possible(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    paging_t *p = state;
+    if (level != 0 && paging_is_whole(va, last, level)
+        && is_joinable(paging_table(p, desc_table_pa(*slot)), level + 1)) {
+        join(p, slot, va);
     }
 }
 
+static int compact_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    if (!desc_is_table(*slot, level)) {
+        return PAGING_NEXT;
+    }
+    if (level < 2) {
+        return PAGING_DESCEND;
+    }
+    join_if_possible(state, slot, level, va, last);
+    return PAGING_NEXT;
+}
+
+static const paging_actions_t compact_actions = {.entry = compact_entry, .leave = join_if_possible};
+
 size_t paging_compact(paging_t *p, mem_va_t va, uint64_t size) {
-    if (paging_check_range(p, va, size, NULL) != MEM_OK) {
+    if (paging_range_in_half(p, va, size, NULL) != MEM_OK) {
         return 0;
     }
     size_t before = p->tables;
-    compact_entries(p, paging_table(p, p->root), 0, va, va + size - 1);
+    paging_visit_all(p, &compact_actions, p, va, va + size - 1);
     return before - p->tables;
 }

@@ -45,8 +45,44 @@ void paging_chain_release(const paging_t *p, paging_chain_t *chain);
 // The tables below and including the one at `pa`, which nothing links any more, go to `chain`.
 void paging_unlink_tree(paging_t *p, paging_chain_t *chain, mem_pa_t pa, unsigned level);
 
-// MEM_OK when [va, va + size) is whole pages inside the half.
-int paging_check_range(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why);
+// MEM_OK when [va, va + size) is whole pages inside the half; else MEM_EINVAL or MEM_ERANGE.
+int paging_range_in_half(const paging_t *p, mem_va_t va, uint64_t size, paging_error_t *why);
+
+// What an action says about the entry that it was called for. Negative MEM_E* results end the visit.
+enum {
+    PAGING_NEXT = MEM_OK,      // go on behind the entry
+    PAGING_DESCEND = 1,        // visit the table that the entry links first
+};
+
+// What is done with the entries of a range. The functions may change the entries that they are called for.
+typedef struct _paging_actions_t {
+    // An entry of level 0 to 2; [va, last] is the part of the range that it translates.
+    int (*entry)(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+    // `n` entries of a table of level 3, the first for va. They come at once, because nearly all entries are these.
+    int (*pages)(void *state, uint64_t *slots, size_t n, mem_va_t va);
+    // The same entry after all below it; NULL for nothing.
+    void (*leave)(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+} paging_actions_t;
+
+typedef struct _paging_visitor_t {
+    const paging_t *p;
+    const paging_actions_t *actions;
+    void *state;               // first argument of the actions
+} paging_visitor_t;
+
+// Calls the actions (paging_visit.c) for the entries of `table`, of `level`, that translate [va, last], in ascending order.
+// Returns MEM_OK or the result that ended it.
+int paging_visit(const paging_visitor_t *v, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
+
+// The same from the root on. Actions without `leave` descend into every table.
+int paging_visit_all(const paging_t *p, const paging_actions_t *actions, void *state, mem_va_t va, mem_va_t last);
+
+// The action for entries of a range of which only the pages count.
+int paging_descend(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+
+// The tables that [va, last] takes below an entry of `level` that links none, when leaves are of level `largest` or
+// smaller: a table for each entry, at each level, that does not become a leaf.
+size_t paging_tables_needed(mem_va_t va, mem_va_t last, unsigned level, unsigned largest);
 
 // Empties the walk cache. Call it after tables were unlinked and before they are given back: the cache may point to
 // one of them. (paging_read.c)

@@ -130,26 +130,27 @@ bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_
     return true;
 }
 
-static size_t count_leaves(const paging_t *p, const uint64_t *table, unsigned level, mem_va_t va, mem_va_t last,
-    uint64_t bits) {
-    size_t count = 0;
-    for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
-        uint64_t desc = table[desc_index(va, level)];
-        if (desc_is_table(desc, level)) {
-            count += count_leaves(p, paging_table(p, desc_table_pa(desc)), level + 1, va, step, bits);
-        } else if (level == 3) {
-            count += desc_is_valid(desc) && (desc & bits) == bits;
-        }
-        if (step == last) {
-            return count;
-        }
-        va = step + 1;
+// The state of a paging_count() call.
+typedef struct _tally_t {
+    uint64_t bits;
+    size_t count;
+} tally_t;
+
+static int tally_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    (void)va;
+    tally_t *tally = state;
+    for (size_t i = 0; i < n; ++i) {
+        tally->count += desc_is_valid(slots[i]) && (slots[i] & tally->bits) == tally->bits;
     }
+    return MEM_OK;
 }
 
+static const paging_actions_t tally_actions = {.entry = paging_descend, .pages = tally_pages};
+
 size_t paging_count(const paging_t *p, mem_va_t va, mem_va_t last, uint64_t bits) {
-    return count_leaves(p, paging_table(p, p->root), 0, va, last, bits);
+    tally_t tally = {bits, 0};
+    paging_visit_all(p, &tally_actions, &tally, va, last);
+    return tally.count;
 }
 
 static bool leaf_is_sound(const paging_t *p, uint64_t desc, unsigned level) {
