@@ -132,7 +132,7 @@ class Block:
 
 def load() -> ctypes.CDLL:
     """The library, with its prototypes."""
-    lib = host_library.build("heap", ["heap.c", "heap_check.c"])
+    lib = host_library.build("heap", ["heap.c", "heap_check.c", "heap_error.c", "heap_stats.c"])
     heap, error = ctypes.POINTER(HeapStruct), ctypes.POINTER(ErrorStruct)
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     prototypes = {

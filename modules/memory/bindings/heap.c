@@ -2,6 +2,7 @@
 // _memory.Heap: heaps in frames of their own, mapped between guards in the view window, and the kernel heap.
 
 #include "common.h"
+#include "core/list.h"
 #include "frames.h"
 #include "heap.h"
 #include "space.h"
@@ -60,26 +61,6 @@ static uint64_t get_size(mp_obj_t size_in) {
     return mem_align_up(size, MEM_PAGE_SIZE);
 }
 
-static void link_heap(memory_heap_t *heap) {
-    heap->prev = NULL;
-    heap->next = memory_system.heaps;
-    if (heap->next != NULL) {
-        heap->next->prev = heap;
-    }
-    memory_system.heaps = heap;
-}
-
-static void unlink_heap(memory_heap_t *heap) {
-    if (heap->prev != NULL) {
-        heap->prev->next = heap->next;
-    } else {
-        memory_system.heaps = heap->next;
-    }
-    if (heap->next != NULL) {
-        heap->next->prev = heap->prev;
-    }
-}
-
 // A heap of `size` bytes at `va`, or at an address of its own when that is MEM_ADDR_NONE. Raises OSError with nothing
 // taken.
 static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
@@ -101,7 +82,7 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
         bind_space_check(result, &why);
     }
     heap_init(&heap->heap, (void *)(uintptr_t)heap->va, size, port_random_seed());
-    link_heap(heap);
+    LIST_PUSH(memory_system.heaps, heap, next, prev);
     return heap;
 }
 
@@ -109,7 +90,7 @@ static void destroy_heap(memory_heap_t *heap) {
     if (space_unmap(memory_system_spaces(), memory_system_kernel(), heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
         frames_free(&memory_system.frames, heap->pa, heap->size >> MEM_PAGE_SHIFT, NULL);
     }
-    unlink_heap(heap);
+    LIST_REMOVE(memory_system.heaps, heap, next, prev);
     pool_free(&memory_system.heap_pool, heap);
 }
 

@@ -1,15 +1,45 @@
 // SPDX-License-Identifier: MIT
 // The heap's operations. Each one first verifies all that it will touch, then changes it: no failure half way.
 
+#include "heap.h"
+
 #include <string.h>
 
-#include "heap_change.h"
+#include "heap_bins.h"
+#include "heap_error.h"
 
 // Free blocks looked at for a close fit before the first bin is taken in which every block fits.
 #define FIND_STEPS (4)
 
 // Keeps what is rarely needed out of the way of what is always needed.
 #define NOINLINE __attribute__((noinline))
+
+// ---- changes: nothing is verified here -----------------------------------------------------------------------------
+
+// Makes n_granules at b a free block. The block after it is still to be told.
+static inline void make_free(heap_t *h, uintptr_t b, uint32_t n_granules) {
+    write_header(h, b, n_granules << WORD_SIZE_SHIFT | WORD_FREE);
+    write_footer(b, n_granules);
+    bin_insert(h, b, n_granules);
+}
+
+static inline void count_used(heap_t *h, uint32_t n_granules) {
+    h->live_blocks++;
+    h->used += bytes(n_granules) - HEAP_HEADER_SIZE;
+    if (h->used > h->peak_used) {
+        h->peak_used = h->used;
+    }
+}
+
+static inline void uncount_used(heap_t *h, uint32_t n_granules) {
+    h->live_blocks--;
+    h->used -= bytes(n_granules) - HEAP_HEADER_SIZE;
+}
+
+static inline void forget_free(heap_t *h, uintptr_t b) {
+    bin_remove(h, b);
+    retire_header(b);
+}
 
 // ---- merging -------------------------------------------------------------------------------------------------------
 
@@ -21,16 +51,6 @@ static inline uintptr_t free_block_before(const heap_t *h, uintptr_t b) {
     }
     uintptr_t before = b - bytes(n_granules);
     return is_intact(h, before) && is_free(before) && granules(before) == n_granules ? before : 0;
-}
-
-// True when list_insert may touch the head of the bin for this size.
-static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
-    uint32_t bin = bin_of(n_granules);
-    if (!bin_is_used(h, bin)) {
-        return true;
-    }
-    uintptr_t head = linked(h, heads(h)[bin]);
-    return is_linkable(h, head) && header(head)->prev == 0;
 }
 
 // A used block with its free neighbours: what a free or a realloc may touch.
@@ -80,7 +100,7 @@ static inline void release(heap_t *h, uintptr_t b, const surroundings_t *s) {
         tell(after, true);
     }
     if (s->before != 0) {
-        list_remove(h, s->before);
+        bin_remove(h, s->before);
         retire_header(b);
         b = s->before;
     }
@@ -88,21 +108,6 @@ static inline void release(heap_t *h, uintptr_t b, const surroundings_t *s) {
 }
 
 // ---- finding and carving -------------------------------------------------------------------------------------------
-
-// The first bin from `bin` on, of a row that the heap has, that holds a block.
-static inline uint32_t next_used_bin(const heap_t *h, uint32_t bin) {
-    uint32_t row = bin / HEAP_BINS;
-    uint32_t map = h->bin_map[row] & (UINT32_MAX << (bin % HEAP_BINS));
-    if (map == 0) {
-        uint32_t rows = h->row_map & (UINT32_MAX << (row + 1));
-        if (rows == 0) {
-            return BIN_NONE;
-        }
-        row = (uint32_t)__builtin_ctz(rows);
-        map = h->bin_map[row];
-    }
-    return row * HEAP_BINS + (uint32_t)__builtin_ctz(map);
-}
 
 // What is wanted: a size, an alignment, and how both look in a header's word.
 typedef struct _request_t {
@@ -208,7 +213,7 @@ static inline bool may_carve(const heap_t *h, uint32_t total, uint32_t gap, cons
 // ---- small blocks --------------------------------------------------------------------------------------------------
 
 // Most blocks are small and need neither a search nor a merge: the bin of their size holds nothing else. These two do
-// that much and no more. Whatever else there is to do, or to doubt, they leave untouched to the way for all blocks.
+// that much. Anything else, suspected damage included, changes nothing, returns 0 or false, and takes the general path.
 
 // Usable bytes of the largest block whose bin holds one size only.
 #define SMALL_MAX (((size_t)(HEAP_BINS - 1) << GRANULE_SHIFT) - HEAP_HEADER_SIZE)
@@ -237,7 +242,7 @@ static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
     if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
         return 0;
     }
-    list_unlink(h, b, n_granules, &heads(h)[n_granules]);
+    bin_unlink(h, b, n_granules, &heads(h)[n_granules]);
     header(b)->head -= HEAD_FLAG(WORD_FREE);
     header(after)->head -= HEAD_FLAG(WORD_PREV_FREE);
     count_used(h, n_granules);
@@ -255,24 +260,12 @@ static inline bool free_small(heap_t *h, uintptr_t b) {
     header(b)->head += HEAD_FLAG(WORD_FREE);
     header(after)->head += HEAD_FLAG(WORD_PREV_FREE);
     write_footer(b, n_granules);
-    list_insert(h, b, n_granules);
+    bin_insert(h, b, n_granules);
     uncount_used(h, n_granules);
     return true;
 }
 
-// ---- errors and arguments ------------------------------------------------------------------------------------------
-
-static NOINLINE int refuse(heap_error_t *error, heap_error_kind_t kind, uint64_t address, uint64_t value) {
-    static const int8_t results[] = {
-        [HEAP_OK] = MEM_OK, [HEAP_FULL] = MEM_ENOMEM, [HEAP_TOO_LARGE] = MEM_ENOMEM, [HEAP_ZERO_SIZE] = MEM_EINVAL,
-        [HEAP_BAD_ALIGNMENT] = MEM_EINVAL, [HEAP_OUTSIDE] = MEM_ERANGE, [HEAP_NOT_A_BLOCK] = MEM_EINVAL,
-        [HEAP_DOUBLE_FREE] = MEM_EALREADY, [HEAP_DAMAGED] = MEM_EFAULT,
-    };
-    if (error != NULL) {
-        *error = (heap_error_t) { .kind = kind, .result = results[kind], .address = address, .value = value };
-    }
-    return results[kind];
-}
+// ---- arguments -----------------------------------------------------------------------------------------------------
 
 static inline void succeed(heap_error_t *error) {
     if (error != NULL) {
@@ -289,48 +282,15 @@ static inline bool make_request(const heap_t *h, size_t size, size_t align, requ
         r->align_bits = (uint32_t)(__builtin_ctzl(align) - GRANULE_SHIFT) << WORD_ALIGN_SHIFT;
     }
     if ((align & (align - 1)) != 0 || align > HEAP_ALIGN_MAX) {
-        refuse(error, HEAP_BAD_ALIGNMENT, 0, align);
+        heap_fail(error, (heap_error_t) {.kind = HEAP_BAD_ALIGNMENT, .value = align});
         return false;
     }
     if (size == 0 || size > h->end - h->first - HEAP_HEADER_SIZE) {
-        refuse(error, size == 0 ? HEAP_ZERO_SIZE : HEAP_TOO_LARGE, 0, size);
+        heap_fail(error, (heap_error_t) {.kind = size == 0 ? HEAP_ZERO_SIZE : HEAP_TOO_LARGE, .value = size});
         return false;
     }
     r->n_granules = granules_for(size);
     return true;
-}
-
-// Names the first damaged block of the heap.
-static NOINLINE int refuse_damaged(const heap_t *h, heap_error_t *error, uint64_t value) {
-    heap_damage_t damage;
-    heap_check(h, &damage);
-    return refuse(error, HEAP_DAMAGED, damage.address, value);
-}
-
-// Why p, inside the region, is no intact block: walks from the first block towards it.
-static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
-    if (p < h->first || p >= h->end || (p & (HEAP_ALIGN - 1)) != 0) {
-        return HEAP_NOT_A_BLOCK;
-    }
-    if ((mix(h, p, header(p)->head << 32) ^ header(p)->head ^ SUM_FREED) >> 32 == 0) {
-        return HEAP_DOUBLE_FREE;
-    }
-    uintptr_t b = h->first;
-    while (b < p && is_intact(h, b) && granules(b) != 0) {
-        b = block_after(b);
-    }
-    return b > p ? HEAP_NOT_A_BLOCK : HEAP_DAMAGED;
-}
-
-// Says why b is no used block.
-static NOINLINE int refuse_block(const heap_t *h, uintptr_t b, heap_error_t *error) {
-    heap_error_kind_t kind = HEAP_OUTSIDE;
-    if (mem_is_aligned(b, HEAP_ALIGN) && b != h->end && is_intact(h, b)) {
-        kind = HEAP_DOUBLE_FREE;
-    } else if (heap_contains(h, (const void *)b)) {
-        kind = diagnose(h, b);
-    }
-    return kind == HEAP_DAMAGED ? refuse_damaged(h, error, 0) : refuse(error, kind, b, 0);
 }
 
 // ---- interface -----------------------------------------------------------------------------------------------------
@@ -372,7 +332,7 @@ static inline uintptr_t take(heap_t *h, const request_t *r, bool *damaged) {
     if (*damaged) {
         return 0;
     }
-    list_unlink(h, b, bin, from);
+    bin_unlink(h, b, bin, from);
     return carve(h, b, total, gap, r, 0);
 }
 
@@ -386,9 +346,9 @@ static NOINLINE void *alloc_any(heap_t *h, size_t size, size_t align, heap_error
     if (b != 0) {
         succeed(error);
     } else if (damaged) {
-        refuse_damaged(h, error, size);
+        heap_fail_damaged(h, size, error);
     } else {
-        refuse(error, HEAP_FULL, 0, size);
+        heap_fail(error, (heap_error_t) {.kind = HEAP_FULL, .value = size});
     }
     return (void *)b;
 }
@@ -407,7 +367,7 @@ void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error) {
 static NOINLINE int free_any(heap_t *h, uintptr_t b, heap_error_t *error) {
     surroundings_t s;
     if (!look_around(h, b, &s) || !may_insert(h, s.before_granules + s.own_granules + s.after_granules)) {
-        return refuse_damaged(h, error, 0);
+        return heap_fail_damaged(h, 0, error);
     }
     release(h, b, &s);
     succeed(error);
@@ -417,7 +377,7 @@ static NOINLINE int free_any(heap_t *h, uintptr_t b, heap_error_t *error) {
 int heap_free(heap_t *h, void *p, heap_error_t *error) {
     uintptr_t b = (uintptr_t)p;
     if (!is_live(h, b)) {
-        return refuse_block(h, b, error);
+        return heap_fail_pointer(h, b, error);
     }
     if (!free_small(h, b)) {
         return free_any(h, b, error);
@@ -464,7 +424,7 @@ static uintptr_t resize_in_place(heap_t *h, uintptr_t b, const request_t *r, con
 void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
     uintptr_t b = (uintptr_t)p;
     if (!is_live(h, b)) {
-        refuse_block(h, b, error);
+        heap_fail_pointer(h, b, error);
         return NULL;
     }
     request_t r;
@@ -476,7 +436,7 @@ void *heap_realloc(heap_t *h, void *p, size_t size, heap_error_t *error) {
     bool damaged = !look_around(h, b, &s);
     uintptr_t resized = damaged ? 0 : resize_in_place(h, b, &r, &s, &damaged);
     if (damaged) {
-        refuse_damaged(h, error, size);
+        heap_fail_damaged(h, size, error);
         return NULL;
     }
     if (resized == 0) {

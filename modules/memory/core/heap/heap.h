@@ -10,8 +10,8 @@
 // allocates, locks or prints; heap_t and the region belong to the caller. heap_t itself is trusted.
 // Not safe against concurrent use, and damage to a payload of a live block cannot be seen.
 
-#ifndef MODULES_MEMORY_HEAP_H
-#define MODULES_MEMORY_HEAP_H
+#ifndef MODULES_MEMORY_CORE_HEAP_HEAP_H
+#define MODULES_MEMORY_CORE_HEAP_HEAP_H
 
 #include "core/mem_types.h"
 
@@ -140,4 +140,4 @@ bool heap_next(const heap_t *h, heap_block_t *cursor);
 const char *heap_error_text(heap_error_kind_t kind);
 const char *heap_damage_text(heap_damage_kind_t kind);
 
-#endif // MODULES_MEMORY_HEAP_H
+#endif // MODULES_MEMORY_CORE_HEAP_HEAP_H

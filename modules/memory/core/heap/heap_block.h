@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Private to heap.c and heap_check.c: how blocks lie in the region, and how one is told from damage.
+// Private to core/heap: how blocks lie in the region, and how a block is told from damage.
 //
 //   b - 8   head   checksum of b, word and the heap's secret (63:32);
 //                  word: size in granules (31:6), log2(alignment / 16) (5:2), flags (1:0)
@@ -8,10 +8,11 @@
 //   end     footer of a free block: its size again, in the 4 bytes before the next header
 //
 // A block is known by the address b of its payload. Two free blocks are never adjacent, so the block before a free
-// one is always used. The bin heads stand at the base; heads of empty bins are 0.
+// one is always used.
+// The heads of the bins are at the base (heap_bins.h).
 
-#ifndef MODULES_MEMORY_HEAP_BLOCK_H
-#define MODULES_MEMORY_HEAP_BLOCK_H
+#ifndef MODULES_MEMORY_CORE_HEAP_HEAP_BLOCK_H
+#define MODULES_MEMORY_CORE_HEAP_HEAP_BLOCK_H
 
 #include "heap.h"
 
@@ -22,7 +23,6 @@
 #define WORD_ALIGN_SHIFT (2)
 #define WORD_ALIGN_MASK ((uint32_t)15)
 #define WORD_SIZE_SHIFT (6)
-#define BIN_NONE (UINT32_MAX)
 #define SUM_FACTOR (UINT64_C(0x9e3779b97f4a7c15))  // odd; of the golden ratio, which keeps addresses apart
 
 // Turns the checksum of a header that no longer is one into a mark: a second free of it is known for what it is.
@@ -40,7 +40,6 @@ _Static_assert(HEAP_ALIGN == 1 << GRANULE_SHIFT, "a granule is the smallest alig
 _Static_assert(HEAP_ALIGN_MAX == HEAP_ALIGN << WORD_ALIGN_MASK, "every alignment has a code");
 _Static_assert(HEAP_SIZE_MAX >> GRANULE_SHIFT <= (uint64_t)1 << (32 - WORD_SIZE_SHIFT), "sizes fit the word");
 _Static_assert(GRANULES_MIN == 2, "at most one granule is too little for a block");
-_Static_assert(HEAP_BINS == 1 << (31 - 26), "bin_width of the first rows is 0");
 _Static_assert(sizeof(heap_header_t) + sizeof(uint32_t) <= GRANULES_MIN << GRANULE_SHIFT, "footer fits");
 
 static inline heap_header_t *header(uintptr_t b) {
@@ -83,10 +82,6 @@ static inline uintptr_t linked(const heap_t *h, uint32_t link) {
     return h->base + bytes(link);
 }
 
-static inline uint32_t *heads(const heap_t *h) {
-    return (uint32_t *)h->base;
-}
-
 // In its high half the checksum of a header at b, for a word in the high half. One multiplication, by an odd number:
 // two words never share a checksum at one address, so each flipped bit of a header shows.
 static inline uint64_t mix(const heap_t *h, uintptr_t b, uint64_t word_high) {
@@ -113,49 +108,40 @@ static inline bool is_live(const heap_t *h, uintptr_t b) {
     return mem_is_aligned(b, HEAP_ALIGN) && b != h->end && is_intact(h, b) && !is_free(b);
 }
 
-// True when b can be linked to: enough to follow or change its links, its header is verified when it is used.
-static inline bool is_linkable(const heap_t *h, uintptr_t b) {
-    return is_inside(h, b) && is_free(b);
-}
-
-// log2 of how many sizes, in granules, share the bin of this size.
-static inline uint32_t bin_width(uint32_t n_granules) {
-    return 26 - (uint32_t)__builtin_clz(n_granules | HEAP_BINS);
-}
-
-// The bin for blocks of a size: below 32 granules one bin for each size, above 32 bins for each power of two.
-static inline uint32_t bin_of(uint32_t n_granules) {
-    uint32_t width = bin_width(n_granules);
-    return width * HEAP_BINS + (n_granules >> width);
-}
-
-static inline bool bin_is_used(const heap_t *h, uint32_t bin) {
-    return (h->bin_map[bin / HEAP_BINS] >> (bin % HEAP_BINS) & 1) != 0;
-}
-
-// What leads to free block b of a bin: the link in the block before it in the list, or the head. NULL when neither can.
-static inline uint32_t *link_to_block(const heap_t *h, uintptr_t b, uint32_t bin) {
-    if (header(b)->prev == 0) {
-        return bin_is_used(h, bin) ? &heads(h)[bin] : NULL;
-    }
-    uintptr_t prev = linked(h, header(b)->prev);
-    return is_linkable(h, prev) ? &header(prev)->next : NULL;
-}
-
-// True when the neighbours of free block b in its list, or the head of the list, lead back to it. *from is what does.
-static inline bool links_lead_back(const heap_t *h, uintptr_t b, uint32_t bin, uint32_t **from) {
-    uint32_t self = link_to(h, b);
-    uintptr_t next = linked(h, header(b)->next);
-    if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
+// An intact header that the walk can step over, and footer and links read: a size of 0 belongs to the end mark alone.
+static inline bool is_walkable(const heap_t *h, uintptr_t b) {
+    if (!is_intact(h, b) || bytes(granules(b)) > h->end - b) {
         return false;
     }
-    *from = link_to_block(h, b, bin);
-    return *from != NULL && **from == self;
+    return b == h->end ? !is_free(b) : granules(b) >= GRANULES_MIN;
 }
 
-static inline bool links_hold(const heap_t *h, uintptr_t b) {
-    uint32_t *from;
-    return links_lead_back(h, b, bin_of(granules(b)), &from);
+static inline bool is_intact_free(const heap_t *h, uintptr_t b) {
+    return is_walkable(h, b) && is_free(b);
 }
 
-#endif // MODULES_MEMORY_HEAP_BLOCK_H
+// --- changes: nothing is verified here ---
+
+// What a flag adds to a head: itself, and its share of the checksum. A head that was damaged stays so.
+#define HEAD_FLAG(flag) ((flag) | ((flag) * SUM_FACTOR) << 32)
+
+// Tells block b whether the block before it is free.
+static inline void tell(uintptr_t b, bool prev_free) {
+    bool was_free = (word_of(b) & WORD_PREV_FREE) != 0;
+    if (prev_free && !was_free) {
+        header(b)->head += HEAD_FLAG(WORD_PREV_FREE);
+    } else if (!prev_free && was_free) {
+        header(b)->head -= HEAD_FLAG(WORD_PREV_FREE);
+    }
+}
+
+static inline void write_footer(uintptr_t b, uint32_t n_granules) {
+    *((uint32_t *)(b + bytes(n_granules) - HEAP_HEADER_SIZE) - 1) = n_granules;
+}
+
+// An intact header that ends up inside another block must not pass for one again.
+static inline void retire_header(uintptr_t b) {
+    header(b)->head ^= SUM_FREED;
+}
+
+#endif // MODULES_MEMORY_CORE_HEAP_HEAP_BLOCK_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Looking at a heap without changing it: statistics, the walk, and a check that survives the damage it looks for.
+// The check of a heap: every header, link and counter. It changes nothing, and no damage that it looks for stops it.
 
-#include "heap_block.h"
+#include "heap_bins.h"
 
 // A check under way: what was found, and what was counted to compare with the heap's own counters.
 typedef struct _scan_t {
@@ -17,18 +17,6 @@ static void report(scan_t *s, heap_damage_kind_t kind, uintptr_t address, uintpt
     if (s->found++ == 0) {
         s->first = (heap_damage_t) { .kind = kind, .address = address, .previous = previous };
     }
-}
-
-// An intact header that the walk can step over, and footer and links read: a size of 0 belongs to the end mark alone.
-static bool is_walkable(const heap_t *h, uintptr_t b) {
-    if (!is_intact(h, b) || bytes(granules(b)) > h->end - b) {
-        return false;
-    }
-    return b == h->end ? !is_free(b) : granules(b) >= GRANULES_MIN;
-}
-
-static bool is_intact_free(const heap_t *h, uintptr_t b) {
-    return is_walkable(h, b) && is_free(b);
 }
 
 // Walks the blocks by address. False when a header is broken: what comes after it is unknown.
@@ -84,8 +72,9 @@ static void report_step(scan_t *s, uintptr_t blamed) {
     report(s, blamed != 0 ? HEAP_DAMAGE_LINKS : HEAP_DAMAGE_BINS, blamed, previous);
 }
 
-// Walks one list up to the first damage, or `limit` blocks; returns the number of blocks. A block that leads nowhere is
-// to blame for it. One that leads to a block that does not lead back is to blame if that one has another predecessor.
+// Walks one list up to the first damage, or `limit` blocks; returns the number of blocks. A block whose link
+// leads to no block of this bin is to blame. Where the next block does not lead back, the next block is to blame, unless
+// it has another predecessor: then the block that leads to it is.
 static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
     const heap_t *h = s->h;
     uint32_t count = 0;
@@ -139,15 +128,6 @@ static void report_unlisted(scan_t *s) {
     report_step(s, 0);
 }
 
-size_t heap_usable_size(const heap_t *h, const void *p) {
-    uintptr_t b = (uintptr_t)p;
-    return is_live(h, b) && bytes(granules(b)) <= h->end - b ? usable(b) : 0;
-}
-
-bool heap_contains(const heap_t *h, const void *p) {
-    return (uintptr_t)p - h->base < h->size;
-}
-
 unsigned heap_check(const heap_t *h, heap_damage_t *first) {
     scan_t s = { .h = h };
     bool walked = check_blocks(&s);
@@ -164,74 +144,6 @@ unsigned heap_check(const heap_t *h, heap_damage_t *first) {
         *first = s.first;
     }
     return s.found;
-}
-
-bool heap_next(const heap_t *h, heap_block_t *cursor) {
-    uintptr_t b = h->first;
-    if (cursor->address != 0) {
-        uintptr_t current = (uintptr_t)cursor->address;
-        if (current == h->end || !mem_is_aligned(current, HEAP_ALIGN) || !is_walkable(h, current)) {
-            return false;
-        }
-        b = block_after(current);
-    }
-    if (b == h->end || !is_walkable(h, b)) {
-        return false;
-    }
-    *cursor = (heap_block_t) { .address = b, .size = usable(b), .used = !is_free(b) };
-    return true;
-}
-
-// The largest usable size in the highest list, at most as many steps as there are free blocks.
-static size_t largest_free(const heap_t *h) {
-    if (h->row_map == 0) {
-        return 0;
-    }
-    uint32_t row = 31 - (uint32_t)__builtin_clz(h->row_map);
-    if (h->bin_map[row] == 0) {
-        return 0;
-    }
-    uint32_t link = heads(h)[row * HEAP_BINS + 31 - (uint32_t)__builtin_clz(h->bin_map[row])];
-    size_t largest = 0;
-    for (uint32_t steps = h->free_blocks; link != 0 && steps != 0; steps--) {
-        uintptr_t b = linked(h, link);
-        if (!is_intact_free(h, b)) {
-            break;
-        }
-        largest = usable(b) > largest ? usable(b) : largest;
-        link = header(b)->next;
-    }
-    return largest;
-}
-
-void heap_stats(const heap_t *h, heap_stats_t *stats) {
-    size_t headers = HEAP_HEADER_SIZE * ((size_t)h->live_blocks + h->free_blocks);
-    size_t free = h->end - h->first - h->used - headers;
-    *stats = (heap_stats_t) {
-        .size = h->size,
-        .used = h->used,
-        .free = free,
-        .overhead = h->size - h->used - free,
-        .live_blocks = h->live_blocks,
-        .free_blocks = h->free_blocks,
-        .largest_free = largest_free(h),
-        .peak_used = h->peak_used,
-    };
-}
-
-const char *heap_error_text(heap_error_kind_t kind) {
-    static const char *const texts[] = {
-        [HEAP_OK] = "no error",
-        [HEAP_FULL] = "no free block is large enough",
-        [HEAP_TOO_LARGE] = "larger than the heap",
-        [HEAP_ZERO_SIZE] = "size is zero",
-        [HEAP_BAD_ALIGNMENT] = "alignment is not a power of two up to 512 KiB",
-        [HEAP_OUTSIDE] = "not inside this heap",
-        [HEAP_NOT_A_BLOCK] = "not the start of a block",
-        [HEAP_DOUBLE_FREE] = "freed already",
-        [HEAP_DAMAGED] = "heap is damaged",
-    };
-    return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown error";
 }
 
 const char *heap_damage_text(heap_damage_kind_t kind) {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "core/list.h"
+
 #define OBJECT_ALIGN (16)
 #define MAX_PER_SLAB (256) // of the smallest object, rounded up
 
@@ -23,24 +25,12 @@ static uint8_t *object_at(const pool_t *pool, pool_slab_t *slab, size_t i) {
 }
 
 static void link_slab(pool_t *pool, pool_slab_t *slab) {
-    slab->next = pool->partial;
-    slab->prev = NULL;
+    LIST_PUSH(pool->partial, slab, next, prev);
     slab->linked = true;
-    if (pool->partial != NULL) {
-        pool->partial->prev = slab;
-    }
-    pool->partial = slab;
 }
 
 static void unlink_slab(pool_t *pool, pool_slab_t *slab) {
-    if (slab->prev != NULL) {
-        slab->prev->next = slab->next;
-    } else {
-        pool->partial = slab->next;
-    }
-    if (slab->next != NULL) {
-        slab->next->prev = slab->prev;
-    }
+    LIST_REMOVE(pool->partial, slab, next, prev);
     slab->linked = false;
 }
 

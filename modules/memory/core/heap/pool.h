@@ -2,8 +2,8 @@
 // Objects of one size, kept in slabs of one frame each. A slab without objects goes back to the source at once,
 // so that a closed space leaves nothing behind.
 
-#ifndef MODULES_MEMORY_POOL_H
-#define MODULES_MEMORY_POOL_H
+#ifndef MODULES_MEMORY_CORE_HEAP_POOL_H
+#define MODULES_MEMORY_CORE_HEAP_POOL_H
 
 #include "core/mem_source.h"
 
@@ -31,4 +31,4 @@ int pool_free(pool_t *pool, void *object);
 // The number of broken invariants in the slabs that have free objects.
 unsigned pool_check(const pool_t *pool);
 
-#endif // MODULES_MEMORY_POOL_H
+#endif // MODULES_MEMORY_CORE_HEAP_POOL_H

@@ -4,14 +4,7 @@
 #include "space_internal.h"
 
 void frame_owner_forget(spaces_t *s, frame_owner_t *owner) {
-    if (owner->prev != NULL) {
-        owner->prev->next = owner->next;
-    } else {
-        s->frame_owners = owner->next;
-    }
-    if (owner->next != NULL) {
-        owner->next->prev = owner->prev;
-    }
+    LIST_REMOVE(s->frame_owners, owner, next, prev);
     (void)pool_free(&s->frame_owner_pool, owner);
 }
 
@@ -35,11 +28,8 @@ frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count) {
     if (owner == NULL) {
         return NULL;
     }
-    *owner = (frame_owner_t) {.next = s->frame_owners, .pa = pa, .count = count};
-    if (s->frame_owners != NULL) {
-        s->frame_owners->prev = owner;
-    }
-    s->frame_owners = owner;
+    *owner = (frame_owner_t) {.pa = pa, .count = count};
+    LIST_PUSH(s->frame_owners, owner, next, prev);
     return owner;
 }
 

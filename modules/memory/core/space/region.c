@@ -7,48 +7,28 @@ static void link_executable(spaces_t *s, region_t *r) {
     if (!(r->attrs & MEM_PROT_X) || !region_is_judged(r)) {
         return;
     }
-    r->x_prev = NULL;
-    r->x_next = s->executable;
-    if (s->executable != NULL) {
-        s->executable->x_prev = r;
-    }
-    s->executable = r;
+    LIST_PUSH(s->executable, r, x_next, x_prev);
 }
 
 static void unlink_executable(spaces_t *s, region_t *r) {
     if (!(r->attrs & MEM_PROT_X) || !region_is_judged(r)) {
         return;
     }
-    if (r->x_prev != NULL) {
-        r->x_prev->x_next = r->x_next;
-    } else {
-        s->executable = r->x_next;
-    }
-    if (r->x_next != NULL) {
-        r->x_next->x_prev = r->x_prev;
-    }
+    LIST_REMOVE(s->executable, r, x_next, x_prev);
 }
 
+// Behind `before`, or first where that is NULL.
 static void link_after(space_t *space, region_t *before, region_t *r) {
-    region_t **link = before != NULL ? &before->next : &space->regions;
-    r->prev = before;
-    r->next = *link;
-    *link = r;
-    if (r->next != NULL) {
-        r->next->prev = r;
+    if (before != NULL) {
+        LIST_INSERT_AFTER(before, r, next, prev);
+    } else {
+        LIST_PUSH(space->regions, r, next, prev);
     }
     ++space->region_count;
 }
 
 static void unlink(space_t *space, region_t *r) {
-    if (r->prev != NULL) {
-        r->prev->next = r->next;
-    } else {
-        space->regions = r->next;
-    }
-    if (r->next != NULL) {
-        r->next->prev = r->prev;
-    }
+    LIST_REMOVE(space->regions, r, next, prev);
     if (space->finger == r) {
         space->finger = r->prev != NULL ? r->prev : r->next; // NULL only when the list is empty
     }

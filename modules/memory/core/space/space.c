@@ -68,24 +68,12 @@ static void give_asid(spaces_t *s, uint16_t asid) {
 // --- open, close, activate ---
 
 static void link_space(spaces_t *s, space_t *space) {
-    space->prev = NULL;
-    space->next = s->list;
-    if (s->list != NULL) {
-        s->list->prev = space;
-    }
-    s->list = space;
+    LIST_PUSH(s->list, space, next, prev);
     ++s->count;
 }
 
 static void unlink_space(spaces_t *s, space_t *space) {
-    if (space->prev != NULL) {
-        space->prev->next = space->next;
-    } else {
-        s->list = space->next;
-    }
-    if (space->next != NULL) {
-        space->next->prev = space->prev;
-    }
+    LIST_REMOVE(s->list, space, next, prev);
     --s->count;
 }
 

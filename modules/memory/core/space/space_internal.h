@@ -6,6 +6,7 @@
 #ifndef MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H
 #define MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H
 
+#include "core/list.h"
 #include "space.h"
 
 // Translates the failure of a paging call at `where`.
