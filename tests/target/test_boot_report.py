@@ -7,6 +7,7 @@ from typing import Any
 
 import layout
 import pytest
+from on_board import value
 from socs import soc_of
 
 from pimem.board.link import ScriptError
@@ -209,3 +210,13 @@ def test_the_registers_are_decoded_field_by_field(board: Machine) -> None:
     assert lines[0] == "el     0000000000000001"
     assert sorted(line.split()[0] for line in lines) == sorted(raw)
     assert f"midr   {values['midr']:016x}  Implementer=0x41 " in text
+
+
+@pytest.mark.parametrize("name", ["nope", "SCTLR", "", 5, None])
+def test_fields_of_an_unknown_register_are_refused(board: Machine, name: object) -> None:
+    kind, _, text = value(board, f"refused(memory.regs().fields, {name!r})")
+    assert kind == "ValueError"
+    assert text == (
+        f"no register {name!r}: there are el, sctlr, tcr, mair, ttbr0, ttbr1, vbar, sp, spsel, "
+        "daif, midr, mpidr, cntfrq"
+    )

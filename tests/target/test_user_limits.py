@@ -250,3 +250,72 @@ def test_a_soft_reset_in_a_handler_leaves_nothing(board: Machine) -> None:
     got = value(board, "(memory.identity.active, user.last, memory.check())")
     assert got == [True, None, []]
     assert value(board, "r.x0", f"r = user.run({code('mov x0, #7; svc #0')})") == 7
+
+
+# Each would start no program: the program before is still the last one.
+REFUSED = [
+    "registers=5",
+    "args=range(9)",
+    "args=('x',)",
+    "sp=1",
+    "sp=-8",
+    "handler=1",
+    "limit_ms=-1",
+    "limit_ms=1 << 40",
+    "space=memory.kernel",
+    "space=5",
+]
+
+
+@pytest.mark.parametrize("argument", [*REFUSED, "registers=running"])
+def test_a_refused_call_leaves_the_last_program_as_it_was(board: Machine, argument: str) -> None:
+    got = value(
+        board,
+        "[got[0], got[2], user.last is first, user.last.x0]",
+        f"""
+first = user.run({code("mov x0, #7; svc #0")})
+running = user.Registers()
+got = []
+def answer(number, registers):
+    global first
+    first = user.last
+    got.extend(refused(user.run, {code("svc #0")}, {argument}))
+    return user.EXIT
+if {"running" in argument}:
+    user.run({code("mov x0, #7; svc #1")}, registers=running, handler=answer)
+else:
+    got = refused(user.run, {code("svc #0")}, {argument})
+""",
+    )
+    assert got[0] in ("TypeError", "ValueError", "OSError"), got
+    assert got[2:] == [True, 7], got
+
+
+def test_code_that_is_refused_leaves_the_last_program_as_it_was(board: Machine) -> None:
+    got = value(
+        board,
+        "[refused(user.run, c)[0] for c in (5, 'text', None)] + [user.last is first]",
+        f"first = user.run({code('svc #0')})",
+    )
+    assert got == ["TypeError", "TypeError", "TypeError", True]
+
+
+def test_a_program_with_an_odd_stack_pointer_goes_on(board: Machine) -> None:
+    source = code("mov x1, #0x1001; mov sp, x1; svc #1; mov x0, sp; svc #2")
+    got = value(
+        board,
+        "[stopped, again.x0, again.call, refused(user.run, 0x8000, space, sp=0x1001)]",
+        f"""
+with memory.frames.alloc() as text:
+    memoryview(text)[:20] = {source}
+    space = memory.AddressSpace()
+    space.map(0x8000, text, prot='rxu')
+    r = user.run(0x8000, space)
+    stopped = r.sp
+    again = user.run(r.pc, space, registers=r)
+    space.close()
+space = memory.AddressSpace()
+""",
+    )
+    assert got[:3] == [0x1001, 0x1001, 2]
+    assert got[3] == ["ValueError", None, "sp 0x0000000000001001 is not a multiple of 16"]

@@ -54,6 +54,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     // Programs at EL0
     { MP_ROM_QSTR(MP_QSTR_Registers), MP_ROM_PTR(&memory_registers_type) },
     { MP_ROM_QSTR(MP_QSTR_user_run), MP_ROM_PTR(&memory_user_run_obj) },
+    { MP_ROM_QSTR(MP_QSTR_user_last), MP_ROM_PTR(&memory_user_last_obj) },
     { MP_ROM_QSTR(MP_QSTR_user_exit), MP_ROM_PTR(&memory_user_exit) },
 
     // The machine

@@ -8,11 +8,13 @@
 #include "heap.h"
 #include "pager.h"
 #include "space.h"
+#include "user.h"
 #include "gc_areas.h"
 #include "hooks.h"
 #include "memory_system.h"
 
 void memory_binding_init(void) {
+    bind_user_reset();
     if (memory_system.error != NULL) {
         mp_printf(&mp_plat_print, "memory: %s\n", memory_system.error);
     }

@@ -36,6 +36,18 @@ typedef struct _run_t {
     uint64_t limit_ms;
 } run_t;
 
+// Registers of the program that was started last. Only what no check refused is a program.
+MP_REGISTER_ROOT_POINTER(mp_obj_t bind_user_last);
+
+void bind_user_reset(void) {
+    MP_STATE_VM(bind_user_last) = mp_const_none;
+}
+
+static mp_obj_t memory_user_last(void) {
+    return MP_STATE_VM(bind_user_last);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(memory_user_last_obj, memory_user_last);
+
 // --- before ---
 
 static void check_interrupts(void) {
@@ -124,7 +136,8 @@ static void get_run(const mp_obj_t *args, run_t *run) {
     }
 }
 
-// Sets pc, sp (None leaves it) and x0 and up. Everything is checked before anything is changed.
+// Sets pc, sp (None leaves it: a program may have stopped with any value there) and x0 and up. Everything is
+// checked before anything is changed.
 static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
     uint64_t x[ARGUMENTS];
     size_t count;
@@ -138,7 +151,7 @@ static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t
     }
     uint64_t entry = bind_get_u64(pc, "code");
     uint64_t stack = bind_get_u64_or(sp, "sp", trap->sp);
-    if (!mem_is_aligned(stack, 16)) {
+    if (sp != mp_const_none && !mem_is_aligned(stack, 16)) {
         bind_raise_value(MP_ERROR_TEXT("sp 0x%016lx is not a multiple of 16"), stack);
     }
     memcpy(trap->x, x, count * sizeof(x[0]));
@@ -161,6 +174,7 @@ static mp_obj_t memory_user_run(size_t n_args, const mp_obj_t *args) {
     check_interrupts();
     set_registers(&run.registers->state.trap, args[2], args[3], args[4]);
     bind_space_enter(run.space);
+    MP_STATE_VM(bind_user_last) = args[1];
     run.registers->space = run.space;
     nlr_buf_t nlr;
     if (nlr_push(&nlr) != 0) {

@@ -25,5 +25,9 @@ bind_registers_obj_t *bind_registers_get(mp_obj_t obj);
 
 // user_run(space, registers, pc, sp, args, handler, limit_ms) -> registers
 MP_DECLARE_CONST_FUN_OBJ_VAR_BETWEEN(memory_user_run_obj);
+MP_DECLARE_CONST_FUN_OBJ_0(memory_user_last_obj); // user_last() -> registers or None
+
+// Called at each start of MicroPython.
+void bind_user_reset(void);
 
 #endif // MODULES_MEMORY_BINDINGS_USER_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Entry and return are like setjmp and longjmp: user_switch() (aarch64/user.S) keeps the thread's
+// Visits to EL0. Entry and return are like setjmp and longjmp: user_switch() (aarch64/user.S) keeps the thread's
 // registers on its stack, and an exception of the program that is to end the visit at EL0 saves the
 // program's registers and resumes the thread at user_leave instead.
 

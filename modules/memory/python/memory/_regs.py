@@ -62,7 +62,9 @@ class SystemRegisters:
         return iter(ORDER)
 
     def fields(self, name):
-        """The fields of one register, by name."""
+        """Return the fields of one register by name; ValueError: there is no such register."""
+        if name not in self._values:
+            raise ValueError("no register %r: there are %s" % (name, ", ".join(ORDER)))
         value = self._values[name]
         return {item[0]: field(value, item[0], item[1], item[-1]) for item in FIELDS.get(name, ())}
 

@@ -13,7 +13,13 @@ CODE = 0x40_0000  # where a program's code begins
 STACK = 0x4000_0000  # where its stack ends
 _STACK_PAGES = 16
 
-last = None  # the registers of the last program, however it ended
+
+def __getattr__(name):
+    # `last`: the registers of the program that was started last, however it ended. A call that
+    # was refused started none.
+    if name == "last":
+        return _memory.user_last()
+    raise AttributeError("module 'memory.user' has no attribute '%s'" % name)
 
 
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):
@@ -21,11 +27,10 @@ def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, regi
 
     code: its address in `space`, or its machine code, which gets a space and a stack of its own.
     args: integers for x0 to x7. registers: what it starts with; by default all are zero.
+    memory.Fault: the program faulted. OSError(ETIMEDOUT): it ran for limit_ms milliseconds.
     """
-    global last
     if registers is None:
         registers = Registers()
-    last = registers
     if space is not None:
         return _memory.user_run(space, registers, code, sp, args, handler, limit_ms)
     if isinstance(code, (int, str)):

@@ -14,8 +14,7 @@ Prot = Literal["r", "rw", "rx", "ru", "rwu", "rxu"]
 MemType = Literal["normal", "device"]
 Access = Literal["read", "write", "execute"]
 FrameState = Literal["free", "used", "reserved", "unmanaged"]
-# None is possible, but not where a program knows that it cannot be: no check is asked for.
-_MaybeNone: TypeAlias = Any
+_MaybeNone: TypeAlias = Any  # or None, in cases that a type checker cannot tell apart
 
 # --- frames ---
 
@@ -454,6 +453,7 @@ class Registers:
 user_exit: object
 """What a handler returns to end the program."""
 
+def user_last() -> Registers | None: ...
 def user_run(
     space: AddressSpace,
     registers: Registers,
