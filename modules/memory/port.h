@@ -82,6 +82,9 @@ typedef struct _boot_info_t {
 
 extern boot_info_t boot_info;
 
+// The version of pimem, such as "1.0.0".
+const char *port_version(void);
+
 // The name of the board; several that share an image have one each.
 const char *port_board_name(void);
 

@@ -9,10 +9,15 @@
 #include "drivers/board.h"
 #include "drivers/timer.h"
 #include "fault/crash_record.h"
+#include "genhdr/pimem_version.h"
 #include "mphalport.h"
 #include "port.h"
 
 #define DAIF_I (1 << 7)
+
+const char *port_version(void) {
+    return PIMEM_VERSION;
+}
 
 const char *port_board_name(void) {
     return board_name();

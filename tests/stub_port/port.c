@@ -16,6 +16,10 @@ boot_info_t boot_info = {
     .window = {0x40200000, 0x40400000},
 };
 
+const char *port_version(void) {
+    return "stub";
+}
+
 const char *port_board_name(void) {
     return "stub";
 }

@@ -10,6 +10,7 @@ import pytest
 from on_board import value
 from socs import soc_of
 
+import pimem
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import PIS, Machine
 
@@ -68,6 +69,7 @@ def report(board: Machine) -> dict[str, Any]:
 def test_the_report_is_json_with_all_its_parts(board: Machine) -> None:
     got = report(board)
     assert got["board"] == board.name
+    assert got["version"] == pimem.__version__
     assert {"model", "el", "mmu", "ttbr0", "ttbr1", "ram", "reserved", "frames"} <= set(got)
     assert {"owners", "heap", "gc", "kernel", "uart", "cores"} <= set(got)
     assert set(got["frames"]) == {"total", "free", "used", "reserved"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -209,7 +210,10 @@ def test_ctrl_d_says_so_and_shows_banner_but_no_boot_report(board: Machine) -> N
         link.write(b"\x04")
         text = link.read_until(PROMPT).decode().replace("\r\n", "\n")
     assert "MPY: soft reboot\n" in text
-    assert "MicroPython v1." in text
+    version = board.eval("memory.report()['version']", "import memory")
+    assert re.search(
+        rf"^MicroPython v1\.\S+ on \S+; pimem {re.escape(version)}, .+ with ", text, re.M
+    )
     assert 'Type "help()" for more information.' in text
     assert "TTBR1" not in text
 

@@ -9,6 +9,7 @@ up when they are first used: a command that needs no source tree works without o
 import os
 from pathlib import Path
 
+#: The only place of the version: packages, banner, report() and cards take it from here.
 __version__ = "0.1.0"
 
 #: Names the source tree where the package is not inside it.

@@ -71,7 +71,8 @@ static mp_obj_t device_tree_range(void) {
 static mp_obj_t memory_boot_info(void) {
     const char *error = memory_system.error;
     const char *safe_mode = port_safe_mode_reason();
-    mp_obj_t dict = mp_obj_new_dict(15);
+    mp_obj_t dict = mp_obj_new_dict(16);
+    bind_store(dict, MP_QSTR_version, bind_new_text(port_version()));
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
     bind_store(dict, MP_QSTR_board, bind_new_text(port_board_name()));
     bind_store(dict, MP_QSTR_soc, bind_new_text(boot_info.soc));

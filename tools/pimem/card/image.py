@@ -23,6 +23,7 @@ KERNEL, CONFIG, README = "kernel8.img", "config.txt", "README.txt"
 EPOCH = 1744675200
 MAGIC_OFFSET, MAGIC = 56, b"ARM\x64"
 VERSION = re.compile(rb"MicroPython v[\w.+-]+ on [\d-]+")
+OWN_VERSION = re.compile(rb"; (pimem [\w.+-]+), ")
 NAME_WIDTH = 26
 
 
@@ -39,14 +40,20 @@ def read_kernel(path: Path) -> CardFile:
         raise Refusal(f"cannot read {path}: {exc.strerror}; `make all` builds it") from exc
     if data[MAGIC_OFFSET : MAGIC_OFFSET + len(MAGIC)] != MAGIC:
         raise Refusal(f"{path} is no arm64 kernel image: no '{MAGIC.decode()}' in its header")
-    version = VERSION.search(data)
-    return CardFile(KERNEL, data, version[0].decode() if version else path.name)
+    return CardFile(KERNEL, data, kernel_version(data) or path.name)
+
+
+def kernel_version(data: bytes) -> str:
+    """Return what the kernel's banner says of its versions; '' where it has no banner."""
+    version, own = VERSION.search(data), OWN_VERSION.search(data)
+    return ", ".join(each.decode() for each in (own and own[1], version and version[0]) if each)
 
 
 def readme(files: Sequence[CardFile]) -> CardFile:
     """Return the card's README.txt, with line ends that every system's viewer understands."""
     names = list(firmware.BOARD_FILES)
     text = (card_folder() / README).read_text()
+    text = text.replace("@version@", pimem.__version__)
     text = text.replace("@boards@", f"{', '.join(names[:-1])} and {names[-1]}")
     text = text.replace("@contents@", "\n".join(content_lines(files)))
     return CardFile(README, text.replace("\n", "\r\n").encode(), "this project")

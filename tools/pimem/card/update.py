@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path
 
+import pimem
 from pimem.card.firmware import BOARD_FILES, CardFile
 from pimem.card.image import CONFIG, README, read_config, read_kernel
 from pimem.exits import Failure, Refusal, complain
@@ -51,6 +52,7 @@ def with_readme(text: str, files: list[CardFile]) -> list[CardFile]:
     """Return the files, and the card's README.txt to match them, if it has one."""
     if not text:
         return files
+    text = re.sub(r"^Version \S+(?=\. )", f"Version {pimem.__version__}", text, flags=re.M)
     for file in files:
         text = listed_anew(text, file)
     return [*files, CardFile(README, text.encode(), "this project")]

@@ -25,6 +25,7 @@ def report():
     frames = _memory.frames_stats()
     gc_total, gc_free = _memory.gc_info()
     return {
+        "version": info["version"],
         "board": info["board"],
         "model": info["model"],
         "el": regs["el"],

@@ -83,6 +83,7 @@ class UartReport(TypedDict):
 class Report(TypedDict):
     """What report() returns. Type checkers know this class; the board does not have it."""
 
+    version: str
     board: str
     model: str
     el: int
