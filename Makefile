@@ -5,12 +5,16 @@
 BOARD ?= RPI4
 # BOARD:IMAGE for each folder of boards/, by its board.json.
 BOARD_IMAGES := $(shell PYTHONPATH=tools python3 -m pimem.board.tables list)
-ifneq ($(.SHELLSTATUS),0)
+LISTED := $(.SHELLSTATUS)
+BOARDS := $(foreach board,$(BOARD_IMAGES),$(firstword $(subst :, ,$(board))))
+# These need no board: they work, and say what is wrong, where a board.json is broken.
+ifneq ($(filter-out help clean distclean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(LISTED),0)
 $(error The boards cannot be listed)
 endif
-BOARDS := $(foreach board,$(BOARD_IMAGES),$(firstword $(subst :, ,$(board))))
 ifeq ($(filter $(BOARD),$(BOARDS)),)
 $(error No board '$(BOARD)': BOARD is one of $(BOARDS))
+endif
 endif
 
 # A real board's serial line (make run PORT=/dev/ttyUSB0); without it QEMU stands in.

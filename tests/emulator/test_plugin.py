@@ -93,8 +93,10 @@ class Environment:
     def __init__(self, folder: Path, python: Path, clone: Path) -> None:
         self.folder, self.python, self.clone = folder, python, clone
 
-    def pytest(self, *options: str, **files: str) -> subprocess.CompletedProcess[str]:
-        """Runs pytest on these files, alone in a new folder."""
+    def pytest(
+        self, *options: str, root: Path | None = None, **files: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run pytest on these files, alone in a new folder; PIMEM_ROOT is `root` or the clone."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         for name, text in files.items():
             (folder / f"{name}.py").write_text(text)
@@ -102,7 +104,7 @@ class Environment:
         return subprocess.run(
             [self.python, "-m", "pytest", "-p", "no:cacheprovider", *options],
             cwd=folder,
-            env=env | {"PIMEM_ROOT": str(self.clone)},
+            env=env | {"PIMEM_ROOT": str(root or self.clone)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -145,6 +147,44 @@ def test_a_failure_shows_what_the_board_printed(environment: Environment) -> Non
     assert "ZeroDivisionError: divide by zero" in done.stdout
     assert re.search(r"^< .*before$", done.stdout, re.MULTILINE), "the end of the serial line"
     assert re.search(r"all of it in lines/.*test_it_fails_RPI4_\.txt", done.stdout)
+
+
+PLAIN = "def test_plain():\n    pass\n"
+WRONG_ROOT = "PIMEM_ROOT=/nope is no source tree of pimem: it has no boards/ and tools/pimem/"
+
+
+@pytest.mark.parametrize(
+    ("options", "root", "files", "message"),
+    [
+        (["--pimem-board", "ZX81"], None, [TESTS], "no board 'ZX81': it is one of QEMU_VIRT, "),
+        (["--pimem-board", "ZX81"], None, [PLAIN], "no board 'ZX81': it is one of QEMU_VIRT, "),
+        (["--pimem-board", "RPI4", "--pimem-port", ""], None, [PLAIN], "--port '' names no port"),
+        (["--pimem-port", "RPI4="], None, [PLAIN], "--port 'RPI4=' names no port"),
+        ([], Path("/nope"), [TESTS, TESTS], WRONG_ROOT),
+        (["--pimem-board", "RPI4"], Path("/nope"), [PLAIN], WRONG_ROOT),
+    ],
+)
+def test_boards_that_cannot_be_tested_are_one_line(
+    environment: Environment, options: list[str], root: Path | None, files: list[str], message: str
+) -> None:
+    named = {f"test_{number}": text for number, text in enumerate(files)}
+    done = environment.pytest(*options, root=root, **named)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.stderr.startswith(f"ERROR: {message}") and done.stderr.strip().count("\n") == 0
+    assert "Traceback" not in done.stdout and "ERROR" not in done.stdout
+
+
+def test_without_a_clone_each_worker_says_so(environment: Environment) -> None:
+    done = environment.pytest("-n2", root=Path("/nope"), test_own=TESTS, test_plain=PLAIN)
+    assert done.returncode == 1
+    assert done.stdout.count(f"\n{WRONG_ROOT}\n") == 3 and "1 passed" in done.stdout
+    assert "Traceback" not in done.stdout and "INTERNALERROR" not in done.stdout
+
+
+def test_a_port_with_no_board_is_told_once(environment: Environment) -> None:
+    done = environment.pytest("--pimem-port", "RPI4=/nope", test_own=TESTS)
+    assert done.returncode == 1
+    assert (done.stdout + done.stderr).count("RPI4@/nope: cannot open /nope: ") == 1
 
 
 def test_a_tree_that_does_not_use_the_plugin_is_not_affected(environment: Environment) -> None:

@@ -129,7 +129,20 @@ def test_make_lists_a_new_board(copy: Path) -> None:
 
 def test_make_names_the_file_and_key_that_are_wrong(copy: Path) -> None:
     add(copy, "MYBOARD", "RPI3", imgae="MINE")
-    done = make(copy, "help")
+    done = make(copy, "run")
     assert done.returncode == 2
     assert "pimem: boards/MYBOARD/board.json: unknown key 'imgae'; known are " in done.stderr
     assert "The boards cannot be listed" in done.stderr
+
+
+def test_a_wrong_board_does_not_keep_help_and_clean_from_working(copy: Path) -> None:
+    add(copy, "MYBOARD", "RPI3", imgae="MINE")
+    (copy / "boards" / "RPI4" / "board.json").write_text("{")
+    done = make(copy, "help")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 2), done.stderr
+    assert "boards: QEMU_VIRT RPI3\n" in done.stdout
+    assert "pimem: boards/MYBOARD/board.json: unknown key 'imgae'" in done.stderr
+    assert "pimem: boards/RPI4/board.json: Expecting property name" in done.stderr
+    (copy / "build").mkdir()
+    (copy / "build" / "x").touch()
+    assert make(copy, "clean").returncode == 0 and not (copy / "build" / "x").exists()

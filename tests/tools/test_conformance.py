@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pimem import BUILD
+from pimem.board import boards
 from pimem.dev import conformance
 from pimem.dev.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
 
@@ -143,3 +144,8 @@ def test_a_skipped_test_that_passes_now_fails_the_check(tests: Path) -> None:
 def test_skipped_tests_that_still_fail_are_as_they_should_be(tests: Path) -> None:
     failing = suite_of(tests, "print('FAIL  basics/one.py ')\nraise SystemExit(1)")
     assert judge(failing, {"basics/one.py": "why"}, True) == OK
+
+
+def test_a_folder_without_micropython_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SuiteError, match=f"--source {tmp_path} is no source of MicroPython"):
+        conformance.run_suite(boards.load("RPI4"), tmp_path, ["basics"], False)

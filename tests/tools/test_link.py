@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fake_board import WINDOW, FakeBoard
@@ -15,6 +16,8 @@ from pimem.board.errors import BoardCrash, NoAnswer, ScriptError
 from pimem.board.line import begun
 from pimem.board.link import Link
 from pimem.exits import Refusal
+
+Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
@@ -164,11 +167,26 @@ def test_a_machine_that_has_ended_is_a_crash_with_what_it_printed_last() -> None
     assert caught.value.text.endswith("last words\n")
 
 
+def test_what_a_machine_printed_last_is_without_flow_control() -> None:
+    ended: list[str] = []
+    with FakeBoard() as fake, Link(fake.url, ended=lambda: "".join(ended) or None) as link:
+        fake.boot()
+        link.read_until(b">>> ")
+        link.enter_raw_repl()
+        with pytest.raises(BoardCrash) as caught:
+            link.run("print('last words')\nhang()", sink=lambda data: ended.append("it ended"))
+    assert caught.value.text == "last words\n"
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
         ("/dev/no-such-port", "there is no such device; `pimem ports` lists what there is"),
         ("/dev", "Is a directory"),
+        (
+            "hwgrep://no such adapter",
+            "no ports found matching regexp 'no such adapter'; `pimem ports` lists what there is",
+        ),
         ("socket://127.0.0.1:1", "[Errno 111] Connection refused"),
         ("rfc2217://127.0.0.1:1", "[Errno 111] Connection refused"),
     ],
@@ -186,12 +204,22 @@ def test_a_port_that_cannot_be_opened_is_named_with_the_reason(url: str, reason:
         ("socket://bench", "it must be socket://HOST:PORT"),
         ("RFC2217://bench:70000", "it must be rfc2217://HOST:PORT"),
         ("rfc2217://:4000", "it must be rfc2217://HOST:PORT"),
+        ("hwgrep://(", "missing ), unterminated subpattern"),
+        ("hwgrep://x&n=y", "invalid literal for int()"),
+        ("loop://?logging=x", "'x'"),
     ],
 )
 def test_a_url_that_can_be_no_port_is_refused(url: str, reason: str) -> None:
     with pytest.raises(Refusal) as caught:
         Link(url)
     assert str(caught.value).startswith(f"{url} is no port: ") and reason in str(caught.value)
+
+
+@pytest.mark.parametrize("command", ["run", "frames", "monitor"])
+def test_an_empty_port_is_wrong_usage_in_one_line(pimem: Pimem, command: str) -> None:
+    done = pimem(command, "--port", "")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pimem: --port '' names no port; `pimem ports` lists what there is\n"
 
 
 def test_a_port_is_opened_by_one_program_at_a_time(fake: FakeBoard) -> None:

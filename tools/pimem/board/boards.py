@@ -101,7 +101,7 @@ def names() -> list[str]:
 def check_keys(
     where: str, data: Mapping[str, Any], fields: Mapping[str, Field], optional: Mapping[str, Field]
 ) -> None:
-    """Refuses keys that are missing or unknown, and values of another kind."""
+    """Refuse keys that are missing or unknown, and values of another kind."""
     known = {**fields, **optional}
     for key in fields:
         if key not in data:

@@ -70,6 +70,7 @@ class Link(Line):
         source = code.encode() if isinstance(code, str) else code
         self.forget()
         self._raw_paste(source)
+        self._recent[:] = self._buffer  # reports of trouble show output only, no flow control
         output = self.read_until(END, silence=silence, sink=sink)[:-1]
         errors = self.read_until(END, silence=silence)[:-1]
         self.read_until(b">", silence=silence)

@@ -238,7 +238,7 @@ def source(
 ) -> Iterator[Line]:
     """Give the line of a real board, which gets `nudge` first, or of an emulated one that boots
     when it is watched."""
-    if port:
+    if port is not None:
         yield Line(port, lambda opened: opened.write(nudge), lambda: None)
         return
     with launch(board, kernel, icount=icount) as machine:

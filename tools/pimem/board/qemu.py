@@ -56,7 +56,7 @@ def kernel_args(kernel: Path, dtb: Path | None = None) -> list[str]:
 
 
 def loader_args(path: Path, address: int, cpu: int | None = None) -> list[str]:
-    """Places a file's bytes at a physical address; with `cpu`, that core starts there."""
+    """Place a file's bytes at a physical address; with `cpu`, that core starts there."""
     start = f",cpu-num={cpu}" if cpu is not None else ""
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on{start}"]
 
@@ -144,7 +144,7 @@ class Qemu:
         raise QmpError("QEMU names no pty for its serial line")
 
     def _create_machine(self) -> None:
-        """Leaves QEMU's preconfig state, with the pty open meanwhile. QEMU looks whether the other
+        """Leave QEMU's preconfig state, with the pty open meanwhile. QEMU looks whether the other
         end of a pty is open when the UART is created, and then once a second: what is typed waits
         until it has noticed."""
         self._pty_fd = os.open(self.pty, os.O_RDWR | os.O_NOCTTY)
@@ -166,7 +166,7 @@ class Qemu:
         return self._process.pid
 
     def resume(self) -> None:
-        """Lets the guest run. A link to the pty is best opened before: what the guest prints while
+        """Let the guest run. A link to the pty is best opened before: what the guest prints while
         nothing has it open is lost."""
         self._release_pty()
         self.qmp.execute("cont")
@@ -200,7 +200,7 @@ class Qemu:
         return f"the guest ended in state '{status}'" if status in STOPPED else None
 
     def read_physical(self, address: int, size: int) -> bytes:
-        """Guest memory as the bus sees it, independent of the MMU."""
+        """Return guest memory as the bus sees it, independent of the MMU."""
         target = self._folder / "pmemsave"
         self.qmp.execute("pmemsave", val=address, size=size, filename=str(target))
         data = target.read_bytes()
@@ -208,7 +208,7 @@ class Qemu:
         return data
 
     def registers(self) -> str:
-        """All registers of core 0, in QEMU's own words."""
+        """Return all registers of core 0, in QEMU's own words."""
         return self.qmp.human("info registers")
 
     def close(self) -> None:

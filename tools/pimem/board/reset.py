@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Resets a board whose RUN pin is connected to a serial adapter's control lines.
+"""Reset a board whose RUN pin is connected to a serial adapter's control lines.
 
 The sequence is written in esptool's language: D and R set DTR and RTS, W waits, as in
 `D0|R1|W0.1|R0`. esptool is imported only when a reset is made.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Opens serial ports, and says in a few words why one cannot be opened or was lost."""
+"""Open serial ports, and say in a few words why one cannot be opened or was lost."""
 
 from __future__ import annotations
 
 import errno
 import logging
 import os
+import re
 from urllib.parse import urlsplit
 
 import serial
@@ -29,7 +30,9 @@ def open_port(url: str, baudrate: int = BAUD) -> serial.Serial:
     check_url(url)
     try:
         port = serial.serial_for_url(url, baudrate, do_not_open=True)
-    except ValueError as exc:
+    except OSError as exc:  # SerialException: hwgrep:// finds nothing
+        raise NoAnswer(f"cannot open {url}: {exc}; `pimem ports` lists what there is") from exc
+    except (ValueError, LookupError, re.error) as exc:  # what its handlers of URLs raise
         raise Refusal(f"{url} is no port: {exc}; `pimem ports` lists what there is") from exc
     try:
         # Asserted, these lines reset a board whose RUN pin hangs on one of them.
@@ -42,6 +45,8 @@ def open_port(url: str, baudrate: int = BAUD) -> serial.Serial:
         port.open()
     except (serial.SerialException, OSError) as exc:
         raise NoAnswer(f"cannot open {url}: {why_not_opened(exc, url)}") from exc
+    except LookupError as exc:  # an option of a URL
+        raise Refusal(f"{url} is no port: unknown value {exc}") from exc
     except ValueError as exc:
         raise Refusal(f"{url}, {baudrate} baud: {exc}") from exc
     log.info("opened %s at %d baud", url, baudrate)
@@ -50,6 +55,8 @@ def open_port(url: str, baudrate: int = BAUD) -> serial.Serial:
 
 def check_url(url: str) -> None:
     """Refuse URLs for which pyserial raises exceptions about its own internals."""
+    if not url:
+        raise Refusal("--port '' names no port; `pimem ports` lists what there is")
     scheme, mark, _ = url.lower().partition("://")
     if not mark or scheme not in NETWORK:
         return

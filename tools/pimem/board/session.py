@@ -112,7 +112,7 @@ def open_session(
     image is missing, QemuError and NoAnswer what cannot be started or opened.
     """
     elf = elf_of(board, kernel)
-    if port:
+    if port is not None:
         return Session(board, Link(port, silence=silence, elf=elf))
     machine = launch(board, kernel, icount=icount, extra=extra)
     return attach(machine, elf=elf, silence=silence)

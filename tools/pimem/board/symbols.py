@@ -55,7 +55,7 @@ def binutil(name: str, *args: str) -> str:
 
 
 def text_crc(elf: Path) -> int:
-    """CRC-32 of the ELF's text, to the end of its last page, as a board takes it of its own."""
+    """Return the CRC-32 of an ELF's text, to the end of its last page: what a board computes."""
     with tempfile.TemporaryDirectory(prefix="pimem-") as folder:
         raw = Path(folder) / "text"
         binutil("objcopy", "-O", "binary", "-j", ".text", str(elf), str(raw))
@@ -102,7 +102,7 @@ def parse(text: str) -> list[list[Place]]:
 
 
 def code_addresses(report: dict[str, Any]) -> list[int]:
-    """PC, LR and the return addresses above it, without repetitions of the same call."""
+    """Return PC, LR and the return addresses above it, without repetitions of the same call."""
     listed = report.get("backtrace") or [report[key] for key in ("pc", "lr") if key in report]
     return [int(str(address), 16) for address in listed]
 

@@ -24,8 +24,26 @@ from pimem.exits import OK, USAGE, Refusal, complain
 SOCS = pimem.ROOT / "ports" / "rpi-aarch64" / "boot" / "soc.c"
 
 
+class SomeBoards(InvalidBoard):
+    """Boards are wrong, as the text says; `others` lists those that are not."""
+
+    def __init__(self, others: str, complaints: Sequence[str]) -> None:
+        super().__init__("\npimem: ".join(complaints))
+        self.others = others
+
+
 def board_list() -> str:
-    return " ".join(f"{board.name}:{board.image}" for board in boards.load_all())
+    """Return every board; SomeBoards if one is wrong: what needs no board goes on."""
+    found: list[str] = []
+    complaints: list[str] = []
+    for name in boards.names():
+        try:
+            found.append(f"{name}:{boards.load(name).image}")
+        except InvalidBoard as exc:
+            complaints.append(str(exc))
+    if complaints:
+        raise SomeBoards(" ".join(found), complaints)
+    return " ".join(found)
 
 
 def image_of(name: str) -> str:
@@ -99,6 +117,10 @@ TABLES: dict[str, Callable[..., str]] = {
 def main(words: Sequence[str]) -> int:
     try:
         print(TABLES[words[0]](*words[1:]))
+    except SomeBoards as exc:
+        print(exc.others)
+        complain(str(exc))
+        return USAGE
     except Refusal as exc:
         complain(str(exc))
         return USAGE

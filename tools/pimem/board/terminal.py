@@ -14,7 +14,7 @@ HINT = "Ctrl-] leaves"
 
 @contextlib.contextmanager
 def raw_mode(fd: int) -> Iterator[None]:
-    """Every key goes to the board, Ctrl-C included, until the block ends."""
+    """Send every key to the board, Ctrl-C included, until the block ends."""
     before = termios.tcgetattr(fd)
     try:
         tty.setraw(fd, termios.TCSADRAIN)  # what is typed already is kept

@@ -13,6 +13,7 @@ from typing import Any
 
 import serial
 
+from pimem.board.serial_port import open_port
 from pimem.exits import Failure, Refusal, complain
 
 IMAGE_MAGIC = 0xE9  # first byte of what an ESP's boot ROM starts
@@ -75,6 +76,8 @@ def flash(
 ) -> None:
     """Write a firmware to the ESP on `port` (None: the first one found) and start it."""
     data = read_firmware(firmware, offset)
+    if port is not None:
+        open_port(port).close()  # esptool's own error for it does not tell the reason
     import esptool
     from esptool.util import FatalError
 

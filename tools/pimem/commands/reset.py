@@ -25,6 +25,8 @@ def run(options: argparse.Namespace) -> None:
     sequence = configured(options.sequence) or SEQUENCE
     try:
         reset(options.port, sequence)
-    except (NotReset, NoAnswer) as exc:
+    except NotReset as exc:
         raise Failure(f"{options.port}: the board was NOT reset: {exc}") from exc
+    except NoAnswer as exc:
+        raise NoAnswer(f"the board was NOT reset: {exc}") from exc
     complain(f"{options.port}: reset by {sequence}")

@@ -182,6 +182,8 @@ def run_suite(
 ) -> tuple[Suite, dict[str, str]]:
     """Run the tests of MicroPython's `source` on an emulated board; also return the skip list."""
     tests = source.resolve() / "tests"
+    if not (tests / "run-tests.py").is_file():
+        raise SuiteError(f"--source {source} is no source of MicroPython: no tests/run-tests.py")
     try:
         skips = read_skips(SKIP_FILE, tests)
         chosen = choose(skips, dirs, tests, check_skips)

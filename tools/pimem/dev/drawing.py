@@ -50,7 +50,7 @@ class Drawing:
         )
 
     def arrow(self, *points: tuple[float, float]) -> None:
-        """A line through the points with its head at the last, which it enters from the left."""
+        """Draw a line through the points, its head at the last, which it enters from the left."""
         path = " ".join(f"{x:g},{y:g}" for x, y in points)
         x, y = points[-1]
         self.body.append(f'<polyline class="line" points="{path}"/>')

@@ -56,7 +56,7 @@ class Step:
 
     @property
     def end(self) -> int:
-        """The line of the page after this step."""
+        """Return the number of the line after this step."""
         return self.line + len(self.source) + len(self.expected)
 
 
@@ -107,7 +107,7 @@ def read_blocks(page: Path) -> list[Block]:
 
 
 def typed_numbers(text: str) -> set[int]:
-    """The numbers of the lines to type, which what is printed must repeat as they are."""
+    """Return the numbers in the lines to type, which the output must repeat unchanged."""
     return {
         int(match[1].replace("_", ""), 16) if match[1] else int(match[2].replace("_", ""))
         for match in TYPED.finditer("\n".join(PROMPT_LINE.findall(text)))
@@ -115,8 +115,8 @@ def typed_numbers(text: str) -> set[int]:
 
 
 def may_stand_for(wanted: int, value: int) -> bool:
-    """Whether both numbers are addresses of one kind: of RAM, or of one window of the kernel; or
-    are alike but for the address in them, as entries of tables and TTBR0 are."""
+    """Return whether both numbers are addresses of one kind (RAM, or one window of the kernel),
+    or differ in the address in them only, as entries of tables and TTBR0 do."""
     if wanted >> 48 == 0xFFFF:
         return wanted >> 32 == value >> 32
     if wanted >> 48:
@@ -126,7 +126,7 @@ def may_stand_for(wanted: int, value: int) -> bool:
 
 
 class Comparison:
-    """Of the text of one block with what a board printed.
+    """Compares the text of one block with what a board printed.
 
     A number that was typed must be that very number. Every other hexadecimal number of four
     digits or more may differ, but within one block equal numbers stay equal and different ones
@@ -143,7 +143,7 @@ class Comparison:
         self.there: dict[int, int] = {}  # the page's hexadecimal number: the board's
 
     def _pattern(self, wanted: str) -> tuple[str, list[tuple[str, int]]]:
-        """A regular expression for the line, and what its groups must be: (kind, number)."""
+        """Return a regular expression for the line, and its groups: (kind, number)."""
         pattern, groups, at = "", [], 0
         for match in TOKEN.finditer(wanted.rstrip()):
             kind = str(match.lastgroup)
@@ -184,7 +184,7 @@ class Comparison:
         return all(self._same_number(kind, number, group) for (kind, number), group in pairs)
 
     def pairs(self, wanted: list[str], got: list[str]) -> list[tuple[str, str]] | None:
-        """The lines of the page beside what was printed for them, or None if they differ."""
+        """Pair the lines of the page with those printed; None if they differ."""
         if not wanted:
             return None if got else []
         before = dict(self.there)
@@ -207,13 +207,13 @@ class Comparison:
 
 
 def difference(page: str, step: Step, got: list[str]) -> str:
-    """The message of a test whose page is not true."""
+    """Return the message of a test whose page is wrong."""
     head = f"{page}:{step.line}: {step.source[0]}"
     return "\n".join([head, "--- on the page", *step.expected, "--- printed", *got])
 
 
 def printed(text: str) -> list[str]:
-    """The lines of what a board printed, without the head of a traceback."""
+    """Return the lines that a board printed, without the head of a traceback."""
     lines = [line.rstrip() for line in text.splitlines()]
     return [
         line

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pictures of the tutorial, made from a running board.
+"""Make the pictures of the tutorial from a running board.
 
 `python -m pimem.dev.pictures` types the tutorial up to the place of each picture, asks the board
 what the picture shows, and writes it beside the page. tests/emulator/test_pictures.py does the
@@ -42,7 +42,7 @@ OFFSET_FILL = YELLOW
 
 
 def ask(session: Session, source: str) -> str:
-    """What a script prints, which is typed at the prompt in one line."""
+    """Return what a script prints, which is typed at the prompt in one line."""
     lines = session.type(Step(0, [f"exec({source!r})"], []))
     return "\n".join(lines)
 
@@ -163,7 +163,7 @@ def owner_fill(place: Run | Place) -> str:
 
 
 def draw_place(drawing: Drawing, place: Run | Place) -> None:
-    """One box for each row of the picture that the frames are in."""
+    """Return a box for each row of the picture that the frames are in."""
     name = place.owner if isinstance(place, Place) else place.name or place.state
     tip = f"{place.start:#x}-{place.end:#x} {name}"
     first, end = place.start // frames_view.FRAME, min(place.end, RAM_END) // frames_view.FRAME
@@ -224,7 +224,7 @@ PICTURES = {
 
 
 def answer(name: str, board: str) -> str:
-    """Types the tutorial up to the place of a picture; what the board answers there."""
+    """Type the tutorial up to the place of a picture; return the answer there."""
     picture = PICTURES[name]
     text = TUTORIAL.read_text(encoding="utf-8")
     at = text.index(picture.after) if picture.after else text.index(f"({name})")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does what a page of the documentation says, at a terminal, and corrects the page.
+"""Do what a page of the documentation says, at a terminal, and correct the page.
 
 `python -m pimem.dev.retype docs/tutorial.md` types the page and puts what was printed in the place
 of what the page says. pimem.dev.pages says how a page is read.
@@ -40,7 +40,7 @@ def type_step(
     write: Callable[[bytes], object],
     read_until: Callable[[bytes], bytes],
 ) -> list[str]:
-    """Types the lines as a person does; returns what was printed before the next prompt."""
+    """Type the lines as a person does; return what was printed before the next prompt."""
     if step.source[0].startswith(SOFT_RESET):
         write(b"\x04")
         return printed(to_text(read_until(PROMPT)).removesuffix(">>> "))
@@ -63,7 +63,7 @@ class Session:
         self._seen = b""
 
     def start(self) -> str:
-        """Starts the command, after leaving what runs; returns what it shows up to the prompt."""
+        """Start the command, after leaving what runs; return what it shows up to the prompt."""
         self.leave()
         self._seen = b""
         end = self.slave
@@ -71,7 +71,7 @@ class Session:
         return to_text(self.read_until(PROMPT)).removesuffix(">>> ")
 
     def leave(self) -> None:
-        """Presses Ctrl-], which ends the command."""
+        """Press Ctrl-], which ends the command."""
         if self.child is None:
             return
         self.write(LEAVE)
@@ -92,7 +92,7 @@ class Session:
         os.write(self.master, data)
 
     def read_until(self, *wanted: bytes) -> bytes:
-        """What is shown up to the first of `wanted`."""
+        """Return what is shown up to the first of `wanted`."""
         end = time.monotonic() + SECONDS
         while True:
             found = [self._seen.find(each) + len(each) for each in wanted if each in self._seen]
@@ -108,7 +108,7 @@ class Session:
         return type_step(step, self.write, self.read_until)
 
     def type_until_crash(self, step: Step) -> list[str]:
-        """Types one line; returns the crash report, and what the host adds to it."""
+        """Type one line; return the crash report, and what the host adds to it."""
         self.write(step.source[0].encode() + b"\r")
         shown = printed(to_text(self.read_until(CRASHED)).partition("\n")[2])
         return [line for line in shown if line]
@@ -116,7 +116,7 @@ class Session:
 
 @contextlib.contextmanager
 def at_a_terminal(board: str) -> Iterator[Session]:
-    """What `make run` starts, at a terminal of its own."""
+    """Return what `make run` starts, at a terminal of its own."""
     session = Session([sys.executable, "-m", "pimem", "run", "--board", board])
     try:
         yield session
@@ -125,7 +125,7 @@ def at_a_terminal(board: str) -> Iterator[Session]:
 
 
 def run_command(command: str, folder: Path) -> list[str]:
-    """Runs a command of a page in a folder; returns the lines of what it printed."""
+    """Run a command of a page in a folder; return the lines of what it printed."""
     done = subprocess.run(
         command, shell=True, cwd=folder, capture_output=True, text=True, timeout=SECONDS
     )
@@ -141,8 +141,8 @@ class Reader:
         self.instead: dict[str, str] = {}  # the page's output of a command: what it printed here
 
     def steps(self, block: Block) -> Iterator[tuple[Step, list[str]]]:
-        """Each step, and what was printed. Output of a command that is typed later is taken from
-        this machine, whose compiler may be another."""
+        """Yield each step, and what was printed. Output of a command that is typed later is
+        taken from this machine, whose compiler may be another."""
         if block.language == "c":
             name = block.text.partition("\n")[0].removeprefix("// ").partition(":")[0]
             (self.folder / name).write_text(block.text, encoding="utf-8")
@@ -176,7 +176,7 @@ class Reader:
 
 
 def corrected(step: Step, got: list[str], typed: set[int]) -> list[str]:
-    """The lines that the page should show: as printed, what it leaves out still left out."""
+    """Return the lines that the page should show; what it leaves out stays left out."""
     if not any("..." in line for line in step.expected):
         return got
     pairs = Comparison(typed).pairs(step.expected, got)
@@ -187,7 +187,7 @@ def corrected(step: Step, got: list[str], typed: set[int]) -> list[str]:
 
 
 def correct(page: Path, board: str, folder: Path) -> None:
-    """Types a page and writes what was printed into it."""
+    """Type a page and write what was printed into it."""
     lines = page.read_text(encoding="utf-8").splitlines()
     typed: set[int] = set()
     changes: list[tuple[Step, list[str]]] = []

@@ -25,13 +25,16 @@ import pytest
 if TYPE_CHECKING:
     from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
     from pimem.testing.board_session import Machine
+    from pimem.testing.port_options import Place
     from pimem.testing.shared_board import SharedBoard
 
 __all__ = ["BoardCrash", "BoardError", "Machine", "NoAnswer", "ScriptError"]
 
+PROBLEM = pytest.StashKey[str]()  # why no board can be tested, found while tests are collected
+
 
 def __getattr__(name: str) -> Any:
-    """The types that tests name, imported when they do."""
+    """Import the types that tests name when they do."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pimem.board import errors
@@ -64,34 +67,63 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "emulator: a test that no real board can run")
+    if config.getoption("pimem_board") or config.getoption("pimem_port"):
+        asked_places(config)  # wrong ones are an error, even if no test uses a board
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Ends the run at once where a port has no board."""
+def asked_places(config: pytest.Config) -> list[Place]:
+    """Return the boards to be tested; a UsageError where there is no such board or no clone."""
+    from pimem.exits import CommandError
+
+    try:
+        from pimem.testing import port_options
+
+        return port_options.places(config)
+    except CommandError as exc:
+        raise pytest.UsageError(str(exc)) from exc
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """End the run at once where a port has no board.
+
+    At the start of the session pytest would print the reason twice.
+    """
     config = session.config
     worker = hasattr(config, "workerinput")  # of pytest-xdist: one check is enough
     if config.getoption("pimem_port") and not worker and not config.option.collectonly:
+        places = asked_places(config)
         from pimem.testing import port_options
 
-        port_options.check_ports(port_options.places(config))
+        port_options.check_ports(places)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "shared_board" in metafunc.fixturenames:
-        from pimem.testing import port_options
+    if "shared_board" not in metafunc.fixturenames:
+        return
+    try:
+        places = [place.parameter() for place in asked_places(metafunc.config)]
+    except pytest.UsageError as exc:
+        # Raised here, it would be an error of each file, with a traceback.
+        metafunc.config.stash[PROBLEM] = str(exc)
+        return
+    metafunc.parametrize("shared_board", places, indirect=True, scope="session")
 
-        places = [place.parameter() for place in port_options.places(metafunc.config)]
-        metafunc.parametrize("shared_board", places, indirect=True, scope="session")
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """End the run where no board can be tested; in a worker, which cannot, the tests fail."""
+    if PROBLEM in config.stash and not hasattr(config, "workerinput"):
+        raise pytest.UsageError(config.stash[PROBLEM])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     if not config.getoption("pimem_port"):
         return None
-    from pimem.testing import port_options
     from pimem.testing.scheduling import by_port
 
-    return by_port(config, log, [str(place) for place in port_options.places(config)])
+    return by_port(config, log, [str(place) for place in asked_places(config)])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,6 +141,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, object, obje
 @pytest.fixture(scope="session")
 def shared_board(request: pytest.FixtureRequest) -> Iterator[SharedBoard]:
     """The board that `board` gives to one test after the other."""
+    if PROBLEM in request.config.stash:
+        pytest.fail(request.config.stash[PROBLEM], pytrace=False)
     from pimem.testing.shared_board import SharedBoard
 
     shared = SharedBoard(request.param)

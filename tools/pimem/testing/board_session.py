@@ -25,14 +25,26 @@ from pimem.board.link import END, RAW_PROMPT, Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
 
-BOARDS = tuple(boards.names())
-PIS = tuple(board.name for board in boards.load_all() if board.family == "rpi")
+#: The names of all boards, and of the Raspberry Pis among them.
+BOARDS: tuple[str, ...]
+PIS: tuple[str, ...]
 #: A board of each image.
-IMAGES = tuple({board.image: board.name for board in boards.load_all()}.values())
+IMAGES: tuple[str, ...]
 BOOT_SECONDS = 60.0
 WAKE_SECONDS = 10.0  # a real board with its firmware boots in half of that
 DRAIN_SECONDS = 2.0
 FREE = "import gc, memory\ngc.collect()\nprint(memory.frames.stats()['free'])"
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    """Look up BOARDS, PIS and IMAGES when they are used: the types need no source tree."""
+    if name == "BOARDS":
+        return tuple(boards.names())
+    if name == "PIS":
+        return tuple(board.name for board in boards.load_all() if board.family == "rpi")
+    if name == "IMAGES":
+        return tuple({board.image: board.name for board in boards.load_all()}.values())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def image_folder(board: Board) -> Path:
@@ -40,7 +52,7 @@ def image_folder(board: Board) -> Path:
 
 
 def kernel(board: Board) -> Path:
-    """The raw image of a board; its absence is an error, never a reason to skip."""
+    """Return the raw image of a board; its absence is an error, never a reason to skip."""
     path = image_folder(board) / "kernel8.img"
     if not path.is_file():
         raise FileNotFoundError(f"no image {path}: `make images` builds it")
@@ -78,7 +90,7 @@ class Machine:
             raise
 
     def eval(self, expression: str, setup: str = "", timeout: float | None = None) -> Any:
-        """The value of an expression, sent as JSON (tuples arrive as lists)."""
+        """Return the value of an expression, sent as JSON (tuples arrive as lists)."""
         code = f"{setup}\nimport json\nprint('\\x1e' + json.dumps({expression}))\n"
         return json.loads(self.exec(code, timeout).rpartition("\x1e")[2])
 
@@ -86,7 +98,7 @@ class Machine:
         return int(self.exec(FREE))
 
     def soft_reset(self) -> str:
-        """Ctrl-D; what was printed, exit functions included, until the raw REPL was back."""
+        """Press Ctrl-D; return what was printed, also by exit functions, until the raw REPL."""
         self.link.write(END)
         return to_text(self.link.read_until(RAW_PROMPT, silence=BOOT_SECONDS))
 
@@ -114,7 +126,7 @@ def start(
     extra: Sequence[str] = (),
     guest_errors: Path | None = None,
 ) -> Machine:
-    """An emulated board with power on; nothing has been read from it yet."""
+    """Start an emulated board; nothing has been read from it yet."""
     board = board or boards.load(name)
     qemu = Qemu(
         board,
@@ -128,12 +140,12 @@ def start(
 
 
 def wait_for_prompt(machine: Machine) -> None:
-    """Reads the boot report into `machine.report`, up to the first prompt."""
+    """Read the boot report into `machine.report`, up to the first prompt."""
     machine.report = session.finish_boot(machine.link) + "\n"
 
 
 def boot(name: str, args: Sequence[str] | None = None, **options: Any) -> Machine:
-    """Like start(), then waits for the prompt and enters the raw REPL."""
+    """Start a board, wait for its prompt and enter the raw REPL."""
     machine = start(name, args, **options)
     try:
         wait_for_prompt(machine)
@@ -150,7 +162,7 @@ def boot(name: str, args: Sequence[str] | None = None, **options: Any) -> Machin
 
 
 def wake(link: Link) -> None:
-    """Gets the raw REPL of a board that may be idle, busy or still booting."""
+    """Enter the raw REPL of a board that may be idle, busy or still booting."""
     end = time.monotonic() + WAKE_SECONDS
     while True:
         link.write(b"\r\x03\x03\r\x01")
@@ -170,8 +182,8 @@ def wake(link: Link) -> None:
 
 
 def attach(name: str, port: str, sequence: str | None = None) -> Machine:
-    """The real board at the other end of a serial line, reset by a sequence for DTR and RTS if
-    there is one. Should it crash, it resets itself."""
+    """Attach to the real board on a serial line, reset by a sequence for DTR and RTS if there is
+    one. If it crashes, it resets itself."""
     if sequence:
         reset.reset(port, sequence)
     link = Link(port)

@@ -35,13 +35,18 @@ class Place:
         return f"{self.board}@{self.port}" if self.port else self.board
 
     def parameter(self) -> object:
-        """For parametrize: the place is part of each test's name."""
+        """Return it for parametrize: the place is part of each test's name."""
         return pytest.param(self, id=str(self))
 
 
 def parse_port(text: str, named: Sequence[str]) -> Place:
     name, equals, url = text.partition("=")
-    if equals and name in boards.names():
+    with_board = bool(equals) and name in boards.names()
+    if not (url if with_board else text):
+        raise pytest.UsageError(
+            f"--port '{text}' names no port; `pimem ports` lists what there is"
+        )
+    if with_board:
         return Place(name, url)
     if len(named) != 1:
         raise pytest.UsageError(f"--port {text} needs --board: which board is there?")
@@ -49,19 +54,20 @@ def parse_port(text: str, named: Sequence[str]) -> Place:
 
 
 def places(config: pytest.Config) -> list[Place]:
-    """What the command line asks for; the default board if it asks for nothing."""
+    """Return what the command line asks for; the default board if it asks for nothing."""
     named: list[str] = config.getoption("pimem_board") or []
     ports: list[str] = config.getoption("pimem_port") or []
+    known = boards.names()  # a Refusal where there is no clone
     for name in named:
-        if name not in boards.names():
-            raise pytest.UsageError(f"no board '{name}': it is one of {', '.join(boards.names())}")
+        if name not in known:
+            raise pytest.UsageError(f"no board '{name}': it is one of {', '.join(known)}")
     if ports:
         return [parse_port(each, named) for each in ports]
     return [Place(name) for name in named or [boards.DEFAULT]]
 
 
 def answer(place: Place) -> str | None:
-    """What is wrong with the board on this port; if it is not there, what was tried."""
+    """Return what is wrong with the board on this port; if it is not there, what was tried."""
     assert place.port
     sequence = reset.configured(None)
     try:
@@ -75,7 +81,7 @@ def answer(place: Place) -> str | None:
 
 
 def check_ports(found: Sequence[Place]) -> None:
-    """Ends the run at once if one of the boards is not there: nothing could come of it."""
+    """End the run at once if one of the boards is not there: every test would fail."""
     real = [place for place in found if place.port]
     if not real:
         return

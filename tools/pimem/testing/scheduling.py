@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 
 def by_port(config: pytest.Config, log: Any, places: Sequence[str]) -> Any:
-    """A scheduler that gives all tests of one place to one worker, as only one process can have
+    """Make a scheduler that gives all tests of one place to one worker: only one process can have
     its port open."""
     scheduler = LoadScopeScheduling(config, log)
     names = sorted(places, key=len, reverse=True)

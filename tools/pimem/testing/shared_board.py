@@ -27,8 +27,8 @@ class SharedBoard:
         self.failures = 0  # in a row, to get at the board
 
     def attach(self, port: str) -> board_session.Machine:
-        """The board on the port. One that has not come back several times will not: the rest of
-        the tests need not wait for it."""
+        """Attach to the board on the port. One that has not come back several times will not:
+        the rest of the tests need not wait for it."""
         if self.failures >= ATTEMPTS:
             pytest.fail(f"{self.name}@{port} has not come back in {ATTEMPTS} attempts", False)
         self.failures += 1
@@ -46,7 +46,7 @@ class SharedBoard:
         return self.machine
 
     def settle(self) -> None:
-        """After a test: everything it took must come back with a soft reset."""
+        """Reset softly after a test: everything that the test took must come back."""
         if self.machine is None:
             return
         if self.machine.lost:

@@ -26,7 +26,7 @@ class Transcript:
         self._pieces.append((direction, data))
 
     def lines(self) -> list[str]:
-        """`<` is what the board sent, `>` what it was sent; control characters by number."""
+        """Return lines with `<` before what the board sent and `>` before what it was sent."""
         lines = []
         for direction, data in self._pieces:
             text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
@@ -42,7 +42,7 @@ class Transcript:
 
 
 def remove_old(folder: Path) -> None:
-    """Transcripts of earlier runs, which would pass for failures of this one."""
+    """Remove transcripts of earlier runs, which look like failures of this one."""
     for path in folder.glob("*.txt"):
         path.unlink(missing_ok=True)
 
@@ -50,7 +50,7 @@ def remove_old(folder: Path) -> None:
 def attach_transcript(
     report: pytest.TestReport, transcript: Transcript, folder: Path | None
 ) -> None:
-    """Shows the end of the transcript in the report of a failed test, and keeps it in `folder`."""
+    """Show the end of the transcript in the report of a failed test; keep it in `folder`."""
     tail = "\n".join(transcript.lines()[-SHOWN_LINES:])
     title = "serial line, its end"
     if folder is not None:
