@@ -37,8 +37,8 @@ typedef struct _bind_fault_t {
     unsigned el;
 } bind_fault_t;
 
-// Entered in the thread by an exception return, with no caller to return to. Raises memory.Fault, or the RuntimeError of
-// a stack that ran out. *fault is copied before anything else.
+// Entered in the thread by an exception return, with no caller to return to. Raises memory.Fault, or the RuntimeError
+// of a stack that ran out. *fault is copied before anything else.
 void bind_fault_raise(const bind_fault_t *fault) __attribute__((noreturn));
 void bind_fault_raise_recursion(void) __attribute__((noreturn));
 
@@ -46,9 +46,9 @@ void bind_fault_raise_recursion(void) __attribute__((noreturn));
 // Looks only: for exception context, when no code of the mechanism was interrupted.
 bool bind_pager_wants(const trap_frame_t *trap);
 
-// In the thread: calls the pager of the fault. Returns when the instruction may be tried again: false, or true when it is
-// to be stepped, after which bind_pager_stepped() takes its pages away. Raises what the pager raises; Fault with EDEADLK
-// for a fault that may not be resolved now, with EFAULT when the pager did not help.
+// In the thread: calls the pager of the fault. Returns when the instruction may be tried again: false, or true when it
+// is to be stepped, after which bind_pager_stepped() takes its pages away. Raises what the pager raises; Fault with
+// EDEADLK for a fault that may not be resolved now, with EFAULT when the pager did not help.
 bool bind_pager_run(const trap_frame_t *trap);
 
 // After the step, and when a fault is raised instead.
@@ -63,8 +63,8 @@ typedef struct _bind_pager_pin_t {
     mem_va_t page;
 } bind_pager_pin_t;
 
-// Makes the page of va accessible, by its pager if it has one. Returns for how many of `size` bytes from va on that is so
-// now: to the end of the page in the lower half. memory.Fault when it cannot be.
+// Makes the page of va accessible, by its pager if it has one. Returns for how many of `size` bytes from va on that is
+// so now: to the end of the page in the lower half. memory.Fault when it cannot be.
 size_t bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool write);
 
 // Once after each bind_pager_pin() that returned; also done when something is raised in between.

@@ -9,7 +9,8 @@
 #define MICROPY_CONFIG_ROM_LEVEL            (MICROPY_CONFIG_ROM_LEVEL_FULL_FEATURES)
 
 // Memory. The collector's heap starts in a small arena of the image and takes frames from the frame
-// allocator as Python needs them (gc_areas.c of the bindings). Blocks of 64 bytes use more RAM and make allocation and collection faster.
+// allocator as Python needs them (gc_areas.c of the bindings). Blocks of 64 bytes use more RAM and make allocation and
+// collection faster.
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_BYTES_PER_GC_BLOCK          (64)
 #define MICROPY_GC_SPLIT_HEAP               (1)

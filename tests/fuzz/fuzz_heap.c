@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The heap against a list of live blocks, each filled with its own pattern; then, if the input says so, with bits of its
-// region flipped: nothing may crash, hang or touch what lies outside, and what it says must stay within the region.
+// The heap against a list of live blocks, each filled with its own pattern; then, if the input says so, with bits of
+// its region flipped: nothing may crash, hang or touch what lies outside, and what it says must stay within the region.
 
 #include "fuzz.h"
 #include "core/heap/heap.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Translation tables against one descriptor-like word per page, with table allocations that fail now and then: a call that
-// fails leaves every table as it was.
+// Translation tables against one descriptor-like word per page, with table allocations that fail now and then: a call
+// that fails leaves every table as it was.
 
 #include "fuzz.h"
 #include "core/paging/paging.h"

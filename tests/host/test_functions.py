@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lengths of functions and files: that the finder finds them, and the limits."""
+"""The lengths of functions, files and lines: that the finder finds them, and the limits."""
 
 from __future__ import annotations
 
@@ -114,6 +114,9 @@ SMALL = {
         ("tests/b.py", "def g():\n    0" + "\n    0" * 44, ":1: g(): 46 lines"),
         ("modules/memory/python/a.py", "def f():\n    0" + "\n    0" * 8, "a median of 10 lines"),
         ("boards/b.mk", "\n" * 501, ": 501 lines"),
+        ("modules/memory/core/b.c", "\n//" + " a" * 60, ":2: 122 columns"),
+        ("ports/rpi-aarch64/b.h", "// " + "é" * 118, ":1: 121 columns"),
+        ("tests/b.S", "// " + "a" * 118, ":1: 121 columns"),
     ],
 )
 def test_what_is_over_a_limit_is_named(monkeypatch, tmp_path, path, text, offence) -> None:
@@ -128,6 +131,7 @@ def test_what_is_at_the_limits_is_allowed(monkeypatch, tmp_path) -> None:
         "modules/memory/core/b.c": "\nint g(a, b, c, d, e, f) {" + "\n" * 44 + "}",
         "tools/b.py": "def g(a, b, c, d, e, f, *, g): 0\n" + "\n" * 499,
         "tests/b.py": "def g(a, b, c, d, e, f, g): 0\n" * 600,
+        "ports/rpi-aarch64/b.h": "// " + "é" * 117,
     }
     assert plant(monkeypatch, tmp_path, SMALL | files) == []
 

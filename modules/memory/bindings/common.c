@@ -185,6 +185,7 @@ void bind_store_u64(mp_obj_t dict, qstr key, uint64_t value) {
 
 mp_obj_t bind_show(qstr picture, mp_obj_t what) {
     mp_obj_t from = MP_OBJ_NEW_QSTR(picture);
-    mp_obj_t module = mp_import_name(qstr_from_str("memory._show"), mp_obj_new_tuple(1, &from), MP_OBJ_NEW_SMALL_INT(0));
+    mp_obj_t names_in = mp_obj_new_tuple(1, &from);
+    mp_obj_t module = mp_import_name(qstr_from_str("memory._show"), names_in, MP_OBJ_NEW_SMALL_INT(0));
     return mp_call_function_1(mp_load_attr(module, picture), what);
 }

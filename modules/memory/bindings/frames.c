@@ -207,8 +207,8 @@ static void map_view(frames_obj_t *self) {
 
 static void unmap_view(frames_obj_t *self) {
     if (self->view != 0) {
-        space_unmap(&memory_system.spaces, memory_system.kernel, self->view, bind_frames_bytes(self->count), SPACE_FORCE,
-            NULL);
+        uint64_t size = bind_frames_bytes(self->count);
+        (void)space_unmap(memory_system_spaces(), memory_system_kernel(), self->view, size, SPACE_FORCE, NULL);
         self->view = 0;
     }
 }

@@ -10,19 +10,19 @@
 #include "core/space/space.h"
 
 // For the module's table of names.
-extern const mp_obj_type_t memory_frames_type;        // Frames, made by frames_alloc() only
-MP_DECLARE_CONST_FUN_OBJ_KW(memory_frames_alloc_obj);  // frames_alloc(count=1, *, align=1, at=None, below=None, zero=True)
+extern const mp_obj_type_t memory_frames_type;         // Frames, made by frames_alloc() only
+MP_DECLARE_CONST_FUN_OBJ_KW(memory_frames_alloc_obj);  // frames_alloc(count=1, *, align, at, below, zero) -> Frames
 MP_DECLARE_CONST_FUN_OBJ_3(memory_frames_reserve_obj); // frames_reserve(pa, size, name)
 MP_DECLARE_CONST_FUN_OBJ_0(memory_frames_stats_obj);   // frames_stats() -> dict
 MP_DECLARE_CONST_FUN_OBJ_0(memory_frames_runs_obj);    // frames_runs() -> [(start, end, state, name)]
 MP_DECLARE_CONST_FUN_OBJ_1(memory_frames_state_obj);   // frames_state(pa) -> (state, name)
 
-// The frame owner behind a Frames object, which tells its address and count, for a mapping that keeps the frames. TypeError
-// for another object, ValueError for a closed one.
+// The frame owner behind a Frames object, which tells its address and count, for a mapping that keeps the frames.
+// TypeError for another object, ValueError for a closed one.
 frame_owner_t *bind_frames_get_owner(mp_obj_t obj);
 
-// The same, for a caller that takes the frames over. The object's own view of them goes; when the frames are really taken,
-// bind_frames_detach_commit() closes the object without freeing anything.
+// The same, for a caller that takes the frames over. The object's own view of them goes; when the frames are really
+// taken, bind_frames_detach_commit() closes the object without freeing anything.
 frame_owner_t *bind_frames_detach_begin(mp_obj_t obj);
 void bind_frames_detach_commit(mp_obj_t obj);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The collector's areas beyond its first arena: runs of frames, mapped in the window "gc" of the kernel half. Runs inside
-// gc_alloc and gc_collect, so nothing here makes or reads a Python object.
+// The collector's areas beyond its first arena: runs of frames, mapped in the window "gc" of the kernel half. Runs
+// inside gc_alloc and gc_collect, so nothing here makes or reads a Python object.
 
 #include "py/gc.h"
 #include "py/mpstate.h"

@@ -18,9 +18,9 @@ static heap_obj_t kernel_handle = {{&memory_heap_type}, NULL, 0};
 
 // --- memory of a heap ---
 
-// Maps the heap's memory at heap->va, or where there is room when that is MEM_ADDR_NONE: in the view window. Like views,
-// heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The kernel
-// heap is never closed and needs no such address.)
+// Maps the heap's memory at heap->va, or where there is room when that is MEM_ADDR_NONE: in the view window. Like
+// views, heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The
+// kernel heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
     spaces_t *s = memory_system_spaces();
     window_t *window = window_named(s, "view");
@@ -87,7 +87,8 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
 }
 
 static void destroy_heap(memory_heap_t *heap) {
-    if (space_unmap(memory_system_spaces(), memory_system_kernel(), heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
+    spaces_t *s = memory_system_spaces();
+    if (space_unmap(s, memory_system_kernel(), heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
         frames_free(&memory_system.frames, heap->pa, heap->size >> MEM_PAGE_SHIFT, NULL);
     }
     LIST_REMOVE(memory_system.heaps, heap, next, prev);

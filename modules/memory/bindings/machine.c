@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the machine is, as boot and the processor say: the facts of port.h as Python objects; machine code; crash records.
+// What the machine is, as boot and the processor say: the facts of port.h as Python objects;
+// machine code; crash records.
 
 #include <string.h>
 

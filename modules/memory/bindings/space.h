@@ -47,8 +47,8 @@ mp_obj_t bind_space_exit(mp_obj_t space);
 // pager is called any more.
 void bind_space_leave(void);
 
-// Soft reset, after the finalisers: closes the user's spaces, clears the user's mappings of the kernel half and all of the
-// identity space (frozen Python maps it again). Returns how many spaces were still open.
+// Soft reset, after the finalisers: closes the user's spaces, clears the user's mappings of the kernel half and all of
+// the identity space (frozen Python maps it again). Returns how many spaces were still open.
 size_t bind_space_reset(void);
 
 // --- between space.c, space_map.c, space_walk.c and pager.c ---

@@ -4,8 +4,8 @@
 #include "common.h"
 #include "space.h"
 
-// One text for each kind. $v is the virtual and $p the physical address, $x and $d the value in hexadecimal and decimal,
-// $n the name in quotes (or "without a name"), $r the same in brackets (or nothing), $o the other mapping.
+// One text for each kind. $v is the virtual and $p the physical address, $x and $d the value in hexadecimal and
+// decimal, $n the name in quotes (or "without a name"), $r the same in brackets (or nothing), $o the other mapping.
 static const char *const texts[] = {
     [SPACE_MISALIGNED] = "$x is not a multiple of 4096",
     [SPACE_BAD_SIZE] = "size $x is zero or goes past the end",

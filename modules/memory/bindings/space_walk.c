@@ -183,7 +183,10 @@ MP_DEFINE_CONST_FUN_OBJ_2(memory_space_walk_obj, memory_space_walk);
 // show() prints the mappings, show(va) the walk to one address.
 static mp_obj_t memory_space_show(size_t n_args, const mp_obj_t *args) {
     bind_space_get(args[0]);
-    return n_args == 1 ? bind_show(MP_QSTR_space, args[0]) : bind_show(MP_QSTR_walk, memory_space_walk(args[0], args[1]));
+    if (n_args == 1) {
+        return bind_show(MP_QSTR_space, args[0]);
+    }
+    return bind_show(MP_QSTR_walk, memory_space_walk(args[0], args[1]));
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_show_obj, 1, 2, memory_space_show);
 

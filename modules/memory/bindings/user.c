@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // user_run(): the loop that a program at EL0 runs in. System calls are calls of a Python function, faults become
-// memory.Fault, time that is up OSError(ETIMEDOUT); Ctrl-C and scheduled callbacks are handled between two visits to EL0.
+// memory.Fault, time that is up OSError(ETIMEDOUT); Ctrl-C and scheduled callbacks are handled between two visits.
 
 #include <string.h>
 
@@ -94,7 +94,8 @@ static void __attribute__((noreturn)) raise_time(const run_t *run) {
         run->limit_ms, run->registers->state.trap.elr);
 }
 
-// The limit is on the time at EL0: handlers take theirs. A handler may have activated another space, or closed this one.
+// The limit is on the time at EL0, without that of the handlers. A handler may have activated another space, or closed
+// this one.
 static void run_program(const run_t *run) {
     uint64_t left = port_us_to_ticks(run->limit_ms * 1000);
     for (;;) {

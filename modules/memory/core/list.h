@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A doubly linked list whose links are two members of its items, so that linking takes no memory and unlinking no search.
+// A doubly linked list whose links are two members of its items, so that linking takes no memory and unlinking no
+// search.
 //
 // `head` is a pointer to the first item, or NULL. `next` and `prev` are the names of the two members: an item can be in
 // several lists by several pairs. The first item's `prev` and the last one's `next` are NULL. Arguments are evaluated

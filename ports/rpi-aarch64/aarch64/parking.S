@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The loop of the cores that this port does not use. start.S (entry at EL3) or boot.c (entry from a firmware stub) copies
-// it into the parking page.
+// The loop of the cores that this port does not use. start.S (entry at EL3) or boot.c (entry from a firmware stub)
+// copies it into the parking page.
 
     .section .text.boot_parking, "ax"
 // What a parked core runs, at the exception level it arrived with, from the parking page:

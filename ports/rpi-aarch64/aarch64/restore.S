@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The return from an exception. A separate file, since the vectors, pager.S and user.S all end here and depend on nothing
-// else of each other.
+// The return from an exception. A separate file, since the vectors, pager.S and user.S all end here and depend on
+// nothing else of each other.
 
 #include "asm.h"
 #include "trap_frame.h"

@@ -17,8 +17,8 @@ void boot_reserve(uint64_t start, uint64_t end, const char *name);
 // has been checked. Returns false when it has no usable memory node.
 bool boot_fdt_read(boot_info_t *info);
 
-// Where the image, its stacks and the windows of the kernel half are, and what must stay at its address when the boot map
-// is replaced. Needs soc and boot_map.
+// Where the image, its stacks and the windows of the kernel half are, and what must stay at its address when the boot
+// map is replaced. Needs soc and boot_map.
 void boot_describe(void);
 
 #endif // PORTS_RPI_AARCH64_BOOT_BOOT_H

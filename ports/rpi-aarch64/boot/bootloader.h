@@ -10,8 +10,8 @@
 //   board  "ACK n"               n blocks have come; the next one may be sent
 //          "NAK n"               block n came damaged or not whole: it is to be sent again (three times at most)
 //   board  "RUN"                 after the last: length and CRC of the image are right, and it is entered
-// Only one block is in transit at a time, so that no buffer overruns. Every error raises an exception after the line has
-// been silent for a moment; only frames that were free have been used then, and they are free again.
+// Only one block is in transit at a time, so that no buffer overruns. Every error raises an exception after the line
+// has been silent for a moment; only frames that were free have been used then, and they are free again.
 //   OSError(ETIMEDOUT)  nothing for timeout_ms (10,000 unless given): of the header, or of a block
 //   OSError(EIO)        a block is damaged three times, or the CRC or length of the whole image is
 //   OSError(EINVAL)     no header, no arm64 image, or an image of this project for another machine (image_mark.h)
@@ -20,8 +20,8 @@
 //   KeyboardInterrupt   Ctrl-C instead of a header
 //
 // The new kernel gets the place of this one and is entered as this one was: same exception level (EL2 after EL3),
-// x0 = a packed copy of the device tree, or the x0 of this kernel's start when that was no tree; exceptions masked, timer
-// and interrupt controller quiet, MMU and caches off, the other cores in the parking page.
+// x0 = a packed copy of the device tree, or the x0 of this kernel's start when that was no tree; exceptions masked,
+// timer and interrupt controller quiet, MMU and caches off, the other cores in the parking page.
 
 #ifndef PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H
 #define PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H

@@ -31,7 +31,8 @@ typedef struct _chain_plan_t {
 extern const char chain_copier[], chain_copier_end[];
 
 // Masks every exception and goes on in the copy of chain_copier at physical address `copier`, which the tables of
-// `ttbr0` map there, executable, `plan` (CHAIN_PLAN_AT bytes later) included. All of this must be in memory, not just in a cache.
+// `ttbr0` map there, executable, `plan` (CHAIN_PLAN_AT bytes later) included. All of this must be in memory, not just
+// in a cache.
 void chain_jump(uint64_t ttbr0, mem_pa_t copier, mem_pa_t plan) __attribute__((noreturn));
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which devices of the SoC's description answer. A device that does not is removed from `soc` and reported, so that no driver waits for it or faults on it and the boot goes on.
+// Which devices of the SoC's description answer. A device that does not is removed from `soc` and reported, so that no
+// driver waits for it or faults on it and the boot goes on.
 
 #ifndef PORTS_RPI_AARCH64_BOOT_DEVICES_H
 #define PORTS_RPI_AARCH64_BOOT_DEVICES_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads and writes of files and of the console go through here (the linker's --wrap): their buffers are made present page
-// by page before the code that must not stop half way sees them, so that it never needs a pager.
+// Reads and writes of files and of the console go through here (the linker's --wrap): their buffers are made present
+// page by page before the code that must not stop half way sees them, so that it never needs a pager.
 
 #include "lib/littlefs/lfs2.h"
 #include "lib/oofatfs/ff.h"

@@ -3,7 +3,8 @@
 
 C definitions are found by their tokens, Python ones in the syntax tree. A function's lines are
 those from its signature to its end; its parameters are those that a caller may give by position.
-What is over the limits follows the table, and makes the command fail.
+What is over the limits follows the table, and makes the command fail. Lines of C and
+assembly have a limit too; ruff checks those of Python.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ MEDIAN_LINES = 9
 FUNCTION_LINES = 45
 PARAMETERS = 6
 FILE_LINES = 500
+LINE_COLUMNS = 120
 ROWS = ("core", "bindings", "port", "frozen", "tools", "tests")
 
 #: Comments, literals, preprocessor lines; names and numbers; every other character.
@@ -180,6 +182,14 @@ def lines_of(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
+def long_lines(path: Path) -> Iterator[str]:
+    """Yield an offence for each line of C or assembly with too many columns."""
+    if path.suffix in {".c", ".h", ".S"}:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if len(line) > LINE_COLUMNS:
+                yield f"{name(path)}:{number}: {len(line)} columns, at most {LINE_COLUMNS}"
+
+
 @dataclass
 class Part:
     """The files of one row of the table."""
@@ -247,6 +257,7 @@ def offences() -> list[str]:
         for path in sources()
         if part_of(path) != "tests" and lines_of(path) > FILE_LINES
     ]
+    found += [offence for path in sources() for offence in long_lines(path)]
     for row, part in parts().items():
         if row != "tests" and part.median > MEDIAN_LINES:
             found.append(f"{row}: a median of {part.median:g} lines, at most {MEDIAN_LINES}")

@@ -87,7 +87,7 @@ static inline bool fault_par_is_normal(uint64_t par) {
 }
 
 // True for the load and store exclusive instructions (LDXR, STXR and their forms), which fail when an exception comes
-// between the two. CASP of FEAT_LSE has the same encoding and counts as one; the Cortex-A53 and A72 do not implement it.
+// between the two. CASP of FEAT_LSE has the same encoding and counts as one; the Cortex-A53 and A72 have no CASP.
 bool fault_is_exclusive(uint32_t instruction);
 
 // Writes one sentence without a full stop, such as "write to 0xffff000000001000: permission fault at level 3".

@@ -73,8 +73,8 @@ static void report_step(scan_t *s, uintptr_t blamed) {
 }
 
 // Walks one list up to the first damage, or `limit` blocks; returns the number of blocks. A block whose link
-// leads to no block of this bin is to blame. Where the next block does not lead back, the next block is to blame, unless
-// it has another predecessor: then the block that leads to it is.
+// leads to no block of this bin is to blame. Where the next block does not lead back, the next block is to blame,
+// unless it has another predecessor: then the block that leads to it is.
 static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
     const heap_t *h = s->h;
     uint32_t count = 0;

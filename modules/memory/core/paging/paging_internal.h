@@ -70,8 +70,8 @@ typedef struct _paging_visitor_t {
     void *state;               // first argument of the actions
 } paging_visitor_t;
 
-// Calls the actions (paging_visit.c) for the entries of `table`, of `level`, that translate [va, last], in ascending order.
-// Returns MEM_OK or the result that ended it.
+// Calls the actions (paging_visit.c) for the entries of `table`, of `level`, that translate [va, last], in ascending
+// order. Returns MEM_OK or the result that ended it.
 int paging_visit(const paging_visitor_t *v, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
 
 // The same from the root on. Actions without `leave` descend into every table.

@@ -209,8 +209,8 @@ int space_map(spaces_t *s, space_t *space, const space_request_t *request, space
 // Every page of the range must be mapped. Frames of orphaned holds are freed with their last page.
 int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why);
 
-// Changes the protection to attrs (MEM_PROT_*) of va and size; flags SPACE_FORCE. The range is then judged for W^X as if
-// mapped by hand, also where boot had mapped it.
+// Changes the protection to attrs (MEM_PROT_*) of va and size; flags SPACE_FORCE. The range is then judged for W^X as
+// if mapped by hand, also where boot had mapped it.
 int space_protect(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
 // Keeps the range of va, size and name free of mappings: a guard (REGION_LOCKED), or address space for later. With
@@ -227,11 +227,11 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
 
 // --- ranges with a pager (space_paged.c) ---
 //
-// One region however many pages it has. A page is owned (its frame was given to the space and is freed with the page) or
-// mapped by bare address; the descriptor says which.
+// One region however many pages it has. A page is owned (its frame was given to the space and is freed with the page)
+// or mapped by bare address; the descriptor says which.
 
-// Maps all frames of an owner that no region maps, from va on, and takes them over: the owner is freed on success. A single
-// page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
+// Maps all frames of an owner that no region maps, from va on, and takes them over: the owner is freed on success. A
+// single page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
 int space_page_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owner, space_error_t *why);
 
 // Maps pages of such a range by bare address, with no more than the protection of the range (MEM_EPERM).
@@ -279,8 +279,8 @@ typedef struct _window_request_t {
     uint64_t guard;            // unmapped bytes on both sides
 } window_request_t;
 
-// An address for such a range: the lowest gap, or the next address with WINDOW_ONCE. It is only taken by the space_map()
-// that follows, except with WINDOW_ONCE.
+// An address for such a range: the lowest gap, or the next address with WINDOW_ONCE. It is only taken by the
+// space_map() that follows, except with WINDOW_ONCE.
 int window_alloc(spaces_t *s, window_t *window, const window_request_t *request, mem_va_t *va, space_error_t *why);
 
 // Starts a WINDOW_ONCE window again; nothing may be mapped in it (MEM_EBUSY).

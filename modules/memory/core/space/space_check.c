@@ -62,7 +62,8 @@ static bool has_other_type(const region_t *r, const region_t *other) {
 }
 
 // Whether all mappings of the region's frames have one memory type (Arm ARM, "Mismatched memory attributes"). That RAM
-// is Normal and nothing else is, wx_check_memory() sees to: only non-cacheable memory may have an alias of another type.
+// is Normal and nothing else is, wx_check_memory() sees to: only non-cacheable memory may have an alias of
+// another type.
 static bool type_is_unique(const spaces_t *s, const region_t *r) {
     if ((r->attrs & MEM_TYPE_MASK) != MEM_TYPE_NONCACHED) {
         return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c frame_owner.c window.c
-// space_error.c.
+// Shared by the files of the address space layer: space.c space_map.c space_paged.c region.c wx.c frame_owner.c
+// window.c space_error.c.
 // Ranges are [va, last] with the last byte included (see paging_internal.h).
 
 #ifndef MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H
@@ -62,8 +62,8 @@ region_t *region_at_or_after(space_t *space, mem_va_t va);
 // The region that overlaps [va, last] first, or NULL.
 region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last);
 
-// Links a filled-in record; counts a reference to its frame owner and lists it as executable. May merge it with its neighbours,
-// freeing records: pointers to regions of the space are stale afterwards.
+// Links a filled-in record; counts a reference to its frame owner and lists it as executable. May merge it with its
+// neighbours, freeing records: pointers to regions of the space are stale afterwards.
 void region_insert(spaces_t *s, space_t *space, region_t *r);
 
 // Unlinks and frees the record, its reference to the frame owner included.
