@@ -12,6 +12,7 @@ from typing import Any
 
 import fdt
 import pytest
+from machine_code import assemble
 from socs import soc_of
 
 from pimem.board import boards
@@ -41,6 +42,22 @@ MODELS = {
     "BCM2837": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
     "BCM2711": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
 }
+
+#: SMC at EL1, which no firmware need answer.
+SMC = f"""
+import memory
+def smc(va):
+    with memory.frames.alloc() as frame, memory.AddressSpace() as space:
+        memoryview(frame)[:4] = {assemble("smc #0")}
+        space.map(va, frame, prot="rx")
+        memory.sync_code(va, 4)
+        try:
+            memory.call(va)
+        except memory.Fault as e:
+            return [e.kind, e.pc - va]
+        finally:
+            space.unmap(va, 4096)
+"""
 
 Stub = Callable[..., list[str]]
 
@@ -99,6 +116,7 @@ def check(machine: Machine, *, el: int, ram_from: str) -> dict[str, Any]:
     assert sum(report["owners"].values()) == frames["used"]
     assert machine.eval("memory.check()") == []
     assert f"entered at EL{el}" in machine.report
+    assert machine.eval("smc(0x6000000000)", SMC) == ["undefined instruction", 0]
     if machine.name in board_session.PIS:
         assert parked(machine) == [True] * 3
     return report

@@ -252,3 +252,40 @@ def test_the_runner_exits_3_without_waiting_for_silence(
     assert done.returncode == 3, done.stderr
     assert named in done.stderr
     assert "\nbefore\n" in done.stdout and "never" not in done.stdout
+
+
+#: Machine code that the system cannot go on after, and what the report is to say.
+LOST = {
+    "_start is called": ("br x0", "fault with interrupts masked", "undefined instruction"),
+    "SMC": ("smc #0", "fault with interrupts masked", "undefined instruction"),
+    "breakpoint": ("brk #1", "fault with interrupts masked", "breakpoint"),
+    "return to EL2": (
+        "adr x1, 1f; mov x2, #0x3c9; msr ELR_EL1, x1; msr SPSR_EL1, x2; eret; 1: ret",
+        "fault with interrupts masked",
+        "illegal execution state",
+    ),
+    "return to EL0": (
+        "adr x1, 1f; msr ELR_EL1, x1; msr SPSR_EL1, xzr; eret; 1: ret",
+        "exception at EL0, where no program runs",
+        "permission fault",
+    ),
+    "return to AArch32": (
+        "mov x2, #0x10; msr ELR_EL1, xzr; msr SPSR_EL1, x2; eret",
+        "synchronous exception",
+        "fault",
+    ),
+    "return to SP_EL1": (
+        "adr x1, 1f; mov x2, #5; msr ELR_EL1, x1; msr SPSR_EL1, x2; eret; 1: brk #1",
+        "synchronous exception",
+        "breakpoint",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_what_leaves_the_thread_at_el1_ends_in_a_report(victim: Machine, case: str) -> None:
+    source, cause, fault = LOST[case]
+    start = victim.eval("_memory.sections()[0][1]", "import _memory")
+    exc = crash(victim, calling(source, start))
+    assert exc.text.startswith(f"*** crash: {cause} (")
+    assert exc.report["cause"] == cause and fault in exc.report["fault"]

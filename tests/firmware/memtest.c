@@ -215,13 +215,13 @@ static MP_DEFINE_CONST_FUN_OBJ_1(damage_python_obj, damage_python);
 // Causes an asynchronous external abort. No device of QEMU does, so EL2 makes a virtual one pending
 // (HCR_EL2.AMO and VSE). Returns False if the image was not entered at EL2 or EL3.
 void memtest_el2_abort(void);
-uint64_t memtest_hvc(uint64_t call, uint64_t pa, uint64_t back);
+void memtest_hvc(uint64_t unused, uint64_t pa);
 
 static mp_obj_t abort_later(void) {
     if (boot_info.entry_el < 2) {
         return mp_const_false;
     }
-    memtest_hvc(1, boot_image_pa((const char *)memtest_el2_abort), 0);
+    memtest_hvc(0, boot_image_pa((const char *)memtest_el2_abort));
     return mp_const_true;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(abort_later_obj, abort_later);

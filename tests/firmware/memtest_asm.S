@@ -2,6 +2,7 @@
 // What memtest.c cannot say in C.
 
 #include "aarch64/asm.h"
+#include "aarch64/el2.h"
 
 // void memtest_call_with_fp(void (*fn)(void *), void *arg, const double *before, double *after)
 function memtest_call_with_fp, .text.memtest
@@ -40,10 +41,10 @@ function memtest_fault_with_record, .text.memtest
     b .
 endfunction memtest_fault_with_record
 
-// uint64_t memtest_hvc(uint64_t call, uint64_t pa, uint64_t back): has EL2 branch to pa (el2.S).
+// void memtest_hvc(uint64_t unused, uint64_t pa): has EL2 branch to pa (el2.S).
 function memtest_hvc, .text.memtest
     adr x2, 1f
-    hvc #0
+    hvc #EL2_ENTER
 1:  ret
 endfunction memtest_hvc
 

@@ -28,11 +28,11 @@ def run(*command: str) -> str:
     ).stdout
 
 
-def assemble(name: str, folder: Path) -> str:
+def assemble(name: str, folder: Path, *flags: str) -> str:
     """The object file of one file of aarch64/."""
     path = folder / Path(name).with_suffix(".o").name
     includes = [f"-I{host_library.MEMORY}", f"-I{CPU_CODE.parent}"]
-    run(tool("gcc"), *includes, "-c", str(CPU_CODE / name), "-o", str(path))
+    run(tool("gcc"), *includes, *flags, "-c", str(CPU_CODE / name), "-o", str(path))
     return str(path)
 
 

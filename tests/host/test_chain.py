@@ -19,7 +19,7 @@ COPIER = """
     tlbi vmalle1
     dsb nsh
     isb
-    hvc #0x0
+    hvc #0x7e2
     dsb sy
     dc ivac
     dsb sy

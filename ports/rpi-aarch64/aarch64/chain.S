@@ -5,6 +5,7 @@
 // that maps nothing but its page, at its physical address. Does not return.
 
 #include "asm.h"
+#include "el2.h"
 #include "boot/chain.h"
 
 function chain_jump
@@ -49,8 +50,7 @@ chain_copier:
     b.eq chain_copy
     mov x2, x0                      // EL2: the stub there is overwritten soon, so it is left first
     adr x1, chain_copy
-    mov x0, #1
-    hvc #0
+    hvc #EL2_ENTER
 
 chain_copy:
     ldp x1, x2, [x0, #CHAIN_SOURCE]

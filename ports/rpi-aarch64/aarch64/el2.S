@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // What stays at EL2 after the drop to EL1. It runs with EL2's MMU off, at physical addresses.
-//   HVC #0, x0 = 1: go back to EL2 and branch to x1 with x0 = x2 (how a new kernel is entered).
-//   HVC #0, other x0: x0 = -1.
-// Anything else that traps to EL2 is handed to EL1's own vector, so that it ends as a crash report.
+//   HVC #EL2_ENTER: go back to EL2 and branch to x1 with x0 = x2 (how a new kernel is entered).
+//   Any other HVC, and SMC: an undefined instruction for EL1, as where EL2 and EL3 do not exist.
+// Anything else that traps to EL2 is handed to EL1's own vector. So all of it is raised as memory.Fault, or ends as a
+// crash report.
 
 #include "asm.h"
+#include "el2.h"
 #include "core/fault/syndrome.h"
 
-#define EL2_ENTER   1
-
+// An exception that cannot be taken: from EL2 itself, where nothing runs but this file, and interrupts and SErrors,
+// which HCR_EL2 routes to EL1. A core that comes here all the same stays, with everything masked.
 .macro el2_ignore
     .balign 0x80
     b .
@@ -31,9 +33,13 @@ el2_sync:
     msr TPIDR_EL2, x9
     mrs x9, ESR_EL2
     lsr x9, x9, #ESR_EC_SHIFT
+    cmp x9, #ESR_EC_SMC             // trapped, so ELR is its address
+    b.eq el2_undefined
     cmp x9, #ESR_EC_HVC
     b.ne el2_reflect
-    cmp x0, #EL2_ENTER
+    mrs x9, ESR_EL2
+    and x9, x9, #ESR_IMMEDIATE_MASK
+    cmp x9, #EL2_ENTER
     b.ne 1f
     msr ELR_EL2, x1
     mov x9, #(PSTATE_EL2H | PSTATE_DAIF)
@@ -43,9 +49,12 @@ el2_sync:
     mov x2, #0
     mov x3, #0
     eret
-1:  mov x0, #-1
-    mrs x9, TPIDR_EL2
-    eret
+1:  mrs x9, ELR_EL2                 // behind the HVC
+    sub x9, x9, #4
+    msr ELR_EL2, x9
+el2_undefined:
+    mov x9, #ESR_IL                 // class 0: undefined instruction
+    msr ESR_EL2, x9
 
 // Make EL1 see the trap as its own synchronous exception.
 el2_reflect:

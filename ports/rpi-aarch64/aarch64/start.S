@@ -103,7 +103,8 @@ boot_el3:
 
 // EL2: keep a small stub there (el2_vectors) and go on at EL1.
 boot_el2:
-    mov x0, #(1 << 31)              // HCR_EL2.RW: EL1 is AArch64, nothing trapped
+    mov x0, #(1 << 31)              // HCR_EL2.RW: EL1 is AArch64; TSC: SMC is trapped, for what is at EL3 may
+    orr x0, x0, #(1 << 19)          //   have no answer. Nothing else is.
     msr HCR_EL2, x0
     mrs x0, CNTHCTL_EL2
     orr x0, x0, #3                  // EL1 may use the physical counter and timer
@@ -131,6 +132,8 @@ boot_el2:
 
 // EL1: stack and C for the boot tables, then the MMU, then the upper half.
 boot_el1:
+    adr x0, boot_el1
+    tbnz x0, #63, boot_called
     ldr w0, =0x30d00800             // SCTLR_EL1: RES1 bits, MMU and caches off
     msr SCTLR_EL1, x0
     mov x0, #(3 << 20)              // CPACR_EL1.FPEN: before any C may use a q register
@@ -174,6 +177,10 @@ boot_el1:
     msr SCTLR_EL1, x0
     isb
     br x5
+
+// In the upper half: the running system has called _start. Without the MMU there would be no code here, and no vectors.
+boot_called:
+    udf #0
 
 boot_high:
     ldr x0, =LAYOUT_EXCEPTION_STACK_TOP

@@ -10,6 +10,7 @@
 #include "aarch64/cpu.h"
 #include "aarch64/trap_frame.h"
 #include "core/fault/fault.h"
+#include "crash.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
 #include "user_mode.h"
@@ -58,8 +59,16 @@ static void leave(trap_frame_t *trap, user_exit_t exit) {
     trap->spsr = visit.kernel_spsr;
 }
 
+// EL0 without a program: machine code at EL1 has returned to it.
+static void check_visit(const trap_frame_t *trap) {
+    if (visit.state == NULL) {
+        crash_report(trap, "exception at EL0, where no program runs");
+    }
+}
+
 void exception_user_sync(trap_frame_t *trap) {
     fault_info_t info;
+    check_visit(trap);
     fault_decode(trap->esr, trap->far, &info);
     leave(trap, info.ec == ESR_EC_SVC ? USER_CALL : USER_FAULT);
 }
@@ -71,6 +80,7 @@ static bool is_pending(void) {
 }
 
 void exception_user_irq(trap_frame_t *trap) {
+    check_visit(trap);
     irq_dispatch();
     if (timer_expired(visit.deadline)) {
         leave(trap, USER_TIME);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make mutants`: plants known bugs in copies of the memory mechanism; a test must catch each.
+"""`make mutants`: plants known bugs in copies of the memory system; a test must catch each.
 
 A plant that no test catches, or that does not compile, is a hole in the tests (or in the list).
 """
@@ -23,7 +23,8 @@ from pimem.exits import FAILED, OK, USAGE, CommandError, report
 
 PLANTS = ROOT / "tests" / "mutants" / "plants.toml"
 WORK = BUILD / "mutants"
-COPIED = ("modules/memory", "tests/host")
+MEMORY = Path("modules/memory")
+COPIED = ("modules/memory", "ports", "tests/host")
 FILES = ("tests/*.py", "pyproject.toml")
 TEST_SECONDS = 300
 # Model tests are to fail, not to look for the shortest way there.
@@ -52,6 +53,11 @@ class Plant:
     old: str
     new: str
     tests: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Return the file in the tree: a name is of modules/memory, or begins with ports/."""
+        return Path(self.file) if self.file.startswith("ports/") else MEMORY / self.file
 
 
 def load(path: Path = PLANTS) -> list[Plant]:
@@ -136,7 +142,7 @@ def try_plant(plant: Plant) -> str | None:
     """Plants the bug in a copy of its own and returns what caught it."""
     folder = WORK / str(plant.number)
     copy_tree(folder)
-    path = folder / "modules" / "memory" / plant.file
+    path = folder / plant.path
     path.write_text(planted(plant, path.read_text()))
     caught = catcher(*run_tests(folder, plant.tests))
     shutil.rmtree(folder)
@@ -157,7 +163,7 @@ def check_tests(plants: Sequence[Plant]) -> None:
 
 def check_list(plants: Sequence[Plant]) -> None:
     for plant in plants:
-        planted(plant, (ROOT / "modules" / "memory" / plant.file).read_text())
+        planted(plant, (ROOT / plant.path).read_text())
 
 
 def try_all(plants: Sequence[Plant], jobs: int) -> int:

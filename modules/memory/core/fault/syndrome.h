@@ -14,6 +14,7 @@
 // Exception classes that code compares with; fault.c names all of them.
 #define ESR_EC_SVC              (0x15)
 #define ESR_EC_HVC              (0x16)
+#define ESR_EC_SMC              (0x17)
 #define ESR_EC_DATA_ABORT       (0x25)  // from the same EL
 #define ESR_EC_STEP             (0x33)  // from the same EL
 
