@@ -23,9 +23,10 @@ PORT ?=
 # this project is mounted (MOUNT=/media/...), which gets the new kernel only.
 DEVICE ?=
 MOUNT ?=
-# Further options of `python -m pimem run`, of `image`, of `flash` and of pytest.
+# Further options of `python -m pimem run`, of `image`, of `dist`, of `flash` and of pytest.
 RUN_OPTIONS ?=
 IMAGE_OPTIONS ?=
+DIST_OPTIONS ?=
 FLASH_OPTIONS ?=
 TEST_OPTIONS ?=
 
@@ -62,7 +63,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl image deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
+.PHONY: setup all images run repl image dist deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -71,6 +72,7 @@ help:
 	@echo '  run               boot BOARD; run the script on stdin, or a REPL on a terminal'
 	@echo '  repl              boot BOARD and talk to its REPL'
 	@echo '  image             make the SD card image: build/$(call image,$(BOARD))/sdcard.img(.xz)'
+	@echo '  dist              make the folder of a release: dist/pimem-VERSION'
 	@echo '  deploy            write it to a card: DEVICE=/dev/sdX, or MOUNT=/media/... for the kernel only'
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
 	@echo '  test-host         the tests that need no image'
@@ -118,6 +120,11 @@ SDCARD = build/$(call image,$(BOARD))/sdcard.img
 
 image: all
 	@$(PIMEM) image --board $(BOARD) $(IMAGE_OPTIONS) </dev/null
+
+# With the date of the last commit, that the same commit gives the same bytes.
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+dist: all
+	@$(PIMEM) dist --board $(BOARD) --micropython $(MICROPYTHON_DIR) --dtc $(DTC_DIR) $(DIST_OPTIONS) </dev/null
 
 ifneq ($(MOUNT),)
 deploy: all
@@ -187,4 +194,4 @@ clean:
 	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} +
 
 distclean:
-	@rm -rf build .venv
+	@rm -rf build dist .venv

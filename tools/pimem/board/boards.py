@@ -151,3 +151,11 @@ def load_all() -> list[Board]:
 
 def with_card() -> list[str]:
     return [board.name for board in load_all() if board.sdcard]
+
+
+def require_card(name: str) -> Board:
+    """Load a board that starts from an SD card."""
+    board = load(name)
+    if not board.sdcard:
+        raise Refusal(f"{board.name} has no SD card; {', '.join(with_card())} have")
+    return board

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pimem
-from pimem.card import bmap, fat, firmware
+from pimem.card import bmap, fat, firmware, imager
 from pimem.card.firmware import CardFile
 from pimem.exits import Failure, Refusal, complain
 
@@ -100,7 +100,7 @@ def serial_number(files: Sequence[CardFile]) -> int:
     return zlib.crc32("".join(file.sha256 for file in files).encode()) or 1
 
 
-def write_all(image: Path, size: int, files: Sequence[CardFile]) -> None:
+def write_all(image: Path, size: int, files: Sequence[CardFile], folder: str | None) -> None:
     contents = {file.name: file.data for file in files}
     serial = serial_number(files)
     fat.build(image, size, contents, USER_FOLDERS, label=LABEL, serial=serial, epoch=epoch())
@@ -108,8 +108,19 @@ def write_all(image: Path, size: int, files: Sequence[CardFile]) -> None:
     sibling(image, ".bmap").write_text(map_text)
     packed = sibling(image, ".xz")
     compress(image, packed)
-    sums = "".join(f"{digest(path)}  {path.name}\n" for path in (image, packed))
-    sibling(image, ".sha256").write_text(sums)
+    sums = digest(image), digest(packed)
+    lines = [f"{each}  {path.name}\n" for each, path in zip(sums, (image, packed), strict=True)]
+    sibling(image, ".sha256").write_text("".join(lines))
+    listed = imager.entry(
+        packed,
+        imager.address_of(packed, folder),
+        version=pimem.__version__,
+        boards=list(firmware.BOARD_FILES),
+        size=size,
+        sums=sums,
+        epoch=epoch(),
+    )
+    sibling(image, imager.SUFFIX).write_text(imager.os_list(listed))
 
 
 def sibling(image: Path, suffix: str) -> Path:
@@ -130,16 +141,19 @@ def digest(path: Path) -> str:
 
 def remove_old(image: Path) -> None:
     """Remove what a build that fails could leave, and what could be taken for its result."""
-    for suffix in ("", ".bmap", ".xz", ".sha256"):
+    for suffix in ("", ".bmap", ".xz", ".sha256", imager.SUFFIX):
         sibling(image, suffix).unlink(missing_ok=True)
 
 
-def make(image: Path, size: int, files: Sequence[CardFile]) -> None:
-    """Build the image and its companions; leave nothing behind if that fails."""
+def make(image: Path, size: int, files: Sequence[CardFile], folder: str | None = None) -> None:
+    """Build the image and its companions; leave nothing behind if that fails.
+
+    `folder` is the address where the packed image will be, for the list of Raspberry Pi Imager.
+    """
     try:
         image.parent.mkdir(parents=True, exist_ok=True)
         remove_old(image)
-        write_all(image, size, files)
+        write_all(image, size, files, folder)
     except OSError as exc:
         remove_old(image)
         raise Failure(f"cannot make {image}: {exc}") from exc

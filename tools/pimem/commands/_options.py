@@ -26,6 +26,25 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_card(parser: argparse.ArgumentParser) -> None:
+    """Add what a card image is made of, and where it will be."""
+    parser.add_argument(
+        "--firmware",
+        type=Path,
+        metavar="DIR",
+        help="firmware and device trees from DIR (`boot` of the public repository "
+        "raspberrypi/firmware) instead of Debian's packages",
+    )
+    parser.add_argument(
+        "--size", type=int, default=64, metavar="MIB", help="a power of two (default: %(default)d)"
+    )
+    parser.add_argument(
+        "--url",
+        metavar="ADDRESS",
+        help="of the folder where the .img.xz will be published, for Raspberry Pi Imager's list",
+    )
+
+
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the choice between a real board and an emulated one, and of its image."""
     parser.add_argument("--port", metavar="URL", help="a real board: any pyserial device or URL")

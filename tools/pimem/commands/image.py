@@ -13,26 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pimem.board import boards
-from pimem.card import image
+from pimem.card import image, imager
 from pimem.card.fat import MEBIBYTE
 from pimem.card.firmware import CardFile
 from pimem.commands import _options
-from pimem.exits import Refusal, complain
+from pimem.exits import complain
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     _options.add_board(parser)
     _options.add_kernel(parser)
-    parser.add_argument(
-        "--firmware",
-        type=Path,
-        metavar="DIR",
-        help="firmware and device trees from DIR (`boot` of the public repository "
-        "raspberrypi/firmware) instead of Debian's packages",
-    )
-    parser.add_argument(
-        "--size", type=int, default=64, metavar="MIB", help="a power of two (default: %(default)d)"
-    )
+    _options.add_card(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default: sdcard.img beside the kernel"
     )
@@ -56,11 +47,14 @@ def show(path: Path, files: Sequence[CardFile], as_json: bool) -> None:
 
 def run(options: argparse.Namespace) -> None:
     size = image.check_size(options.size)
-    board = boards.load(options.board)
-    if not board.sdcard:
-        raise Refusal(f"{board.name} has no SD card; {', '.join(boards.with_card())} have")
+    board = boards.require_card(options.board)
+    address = imager.check_address(options.url) if options.url else None
     path = options.output or board.kernel.with_name("sdcard.img")
     files = image.card_files(options.kernel or board.kernel, options.firmware)
-    image.make(path, size, files)
+    image.make(path, size, files, address)
     show(path, files, options.json)
-    complain(f"{path} is ready, .xz, .bmap and .sha256 beside it: `pimem flash` writes it")
+    listed = path.name + imager.SUFFIX
+    complain(
+        f"{path} is ready, .xz, .bmap and .sha256 beside it: `pimem flash` writes it, "
+        f"and `rpi-imager --repo {listed}` lists it"
+    )
