@@ -176,6 +176,17 @@ def test_the_largest_free_size_can_be_taken_and_one_byte_more_cannot(heap):
     assert heap.stats().largest_free == largest
 
 
+@pytest.mark.parametrize("order", [(67, 66), (66, 67)])
+def test_the_largest_free_size_is_that_of_the_largest_block_of_a_bin(order):
+    heap = Heap(64 << 10)
+    blocks = [heap.alloc(size * 16 - HEADER) for size in order for _ in range(2)][::2]
+    heap.alloc(heap.stats().largest_free)
+    for block in blocks:
+        heap.free(block)
+    assert heap.stats().largest_free == 67 * 16 - HEADER
+    assert heap.alloc(heap.stats().largest_free)
+
+
 @pytest.mark.parametrize("order", ["first to last", "last to first", "random"])
 def test_every_byte_comes_back_in_any_order(order):
     heap = Heap(64 << 10)
