@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The results of address translations (PAR_EL1) against values written out by the manual's fields."""
+"""The results of address translations (PAR_EL1), by the fields of the manual."""
 
 import ctypes
 
