@@ -30,8 +30,8 @@ static void start(void) {
     gc_init(first_arena, first_arena + sizeof(first_arena));
     mp_init();
     readline_init0();
-    memory_binding_init();
     safe_mode_clear();
+    memory_binding_init();
     // The frozen boot code reports its own errors; this is for exceptions that it does not catch.
     if (pyexec_frozen_module("_boot.py", false) == 0) {
         safe_mode_enter("the frozen boot code failed");

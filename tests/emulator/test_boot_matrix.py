@@ -18,7 +18,7 @@ from socs import soc_of
 from pimem.board import boards
 from pimem.board.qemu import kernel_args, loader_args
 from pimem.setup.packages import qemu_program
-from pimem.testing import Machine, board_session
+from pimem.testing import BoardError, Machine, board_session
 
 GCC = "aarch64-linux-gnu-gcc"
 OBJCOPY = "aarch64-linux-gnu-objcopy"
@@ -254,6 +254,86 @@ def test_what_is_no_device_tree_is_not_used(name: str, blob: bytes, stub: Stub) 
 def test_an_x0_that_points_nowhere_is_not_followed(name: str, at: int, stub: Stub) -> None:
     with board_session.booted(name, stub(name, None, at)) as machine:
         check(machine, el=2, ram_from="mailbox")
+
+
+# Device trees that say what is not so.
+
+
+def one_cell_tree(name: str, reg: tuple[int, ...], **more: Any) -> fdt.Node:
+    """A Pi 3's tree: addresses and sizes of one cell."""
+    tree = pi_tree(name, (), **more)
+    return tree | {"#address-cells": 1, "memory@0": {"device_type": "memory", "reg": reg}}
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("RPI3", 0x40000000), ("RPI4", 0x40000000), ("RPI4", 0x80000000)]
+)
+def test_banks_are_cut_by_devices_and_by_videocore(name: str, end: int, stub: Stub) -> None:
+    # The Pi 3's tree as it is on disk has one bank of 1 GiB, with the peripherals in it.
+    blob = fdt.build(one_cell_tree(name, (0, end)), reserve=((0, 0x1000),))
+    with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
+        report = check(machine, el=2, ram_from="device tree")
+        assert report["safe_mode"] is None
+        assert report["ram"][0] == [0, 0x3C000000], "QEMU's VideoCore has the rest"
+        windows = machine.eval("_memory.mmio()", "import _memory")
+        for start, window_end, _ in windows:
+            assert not any(lo < window_end and start < hi for lo, hi in report["ram"])
+        names = {name for _, _, name in report["reserved"]}
+        assert {"videocore", "peripherals"} <= names
+        refused = "memory.AddressSpace().map(0x40000000, 0x3d000000, 4096)"
+        with pytest.raises(BoardError, match="EPERM|EFAULT|EINVAL|RAM|device"):
+            machine.exec(f"import memory\n{refused}")
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+@pytest.mark.parametrize(
+    ("more", "reserve", "what"),
+    [
+        ({"chosen": {"linux,initrd-start": 0x100000, "linux,initrd-end": 0x200000}}, (), "initrd"),
+        ({}, ((0x90000, 0x1000),), "memreserve"),
+        (
+            {
+                "reserved-memory": {
+                    "#address-cells": 1,
+                    "#size-cells": 1,
+                    "ranges": b"",
+                    "secret@a0000": {"reg": (0xA0000, 0x2000)},
+                }
+            },
+            (),
+            "secret@a0000",
+        ),
+    ],
+    ids=["initrd", "memreserve", "reserved-memory"],
+)
+def test_what_lies_over_the_kernel_is_named(
+    name: str, more: dict[str, Any], reserve: tuple, what: str, stub: Stub
+) -> None:
+    blob = fdt.build(one_cell_tree(name, (0, 0x3B400000), **more), reserve=reserve)
+    check_refused(name, stub(name, blob, 0x2000000), f"{what} at 0x", "lies over the kernel")
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+def test_what_leaves_no_room_behind_the_kernel_is_named(name: str, stub: Stub) -> None:
+    after = -(-(KERNEL[name] + image_size(name)) // 4096) * 4096
+    chosen = {"linux,initrd-start": after, "linux,initrd-end": after + (32 << 20)}
+    blob = fdt.build(one_cell_tree(name, (0, 0x3B400000), chosen=chosen))
+    check_refused(name, stub(name, blob, 0x3000000), f"initrd at {after:#x}", "leaves no room")
+    blob = fdt.build(one_cell_tree(name, (0x10000000, 0x10000000)))
+    check_refused(name, stub(name, blob, 0x3000000), "the kernel at 0x80000", "is not in the RAM")
+
+
+def check_refused(name: str, args: list[str], *texts: str) -> None:
+    """Safe mode, with a reason that names what is wrong."""
+    with board_session.booted(name, args) as machine:
+        reason = machine.eval("memory.report()['safe_mode']", "import memory")
+        assert all(text in reason for text in texts), reason
+        assert f"memory: {reason}" in machine.report and len(reason) < 159
+        assert machine.eval("_memory.boot_info()['error']", "import _memory") == reason
+        assert machine.eval("memory.report()['frames']['free']") == 0
+        with pytest.raises(BoardError, match="memory cannot be managed"):
+            machine.exec("memory.frames.alloc()")
+        assert machine.exec("print(6 * 7)") == "42\n"
 
 
 # Where the kernel lies.

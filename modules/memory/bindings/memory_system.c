@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "py/mpprint.h"
+
 #include "core/arch.h"
 #include "core/paging/descriptor.h"
 #include "common.h"
@@ -38,21 +40,22 @@ static void source_free(void *ctx, mem_pa_t pa, size_t count) {
 
 // --- set-up ---
 
-static bool overlaps_reserved(const boot_info_t *info, uint64_t start, uint64_t end) {
+// The first reservation that has a byte of [start, end); NULL when none has.
+static const boot_reserved_t *reserved_in(const boot_info_t *info, uint64_t start, uint64_t end) {
     for (size_t i = 0; i < info->reserved_count; ++i) {
         const mem_range_t *r = &info->reserved[i].range;
         if (start < r->end && r->start < end) {
-            return true;
+            return &info->reserved[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 // The lowest place in the boot window for `size` bytes, clear of every reservation; 0 when none.
 static mem_pa_t place_in_window(const boot_info_t *info, mem_pa_t from, uint64_t size) {
     size = mem_align_up(size, MEM_PAGE_SIZE);
     for (mem_pa_t pa = from; pa + size <= info->window.end; pa += MEM_PAGE_SIZE) {
-        if (!overlaps_reserved(info, pa, pa + size)) {
+        if (reserved_in(info, pa, pa + size) == NULL) {
             return pa;
         }
     }
@@ -125,12 +128,58 @@ static void init_spaces(const boot_info_t *info) {
     }
 }
 
+typedef struct _text_t {
+    char *at;
+    size_t room;                // for characters, without the final 0
+} text_t;
+
+static void add_to_text(void *data, const char *str, size_t len) {
+    text_t *text = data;
+    for (size_t i = 0; i < len && text->room != 0; ++i, --text->room) {
+        *text->at++ = str[i];
+    }
+}
+
+static bool is_ram(const boot_info_t *info, const mem_range_t *range) {
+    for (size_t i = 0; i < info->ram_count; ++i) {
+        if (info->ram[i].start <= range->start && range->end <= info->ram[i].end) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Why init_frames() or take_boot_frames() failed: what is in the way, and what to do.
+static const char *explain(const boot_info_t *info) {
+    static char line[160];      // zeroed: the text ends where it was cut
+    text_t text = {line, sizeof(line) - 1};
+    const mp_print_t print = {&text, add_to_text};
+    const mem_range_t *image = &info->image;
+    const boot_reserved_t *over = reserved_in(info, image->start, image->end);
+    const boot_reserved_t *behind = reserved_in(info, info->window.start, info->window.end);
+    if (over != NULL) {
+        mp_printf(&print, "%s at 0x%lx to 0x%lx lies over the kernel at 0x%lx to 0x%lx: load it elsewhere", over->name,
+            over->range.start, over->range.end, image->start, image->end);
+    } else if (!is_ram(info, image)) {
+        mp_printf(&print, "the kernel at 0x%lx to 0x%lx is not in the RAM of the %s", image->start, image->end,
+            info->source);
+    } else if (behind != NULL) {
+        mp_printf(&print, "%s at 0x%lx to 0x%lx leaves no room behind the kernel: load it above 0x%lx", behind->name,
+            behind->range.start, behind->range.end, info->window.end);
+    } else {
+        mp_printf(&print, "RAM of the %s cannot be managed: 16 GiB below 2^48 at most, and 2 MiB of it at 0x%lx",
+            info->source, info->window.start);
+    }
+    return line;
+}
+
 void memory_system_init(void) {
     const boot_info_t *info = &boot_info;
     int result = init_frames(info);
     result = result != MEM_OK ? result : take_boot_frames(info);
     if (result != MEM_OK) {
-        memory_system.error = "RAM around the kernel cannot be managed";
+        // Without the image's frames taken none may be given away: there is no frame, and no table can be made.
+        memory_system = (memory_system_t) {.error = explain(info)};
     } else {
         take_device_tree_frames(info);
     }
@@ -163,6 +212,9 @@ int memory_system_switch(space_error_t *why) {
 }
 
 size_t memory_system_image_frames(void) {
+    if (memory_system.error != NULL) {
+        return 0;
+    }
     return (mem_align_up(boot_info.image.end, MEM_PAGE_SIZE) - boot_info.image.start) >> MEM_PAGE_SHIFT;
 }
 

@@ -17,6 +17,7 @@ void memory_binding_init(void) {
     bind_user_reset();
     if (memory_system.error != NULL) {
         mp_printf(&mp_plat_print, "memory: %s\n", memory_system.error);
+        port_safe_mode_enter(memory_system.error);
     }
 }
 

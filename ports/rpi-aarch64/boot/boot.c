@@ -9,6 +9,7 @@
 #include "core/arch.h"
 #include "boot.h"
 #include "boot_map.h"
+#include "boot_ram.h"
 #include "fault/crash_record.h"
 #include "devices.h"
 #include "drivers/irq.h"
@@ -61,11 +62,18 @@ static void default_ram(void) {
     boot_info.ram_count = 1;
 }
 
+// What is no RAM, whatever the banks say: it is reserved, so that it has a name, and not in a bank, so that it is never
+// mapped as memory.
+static void exclude(uint64_t start, uint64_t end, const char *name) {
+    boot_reserve(start, end, name);
+    boot_ram_cut(boot_info.ram, &boot_info.ram_count, (mem_range_t) {start, end});
+}
+
 // VideoCore's share is at the top of the first GiB; the device tree may not say where it begins.
 static void limit_to_arm_memory(void) {
     uint64_t size = uart_arm_memory_size();
     if (size != 0 && size < MEM_BLOCK1G_SIZE) {
-        boot_reserve(soc->ram_start + size, soc->ram_start + MEM_BLOCK1G_SIZE, "videocore");
+        exclude(soc->ram_start + size, soc->ram_start + MEM_BLOCK1G_SIZE, "videocore");
     }
 }
 
@@ -82,7 +90,7 @@ static void find_memory(void) {
     boot_reserve(soc->ram_start, soc->stub_end, "stub");
     limit_to_arm_memory();
     for (unsigned i = 0; i < SOC_MAX_WINDOWS && soc->windows[i].end != 0; ++i) {
-        boot_reserve(soc->windows[i].start, soc->windows[i].end, soc->windows[i].name);
+        exclude(soc->windows[i].start, soc->windows[i].end, soc->windows[i].name);
     }
 }
 

@@ -80,6 +80,9 @@ def build_heap(kernel):
 
 def run():
     """Build the kernel map and print the report, or attach to the map that exists."""
+    error = _memory.boot_info()["error"]
+    if error is not None:
+        raise RuntimeError(error)
     if _memory.kernel() is None:
         kernel = _memory.open_kernel()
         identity = _memory.open_identity()
