@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pimem
+from pimem import growth
 from pimem.exits import Refusal
 from pimem.setup import apt
 
@@ -180,7 +181,8 @@ def download(parcel: Parcel, package: apt.Package, say: Say) -> list[CardFile]:
     megabytes = package.size / 1e6
     say(f"fetching {package.name} {package.version} from {package.suite} ({megabytes:.1f} MB)")
     archive = pimem.DEPS / package.file_name
-    apt.download(package.address, package.sha256, archive)
+    with growth.shown(f"pimem: {package.name}", archive, package.size):
+        apt.download(package.address, package.sha256, archive)
     origin = f"Debian {package.suite}, {package.name} {package.version}"
     try:
         files = list(unpack(parcel, archive, package.name, origin))

@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pimem import growth
 from pimem.exits import USAGE, CommandError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 HELPER = Path("/usr/lib/apt/apt-helper")
 MACHINE_PARTS = Path("/etc/apt/sources.list.d")
+MACHINE_LISTS, MACHINE_CACHE = Path("/var/lib/apt/lists"), Path("/var/cache/apt")
 LIMITS = ["-o", "Acquire::Retries=3", "-o", "Acquire::http::Timeout=60"]
 LOCK = ["-o", "DPkg::Lock::Timeout=300"]
 
@@ -98,7 +100,8 @@ def ensure_lists(say: Callable[[str], None]) -> None:
         if root is None:
             raise
         say("apt-get update")
-        call([*root, "apt-get", *LIMITS, *LOCK, "update"])
+        with growth.shown("setup: package lists", MACHINE_LISTS):
+            call([*root, "apt-get", *LIMITS, *LOCK, "update"])
 
 
 def stanza(kind: str, suites: Sequence[str], components: Sequence[str]) -> str:
@@ -173,7 +176,8 @@ class PrivateLists:
         if self.machine and MACHINE_PARTS.is_dir():
             shutil.copytree(MACHINE_PARTS, parts, dirs_exist_ok=True)
         (parts / "pimem.sources").write_text(stanza(self.kind, self.suites, self.components))
-        call([*root, "apt-get", *LIMITS, *self.options(), "update"])
+        with growth.shown("setup: package lists", self.folder / "lists"):
+            call([*root, "apt-get", *LIMITS, *self.options(), "update"])
 
     def upstream_tarball(self, source: str, file_name: str) -> tuple[str, str] | None:
         """Return (address, sha256) of a source package's .orig tarball, if a suite has it."""
@@ -210,7 +214,9 @@ def install(
     options = lists.options() if lists else []
     target = ["-t", lists.suites[0]] if lists else []
     command = [*root, "apt-get", *LIMITS, *LOCK, *options, "install", "-y"]
-    call([*command, "--no-install-recommends", *target, *packages])
+    archives = (lists.folder / "cache" if lists else MACHINE_CACHE) / "archives"
+    with growth.shown("setup: packages", archives):
+        call([*command, "--no-install-recommends", *target, *packages])
 
 
 def candidate_version(package: str) -> str:
@@ -222,4 +228,6 @@ def candidate_version(package: str) -> str:
 
 def download(address: str, sha256: str, target: Path) -> None:
     """Fetch one file with apt's own downloader: its proxies, its retries, its hash check."""
-    call([str(HELPER), *LIMITS, "download-file", address, str(target), f"SHA256:{sha256}"])
+    command = [str(HELPER), *LIMITS, "download-file", address, str(target), f"SHA256:{sha256}"]
+    with growth.shown(f"setup: {target.name}", target):
+        call(command)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 import pimem
+from pimem import growth
 from pimem.setup import apt
 from pimem.setup.messages import SetupError, say
 from pimem.setup.packages import install_packages
@@ -55,7 +56,8 @@ def make_venv() -> None:
     apt.call([sys.executable, "-m", "venv", str(venv)])
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     trees = ["--editable", f"{pimem.ROOT}[test]", "--editable", str(stubs_folder())]
-    apt.call([*pip, "--quiet", "--retries", "5", *trees])
+    with growth.shown("setup: .venv", venv):
+        apt.call([*pip, "--quiet", "--retries", "5", *trees])
     stamp.write_text(venv_pin())
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pimem
+from pimem import growth
 from pimem.setup import apt
 from pimem.setup.messages import SetupError, say
 
@@ -191,7 +192,8 @@ def clone(source: Source, target: Path, problems: list[str]) -> bool:
     say(f"cloning {source.repository} at {source.tag}")
     try:
         command = ["git", "-c", "advice.detachedHead=false", "clone", "--depth", "1"]
-        apt.call([*command, "--branch", source.tag, source.repository, str(target)])
+        with growth.shown(f"setup: {source.name}", target):
+            apt.call([*command, "--branch", source.tag, source.repository, str(target)])
         head = (apt.call(["git", "-C", str(target), "rev-parse", "HEAD"]) or "").strip()
     except (apt.AptError, OSError) as exc:
         problems.append(f"{source.repository}: {exc}")
