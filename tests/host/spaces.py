@@ -49,6 +49,7 @@ class Why(enum.IntEnum):
     NOT_PAGED = 25
     TOO_MUCH = 26
     KERNEL_OPEN = 27
+    USER = 28
 
 
 class Request(ctypes.Structure):
@@ -161,13 +162,12 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "space_unmap": (INT, [PTR, PTR, U64, U64, U32, PTR]),
     "space_protect": (INT, [PTR, PTR, PTR, PTR]),
     "space_reserve": (INT, [PTR, PTR, PTR, PTR]),
-    "space_unreserve": (INT, [PTR, PTR, U64, U32, PTR]),
     "space_clear": (SIZE, [PTR, PTR, U32]),
-    "space_find": (PTR, [PTR, U64]),
+    "region_find": (PTR, [PTR, U64]),
     "frame_owner_open": (PTR, [PTR, U64, SIZE]),
     "frame_owner_close": (INT, [PTR, PTR, PTR]),
     "frame_owner_orphan": (None, [PTR, PTR]),
-    "frame_owners_orphan_all": (SIZE, [PTR]),
+    "frame_owner_orphan_all": (SIZE, [PTR]),
     "window_add": (INT, [PTR, Range, U32, ctypes.c_char_p, PTR]),
     "window_alloc": (INT, [PTR, PTR, PTR, PTR, PTR]),
     "window_reset": (INT, [PTR, PTR]),
@@ -271,7 +271,7 @@ class Spaces:
 
     def use_up_records(self) -> "Space":
         """Takes every record of a region there is, and leaves no frame for more. They are in the
-        space returned, a page each: unreserve() gives one back."""
+        space returned, a page each: unmap() gives one back."""
         other = self.open("records")
         self.frames.fail_after(0)
         va = 0
@@ -339,10 +339,6 @@ class Space:
         return self.library.space_reserve(
             self.spaces.s, self.p, ctypes.addressof(request), self.spaces.because()
         )
-
-    def unreserve(self, va: int, flags: int = 0) -> int:
-        why = self.spaces.because()
-        return self.library.space_unreserve(self.spaces.s, self.p, va, flags, why)
 
     def clear(self, keep: int) -> int:
         return self.library.space_clear(self.spaces.s, self.p, keep)

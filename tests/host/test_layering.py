@@ -254,6 +254,21 @@ def test_objects_do_not_call_in_circles(image):
     assert call_graph.circles(call_graph.without(found, OPENED)) == []
 
 
+#: What writes rights into tables, and who may call it: the gate; and the switch of the maps, for a
+#: page of its own code in tables that are gone when it returns.
+RIGHTS = {"paging_map", "paging_protect", "paging_replace", "paging_restrict"}
+GATES = {"memory/core/space/rights.o": RIGHTS, "memory/core/space/space.o": {"paging_map"}}
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_pages_get_rights_through_one_gate(image):
+    calls: dict[str, set[str]] = {}
+    for reference in call_graph.references(linked_objects(image)):
+        if reference.what in RIGHTS:
+            calls.setdefault(reference.user, set()).add(reference.what)
+    assert calls == GATES
+
+
 def python_modules() -> dict[str, Path]:
     """Python files by the name that others import; test files, which none does, by their path."""
     found = {}

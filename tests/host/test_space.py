@@ -20,6 +20,7 @@ from fake_seam import (
     Op,
     R,
     Recorder,
+    U,
     W,
     X,
 )
@@ -147,17 +148,20 @@ def test_a_reserved_range_cannot_be_mapped(spaces, space):
     assert space.reserve(M2, M2, LOCKED, "guard") == 0
     assert space.map(2 * M2 - PAGE, FRAME, 2 * PAGE) == EPERM
     assert (spaces.why, spaces.error.name) == (Why.LOCKED, b"guard")
-    assert space.unreserve(M2) == EPERM
-    assert space.unreserve(M2 + PAGE, FORCE) == EFAULT
-    assert space.unreserve(M2, FORCE) == 0
+    assert space.unmap(M2, M2) == space.unmap(M2 + PAGE, PAGE) == EPERM
+    assert space.unmap(M2 + PAGE, M2, FORCE) == EFAULT and spaces.error.va == 2 * M2
+    assert space.unmap(M2, M2, FORCE) == 0
     assert space.layout() == []
 
 
-def test_an_open_reservation_can_be_released_but_not_unmapped(spaces, space):
+def test_an_open_reservation_is_given_up_by_unmap_in_parts_or_whole(spaces, space):
     assert space.reserve(0, M2, 0, "later") == 0
     assert space.map(PAGE, FRAME) == EEXIST
-    assert space.unmap(0, M2) == EFAULT
-    assert space.unreserve(0) == 0
+    assert space.unmap(0, M2 + PAGE) == EFAULT and spaces.error.va == M2
+    assert space.unmap(PAGE, PAGE) == 0
+    assert space.map(PAGE, FRAME) == 0
+    assert space.unmap(0, M2) == EFAULT and spaces.error.va == PAGE
+    assert space.unmap(0) == space.unmap(2 * PAGE, M2 - 2 * PAGE) == 0
 
 
 # --- the kernel half ---
@@ -174,6 +178,20 @@ def test_what_boot_mapped_is_locked_by_its_name(spaces, kernel, action):
     }[action]
     assert call() == EPERM
     assert (spaces.why, spaces.error.name) == (Why.LOCKED, b"text")
+
+
+@pytest.mark.parametrize("prot", [R | U, R | W | U, R | X | U])
+def test_no_call_opens_the_kernel_half_to_el0(spaces, kernel, prot):
+    before = kernel.layout()
+    for flags in (0, BOOT, LOCKED):
+        assert (kernel.map(WINDOW, FRAME, PAGE, prot, flags), spaces.why) == (EPERM, Why.USER)
+        assert spaces.error.va == WINDOW
+    assert kernel.layout() == before
+    assert kernel.map(WINDOW, FRAME, PAGE, R) == 0
+    for flags in (0, FORCE):
+        assert (kernel.protect(WINDOW, PAGE, prot, flags), spaces.why) == (EPERM, Why.USER)
+    assert kernel.translate(WINDOW) == (FRAME, R)
+    assert spaces.check() == 0
 
 
 def test_the_kernel_half_is_mapped_in_open_windows_only(spaces, kernel):
@@ -373,7 +391,7 @@ def test_soft_reset_finds_what_still_has_an_owner(spaces, space, kernel):
     identity.activate()
     assert spaces.library.spaces_close_all(spaces.s, identity.p) == 1
     assert kernel.clear(BOOT | LOCKED) == 1
-    assert spaces.library.frame_owners_orphan_all(spaces.s) == 2
+    assert spaces.library.frame_owner_orphan_all(spaces.s) == 2
     assert [r.name for r in kernel.regions()] == [b"text", b"linear map", b"gc area"]
     assert not spaces.frames.is_used(0x6000_0000 + 199 * PAGE)
     assert loose

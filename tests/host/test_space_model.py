@@ -231,7 +231,7 @@ class SpacesHistory(RuleBasedStateMachine):
         last = self.spaces.open("last")
         last.activate()
         self.spaces.library.spaces_close_all(self.spaces.s, last.p)
-        self.spaces.library.frame_owners_orphan_all(self.spaces.s)
+        self.spaces.library.frame_owner_orphan_all(self.spaces.s)
         # The root table and the record of the last space.
         assert self.spaces.frames.in_use == 2
         assert self.spaces.check() == 0

@@ -15,9 +15,9 @@ from fake_seam import (
     ENOMEM,
     EPERM,
     INT,
+    NONE,
     PAGE,
     PTR,
-    U32,
     U64,
     Op,
     R,
@@ -25,17 +25,16 @@ from fake_seam import (
     W,
     X,
 )
-from spaces import PAGED, Request, Space, Spaces, Why, owner_record
+from spaces import PAGED, TEXT, Request, Space, Spaces, Why, owner_record
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
 SIZE = 16 * PAGE
 SIGNATURES: dict[str, tuple[type | None, list]] = {
-    "space_page_in": (INT, [PTR, PTR, U64, PTR, PTR]),
-    "space_page_map": (INT, [PTR, PTR, PTR, PTR]),
-    "space_page_protect": (INT, [PTR, PTR, U64, U64, U32, PTR]),
-    "space_evict": (INT, [PTR, PTR, U64, U64, PTR]),
-    "space_release": (INT, [PTR, PTR, U64, U64, PTR]),
+    "space_paged_in": (INT, [PTR, PTR, U64, PTR, PTR]),
+    "space_paged_map": (INT, [PTR, PTR, PTR, PTR]),
+    "space_paged_protect": (INT, [PTR, PTR, PTR, PTR]),
+    "space_paged_evict": (INT, [PTR, PTR, U64, U64, PTR]),
 }
 
 
@@ -58,20 +57,21 @@ class Paged:
         return self.call("space_reserve", ctypes.addressof(request), space=space)
 
     def page_in(self, va: int, owner: int) -> int:
-        return self.call("space_page_in", va, owner)
+        return self.call("space_paged_in", va, owner)
 
     def page_map(self, va: int, pa: int, attrs: int = R, size: int = PAGE) -> int:
         request = Request(va, pa, size, attrs, 0, None, None)
-        return self.call("space_page_map", ctypes.addressof(request))
+        return self.call("space_paged_map", ctypes.addressof(request))
 
     def protect(self, va: int, size: int, prot: int) -> int:
-        return self.call("space_page_protect", va, size, prot)
+        request = Request(va, 0, size, prot)
+        return self.call("space_paged_protect", ctypes.addressof(request))
 
     def evict(self, va: int, size: int = PAGE) -> int:
-        return self.call("space_evict", va, size)
+        return self.call("space_paged_evict", va, size)
 
     def release(self, va: int, size: int) -> int:
-        return self.call("space_release", va, size)
+        return self.space.unmap(va, size)
 
     @property
     def taken(self) -> int:
@@ -246,4 +246,97 @@ def test_what_is_released_must_be_reserved_and_whole_pages(paged):
     assert (paged.release(VA, SIZE + PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)
     assert paged.spaces.error.va == VA + SIZE
     assert paged.space.map(VA + 2 * SIZE, FRAME) == 0
+    assert paged.release(VA + 2 * SIZE, PAGE) == 0  # unmapped: it never was a reserved range
     assert (paged.release(VA + 2 * SIZE, PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)
+
+
+# --- rights ---
+
+
+def test_kernel_text_that_a_page_maps_never_becomes_writable(paged):
+    assert paged.page_map(VA, TEXT[0] + PAGE, R) == 0
+    assert paged.page_map(VA + PAGE, FRAME, R) == 0
+    assert (paged.protect(VA, SIZE, R | W), paged.spaces.why) == (EPERM, Why.PROTECTED)
+    assert (paged.spaces.error.va, paged.spaces.error.pa) == (VA, TEXT[0] + PAGE)
+    assert paged.space.translate(VA + PAGE) == (FRAME, R)
+    assert paged.protect(VA + PAGE, PAGE, R | W) == 0
+    assert (paged.page_map(VA, TEXT[0], R | W), paged.spaces.why) == (EPERM, Why.PROTECTED)
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(R | W, R | X), (R | X, R | W)])
+def test_a_page_gets_no_right_that_meets_the_other_elsewhere(mine, theirs):
+    paged = Paged(mine)
+    other = paged.spaces.open("other")
+    assert other.map(2 * VA, FRAME + PAGE, PAGE, theirs) == 0
+    assert paged.page_map(VA, FRAME, R, 3 * PAGE) == 0
+    assert paged.spaces.check() == 0, "only to be read here: legal"
+    assert (paged.protect(VA, 3 * PAGE, mine), paged.spaces.why) == (EPERM, Why.WRITE_EXECUTE)
+    error = paged.spaces.error
+    assert (error.va, error.pa, error.other_va) == (VA + PAGE, FRAME + PAGE, 2 * VA)
+    assert [paged.space.translate(VA + i * PAGE)[1] for i in range(3)] == [R, R, R]
+    assert paged.protect(VA, PAGE, mine) == 0
+    assert other.unmap(2 * VA) == 0
+    assert paged.protect(VA, 3 * PAGE, mine) == 0
+    assert (other.map(2 * VA, FRAME + PAGE, PAGE, theirs), paged.spaces.why) == (
+        EPERM,
+        Why.WRITE_EXECUTE,
+    )
+    assert paged.spaces.error.other_va == VA + PAGE
+    assert paged.spaces.check() == 0
+
+
+def test_what_two_pages_of_ranges_may_not_do_does_not_count(paged):
+    other = paged.spaces.open("other")
+    assert paged.reserve(2 * VA, SIZE, R | X, space=other) == 0
+    assert paged.page_map(VA, FRAME, R) == 0
+    assert other.map(2 * VA + 3 * PAGE, FRAME, PAGE, R | X) == 0
+    assert paged.spaces.check() == 0
+    assert (paged.protect(VA, PAGE, R | W), paged.spaces.why) == (EPERM, Why.WRITE_EXECUTE)
+    assert paged.spaces.error.other_va == 2 * VA + 3 * PAGE
+    assert other.protect(2 * VA + 3 * PAGE, PAGE, R) == 0
+    assert paged.protect(VA, PAGE, R | W) == 0
+    assert (other.protect(2 * VA, SIZE, R | X), paged.spaces.why) == (EPERM, Why.WRITE_EXECUTE)
+    assert paged.spaces.error.other_va == VA
+
+
+def test_a_frame_twice_in_one_range_gets_one_of_both_rights():
+    paged = Paged(R | X)
+    writer = paged.spaces.open("writer")
+    assert paged.reserve(VA, SIZE, R | W, space=writer) == 0
+    for i in (1, 5):
+        assert paged.page_map(VA + i * PAGE, FRAME, R) == 0
+        assert writer.map(VA + i * PAGE, FRAME, PAGE, R) == 0
+    assert paged.protect(VA + 5 * PAGE, PAGE, R | X) == 0
+    assert writer.protect(VA, SIZE, R | W) == EPERM
+    assert paged.spaces.error.other_va == VA + 5 * PAGE
+    assert paged.protect(VA, SIZE, R | X) == 0
+    assert paged.protect(VA + 5 * PAGE, PAGE, R) == 0
+    assert writer.protect(VA, SIZE, R | W) == EPERM
+    assert paged.spaces.error.other_va == VA + PAGE
+    assert paged.spaces.check() == 0
+
+
+def test_pages_that_become_code_are_made_visible_to_fetches():
+    paged = Paged(R | X)
+    for page, frame in ((0, 0), (1, 1), (4, 9)):
+        assert paged.page_map(VA + page * PAGE, FRAME + frame * PAGE, R) == 0
+    with Recorder(paged.spaces.library) as seen:
+        assert paged.protect(VA, SIZE, R | X) == 0
+    assert [(e.a, e.b) for e in seen.events if e.op == Op.SYNC_CODE] == [
+        (paged.spaces.frames.source.linear + FRAME + frame * PAGE & NONE, size)
+        for frame, size in ((0, 2 * PAGE), (9, PAGE))
+    ]
+
+
+def test_map_unmap_and_protect_of_the_space_reach_its_ranges_with_a_pager(paged):
+    owner = paged.spaces.owner(1)
+    assert (paged.space.map(VA, None, owner=owner), paged.spaces.why) == (EEXIST, Why.MAPPED)
+    assert paged.space.map(VA, FRAME) == 0
+    assert paged.space.map(VA, FRAME + PAGE) == 0, "a page replaces another"
+    assert paged.space.protect(VA, PAGE, R) == 0
+    assert paged.space.translate(VA) == (FRAME + PAGE, R)
+    assert paged.space.map(VA + SIZE, FRAME, PAGE) == 0
+    assert (paged.space.protect(VA, SIZE + PAGE, R), paged.spaces.why) == (EFAULT, Why.NOT_PAGED)
+    assert (paged.space.unmap(VA, SIZE + PAGE), paged.spaces.why) == (EFAULT, Why.UNMAPPED)
+    assert paged.space.unmap(VA, SIZE) == 0
+    assert paged.space.translate(VA) == ENOENT

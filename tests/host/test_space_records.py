@@ -53,7 +53,7 @@ def test_what_needs_no_record_goes_on_without_one(spaces: Spaces, space: Space) 
 @pytest.mark.parametrize("name", ["protect of the middle"])
 def test_one_record_of_two_is_given_back(spaces: Spaces, space: Space, name: str) -> None:
     other = spaces.use_up_records()
-    assert other.unreserve(0) == 0
+    assert other.unmap(0) == 0
     assert (CALLS[name](space), spaces.why) == (ENOMEM, Why.NO_TABLES)
     assert other.reserve(0, PAGE) == 0  # it is there
     assert (other.reserve(PAGE, PAGE), spaces.why) == (ENOMEM, Why.NO_TABLES)

@@ -78,7 +78,7 @@ static void print_place(const mp_print_t *print, const record_obj_t *self, const
         return;
     }
     space_t *space = find_space(self);
-    const region_t *region = space != NULL ? space_find(space, info->far) : NULL;
+    const region_t *region = space != NULL ? region_find(space, info->far) : NULL;
     const char *text = space != NULL ? region_text(region, info) : NULL;
     if (text == NULL) {
         return;

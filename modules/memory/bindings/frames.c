@@ -384,7 +384,7 @@ MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_state_obj, memory_frames_state);
 static void clear_views(const window_t *window) {
     spaces_t *s = &memory_system.spaces;
     const region_t *r;
-    while ((r = space_region_from(memory_system.kernel, window->start)) != NULL && r->start < window->end) {
+    while ((r = region_from(memory_system.kernel, window->start)) != NULL && r->start < window->end) {
         if (space_unmap(s, memory_system.kernel, r->start, r->last - r->start + 1, SPACE_FORCE, NULL) != MEM_OK) {
             return; // its address is then not given out again
         }
@@ -397,7 +397,7 @@ size_t bind_frames_reset(void) {
     for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
         owned += owner->count;
     }
-    frame_owners_orphan_all(s);
+    frame_owner_orphan_all(s);
     window_t *window = window_named(s, "view");
     if (memory_system.kernel != NULL && window != NULL) {
         clear_views(window);

@@ -52,7 +52,7 @@ size_t gc_areas_available(void) {
 static void take_back(mem_va_t start, mem_va_t end) {
     memory_system_t *m = &memory_system;
     const region_t *region;
-    while (start < end && (region = space_find(kernel(), start)) != NULL) {
+    while (start < end && (region = region_find(kernel(), start)) != NULL) {
         mem_va_t next = region->last + 1;
         mem_pa_t pa = region->pa;
         size_t count = (next - start) >> MEM_PAGE_SHIFT;
@@ -115,7 +115,7 @@ static void unmap_area(void *area) {
     // An area's end is where its guard begins: regions follow each other without a gap up to there.
     mem_va_t start = (uintptr_t)area;
     mem_va_t end = start;
-    for (const region_t *r = space_find(kernel(), start); r != NULL && r->start == end; r = r->next) {
+    for (const region_t *r = region_find(kernel(), start); r != NULL && r->start == end; r = r->next) {
         end = r->last + 1;
     }
     take_back(start, end);

@@ -10,6 +10,7 @@
 #include "frames.h"
 #include "pager.h"
 #include "core/fault/fault.h"
+#include "core/space/space_paged.h"
 
 #ifndef MP_EDEADLK
 #define MP_EDEADLK (35) // as in Linux; py/mperrno.h does not define it
@@ -53,8 +54,8 @@ static size_t n_step_pages;
 // --- reserve, evict ---
 
 static bool has_range(const space_t *space, uint32_t pager) {
-    const region_t *r = space->regions;
-    while (r != NULL && !(r->flags & REGION_PAGED && r->pager == pager)) {
+    const region_t *r = region_from(space, 0);
+    while (r != NULL && !(region_is_paged(r) && r->pager == pager)) {
         r = r->next;
     }
     return r != NULL;
@@ -152,7 +153,7 @@ static mp_obj_t memory_space_evict(mp_obj_t self, mp_obj_t address, mp_obj_t siz
     mem_va_t va = bind_get_page(address, "address");
     space_error_t why;
     uint64_t bytes = bind_get_page_size(size, "size");
-    bind_space_check(space_evict(memory_system_spaces(), space, va, bytes, &why), &why);
+    bind_space_check(space_paged_evict(memory_system_spaces(), space, va, bytes, &why), &why);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_3(memory_space_evict_obj, memory_space_evict);
@@ -169,8 +170,8 @@ void bind_pager_reset(void) {
 // The range with a pager of the space in TTBR0, or NULL.
 static const region_t *find_range(mem_va_t va) {
     const space_t *space = memory_system_active();
-    const region_t *r = space != NULL && desc_va_is_lower(va) ? space_find(space, va) : NULL;
-    return r != NULL && r->flags & REGION_PAGED ? r : NULL;
+    const region_t *r = space != NULL && desc_va_is_lower(va) ? region_find(space, va) : NULL;
+    return region_is_paged(r) ? r : NULL;
 }
 
 bool bind_pager_has(mem_va_t va) {
@@ -208,7 +209,7 @@ static void take_page(const space_t *of, mem_va_t page) {
         space = memory_system_next_space(space);
     }
     if (space != NULL) {
-        (void)space_evict(memory_system_spaces(), space, page, MEM_PAGE_SIZE, NULL);
+        (void)space_paged_evict(memory_system_spaces(), space, page, MEM_PAGE_SIZE, NULL);
     }
 }
 
@@ -257,7 +258,7 @@ static mp_obj_t active_object(void) {
 
 static int try_page_in(void *args) {
     bind_space_change_t *c = args;
-    return space_page_in(memory_system_spaces(), c->space, c->request.va, c->request.owner, &c->why);
+    return space_paged_in(memory_system_spaces(), c->space, c->request.va, c->request.owner, &c->why);
 }
 
 // Maps the frames that the pager returned.

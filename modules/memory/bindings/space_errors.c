@@ -29,6 +29,7 @@ static const char *const texts[] = {
     [SPACE_ACTIVE] = "AddressSpace with ASID $d is active",
     [SPACE_KERNEL] = "not possible with the kernel half",
     [SPACE_KERNEL_OPEN] = "not possible with the kernel half",
+    [SPACE_USER] = "$v is in the kernel half, which EL0 has no access to: 'u' is for other spaces",
     [SPACE_HELD] = "frames at physical address $p are mapped at $o",
     [SPACE_TABLE_FULL] = "a table of $d entries is full",
     [SPACE_NOT_PAGED] = "$v is not in a range with a pager",

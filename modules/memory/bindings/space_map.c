@@ -56,21 +56,9 @@ static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request)
     }
 }
 
-static bool is_paged(const space_t *space, mem_va_t va) {
-    const region_t *r = space_find(space, va);
-    return r != NULL && r->flags & REGION_PAGED;
-}
-
-static bool is_reserved(const space_t *space, mem_va_t va) {
-    const region_t *r = space_find(space, va);
-    return r != NULL && r->flags & (REGION_PAGED | REGION_RESERVED);
-}
-
 static int try_map(void *args) {
     bind_space_change_t *c = args;
-    bool paged = c->request.owner == NULL && is_paged(c->space, c->request.va);
-    return paged ? space_page_map(memory_system_spaces(), c->space, &c->request, &c->why)
-        : space_map(memory_system_spaces(), c->space, &c->request, &c->why);
+    return space_map(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
 static mp_obj_t memory_space_map(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
@@ -97,10 +85,7 @@ MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_map_obj, 1, memory_space_map);
 
 static int try_unmap(void *args) {
     bind_space_change_t *c = args;
-    mem_va_t va = c->request.va;
-    uint64_t size = c->request.size;
-    return is_reserved(c->space, va) ? space_release(memory_system_spaces(), c->space, va, size, &c->why)
-        : space_unmap(memory_system_spaces(), c->space, va, size, 0, &c->why);
+    return space_unmap(memory_system_spaces(), c->space, c->request.va, c->request.size, 0, &c->why);
 }
 
 static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t size) {
@@ -114,10 +99,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(memory_space_unmap_obj, memory_space_unmap);
 
 static int try_protect(void *args) {
     bind_space_change_t *c = args;
-    const space_request_t *r = &c->request;
-    return is_paged(c->space, r->va)
-        ? space_page_protect(memory_system_spaces(), c->space, r->va, r->size, r->attrs, &c->why)
-        : space_protect(memory_system_spaces(), c->space, r, &c->why);
+    return space_protect(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
 static mp_obj_t memory_space_protect(size_t n_args, const mp_obj_t *args) {

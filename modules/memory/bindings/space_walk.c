@@ -209,7 +209,7 @@ static mp_obj_t memory_space_mappings(mp_obj_t self) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     mem_va_t from = paging_base(&space->paging);
     for (;;) {
-        const region_t *r = space_region_from(space, from);
+        const region_t *r = region_from(space, from);
         bool inside = r != NULL && r->start <= from;
         mem_va_t end = r == NULL ? 0 : inside ? r->last + 1 : r->start;
         const char *name = inside ? r->name : NULL;
@@ -253,11 +253,11 @@ static mp_obj_t new_region(const region_t *r) {
 static mp_obj_t memory_space_regions(mp_obj_t self) {
     const space_t *space = bind_space_get(self);
     mp_obj_t list = mp_obj_new_list(0, NULL);
-    const region_t *r = space_region_from(space, paging_base(&space->paging));
+    const region_t *r = region_from(space, paging_base(&space->paging));
     while (r != NULL) {
         mem_va_t last = r->last;
         mp_obj_list_append(list, new_region(r));
-        r = last == UINT64_MAX ? NULL : space_region_from(space, last + 1);
+        r = last == UINT64_MAX ? NULL : region_from(space, last + 1);
     }
     return list;
 }

@@ -176,8 +176,8 @@ PAGER_PARTS = (
     ("exception_sync", "page: may it be resolved, registers to the thread's stack"),
     ("bind_pager_run", "page: which range, call of the Python function"),
     ("frames_alloc", "page: a frame"),
-    ("hold_open", "page: zeroed, returned by the Python function"),
-    ("space_page_in", "page: checked, mapped, record given back"),
+    ("frame_owner_open", "page: zeroed, returned by the Python function"),
+    ("space_paged_in", "page: checked, mapped, record given back"),
     ("exception_restore", "page: registers restored, access done, next one, registers saved"),
 )
 

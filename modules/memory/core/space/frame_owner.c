@@ -71,7 +71,7 @@ void frame_owner_orphan(spaces_t *s, frame_owner_t *owner) {
     }
 }
 
-size_t frame_owners_orphan_all(spaces_t *s) {
+size_t frame_owner_orphan_all(spaces_t *s) {
     size_t owned = 0;
     frame_owner_t *next;
     for (frame_owner_t *owner = s->frame_owners; owner != NULL; owner = next) {
@@ -80,4 +80,8 @@ size_t frame_owners_orphan_all(spaces_t *s) {
         frame_owner_orphan(s, owner);
     }
     return owned;
+}
+
+const frame_owner_t *frame_owner_next(const spaces_t *s, const frame_owner_t *owner) {
+    return owner == NULL ? s->frame_owners : owner->next;
 }

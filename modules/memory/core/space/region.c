@@ -35,7 +35,8 @@ static void unlink(space_t *space, region_t *r) {
     --space->region_count;
 }
 
-// Searches from the region found last: neighbours are asked for next. Does not move the finger.
+// The first region that ends at or after va. Starts at the region found last, because the next search is mostly for it
+// or a neighbour; does not move the finger.
 static region_t *search(const space_t *space, mem_va_t va) {
     region_t *r = space->finger != NULL ? space->finger : space->regions;
     if (r == NULL) {
@@ -63,11 +64,11 @@ region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last) {
     return r != NULL && r->start <= last ? r : NULL;
 }
 
-const region_t *space_region_from(const space_t *space, mem_va_t va) {
+const region_t *region_from(const space_t *space, mem_va_t va) {
     return search(space, va);
 }
 
-const region_t *space_find(const space_t *space, mem_va_t va) {
+const region_t *region_find(const space_t *space, mem_va_t va) {
     const region_t *r = search(space, va);
     return r != NULL && r->start <= va ? r : NULL;
 }
@@ -119,7 +120,31 @@ void region_remove(spaces_t *s, region_t *r) {
     (void)pool_free(&s->region_pool, r);
 }
 
-void region_cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
+int region_take_spares(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, region_spares_t *spares,
+    space_error_t *why) {
+    *spares = (region_spares_t) {NULL, NULL};
+    bool need_head = region_find(space, va)->start < va;
+    bool need_tail = region_find(space, last)->last > last;
+    if (need_head) {
+        spares->head = pool_alloc(&s->region_pool);
+    }
+    if (need_tail) {
+        spares->tail = pool_alloc(&s->region_pool);
+    }
+    if ((need_head && spares->head == NULL) || (need_tail && spares->tail == NULL)) {
+        region_release_spares(s, spares);
+        return space_fail(why, (space_error_t) {.kind = SPACE_NO_TABLES, .va = va, .value = last - va + 1});
+    }
+    return MEM_OK;
+}
+
+void region_release_spares(spaces_t *s, const region_spares_t *spares) {
+    (void)pool_free(&s->region_pool, spares->head);
+    (void)pool_free(&s->region_pool, spares->tail);
+}
+
+// Cuts regions at va: no region has va in its middle afterwards. Uses up *spare when it has to, and clears it.
+static void cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
     region_t *r = region_at_or_after(space, va);
     if (r == NULL || r->start >= va) {
         return;
@@ -135,6 +160,13 @@ void region_cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
         frame_owner_ref(tail->owner);
     }
     link_executable(s, tail);
+}
+
+void region_cut_ends(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, region_spares_t *spares) {
+    cut(s, space, va, &spares->head);
+    if (last != UINT64_MAX) {
+        cut(s, space, last + 1, &spares->tail);
+    }
 }
 
 void region_change(spaces_t *s, region_t *r, mem_attrs_t attrs, uint32_t flags) {

@@ -111,7 +111,7 @@ int space_close(spaces_t *s, space_t *space, space_error_t *why) {
     }
     uint16_t asid = space->paging.asid;
     for (const region_t *r = space->regions; r != NULL; r = r->next) {
-        if (r->flags & REGION_PAGED) {
+        if (region_is_paged(r)) {
             paging_evict(&space->paging, r->start, r->last);
         }
     }

@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The invariants of all address spaces together.
 
+#include "rights.h"
 #include "space_internal.h"
+
+// Whether the run may have its rights, beside all others. `flags` are those of its region.
+static bool rights_agree(const spaces_t *s, const space_t *space, const paging_run_t *run, uint32_t flags) {
+    const space_request_t mapping = {
+        .va = run->va, .pa = run->pa, .size = run->size, .attrs = run->attrs, .flags = flags & REGION_BOOT,
+    };
+    const wx_change_t itself = {.space = space, .va = run->va, .last = run->va + (run->size - 1)};
+    return rights_check(s, &itself, &mapping, NULL) == MEM_OK;
+}
 
 // The pages of a range with a pager, each marked as such, with no more than its protection and sound memory.
 static bool pages_agree(const spaces_t *s, const space_t *space, const region_t *r) {
@@ -11,12 +21,7 @@ static bool pages_agree(const spaces_t *s, const space_t *space, const region_t 
     }
     paging_run_t run = {.va = r->start};
     while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
-        space_request_t mapping = {
-            .va = run.va, .pa = run.pa, .size = run.size, .attrs = run.attrs, .flags = REGION_BOOT,
-        };
-        wx_change_t change = {.space = space, .va = run.va, .last = run.va + run.size - 1};
-        if ((run.attrs & ~r->attrs) != 0 || wx_check_memory(s, &mapping, NULL) != MEM_OK
-            || wx_check_aliases(s, &change, &mapping, NULL) != MEM_OK) {
+        if ((run.attrs & ~r->attrs) != 0 || !rights_agree(s, space, &run, 0)) {
             return false;
         }
     }
@@ -80,21 +85,15 @@ static bool type_is_unique(const spaces_t *s, const region_t *r) {
 
 static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
     unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
-    if (r->flags & REGION_PAGED) {
+    if (region_is_paged(r)) {
         return faults + (space->paging.upper || r->owner != NULL || !pages_agree(s, space, r));
     }
     faults += !tables_agree(space, r);
     if (!region_is_mapped(r)) {
         return faults;
     }
-    space_request_t mapping = {
-        .va = r->start, .pa = r->pa, .size = region_size(r), .attrs = r->attrs, .flags = REGION_BOOT,
-    };
-    faults += wx_check_memory(s, &mapping, NULL) != MEM_OK;
-    if (region_is_judged(r)) {
-        wx_change_t change = {.space = space, .va = r->start, .last = r->last};
-        faults += wx_check_aliases(s, &change, &mapping, NULL) != MEM_OK;
-    }
+    const paging_run_t run = {.va = r->start, .size = region_size(r), .pa = r->pa, .attrs = r->attrs};
+    faults += !rights_agree(s, space, &run, r->flags);
     faults += !type_is_unique(s, r);
     const frame_owner_t *owner = r->owner;
     faults += owner != NULL && (r->pa < owner->pa || r->pa + region_size(r) > owner->pa + owner->count * MEM_PAGE_SIZE);
@@ -110,7 +109,7 @@ static unsigned check_space(const spaces_t *s, const space_t *space) {
     for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
         ++count;
         pages += region_is_mapped(r) ? region_size(r) >> MEM_PAGE_SHIFT : 0;
-        paged += r->flags & REGION_PAGED ? paging_count(p, r->start, r->last, 0) : 0;
+        paged += region_is_paged(r) ? paging_count(p, r->start, r->last, 0) : 0;
         faults += check_region(s, space, r);
     }
     uint16_t asid = space->paging.asid;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The result of each kind of error of the space layer. The other files of it build on this one, which calls none.
+// The result of each kind of error of the space layer. This file is the lowest of the layer: it calls no other.
 
 #include "space_internal.h"
 
@@ -34,6 +34,7 @@ int space_fail(space_error_t *why, space_error_t error) {
         [SPACE_NOT_PAGED] = MEM_EFAULT,
         [SPACE_TOO_MUCH] = MEM_EPERM,
         [SPACE_KERNEL_OPEN] = MEM_EEXIST,
+        [SPACE_USER] = MEM_EPERM,
     };
     if (why != NULL) {
         *why = error;

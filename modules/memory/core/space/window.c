@@ -44,7 +44,7 @@ int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name,
             });
         }
     }
-    const region_t *r = s->kernel != NULL ? space_region_from(s->kernel, start) : NULL;
+    const region_t *r = s->kernel != NULL ? region_from(s->kernel, start) : NULL;
     if (r != NULL && r->start < end) {
         return space_fail(why, (space_error_t) {
             .kind = SPACE_MAPPED, .va = r->start, .pa = r->pa, .value = end, .name = r->name,
@@ -58,7 +58,7 @@ int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name,
 // MEM_ADDR_NONE when there is none.
 static mem_va_t find_gap(const spaces_t *s, const window_t *w, mem_va_t from, const window_request_t *q) {
     mem_va_t free_from = from;
-    const region_t *r = s->kernel != NULL ? space_region_from(s->kernel, from) : NULL;
+    const region_t *r = s->kernel != NULL ? region_from(s->kernel, from) : NULL;
     for (;; r = r->next) {
         mem_va_t free_end = r != NULL && r->start < w->end ? r->start : w->end;
         mem_va_t va = mem_align_up(free_from + q->guard, q->align);
@@ -96,7 +96,7 @@ int window_alloc(spaces_t *s, window_t *w, const window_request_t *request, mem_
 }
 
 int window_reset(spaces_t *s, window_t *w) {
-    const region_t *r = s->kernel != NULL ? space_region_from(s->kernel, w->start) : NULL;
+    const region_t *r = s->kernel != NULL ? region_from(s->kernel, w->start) : NULL;
     if (r != NULL && r->start < w->end) {
         return MEM_EBUSY;
     }

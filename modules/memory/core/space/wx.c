@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What memory may be mapped how: types by RAM and MMIO, read-only ranges, and no frame both writable and executable.
 
+#include "wx.h"
+
 #include "space_internal.h"
 
 static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
@@ -42,10 +44,6 @@ static int check_type(const spaces_t *s, const space_request_t *q, space_error_t
 }
 
 int wx_check_memory(const spaces_t *s, const space_request_t *q, space_error_t *why) {
-    if ((q->attrs & MEM_TYPE_MASK) == MEM_TYPE_NONCACHED && !(q->flags & REGION_BOOT)) {
-        // Frames with a cached alias (the linear map) must not be mapped non-cacheable by hand.
-        return space_fail(why, (space_error_t) {.kind = SPACE_NOT_DMA, .va = q->va, .pa = q->pa, .value = q->attrs});
-    }
     for (size_t i = 0; q->attrs & MEM_PROT_W && i < s->n_protected; ++i) {
         const space_range_t *range = &s->protected_ranges[i];
         if (overlaps(q->pa, q->size, range->start, range->end - range->start)) {
@@ -58,20 +56,62 @@ int wx_check_memory(const spaces_t *s, const space_request_t *q, space_error_t *
     return check_type(s, q, why);
 }
 
-// Where r maps some of [pa, pa + size), which it does.
-static mem_va_t find_alias(const region_t *r, mem_pa_t pa, uint64_t size) {
-    if (region_is_mapped(r)) {
-        return pa > r->pa ? r->start + (pa - r->pa) : r->start;
+// Where a run maps some of [pa, pa + size); MEM_ADDR_NONE when it maps none of it.
+static mem_va_t find_in_run(const paging_run_t *run, mem_pa_t pa, uint64_t size) {
+    if (run->size == 0 || !overlaps(pa, size, run->pa, run->size)) {
+        return MEM_ADDR_NONE;
     }
-    paging_run_t run = {.va = r->start};
-    while (paging_next_run(&r->space->paging, run.va + run.size, r->last + 1, &run)
-           && !overlaps(pa, size, run.pa, run.size)) {
-    }
-    return pa > run.pa ? run.va + (pa - run.pa) : run.va;
+    return pa > run->pa ? run->va + (pa - run->pa) : run->va;
 }
 
-static int conflict(const region_t *r, const space_request_t *q, space_error_t *why) {
-    mem_va_t other = find_alias(r, q->pa, q->size);
+// The same outside the addresses that are being changed in the run's space.
+static mem_va_t find_outside(const paging_run_t *run, const wx_change_t *change, mem_pa_t pa, uint64_t size) {
+    mem_va_t last = run->va + (run->size - 1);
+    if (last < change->va || run->va > change->last) {
+        return find_in_run(run, pa, size);
+    }
+    paging_run_t head = {.va = run->va, .size = run->va < change->va ? change->va - run->va : 0, .pa = run->pa};
+    mem_va_t found = find_in_run(&head, pa, size);
+    if (found != MEM_ADDR_NONE || last <= change->last) {
+        return found;
+    }
+    paging_run_t tail = {.va = change->last + 1, .size = last - change->last};
+    tail.pa = run->pa + (tail.va - run->va);
+    return find_in_run(&tail, pa, size);
+}
+
+// What a region maps, run by run: the one after `run`, the first after a run of size 0.
+static bool next_run(const region_t *r, paging_run_t *run) {
+    if (!region_is_paged(r)) {
+        bool first = run->size == 0;
+        *run = (paging_run_t) {.va = r->start, .size = region_size(r), .pa = r->pa, .attrs = r->attrs};
+        return first;
+    }
+    mem_va_t from = run->size != 0 ? run->va + run->size : r->start;
+    return from <= r->last && paging_next_run(&r->space->paging, from, r->last + 1, run);
+}
+
+// Where r gives `right` to some of the mapping's memory outside the change; MEM_ADDR_NONE when nowhere.
+static mem_va_t find_alias(const region_t *r, mem_attrs_t right, const wx_change_t *change, const space_request_t *q) {
+    mem_va_t found = MEM_ADDR_NONE;
+    if (!(r->attrs & right) || !region_is_judged(r)) {
+        return found;
+    }
+    for (paging_run_t run = {.size = 0}; found == MEM_ADDR_NONE && next_run(r, &run);) {
+        if (run.attrs & right) {
+            found = r->space == change->space ? find_outside(&run, change, q->pa, q->size)
+                : find_in_run(&run, q->pa, q->size);
+        }
+    }
+    return found;
+}
+
+static int check_alias(const region_t *r, mem_attrs_t right, const wx_change_t *change, const space_request_t *q,
+    space_error_t *why) {
+    mem_va_t other = find_alias(r, right, change, q);
+    if (other == MEM_ADDR_NONE) {
+        return MEM_OK;
+    }
     mem_pa_t at = q->pa;
     (void)paging_translate(&r->space->paging, other, &at, NULL);
     return space_fail(why, (space_error_t) {
@@ -80,55 +120,18 @@ static int conflict(const region_t *r, const space_request_t *q, space_error_t *
     });
 }
 
-// Whether a range with a pager maps some of [pa, pa + size) outside the addresses that are being changed.
-static bool is_paged_alias(const region_t *r, const wx_change_t *change, mem_pa_t pa, uint64_t size) {
-    paging_run_t run = {.va = r->start};
-    while (run.va + run.size - 1 != r->last
-           && paging_next_run(&r->space->paging, run.va + run.size, r->last + 1, &run)) {
-        for (uint64_t page = 0; page < run.size && overlaps(pa, size, run.pa, run.size); page += MEM_PAGE_SIZE) {
-            mem_va_t va = run.va + page;
-            bool skipped = r->space == change->space && va >= change->va && va <= change->last;
-            if (!skipped && overlaps(pa, size, run.pa + page, MEM_PAGE_SIZE)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-// Whether r maps some of [pa, pa + size) outside the addresses that are being changed.
-static bool is_alias(const region_t *r, const wx_change_t *change, mem_pa_t pa, uint64_t size) {
-    if (r->flags & REGION_PAGED) {
-        return is_paged_alias(r, change, pa, size);
-    }
-    if (!region_is_judged(r) || !overlaps(pa, size, r->pa, region_size(r))) {
-        return false;
-    }
-    if (r->space != change->space || r->last < change->va || r->start > change->last) {
-        return true;
-    }
-    // The parts of r before and after the range being changed.
-    uint64_t head = r->start < change->va ? change->va - r->start : 0;
-    uint64_t tail = r->last > change->last ? r->last - change->last : 0;
-    return (head != 0 && overlaps(pa, size, r->pa, head))
-           || (tail != 0 && overlaps(pa, size, region_pa(r, change->last + 1), tail));
-}
-
 int wx_check_aliases(const spaces_t *s, const wx_change_t *change, const space_request_t *q, space_error_t *why) {
+    int result = MEM_OK;
     if (q->attrs & MEM_PROT_W) {
         // The common case: few regions are executable.
-        for (const region_t *r = s->executable; r != NULL; r = r->x_next) {
-            if (is_alias(r, change, q->pa, q->size)) {
-                return conflict(r, q, why);
-            }
+        for (const region_t *r = s->executable; r != NULL && result == MEM_OK; r = r->x_next) {
+            result = check_alias(r, MEM_PROT_X, change, q, why);
         }
     }
     for (const space_t *other = q->attrs & MEM_PROT_X ? s->list : NULL; other != NULL; other = other->next) {
-        for (const region_t *r = other->regions; r != NULL; r = r->next) {
-            if ((r->attrs & MEM_PROT_W) && is_alias(r, change, q->pa, q->size)) {
-                return conflict(r, q, why);
-            }
+        for (const region_t *r = other->regions; r != NULL && result == MEM_OK; r = r->next) {
+            result = check_alias(r, MEM_PROT_W, change, q, why);
         }
     }
-    return MEM_OK;
+    return result;
 }

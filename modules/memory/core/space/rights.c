@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Rights of pages: judged, written into the tables, and code made visible to instruction fetches.
+
+#include "rights.h"
+
+#include "core/arch.h"
+#include "space_internal.h"
+
+int rights_check(const spaces_t *s, const wx_change_t *change, const space_request_t *q, space_error_t *why) {
+    if (change->space->paging.upper && q->attrs & MEM_PROT_U) {
+        return space_fail(why, (space_error_t) {.kind = SPACE_USER, .va = q->va, .pa = q->pa, .value = q->attrs});
+    }
+    int result = wx_check_memory(s, q, why);
+    if (result == MEM_OK && !(q->flags & REGION_BOOT)) {
+        result = wx_check_aliases(s, change, q, why);
+    }
+    return result;
+}
+
+// Instruction fetches see what was written before through the linear map. (Boot code is where it was loaded.)
+static void sync_code(const spaces_t *s, const space_request_t *q) {
+    if ((q->attrs & MEM_PROT_X) && !(q->flags & REGION_BOOT)) {
+        arch_sync_code((uint64_t)(uintptr_t)mem_source_va(&s->source, q->pa), q->size);
+    }
+}
+
+int rights_map(spaces_t *s, space_t *space, const space_request_t *q, unsigned flags, space_error_t *why) {
+    wx_change_t change = {.space = space, .va = q->va, .last = q->va + (q->size - 1)};
+    int result = rights_check(s, &change, q, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    if (flags & PAGING_PAGED && q->size == MEM_PAGE_SIZE
+        && paging_translate(&space->paging, q->va, NULL, NULL) == MEM_OK) {
+        paging_replace(&space->paging, q->va, q->pa, q->attrs, flags);
+    } else {
+        paging_error_t where;
+        const paging_run_t run = {.va = q->va, .size = q->size, .pa = q->pa, .attrs = q->attrs};
+        result = paging_map(&space->paging, &run, flags, &where);
+        if (result != MEM_OK) {
+            return space_paging_fail(space, result, &where, why);
+        }
+    }
+    sync_code(s, q);
+    return MEM_OK;
+}
+
+uint32_t rights_flags(const region_t *r, uint32_t call_flags) {
+    return call_flags & SPACE_FORCE ? r->flags : r->flags & ~REGION_BOOT;
+}
+
+// The part after `part` of what is mapped in the range of `q`, as it would be with the protection of `q`: of one
+// region, or a run of pages of a range with a pager. The first after a part of size 0; false after the last.
+static bool next_part(const space_t *space, const space_request_t *q, space_request_t *part) {
+    mem_va_t last = q->va + (q->size - 1);
+    mem_va_t va = part->size != 0 ? part->va + part->size : q->va;
+    const region_t *r = region_from(space, va);
+    if ((part->size != 0 && va - 1 == last) || r == NULL || r->start > last) {
+        return false;
+    }
+    mem_va_t to = r->last < last ? r->last : last;
+    paging_run_t run = {.va = r->start > va ? r->start : va, .attrs = r->attrs};
+    if (region_is_paged(r)) {
+        if (!paging_next_run(&space->paging, run.va, to + 1, &run)) {
+            return false;
+        }
+    } else {
+        run.pa = region_pa(r, run.va);
+        run.size = to - run.va + 1;
+    }
+    *part = (space_request_t) {
+        .va = run.va, .pa = run.pa, .size = run.size, .attrs = (run.attrs & MEM_TYPE_MASK) | q->attrs,
+        .flags = rights_flags(r, q->flags) & REGION_BOOT, .name = r->name,
+    };
+    return true;
+}
+
+// Whether every part of the range may get the new protection.
+static int check_parts(const spaces_t *s, const space_t *space, const space_request_t *q, space_error_t *why) {
+    wx_change_t change = {.space = space, .va = q->va, .last = q->va + (q->size - 1)};
+    int result = MEM_OK;
+    for (space_request_t part = {.size = 0}; result == MEM_OK && next_part(space, q, &part);) {
+        if ((q->attrs & ~MEM_PROT_MASK) || !desc_attrs_ok(part.attrs)) {
+            return space_fail(why, (space_error_t) {
+                .kind = SPACE_BAD_ATTRS, .va = part.va, .pa = part.pa, .value = q->attrs, .name = part.name,
+            });
+        }
+        result = rights_check(s, &change, &part, why);
+    }
+    return result;
+}
+
+int rights_protect(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
+    int result = check_parts(s, space, q, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    if (region_is_paged(region_find(space, q->va))) {
+        paging_restrict(&space->paging, q->va, q->va + (q->size - 1), q->attrs);
+    } else {
+        paging_error_t where;
+        unsigned flags = space->paging.upper ? PAGING_NO_SPLIT : 0;
+        result = paging_protect(&space->paging, q->va, q->size, q->attrs, flags, &where);
+        if (result != MEM_OK) {
+            return space_paging_fail(space, result, &where, why);
+        }
+    }
+    for (space_request_t part = {.size = 0}; next_part(space, q, &part);) {
+        sync_code(s, &part);
+    }
+    return MEM_OK;
+}
