@@ -132,6 +132,16 @@ def test_a_test_of_ones_own_runs_in_qemu(environment: Environment) -> None:
     assert "test_it_adds[RPI3] PASSED" in done.stdout
 
 
+def test_the_page_about_it_shows_tests_that_pass(environment: Environment) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    (shown,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = environment.pytest(test_own=shown)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{shown.count('def test_')} passed" in done.stdout
+    for option in re.findall(r"--pimem-[a-z]+", page):
+        assert option in ("--pimem-board", "--pimem-port", "--pimem-transcripts"), option
+
+
 def test_it_runs_on_a_port(environment: Environment) -> None:
     with power_on("RPI4") as machine:
         where = ["--pimem-board", "RPI4", "--pimem-port", machine.pty]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pimem import cli, exits
+from pimem import ROOT, cli, exits
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 COMMANDS = [*cli.command_names(), "bridge flash"]
@@ -103,3 +103,22 @@ def test_arguments_that_belong_to_nothing_are_wrong_usage(
 
 def test_the_version_is_told(pimem: Pimem) -> None:
     assert re.fullmatch(r"pimem \d+\.\d+\.\d+\n", pimem("--version").stdout)
+
+
+def test_every_command_is_on_the_page_about_it() -> None:
+    page = (ROOT / "docs" / "hardware.md").read_text()
+    rows = re.findall(r"^\| (`[a-z`, ]+`) \| .+\|$", page, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z]+)`", row)}
+    assert named >= set(cli.command_names())
+
+
+def test_every_variable_and_target_of_make_is_in_contributing_or_the_help() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    variables = set(re.findall(r"^([A-Z_]+) \?=", makefile, re.MULTILINE))
+    settable = variables - {"DEVICE", "MOUNT"}  # of `make deploy`, which asks for them
+    assert {name for name in settable if f"`{name}`" not in page} == set()
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    shown = makefile.partition("\nhelp:\n")[2].partition("\n\n")[0]
+    unknown = {each for each in targets.split() if not re.search(rf"\b{each}\b", shown)}
+    assert unknown <= {"help", "images"}
