@@ -19,7 +19,7 @@
 
 #define BOOT_MAX_BANKS (8)
 #define BOOT_MAX_RESERVED (16)
-#define BOOT_MAX_SECTIONS (8)
+#define BOOT_MAX_SECTIONS (12)
 #define BOOT_MAX_KEPT (8)
 #define BOOT_NAME_SIZE (24)
 #define BOOT_MODEL_SIZE (64)

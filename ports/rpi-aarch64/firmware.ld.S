@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where the image's parts lie. Sections with different permissions start on page boundaries, since
-// the kernel map is made page by page: text RX, rodata R, data and bss RW.
+// the kernel map is made page by page: text RX, rodata R, data and bss RW. What can be written is
+// between guards, pages that are mapped nowhere in the image's window.
 
 #include "boot/layout.h"
 
@@ -45,6 +46,7 @@ SECTIONS
     .rodata : { *(.rodata .rodata.*) *(.got .got.plt) }
     . = ALIGN(4096);
     __rodata_end = .;
+    . += LAYOUT_GUARD;
     __data_start = .;
     .data : { *(.data .data.*) *(.tdata .tdata.*) . = ALIGN(16); }
     . = ALIGN(16);
@@ -57,19 +59,18 @@ SECTIONS
         . = ALIGN(64);
         __bss_end = .;
     }
-    // Not cleared at start: the users of these write before they read.
+    . = ALIGN(4096);
+    __data_rw_end = .;
+    . += LAYOUT_GUARD;
+    // Not cleared at start: RAM keeps it over a reset.
     .noinit (NOLOAD) : {
-        . = ALIGN(4096);
+        __crash_record_start = .;
         *(.noinit.*)
-        . = ALIGN(16);
-        __emergency_stack_start = .;
-        . += 0x2000;
-        __emergency_stack_end = .;
         . = ALIGN(4096);
+        __crash_record_end = .;
     }
-    __rw_end = .;
-    // The memory behind the stacks. They are used through their windows (layout.h), between
-    // guards, so these pages are not mapped at their link addresses.
+    // The memory behind the stacks and the collector's first arena. They are used through their
+    // windows (layout.h), between guards, so these pages are not mapped at their link addresses.
     .stacks (NOLOAD) : {
         __thread_stack_start = .;
         . += LAYOUT_THREAD_STACK_SIZE;
@@ -77,6 +78,10 @@ SECTIONS
         __exception_stack_start = .;
         . += LAYOUT_EXCEPTION_STACK_SIZE;
         __exception_stack_end = .;
+        __emergency_stack_start = .;
+        . += LAYOUT_EMERGENCY_STACK_SIZE;
+        __first_arena_start = .;
+        . += LAYOUT_FIRST_ARENA_SIZE;
     }
     __image_end = .;
     _image_size = __image_end - __image_start;

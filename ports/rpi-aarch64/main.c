@@ -20,14 +20,10 @@
 #include "boot/safe_mode.h"
 #include "machine/uart.h"
 
-// The collector's first arena. Frozen boot code runs on it; later areas come from the frame
-// allocator. Written before it is read, so it need not be cleared at start.
-#define FIRST_ARENA_SIZE (96 * 1024)
-static char first_arena[FIRST_ARENA_SIZE] __attribute__((section(".noinit.arena"), aligned(64)));
-
 static void start(void) {
     mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_SIZE);
-    gc_init(first_arena, first_arena + sizeof(first_arena));
+    // The collector's first arena: frozen boot code runs on it, later areas come from the frame allocator.
+    gc_init((void *)LAYOUT_FIRST_ARENA, (void *)(LAYOUT_FIRST_ARENA + LAYOUT_FIRST_ARENA_SIZE));
     mp_init();
     readline_init0();
     safe_mode_clear();

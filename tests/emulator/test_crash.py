@@ -289,3 +289,24 @@ def test_what_leaves_the_thread_at_el1_ends_in_a_report(victim: Machine, case: s
     exc = crash(victim, calling(source, start))
     assert exc.text.startswith(f"*** crash: {cause} (")
     assert exc.report["cause"] == cause and fault in exc.report["fault"]
+
+
+#: Machine code that stores upwards from the argument; and downwards, as a stack grows. The report
+#: of an exception on the exception stack is made on the emergency stack.
+UPWARDS = "1: str xzr, [x0], #8; b 1b"
+DOWNWARDS = "msr SPSel, #1; mov sp, x0; 1: str x0, [sp, #-64]!; b 1b"
+OVERRUNS = {
+    "exception stack": DOWNWARDS,
+    **dict.fromkeys(("data", "crash record", "emergency stack", "first arena"), UPWARDS),
+}
+
+
+@pytest.mark.parametrize("section", OVERRUNS)
+def test_what_runs_out_of_a_section_is_stopped_at_its_edge(victim: Machine, section: str) -> None:
+    sections = victim.eval("_memory.sections()", "import _memory")
+    start, size = next((va, size) for name, va, _, size, _ in sections if name == section)
+    # The last words only: the report needs what would be overwritten.
+    down = OVERRUNS[section] == DOWNWARDS
+    exc = crash(victim, calling(OVERRUNS[section], start + 64 if down else start + size - 8))
+    edge = start - 64 if down else start + size
+    assert int(exc.report["far"], 16) == edge and "translation fault" in exc.report["fault"]

@@ -138,7 +138,7 @@ def test_page_0_is_not_mapped(live: Live) -> None:
 def test_guards_are_not_mapped(live: Live) -> None:
     heap = live.report["heap"]
     stacks = [live.sections[name] for name in live.sections if "stack" in name]
-    assert len(stacks) == 2
+    assert len(stacks) == 3
     guards = [(heap["base"] - PAGE, PAGE), (heap["base"] + heap["size"], PAGE)]
     for va, _, size, _ in stacks:
         guards += [
@@ -185,6 +185,23 @@ def test_the_image_is_mapped_as_its_sections_say(live: Live) -> None:
     for name in ("text", "rodata", "data"):
         va, pa, size, prot = live.sections[name]
         assert (va, va + size, pa, prot, "normal") in kernel, name
+
+
+def test_what_can_be_overrun_lies_between_unmapped_pages(live: Live) -> None:
+    # The linear map has every frame once more, and devices are no memory.
+    leaves = [leaf for leaf in live.kernel if layout.IMAGE <= leaf.va < layout.MMIO]
+    mapped = {va for leaf in leaves for va in range(leaf.va, leaf.va + leaf.size, PAGE)}
+    told = live.machine.eval("[tuple(m) for m in memory.kernel.mappings()]", "import memory")
+    name_at = {va: m[5] for m in told for va in range(m[0], m[1], PAGE) if m[0] >= layout.IMAGE}
+    sections = {va: va + size for va, _, size, prot in live.sections.values() if "w" in prot}
+    assert len(sections) == 6
+    for start, end in sections.items():
+        assert start - PAGE not in mapped and end not in mapped, hex(start)
+    for leaf in leaves:
+        last = leaf.va + leaf.size
+        if leaf.writable and last in mapped:
+            assert name_at[last] == name_at[leaf.va], "one area ends where another begins"
+    assert {name_at[leaf.va] for leaf in leaves} > {"gc", "view", "heap", "kernel heap"}
 
 
 @pytest.mark.parametrize("space", ["kernel", "identity"])

@@ -5,6 +5,7 @@
 // is reported from a stack of its own.
 
 #include "asm.h"
+#include "boot/layout.h"
 #include "trap_frame.h"
 
 // Entry from SP_EL0 or from EL0: the stack pointer in use is SP_EL1, which is ours.
@@ -31,9 +32,7 @@
 .macro emergency vector
 exception_emergency_\vector:
     msr TPIDRRO_EL0, x1             // a second scratch register: nothing else uses it
-    adrp x1, __emergency_stack_end
-    add x1, x1, :lo12:__emergency_stack_end
-    sub x1, x1, #TRAP_FRAME_SIZE
+    ldr x1, =(LAYOUT_EMERGENCY_STACK_TOP - TRAP_FRAME_SIZE)
     mov sp, x1
     stp x30, x0, [sp, #240]
     mrs x0, TPIDR_EL1
@@ -71,6 +70,7 @@ vectors:
     emergency 5
     emergency 6
     emergency 7
+    .ltorg
 
 // Stores x2 to x29, the system registers, the vector number in x0 and the FP state; x0, x1, x30 and
 // sp are in the trap frame already. Returns with x0 = the trap frame and x29 as interrupted, so that the

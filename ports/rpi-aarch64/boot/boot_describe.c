@@ -8,9 +8,11 @@
 #include "layout.h"
 #include "soc.h"
 
-extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[], __rw_end[];
+extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[];
+extern char __data_rw_end[], __crash_record_start[], __crash_record_end[], __emergency_stack_start[], __first_arena_start[];
 extern char __thread_stack_start[], __exception_stack_start[], __trampoline_start[];
 
+#define RW (MEM_PROT_R | MEM_PROT_W)
 #define WINDOW(window, name) {LAYOUT_##window, LAYOUT_##window + LAYOUT_##window##_SIZE, name}
 
 static const boot_range_t layout[] = {
@@ -26,19 +28,26 @@ static boot_section_t *add_section(const char *name, const char *start, uint64_t
     return section;
 }
 
-// In address order. Stacks are used in windows of their own, not where they were linked.
+// A part of the image that is used in another window than it was linked for.
+static void add_section_at(mem_va_t va, const char *name, const char *start, uint64_t size) {
+    add_section(name, start, size, RW)->va = va;
+}
+
+// In address order.
 static void describe_sections(void) {
     boot_section_t *text = add_section("text", __text_start, __text_end - __text_start, MEM_PROT_R | MEM_PROT_X);
     text->protected_name = "kernel text";
     boot_section_t *rodata = add_section("rodata", __rodata_start, __rodata_end - __rodata_start, MEM_PROT_R);
     rodata->protected_name = "kernel rodata";
-    add_section("data", __data_start, __rw_end - __data_start, MEM_PROT_R | MEM_PROT_W);
-    boot_section_t *thread = add_section("thread stack", __thread_stack_start, LAYOUT_THREAD_STACK_SIZE,
-        MEM_PROT_R | MEM_PROT_W);
-    thread->va = LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE;
-    boot_section_t *exception = add_section("exception stack", __exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE,
-        MEM_PROT_R | MEM_PROT_W);
-    exception->va = LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE;
+    add_section("data", __data_start, __data_rw_end - __data_start, RW);
+    add_section("crash record", __crash_record_start, __crash_record_end - __crash_record_start, RW);
+    add_section_at(LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE, "thread stack", __thread_stack_start,
+        LAYOUT_THREAD_STACK_SIZE);
+    add_section_at(LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE, "exception stack",
+        __exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE);
+    add_section_at(LAYOUT_EMERGENCY_STACK_TOP - LAYOUT_EMERGENCY_STACK_SIZE, "emergency stack",
+        __emergency_stack_start, LAYOUT_EMERGENCY_STACK_SIZE);
+    add_section_at(LAYOUT_FIRST_ARENA, "first arena", __first_arena_start, LAYOUT_FIRST_ARENA_SIZE);
 }
 
 static void describe_devices(void) {
@@ -63,8 +72,10 @@ void boot_describe(void) {
     describe_sections();
     describe_devices();
     keep((uintptr_t)__image_start);
-    keep((uintptr_t)__rodata_end);
+    keep((uintptr_t)__data_start);
     keep(LAYOUT_THREAD_STACK_TOP - 8);
     keep(LAYOUT_EXCEPTION_STACK_TOP - 8);
+    keep(LAYOUT_EMERGENCY_STACK_TOP - 8);
+    keep(LAYOUT_FIRST_ARENA);
     keep(soc_mmio(soc->uart));
 }

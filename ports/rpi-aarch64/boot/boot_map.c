@@ -12,7 +12,7 @@
 #include "layout.h"
 #include "soc.h"
 
-#define BOOT_TABLES (24)
+#define BOOT_TABLES (28)
 #define FDT_MAGIC_LE (0xedfe0dd0) // 0xd00dfeed, stored big-endian, as this CPU reads it
 #define FDT_MAX_SIZE (0x200000)   // of the boot protocol
 
@@ -21,9 +21,10 @@
 #define RAM_RX (MEM_PROT_R | MEM_PROT_X | MEM_TYPE_NORMAL)
 #define DEVICE_RW (MEM_PROT_R | MEM_PROT_W | MEM_TYPE_DEVICE)
 
-extern char __image_start[], __text_end[], __rodata_end[], __rw_end[], __image_end[];
+extern char __image_start[], __text_end[], __rodata_end[], __data_rw_end[], __image_end[];
 extern char __head_start[], __head_end[], __data_start[];
-extern char __thread_stack_start[], __exception_stack_start[];
+extern char __thread_stack_start[], __exception_stack_start[], __emergency_stack_start[], __first_arena_start[];
+extern char __crash_record_start[], __crash_record_end[];
 
 boot_map_t boot_map;
 
@@ -119,6 +120,17 @@ static void map_dtb(uint64_t *root) {
     map(root, LAYOUT_DTB, start, end - start, RAM_RO);
 }
 
+// The parts of the image that are not used at their link addresses.
+static void map_in_windows(uint64_t *root) {
+    map(root, LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE,
+        (uintptr_t)__thread_stack_start, LAYOUT_THREAD_STACK_SIZE, RAM_RW);
+    map(root, LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE,
+        (uintptr_t)__exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE, RAM_RW);
+    map(root, LAYOUT_EMERGENCY_STACK_TOP - LAYOUT_EMERGENCY_STACK_SIZE,
+        (uintptr_t)__emergency_stack_start, LAYOUT_EMERGENCY_STACK_SIZE, RAM_RW);
+    map(root, LAYOUT_FIRST_ARENA, (uintptr_t)__first_arena_start, LAYOUT_FIRST_ARENA_SIZE, RAM_RW);
+}
+
 boot_map_t *boot_map_build(uint64_t x0, uint64_t image_pa) {
     soc_init();
     uint64_t image_end = (uintptr_t)__image_end;
@@ -129,11 +141,9 @@ boot_map_t *boot_map_build(uint64_t x0, uint64_t image_pa) {
     uint64_t *upper = new_table();
     map_image(upper, __image_start, __text_end, RAM_RX);
     map_image(upper, __text_end, __rodata_end, RAM_RO);
-    map_image(upper, __rodata_end, __rw_end, RAM_RW);
-    map(upper, LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE,
-        (uintptr_t)__thread_stack_start, LAYOUT_THREAD_STACK_SIZE, RAM_RW);
-    map(upper, LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE,
-        (uintptr_t)__exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE, RAM_RW);
+    map_image(upper, __data_start, __data_rw_end, RAM_RW);
+    map_image(upper, __crash_record_start, __crash_record_end, RAM_RW);
+    map_in_windows(upper);
     map(upper, LAYOUT_LINEAR + boot_map.window_start, boot_map.window_start, BOOT_WINDOW_SIZE, RAM_RW);
     map_devices(upper);
     if (boot_map.dtb_size != 0) {

@@ -16,6 +16,9 @@
 #define LAYOUT_IMAGE            0xffff008000000000
 #define LAYOUT_IMAGE_SIZE       0x0000000040000000
 
+// Bytes of unmapped addresses on both sides of what can be written and overrun.
+#define LAYOUT_GUARD            0x1000
+
 // Stacks, each between guards of LAYOUT_STACK_GUARD bytes of unmapped addresses.
 #define LAYOUT_STACKS           0xffff008040000000
 #define LAYOUT_STACKS_SIZE      0x0000000040000000
@@ -34,9 +37,11 @@
 #define LAYOUT_VIEW             0xffff008100000000
 #define LAYOUT_VIEW_SIZE        0x0000001f00000000
 
-// Areas of the garbage-collected heap.
+// Areas of the garbage-collected heap. The first one is part of the image.
 #define LAYOUT_GC               0xffff00a000000000
 #define LAYOUT_GC_SIZE          0x0000001000000000
+#define LAYOUT_FIRST_ARENA      (LAYOUT_GC + LAYOUT_GUARD)
+#define LAYOUT_FIRST_ARENA_SIZE 0x18000
 
 // Free for memory.kernel.map().
 #define LAYOUT_FREE             0xffff00b000000000
@@ -46,15 +51,19 @@
 #define LAYOUT_MMIO             0xffff00c000000000
 #define LAYOUT_MMIO_SIZE        0x0000002000000000
 
-// Bytes of the thread's stack (SP_EL0, Python runs on it) and of the exception stack (SP_EL1).
+// Bytes of the thread's stack (SP_EL0, Python runs on it), of the exception stack (SP_EL1), and of that for exceptions
+// on the exception stack.
 #define LAYOUT_THREAD_STACK_SIZE    0x10000
 #define LAYOUT_EXCEPTION_STACK_SIZE 0x4000
+#define LAYOUT_EMERGENCY_STACK_SIZE 0x2000
 
-// The two stacks: guard, thread stack, guard, exception stack, guard.
+// The stacks: guard, thread stack, guard, exception stack, guard, emergency stack, guard.
 #define LAYOUT_THREAD_STACK_BOTTOM  (LAYOUT_STACKS + LAYOUT_STACK_GUARD)
 #define LAYOUT_THREAD_STACK_TOP     (LAYOUT_THREAD_STACK_BOTTOM + LAYOUT_THREAD_STACK_SIZE)
 #define LAYOUT_EXCEPTION_STACK_TOP \
     (LAYOUT_THREAD_STACK_TOP + LAYOUT_STACK_GUARD + LAYOUT_EXCEPTION_STACK_SIZE)
+#define LAYOUT_EMERGENCY_STACK_TOP \
+    (LAYOUT_EXCEPTION_STACK_TOP + LAYOUT_STACK_GUARD + LAYOUT_EMERGENCY_STACK_SIZE)
 
 // Physical address of the page in which cores 1 to 3 wait: the last one of the range [0, 0x80000)
 // that belongs to the firmware's stub and is never handed out.

@@ -26,8 +26,10 @@ PLACES = """\
 def _places():
     import json, memory, struct, uctypes
     owners = {"kernel heap": "kernel heap", "heap": "heaps", "gc": "gc", "view": "frames"}
-    for name in "text", "rodata", "data", "thread stack", "exception stack":
+    for name in "text", "rodata", "data", "crash record", "first arena":
         owners[name] = "image"
+    for name in "thread", "exception", "emergency":
+        owners[name + " stack"] = "image"
     def place(pa, size, owner):
         print(json.dumps([pa, pa + size, owner]))
     def tables(pa, level, owner):

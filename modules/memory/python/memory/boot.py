@@ -55,13 +55,14 @@ def map_devices(space, base):
 def build_kernel(kernel):
     """Map the upper half: image, stacks, linear map, devices; add the windows that fill later."""
     layout = _memory.layout
-    for name, va, pa, size, prot in _memory.sections():
-        kernel._boot_map(va, pa, size, prot, "normal", name, True)
     map_ram(kernel, layout["linear"][0], "linear map")
     map_devices(kernel, layout["mmio"][0])
     for name, flags in (("heap", 0), ("gc", 0), ("view", ONCE), ("free", OPEN)):
         base, size = layout[name]
         _memory.window_add(base, base + size, flags, name)
+    # After the windows, which are added while they are empty: one section is in the window "gc".
+    for name, va, pa, size, prot in _memory.sections():
+        kernel._boot_map(va, pa, size, prot, "normal", name, True)
 
 
 def build_identity(identity):
