@@ -24,12 +24,8 @@ del _r, _each
 #: Prints where the frames of owners are, as [start, end, owner], as far as the tables show it.
 PLACES = """\
 def _places():
-    import json, memory, struct, uctypes
+    import json, memory, struct, uctypes, _memory
     owners = {"kernel heap": "kernel heap", "heap": "heaps", "gc": "gc", "view": "frames"}
-    for name in "text", "rodata", "data", "crash record", "first arena":
-        owners[name] = "image"
-    for name in "thread", "exception", "emergency":
-        owners[name + " stack"] = "image"
     def place(pa, size, owner):
         print(json.dumps([pa, pa + size, owner]))
     def tables(pa, level, owner):
@@ -39,6 +35,8 @@ def _places():
             for entry in struct.unpack("<512Q", table):
                 if entry & 3 == 3:
                     tables(entry & 0xffff_ffff_f000, level + 1, owner)
+    start, end = _memory.boot_info()["image"]
+    place(start, -(-end // 4096) * 4096 - start, "image")
     for each in memory.kernel.mappings():
         if each.name in owners:
             place(each.pa, each.end - each.start, owners[each.name])
