@@ -80,6 +80,9 @@ size_t gc_areas_available(void);
 void *gc_areas_alloc(size_t size);
 void gc_areas_free(void *area);
 
+// How many objects have a finaliser that may run Python code.
+size_t gc_areas_python_finalisers(void);
+
 // After each gc_collect_end().
 void gc_areas_collected(void);
 

@@ -71,6 +71,21 @@ def test_reserved_frames_are_refused_by_name(board: Machine) -> None:
     assert refused[:2] == ("OSError", EBUSY) and names(refused[2], start, name)
 
 
+def test_each_reserved_range_is_refused_with_its_purpose(board: Machine) -> None:
+    reserved = ask(
+        board,
+        """
+        print([(name, refused(memory.frames.alloc, 1, at=at))
+               for start, end, name in _memory.boot_info()["reserved"]
+               for at in (start & -PAGE, (end - 1) & -PAGE)])
+        """,
+    )
+    purposes = [name for name, _ in reserved]  # ranges may overlap
+    for _, (kind, errno, text) in reserved:
+        assert (kind, errno) == ("OSError", EBUSY)
+        assert text.split(" is reserved for ")[-1] in purposes
+
+
 @pytest.mark.parametrize("pa", [1 << 40, (1 << 48) - PAGE, 1 << 63])
 def test_frames_outside_ram_are_refused(board: Machine, pa: int) -> None:
     refused = ask(board, f"print(refused(memory.frames.alloc, 1, at={pa}))")

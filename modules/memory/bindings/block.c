@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Blocks of a heap as Python objects.
 
-#include "py/gc.h"
-
 #include "common.h"
 #include "heap.h"
 
@@ -143,17 +141,35 @@ MP_DEFINE_CONST_OBJ_TYPE(
 
 // --- methods of Heap ---
 
-static void *alloc(memory_heap_t *heap, size_t size, size_t align) {
+// A block that is wanted, or wanted in another size.
+typedef struct _wanted_t {
+    memory_heap_t *heap;
+    void *data;
+    size_t size, align;
     heap_error_t why;
-    void *data = heap_alloc(&heap->heap, size, align, &why);
-    if (data == NULL && why.kind == HEAP_FULL) {
-        gc_collect(); // finalisers free the blocks of unreachable objects
-        data = heap_alloc(&heap->heap, size, align, &why);
-    }
+} wanted_t;
+
+static int try_alloc(void *args) {
+    wanted_t *w = args;
+    w->data = heap_alloc(&w->heap->heap, w->size, w->align, &w->why);
+    return w->data != NULL ? MEM_OK : w->why.result;
+}
+
+static int try_realloc(void *args) {
+    wanted_t *w = args;
+    void *data = heap_realloc(&w->heap->heap, w->data, w->size, &w->why);
     if (data == NULL) {
-        raise_heap(heap, size, &why);
+        return w->why.result;
     }
-    return data;
+    w->data = data;
+    return MEM_OK;
+}
+
+static void *get_block(int (*attempt)(void *wanted), wanted_t *wanted) {
+    if (bind_retry(attempt, wanted) != MEM_OK) {
+        raise_heap(wanted->heap, wanted->size, &wanted->why);
+    }
+    return wanted->data;
 }
 
 static mp_obj_t memory_block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
@@ -171,7 +187,7 @@ static mp_obj_t memory_block_alloc(size_t n_args, const mp_obj_t *pos_args, mp_m
     block_obj_t *self = mp_obj_malloc_with_finaliser(block_obj_t, &memory_block_type);
     self->heap = NULL;
     self->size = size;
-    self->data = alloc(heap, size, align);
+    self->data = get_block(try_alloc, &(wanted_t) {.heap = heap, .size = size, .align = align});
     self->heap = heap;
     ++heap->live_handles;
     return MP_OBJ_FROM_PTR(self);
@@ -188,16 +204,7 @@ static mp_obj_t memory_block_realloc(mp_obj_t heap_in, mp_obj_t block_in, mp_obj
         bind_raise_value(MP_ERROR_TEXT("Block 0x%016lx is not in heap 0x%016lx"), (uintptr_t)self->data, heap->va);
     }
     size_t size = bind_get_size(size_in, "size");
-    heap_error_t why;
-    void *data = heap_realloc(&heap->heap, self->data, size, &why);
-    if (data == NULL && why.kind == HEAP_FULL) {
-        gc_collect();
-        data = heap_realloc(&heap->heap, self->data, size, &why);
-    }
-    if (data == NULL) {
-        raise_heap(heap, size, &why);
-    }
-    self->data = data;
+    self->data = get_block(try_realloc, &(wanted_t) {.heap = heap, .data = self->data, .size = size});
     self->size = size;
     return block_in;
 }

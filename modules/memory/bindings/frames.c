@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "py/gc.h"
-
 #include "common.h"
 #include "frames.h"
 #include "space.h"
@@ -37,6 +35,9 @@ static void raise_frame(const frames_error_t *why) {
 static void __attribute__((noreturn)) raise_alloc(const frames_error_t *why, size_t count, const frames_request_t *q) {
     raise_frame(why);
     int result = why->result;
+    if (why->kind == FRAMES_BAD_ALIGN) {
+        bind_raise_value(MP_ERROR_TEXT("at 0x%016lx is not aligned to %lu frames, as align asks"), q->at, q->align);
+    }
     if (why->kind == FRAMES_NOT_BELOW) {
         bind_raise_os(result, MP_ERROR_TEXT("%lu frames at 0x%016lx are not below 0x%016lx"), count, q->at, q->below);
     }
@@ -65,21 +66,34 @@ frames_t *bind_frames_allocator(void) {
     return &memory_system.frames;
 }
 
-mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
-    frames_request_t any = FRAMES_REQUEST_ANY;
-    const frames_request_t *q = request != NULL ? request : &any;
-    bind_need_kernel();
+typedef struct _take_t {
+    size_t count;
+    frames_request_t request;
     mem_pa_t pa;
     frames_error_t why;
-    int result = frames_alloc(&memory_system.frames, count, q, &pa, &why);
-    if (result == MEM_ENOMEM) {
-        gc_collect(); // unreachable objects may own frames
-        result = frames_alloc(&memory_system.frames, count, q, &pa, &why);
+} take_t;
+
+static int try_take(void *args) {
+    take_t *t = args;
+    return frames_alloc(&memory_system.frames, t->count, &t->request, &t->pa, &t->why);
+}
+
+mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
+    take_t t = {.count = count, .request = FRAMES_REQUEST_ANY};
+    if (request != NULL) {
+        t.request = *request;
     }
-    if (result != MEM_OK) {
-        raise_alloc(&why, count, q);
+    bind_need_kernel();
+    if (bind_retry(try_take, &t) != MEM_OK) {
+        raise_alloc(&t.why, count, &t.request);
     }
-    return pa;
+    return t.pa;
+}
+
+static int try_own(void *args) {
+    frames_obj_t *self = args;
+    self->owner = frame_owner_open(memory_system_spaces(), self->pa, self->count);
+    return self->owner != NULL ? MEM_OK : MEM_ENOMEM;
 }
 
 static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
@@ -111,8 +125,7 @@ static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_
     self->count = count;
     self->view = 0;
     self->pa = bind_frames_take(count, &request);
-    self->owner = frame_owner_open(&memory_system.spaces, self->pa, count);
-    if (self->owner == NULL) {
+    if (bind_retry(try_own, self) != MEM_OK) {
         frames_free(&memory_system.frames, self->pa, count, NULL);
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
     }
@@ -173,36 +186,52 @@ static mp_obj_t memory_frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
 
 // --- the view: the mapping behind the buffer protocol ---
 
+int bind_frames_try_view(void *args) {
+    bind_view_t *view = args;
+    spaces_t *s = memory_system_spaces();
+    space_request_t *r = &view->change.request;
+    window_t *window = window_named(s, "view");
+    if (window == NULL) {
+        return space_fail(&view->change.why, (space_error_t) {
+            .kind = SPACE_NO_WINDOW, .va = MEM_ADDR_NONE, .pa = r->pa, .name = "view",
+        });
+    }
+    mem_va_t cursor = window->cursor;
+    window_request_t place = {.size = r->size, .align = view->align, .guard = MEM_PAGE_SIZE};
+    int result = window_alloc(s, window, &place, &r->va, &view->change.why);
+    if (result == MEM_OK) {
+        result = space_map(s, memory_system_kernel(), r, &view->change.why);
+    }
+    if (result != MEM_OK) {
+        window->cursor = cursor;
+    }
+    return result;
+}
+
 // A view is mapped at addresses of its own, so that a memoryview that outlives the frames faults and never touches
 // another owner's memory. Like the linear map it is not judged for W^X (REGION_BOOT): code may be written through it
 // and then be mapped for execution somewhere else. Kernel text and rodata cannot get here, they are never free.
 static void map_view(frames_obj_t *self) {
-    spaces_t *s = &memory_system.spaces;
-    uint64_t size = bind_frames_bytes(self->count);
-    uint64_t align = mem_is_aligned(self->pa, MEM_BLOCK2M_SIZE) && size >= MEM_BLOCK2M_SIZE
-        ? MEM_BLOCK2M_SIZE : MEM_PAGE_SIZE;
-    window_t *window = window_named(s, "view");
-    if (window == NULL) {
+    if (window_named(memory_system_spaces(), "view") == NULL) {
         bind_raise_os(MEM_ENOENT, MP_ERROR_TEXT("there is no view window to map Frames 0x%016lx in"), self->pa);
     }
-    mem_va_t cursor = window->cursor;
-    space_error_t why;
-    space_request_t request = {
-        .pa = self->pa,
-        .size = size,
-        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
-        .flags = REGION_BOOT | REGION_LOCKED,
-        .name = "view",
-        .owner = self->owner,
-    };
-    window_request_t place = {.size = size, .align = align, .guard = MEM_PAGE_SIZE};
-    bind_space_check(window_alloc(s, window, &place, &request.va, &why), &why);
-    int result = space_map(s, memory_system.kernel, &request, &why);
-    if (result != MEM_OK) {
-        window->cursor = cursor;
-        bind_space_check(result, &why);
+    bind_view_t view = {.change = {
+        .space = memory_system_kernel(),
+        .request = {
+            .pa = self->pa,
+            .size = bind_frames_bytes(self->count),
+            .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+            .flags = REGION_BOOT | REGION_LOCKED,
+            .name = "view",
+            .owner = self->owner,
+        },
+    }, .align = MEM_PAGE_SIZE};
+    const space_request_t *r = &view.change.request;
+    if (mem_is_aligned(r->pa, MEM_BLOCK2M_SIZE) && r->size >= MEM_BLOCK2M_SIZE) {
+        view.align = MEM_BLOCK2M_SIZE;
     }
-    self->view = request.va;
+    bind_space_change(bind_frames_try_view, &view.change);
+    self->view = r->va;
 }
 
 static void unmap_view(frames_obj_t *self) {

@@ -7,7 +7,7 @@
 #include "py/obj.h"
 
 #include "core/frames/frames.h"
-#include "core/space/space.h"
+#include "space.h"
 
 // For the module's table of names.
 extern const mp_obj_type_t memory_frames_type;         // Frames, made by frames_alloc() only
@@ -29,6 +29,15 @@ void bind_frames_detach_commit(mp_obj_t obj);
 // Contiguous frames that no object owns (yet), for heaps and disks. When there are none, garbage is collected and they
 // are requested again. `request` may be NULL. OSError naming the request.
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request);
+
+// A mapping in the view window, at an address that nothing has had before.
+typedef struct _bind_view_t {
+    bind_space_change_t change; // its request's va is the result
+    uint64_t align;
+} bind_view_t;
+
+// Makes the mapping, for bind_retry() and bind_space_change(): `view` is a bind_view_t. Leaves nothing when it fails.
+int bind_frames_try_view(void *view);
 
 // Bytes of that many frames.
 static inline uint64_t bind_frames_bytes(size_t count) {

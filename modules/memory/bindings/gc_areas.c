@@ -134,6 +134,25 @@ void gc_areas_free(void *start) {
     }
 }
 
+// The finaliser of a stream closes it: a file is written to its block device, which may be a Python object.
+static bool may_run_python(const mp_obj_base_t *obj) {
+    return obj->type != NULL && MP_OBJ_TYPE_HAS_SLOT(obj->type, protocol);
+}
+
+size_t gc_areas_python_finalisers(void) {
+    size_t count = 0;
+    for (const mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+        // A byte for eight blocks, as in py/gc.c.
+        for (size_t i = 0; i <= area->gc_last_used_block / 8; ++i) {
+            for (unsigned bits = area->gc_finaliser_table_start[i]; bits != 0; bits &= bits - 1) {
+                size_t block = 8 * i + __builtin_ctz(bits);
+                count += may_run_python((void *)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK));
+            }
+        }
+    }
+    return count;
+}
+
 void gc_areas_collected(void) {
     mp_state_mem_area_t *last = &MP_STATE_MEM(area);
     while (last->next != NULL) {

@@ -18,37 +18,26 @@ static heap_obj_t kernel_handle = {{&memory_heap_type}, NULL, 0};
 
 // --- memory of a heap ---
 
+static int try_map(void *args) {
+    bind_space_change_t *c = args;
+    return space_map(memory_system_spaces(), memory_system_kernel(), &c->request, &c->why);
+}
+
 // Maps the heap's memory at heap->va, or where there is room when that is MEM_ADDR_NONE: in the view window. Like
 // views, heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The
 // kernel heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
-    spaces_t *s = memory_system_spaces();
-    window_t *window = window_named(s, "view");
-    mem_va_t cursor = window != NULL ? window->cursor : 0;
-    if (heap->va == MEM_ADDR_NONE && window == NULL) {
-        return space_fail(why, (space_error_t) {
-            .kind = SPACE_NO_WINDOW, .va = MEM_ADDR_NONE, .pa = heap->pa, .name = "view",
-        });
-    }
-    if (heap->va == MEM_ADDR_NONE) {
-        window_request_t place = {.size = heap->size, .align = MEM_PAGE_SIZE, .guard = MEM_PAGE_SIZE};
-        int result = window_alloc(s, window, &place, &heap->va, why);
-        if (result != MEM_OK) {
-            return result;
-        }
-    }
-    space_request_t request = {
+    bind_view_t view = {.change.request = {
         .va = heap->va,
         .pa = heap->pa,
         .size = heap->size,
         .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
         .flags = REGION_LOCKED,
         .name = name,
-    };
-    int result = space_map(s, memory_system_kernel(), &request, why);
-    if (result != MEM_OK && window != NULL) {
-        window->cursor = cursor;
-    }
+    }, .align = MEM_PAGE_SIZE};
+    int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : try_map, &view.change);
+    heap->va = view.change.request.va;
+    *why = view.change.why;
     return result;
 }
 
@@ -61,13 +50,19 @@ static uint64_t get_size(mp_obj_t size_in) {
     return mem_align_up(size, MEM_PAGE_SIZE);
 }
 
+static int try_record(void *args) {
+    memory_heap_t **heap = args;
+    *heap = pool_alloc(&memory_system.heap_pool);
+    return *heap != NULL ? MEM_OK : MEM_ENOMEM;
+}
+
 // A heap of `size` bytes at `va`, or at an address of its own when that is MEM_ADDR_NONE. Raises OSError with nothing
 // taken.
 static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
     size_t count = size >> MEM_PAGE_SHIFT;
     mem_pa_t pa = bind_frames_take(count, NULL);
-    memory_heap_t *heap = pool_alloc(&memory_system.heap_pool);
-    if (heap == NULL) {
+    memory_heap_t *heap;
+    if (bind_retry(try_record, &heap) != MEM_OK) {
         frames_free(&memory_system.frames, pa, count, NULL);
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of a heap of %lu bytes"), size);
     }

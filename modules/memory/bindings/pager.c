@@ -79,16 +79,18 @@ static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
     return (uint32_t)(list->len - 1);
 }
 
-// Undoes add_pager(): a space that has no other is not kept for it.
-static void remove_pager(bind_space_obj_t *self, uint32_t number) {
-    mp_obj_list_t *list = MP_OBJ_TO_PTR(self->pagers);
-    list->items[number] = mp_const_none;
-    for (size_t i = 0; i < list->len; ++i) {
-        if (has_range(self->space, i)) {
-            return;
-        }
+void bind_pager_forget_unused(bind_space_obj_t *self, uint32_t number) {
+    if (self->pagers == mp_const_none || has_range(self->space, number)) {
+        return;
     }
-    bind_space_forget_pagers(self);
+    ((mp_obj_list_t *)MP_OBJ_TO_PTR(self->pagers))->items[number] = mp_const_none;
+    const region_t *r = self->space->regions;
+    while (r != NULL && !(r->flags & REGION_PAGED)) {
+        r = r->next;
+    }
+    if (r == NULL) {
+        bind_space_forget_pagers(self);
+    }
 }
 
 // A range that a pager fills, or one where nothing can be mapped.
@@ -111,7 +113,7 @@ static void reserve_range(bind_space_obj_t *self, range_t *range) {
     }
     int result = bind_retry(try_reserve, &range->change);
     if (paged && result != MEM_OK) {
-        remove_pager(self, r->pager);
+        bind_pager_forget_unused(self, r->pager);
     }
     bind_space_check(result, &range->change.why);
 }

@@ -19,6 +19,9 @@ bool bind_pager_has(mem_va_t va);
 // bind_pager_run() for a fault at EL0. False when no pager is concerned.
 bool bind_pager_run_user(const trap_frame_t *trap);
 
+// Forgets the pager with this number if no range of the space uses it any more: a range went, or was never made.
+void bind_pager_forget_unused(bind_space_obj_t *self, uint32_t number);
+
 // Soft reset: forgets the pagers of every space.
 void bind_pager_reset(void);
 

@@ -192,6 +192,7 @@ void bind_space_forget_pagers(bind_space_obj_t *self) {
     }
     if (*link != MP_OBJ_NULL) {
         *link = self->next_paged;
+        self->next_paged = MP_OBJ_NULL; // else this object would keep the other one
     }
     self->pagers = mp_const_none;
 }
@@ -212,12 +213,17 @@ static mp_obj_t memory_space_close(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_close_obj, memory_space_close);
 
-// The finaliser: the active space is a root, so it comes here at soft reset only, when it is active no longer.
+// The finaliser cannot refuse. The active space is a root, so only a call by hand meets it here: the identity space
+// takes its place.
 static mp_obj_t memory_space_del(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (!self->handle && self->space != NULL) {
+        if (is_active(self->space)) {
+            bind_space_leave();
+        }
         (void)space_close(memory_system_spaces(), self->space, NULL);
         self->space = NULL;
+        bind_space_forget_pagers(self);
     }
     return mp_const_none;
 }

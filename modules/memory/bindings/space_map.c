@@ -5,6 +5,7 @@
 
 #include "common.h"
 #include "frames.h"
+#include "pager.h"
 #include "space.h"
 
 static mem_attrs_t get_memtype(mp_obj_t text, bool boot) {
@@ -92,7 +93,13 @@ static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t siz
     bind_space_change_t change = {.space = bind_space_get(self)};
     change.request.va = bind_get_page(address, "address");
     change.request.size = bind_get_page_size(size, "size");
+    const region_t *r = space_find(change.space, change.request.va);
+    bool paged = r != NULL && r->flags & REGION_PAGED;
+    uint32_t pager = paged ? r->pager : 0;
     bind_space_change(try_unmap, &change);
+    if (paged) {
+        bind_pager_forget_unused(MP_OBJ_TO_PTR(self), pager);
+    }
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_3(memory_space_unmap_obj, memory_space_unmap);
@@ -143,34 +150,40 @@ MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_compact_obj, 1, memory_space_compact);
 
 // --- boot's mappings ---
 
+static int try_boot_map(void *args) {
+    bind_space_change_t *c = args;
+    return space_map(memory_system_spaces(), c->space, &c->request, &c->why);
+}
+
 // _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
 static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
-    space_t *space = bind_space_get(args[0]);
-    space_request_t request = {
+    bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
         .va = bind_get_page(args[1], "address"),
         .pa = bind_get_page(args[2], "physical address"),
         .size = bind_get_page_size(args[3], "size"),
         .attrs = get_attrs(args[4], args[5], true),
         .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
         .name = bind_get_name(args[6], "name"),
-    };
-    space_error_t why;
-    bind_space_check(space_map(memory_system_spaces(), space, &request, &why), &why);
+    }};
+    bind_space_change(try_boot_map, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj, 8, 8, memory_space_boot_map);
 
+static int try_reserve_guard(void *args) {
+    bind_space_change_t *c = args;
+    return space_reserve(memory_system_spaces(), c->space, &c->request, &c->why);
+}
+
 // _reserve(va, size, name): a guard, where nothing can be mapped.
 static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
-    space_t *space = bind_space_get(args[0]);
-    space_request_t request = {
+    bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
         .va = bind_get_page(args[1], "address"),
         .size = bind_get_page_size(args[2], "size"),
         .flags = REGION_LOCKED,
         .name = bind_get_name(args[3], "name"),
-    };
-    space_error_t why;
-    bind_space_check(space_reserve(memory_system_spaces(), space, &request, &why), &why);
+    }};
+    bind_space_change(try_reserve_guard, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj, 4, 4, memory_space_reserve_guard);

@@ -19,9 +19,24 @@ static MP_NOINLINE void collect_registers_and_stack(void) {
     gc_collect_root((void **)sp, (top - sp) / sizeof(uintptr_t)); // the array is on the stack too
 }
 
-void gc_collect(void) {
+static void collect_once(void) {
     gc_collect_start();
     collect_registers_and_stack();
     gc_collect_end();
     gc_areas_collected();
+}
+
+// A finaliser that runs Python code may ask for a collection: there is one. Such a finaliser may drop objects that the
+// collection has marked already, so another one follows; finalisers cannot make objects, so that this ends.
+void gc_collect(void) {
+    if (MP_STATE_THREAD(gc_lock_depth) & GC_COLLECT_FLAG) {
+        return;
+    }
+    size_t before;
+    size_t left = gc_areas_python_finalisers();
+    do {
+        before = left;
+        collect_once();
+        left = gc_areas_python_finalisers();
+    } while (left < before);
 }
