@@ -34,8 +34,6 @@ typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;
 typedef intptr_t mp_off_t;
 #define MP_SSIZE_MAX                        (0x7fffffffffffffff)
-#define UINT_FMT                            "%lu"
-#define INT_FMT                             "%ld"
 
 // Speed: see the measurements in docs/.
 #define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE   (1024)
@@ -64,6 +62,7 @@ typedef intptr_t mp_off_t;
 #define MICROPY_PY_OS_UNAME                 (1)
 #define MICROPY_PY_OS_SYNC                  (1)
 #define MICROPY_PY_RANDOM_SEED_INIT_FUNC    (mp_hal_random_seed())
+#define MICROPY_EPOCH_IS_1970               (1)
 #define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS        (1)
 #define MICROPY_PY_TIME_INCLUDEFILE         "machine/modtime_port.c"

@@ -12,7 +12,10 @@
 #include "lib/oofatfs/ff.h"
 #endif
 
-static uint64_t time_offset_ns;
+#define FAT_FIRST_YEAR (1980)
+
+// The clock starts at 2000-01-01, a date that every filesystem can hold.
+static uint64_t time_offset_ns = (uint64_t)TIMEUTILS_SECONDS_1970_TO_2000 * 1000000000;
 
 // Not in uart.c, which is in the no-raise section (firmware.ld.S): Python's scheduled callbacks run while
 // this waits, and they may fault or call a pager.
@@ -67,11 +70,26 @@ uint32_t mp_hal_random_seed(void) {
     return (uint32_t)(x >> 32) ^ (uint32_t)x;
 }
 
+// Not for secrets: the source is the counter, whitened (SplitMix64). A hardware generator exists on the boards but not
+// on every machine this image runs on.
+void mp_hal_get_random(size_t count, uint8_t *bytes) {
+    static uint64_t state;
+    for (size_t i = 0; i < count; ++i) {
+        state += 0x9e3779b97f4a7c15 + timer_ticks();
+        uint64_t z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        bytes[i] = (uint8_t)(z >> 56);
+    }
+}
+
 #if MICROPY_VFS_FAT
 // The time stamp of files, in FAT's format.
 DWORD get_fattime(void) {
     timeutils_struct_time_t tm;
     timeutils_seconds_since_epoch_to_struct_time(mp_hal_time_ns() / 1000000000, &tm);
+    if (tm.tm_year < FAT_FIRST_YEAR) {
+        return ((DWORD)1 << 21) | ((DWORD)1 << 16); // 1980-01-01
+    }
     return ((DWORD)(tm.tm_year - 1980) << 25) | ((DWORD)tm.tm_mon << 21) | ((DWORD)tm.tm_mday << 16)
            | ((DWORD)tm.tm_hour << 11) | ((DWORD)tm.tm_min << 5) | ((DWORD)tm.tm_sec / 2);
 }

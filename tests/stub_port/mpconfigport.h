@@ -28,8 +28,6 @@ typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;
 typedef intptr_t mp_off_t;
 #define MP_SSIZE_MAX                        (0x7fffffffffffffff)
-#define UINT_FMT                            "%lu"
-#define INT_FMT                             "%ld"
 
 #define MICROPY_HW_BOARD_NAME               "stub"
 #define MICROPY_HW_MCU_NAME                 "AArch64"

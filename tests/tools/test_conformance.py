@@ -12,6 +12,14 @@ from pimem.board import boards
 from pimem.dev import conformance
 from pimem.dev.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
 
+#: Says what it would run.
+PYBOARD = """\
+class Pyboard:
+    def exec_(self, command, timeout=10):
+        print("pass", command.split()[0].decode(), len(command) > 99)
+        return b"result"
+"""
+
 
 @pytest.fixture
 def tests(tmp_path: Path) -> Path:
@@ -20,6 +28,8 @@ def tests(tmp_path: Path) -> Path:
         path = tmp_path / "tests" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "pyboard.py").write_text(PYBOARD)
     return tmp_path / "tests"
 
 
@@ -76,6 +86,18 @@ def test_skipped_tests_are_excluded_exactly_and_checked_one_by_one(tests: Path) 
 def test_an_unknown_directory_is_named(tests: Path) -> None:
     with pytest.raises(SuiteError, match="no directory bascis"):
         choose({}, ["bascis"], tests, check_skips=False)
+
+
+def test_a_test_that_imports_unittest_gets_it(tests: Path) -> None:
+    script = """\
+import pyboard
+board = pyboard.Pyboard()
+assert board.exec_(b"plain = 1", timeout=3) == b"result"
+assert board.exec_(b"first\\nimport unittest\\n", timeout=3) == b"result"
+"""
+    suite = suite_of(tests, script)
+    assert suite.problem == ""
+    assert list(suite.verdicts) == ["plain", "#", "first"]  # the module begins with a comment
 
 
 def test_a_suite_that_passes_is_good(tests: Path, capsys: pytest.CaptureFixture[str]) -> None:

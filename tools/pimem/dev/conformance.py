@@ -88,7 +88,8 @@ class Suite:
 
     def run(self, pty: str, chosen: list[str]) -> None:
         self.problem = ""
-        command = [sys.executable, "run-tests.py", "--test-instance", f"port:{pty}"]
+        command = [sys.executable, "-m", "pimem.dev.upstream_tests"]
+        command += ["--test-instance", f"port:{pty}"]
         command += ["--result-dir", str(self.results), *chosen]
         env = dict(os.environ, MICROPY_CPYTHON3=sys.executable, PYTHONUNBUFFERED="1")
         with subprocess.Popen(

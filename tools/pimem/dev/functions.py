@@ -29,7 +29,10 @@ BUILD_FOLDERS = {"build", "__pycache__", "node_modules"}
 PARTS = {
     "core": ("modules/memory/core",),
     "frozen": ("modules/memory/python", "ports/rpi-aarch64/modules"),
-    "bindings": ("modules/memory/bindings", "modules/memory/port.h", "modules/memory/hooks.h"),
+    "bindings": (
+        "modules/memory/bindings",
+        *(f"modules/memory/{seam}.h" for seam in ("port", "hooks", "mp_release")),
+    ),
     "port": ("ports/rpi-aarch64",),
     "tools": ("tools",),
     "tests": ("tests",),

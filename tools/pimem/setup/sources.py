@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from pimem import growth
 from pimem.setup import apt
 from pimem.setup.messages import SetupError, say
 
-SUITES = ("trixie", "bookworm")
 PIN_FILE = ".pimem-pin"
 
 
@@ -36,9 +36,12 @@ class Source:
     variable: str  # environment variable naming a checkout to use instead
     landmark: str  # a file that tells the tree is what it should be
     tarballs: tuple[Tarball, ...]  # in order of preference
+    suites: tuple[str, ...]  # of Debian, in the order they are asked
     repository: str
     tag: str
-    commit: str
+    commit: str = ""  # what the tag has to be; '' where `content` says it
+    content: str = ""  # what content_hash() of a clone has to be
+    content_of: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -52,14 +55,26 @@ SOURCES = (
         landmark="py/mpconfig.h",
         tarballs=(
             Tarball(
-                "micropython=1.25.0+ds-1",
-                "micropython_1.25.0+ds.orig.tar.xz",
-                "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea",
+                "micropython",
+                "micropython_1.26.1+ds.orig.tar.xz",
+                "f5ad2ec89d3e921f753d448955af98b6005655f84ba26087dde6ba0e8d062f34",
             ),
         ),
+        suites=("forky", "sid"),
         repository="https://github.com/micropython/micropython.git",
-        tag="v1.25.0",
-        commit="f498a16c7db6d4b2de200b3e0856528dfe0613c3",
+        tag="v1.26.1",
+        content="bd7502d5fd604a7f93c49d0023e6c9646a1f71696a8c62c1b1f124e86621879a",
+        content_of=(
+            "py",
+            "extmod",
+            "shared",
+            "lib/littlefs",
+            "lib/oofatfs",
+            "lib/re1.5",
+            "lib/uzlib",
+            "tools",
+            "tests",
+        ),
     ),
     Source(
         name="dtc",
@@ -77,6 +92,7 @@ SOURCES = (
                 "65cec529893659a49a89740bb362f507a3b94fc8cd791e76a8d6a2b6f3203473",
             ),
         ),
+        suites=("trixie", "bookworm"),
         repository="https://git.kernel.org/pub/scm/utils/dtc/dtc.git",
         tag="v1.7.2",
         commit="2d10aa2afe35527728db30b35ec491ecb6959e5c",
@@ -95,9 +111,8 @@ def fetch_sources() -> None:
             wanted.append(source)
     if not wanted:
         return
-    lists = source_lists()
     for source in wanted:
-        fetch(source, lists)
+        fetch(source)
 
 
 def require_landmark(source: Source, folder: Path) -> None:
@@ -106,7 +121,8 @@ def require_landmark(source: Source, folder: Path) -> None:
 
 
 def pin(source: Source) -> str:
-    return " ".join([source.commit, *(tarball.sha256 for tarball in source.tarballs)])
+    revision = source.commit or source.content
+    return " ".join([revision, *(tarball.sha256 for tarball in source.tarballs)])
 
 
 def pinned(source: Source) -> bool:
@@ -114,14 +130,14 @@ def pinned(source: Source) -> bool:
     return stamp.is_file() and stamp.read_text() == pin(source)
 
 
-def source_lists() -> apt.PrivateLists | None:
+def source_lists(suites: Sequence[str]) -> apt.PrivateLists | None:
     """Read source package lists; None where there is no Debian archive to read from."""
     if not apt.is_debian():
         return None
     try:
         apt.ensure_lists(say)
-        lists = apt.PrivateLists(pimem.DEPS / "apt-source", "deb-src", SUITES, machine=False)
-        say(f"reading the source package lists of {', '.join(SUITES)}")
+        lists = apt.PrivateLists(pimem.DEPS / "apt-source", "deb-src", suites, machine=False)
+        say(f"reading the source package lists of {', '.join(suites)}")
         lists.update()
     except apt.AptError as exc:
         say(f"no source packages here: {exc}")
@@ -129,29 +145,42 @@ def source_lists() -> apt.PrivateLists | None:
     return lists
 
 
-def fetch(source: Source, lists: apt.PrivateLists | None) -> None:
+def fetch(source: Source) -> None:
+    """Fetch a source by the first way that works: a tarball kept here, Debian, a clone."""
     pimem.DEPS.mkdir(parents=True, exist_ok=True)
     fresh = pimem.DEPS / f"{source.name}.new"
     shutil.rmtree(fresh, ignore_errors=True)
     problems: list[str] = []
-    if not (fetch_package(source, lists, fresh, problems) or clone(source, fresh, problems)):
+    ways = (unpack_kept, fetch_package, clone)
+    if not any(way(source, fresh, problems) for way in ways):
         raise SetupError(f"cannot fetch {source.name}:\n" + "\n".join(problems))
     (fresh / PIN_FILE).write_text(pin(source))
     shutil.rmtree(source.folder, ignore_errors=True)
     fresh.rename(source.folder)
 
 
-def fetch_package(
-    source: Source, lists: apt.PrivateLists | None, target: Path, problems: list[str]
-) -> bool:
+def unpack_kept(source: Source, target: Path, problems: list[str]) -> bool:
+    """Unpack a tarball that was fetched before, which needs no network."""
+    for tarball in source.tarballs:
+        archive = pimem.DEPS / tarball.file_name
+        if has_hash(archive, tarball.sha256):
+            try:
+                unpack(archive, target)
+                return True
+            except OSError as exc:
+                problems.append(f"{tarball.file_name}: {exc}")
+    return False
+
+
+def fetch_package(source: Source, target: Path, problems: list[str]) -> bool:
     """Fetch and unpack the first tarball that the archive still has."""
+    lists = source_lists(source.suites)
     if lists is None:
         return False
     for tarball in source.tarballs:
         archive = pimem.DEPS / tarball.file_name
         try:
-            if not has_hash(archive, tarball.sha256):
-                download_tarball(tarball, lists, archive)
+            download_tarball(tarball, lists, archive)
             unpack(archive, target)
             return True
         except (apt.AptError, SetupError, OSError) as exc:
@@ -188,17 +217,33 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def clone(source: Source, target: Path, problems: list[str]) -> bool:
-    """Clone the public upstream repository at the pinned commit."""
+    """Clone the public upstream repository at the pinned release."""
     say(f"cloning {source.repository} at {source.tag}")
     try:
         command = ["git", "-c", "advice.detachedHead=false", "clone", "--depth", "1"]
         with growth.shown(f"setup: {source.name}", target):
             apt.call([*command, "--branch", source.tag, source.repository, str(target)])
         head = (apt.call(["git", "-C", str(target), "rev-parse", "HEAD"]) or "").strip()
+        content = content_hash(target, source.content_of)
     except (apt.AptError, OSError) as exc:
         problems.append(f"{source.repository}: {exc}")
         return False
-    if head != source.commit:
+    if source.commit and head != source.commit:
         problems.append(f"{source.repository}: {source.tag} is {head}, not {source.commit}")
         return False
+    if source.content and content != source.content:
+        problems.append(f"{source.repository}: {source.tag} ({head}) is not what was released")
+        return False
     return True
+
+
+def content_hash(tree: Path, folders: Sequence[str]) -> str:
+    """Return a hash of the names and contents of the files below some folders of a tree; what
+    Python compiled there does not count."""
+    lines = []
+    for folder in folders:
+        for path in (tree / folder).rglob("*"):
+            if path.is_file() and path.suffix != ".pyc":
+                sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+                lines.append(f"{path.relative_to(tree)} {sha256}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

@@ -7,8 +7,8 @@ from typing import TypeAlias
 _Date: TypeAlias = tuple[int, int, int, int, int, int, int, int]
 
 def time() -> int:
-    """Seconds since the start of the year 2000, which is when the board booted: it has no clock
-    that runs without power."""
+    """Seconds since the start of the year 1970. The board has no clock that runs without power, so
+    it takes the start of the year 2000 for the time when it booted."""
 
 def time_ns() -> int: ...
 def sleep(seconds: float, /) -> None: ...
@@ -27,4 +27,5 @@ def ticks_diff(end: int, start: int, /) -> int:
 
 def gmtime(seconds: int | None = ..., /) -> _Date: ...
 def localtime(seconds: int | None = ..., /) -> _Date: ...
-def mktime(date: tuple[int, ...] | list[int], /) -> int: ...
+def mktime(date: tuple[int, ...] | list[int], /) -> int:
+    """Seconds since the start of the year 1970; OverflowError for a date before it."""
