@@ -216,6 +216,8 @@ def _run_test(case, name, counts):
             case.doCleanups()
     except Exception as exception:
         case._problems.append(("", exception))
+    if not case._problems:
+        print(name, "ok")
     for title, exception in case._problems:
         _count(counts, f"{name} {title}", exception)
 

@@ -54,15 +54,16 @@ def test_objects_of_another_micropython_are_not_used(tmp_path: Path) -> None:
         pytest.skip("MicroPython's source is not in build/deps: MICROPYTHON_DIR is in use")
     other = tmp_path / "other"
     other.symlink_to(DEPS / "micropython")
-    stale = tmp_path / "build" / "py" / "old.o"
+    folder = tmp_path / "build" / "frozen"
     kept = []
     for source in (DEPS / "micropython", other, other):
-        stale.parent.mkdir(parents=True, exist_ok=True)
-        stale.write_text("")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("old.o", "old.mpy"):
+            (folder / name).write_text("")
         port = ["-C", "ports/rpi-aarch64", f"BUILD={tmp_path / 'build'}"]
         done = make(
             "-n", *port, f"MICROPYTHON_DIR={source}", f"LIBFDT_DIR={DEPS}/dtc/libfdt", "-t"
         )
         assert done.returncode == 0, done.stderr
-        kept.append(stale.exists())
-    assert kept == [False, False, True]
+        kept.append(len(list(folder.iterdir())))
+    assert kept == [0, 0, 2]
