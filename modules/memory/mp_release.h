@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What differs between the releases of MicroPython that this tree builds with, 1.25 to 1.29. No other file of C asks for
+// What differs between the releases of MicroPython that this tree builds with, 1.25 to 1.29. No other C file asks for
 // a release. Formats of numbers (INT_FMT, and HEX_FMT since 1.26) come from py/mpconfig.h in each of them.
 
 #ifndef MODULES_MEMORY_MP_RELEASE_H

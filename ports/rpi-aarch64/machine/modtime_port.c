@@ -49,8 +49,9 @@ static int64_t days_to_month(int64_t year, int64_t month) {
     return cycle * DAYS_IN_CYCLE + days - DAYS_0000_TO_1970;
 }
 
-// Seconds since the epoch of a date whose parts may be out of their range: the 32nd of January is the first of February.
-static int64_t date_to_seconds(mp_int_t year, mp_int_t month, mp_int_t day, mp_int_t hour, mp_int_t minute, mp_int_t second) {
+// Seconds since the epoch of a date. Its parts may be out of their range: January 32 is the first of February.
+static int64_t date_to_seconds(mp_int_t year, mp_int_t month, mp_int_t day,
+    mp_int_t hour, mp_int_t minute, mp_int_t second) {
     const mp_int_t parts[] = { year, month, day, hour, minute, second };
     int64_t seconds = -1;
     bool small = true;
@@ -68,6 +69,6 @@ static int64_t date_to_seconds(mp_int_t year, mp_int_t month, mp_int_t day, mp_i
     return seconds;
 }
 
-// timeutils_mktime() returns a wrong number for dates before its first year (before 2000 in 1.25), and counts months in a
-// loop that a large day keeps running for ever.
+// timeutils_mktime() returns a wrong number for dates before its first year (before 2000 in 1.25), and counts months
+// in a loop that a large day keeps running for ever.
 #define timeutils_mktime date_to_seconds
