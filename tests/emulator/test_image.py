@@ -172,3 +172,20 @@ def test_the_hand_over_to_another_kernel_is_in_order(name: str) -> None:
     found = [match[1] or match[2] for match in steps.finditer(listing)]
     end = found.index("chain_jump") + 1
     assert " ".join(found[:end]).endswith(HAND_OVER)
+
+
+def test_a_wrapped_function_is_called_by_its_wrapper_only(name: str) -> None:
+    """The linker's --wrap acts on calls between objects; in the object that defines the function,
+    and where the compiler has merged objects, calls would go past the wrapper."""
+    elf = board_session.elf(boards.load(name))
+    symbols = [line.split()[-1] for line in run(NM, str(elf)).splitlines()]
+    wrapped = {symbol.removeprefix("__wrap_") for symbol in symbols if "__wrap_" in symbol}
+    assert len(wrapped) >= 7
+    callers: dict[str, set[str]] = {function: set() for function in wrapped}
+    function = ""
+    for line in run(OBJDUMP, "-d", "--no-show-raw-insn", str(elf)).splitlines():
+        if header := re.match(r"[0-9a-f]+ <(.*)>:", line):
+            function = header[1]
+        elif (call := re.search(r"\tbl?\s.*<(\w+)>", line)) and call[1] in wrapped:
+            callers[call[1]].add(function)
+    assert callers == {function: {f"__wrap_{function}"} for function in wrapped}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Arrays, bytearrays and views: objects that lie about their length, values whose conversion runs Python code, and
+// views of an array that has grown: what they refer to stays as it was then.
+
+#include "guard/keep.h"
+#include "py/objlist.h"
+#include "py/objtuple.h"
+#include "py/objarray.h"
+#include "py/runtime.h"
+
+// What an array is made from, with a length that is true and stays.
+static mp_obj_t guard_fixed(mp_obj_t initializer) {
+    const mp_obj_type_t *type = mp_obj_get_type(initializer);
+    if (type == &mp_type_list) {
+        size_t len;
+        mp_obj_t *items;
+        mp_obj_list_get(initializer, &len, &items);
+        return mp_obj_new_tuple(len, items);
+    }
+    if (type == &mp_type_tuple || type == &mp_type_range || type == &mp_type_array || type == &mp_type_memoryview) {
+        return initializer;
+    }
+    return MP_OBJ_TYPE_GET_SLOT(&mp_type_list, make_new)(&mp_type_list, 1, 0, &initializer);
+}
+
+static mp_obj_t array_append(mp_obj_t self_in, mp_obj_t arg);
+
+#define mp_obj_len_maybe(o) mp_obj_len((o) = guard_fixed(o))
+#define array_append(...) fetched_array_append(__VA_ARGS__)
+static mp_obj_t fetched_array_append(mp_obj_t self_in, mp_obj_t arg);
+#include "py/objarray.c"
+#undef array_append
+
+static mp_obj_t array_append(mp_obj_t self_in, mp_obj_t arg) {
+    mp_obj_array_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->typecode == 'f' || self->typecode == 'd') {
+        arg = mp_obj_new_float(mp_obj_get_float(arg));
+    } else if (self->typecode != 'O' && !mp_obj_is_int(arg)) {
+        arg = mp_obj_new_int(mp_obj_get_int(arg));
+    }
+    return fetched_array_append(self_in, arg);
+}
