@@ -44,6 +44,7 @@ typedef intptr_t mp_off_t;
 // REPL and console.
 #define MICROPY_HELPER_REPL                 (1)
 #define MICROPY_KBD_EXCEPTION               (1)
+#define MICROPY_PY_BUILTINS_HELP_TEXT       help_general_text
 #define MICROPY_PY_SYS_STDFILES             (1)
 #define MICROPY_PY_SYS_STDIO_BUFFER         (1)
 #define MICROPY_REPL_STDIN_BUFFER_MAX       (4096)

@@ -83,7 +83,18 @@ Names = dict[str, str]  # name: kind
 
 @functools.cache
 def stub(module: str) -> ast.Module:
-    return ast.parse((STUBS / MODULES[module]).read_text())
+    """The statements of a stub, with those of its private files whose names it makes public."""
+    path = STUBS / MODULES[module]
+    tree = ast.parse(path.read_text())
+    for node in list(tree.body):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.level
+            and node.names[0].asname
+            and node.module
+        ):
+            tree.body += ast.parse((path.parent / f"{node.module}.pyi").read_text()).body
+    return tree
 
 
 def all_classes(module: str) -> dict[str, ast.ClassDef]:

@@ -7,9 +7,10 @@ memory.AddressSpace()            page tables of the lower half
 memory.kernel, memory.identity   the tables in use
 memory.heap.alloc(100)           the 1 MiB kernel heap
 memory.user.run(code)            a program at EL0
-memory.selftest()                is it all right?
+memory.selftest()                checks of all of these
 """
 
+import _memory
 from _memory import (
     AddressSpace,
     Block,
@@ -29,36 +30,29 @@ from _memory import (
 from memory import frames
 from memory._report import info, report
 
+# The handles exist only once boot has made them, and the rest is imported when it is used: boot
+# stays quick.
+_HANDLES = {
+    "kernel": _memory.kernel,
+    "identity": _memory.identity,
+    "heap": _memory.kernel_heap,
+}
+_FUNCTIONS = ("ramdisk", "regs", "selftest")  # each in a private module of its name
+_MODULES = ("pagers", "user")
+
 
 def __getattr__(name):
-    # The handles exist only once boot has made them, and the rest is imported when it is used:
-    # boot stays quick.
-    import _memory
-
-    if name == "kernel":
-        return _memory.kernel()
-    if name == "identity":
-        return _memory.identity()
-    if name == "heap":
-        return _memory.kernel_heap()
-    if name == "selftest":
-        from memory._selftest import selftest
-
-        return selftest
-    if name == "pagers":
-        import memory.pagers
-
-        return memory.pagers
-    if name == "ramdisk":
-        from memory._ramdisk import ramdisk
-
-        return ramdisk
-    if name == "regs":
-        from memory._regs import regs
-
-        return regs
-    if name == "user":
-        import memory.user
-
-        return memory.user
+    if name in _HANDLES:
+        return _HANDLES[name]()
+    if name in _FUNCTIONS:
+        return getattr(__import__("memory._" + name, None, None, (name,)), name)
+    if name in _MODULES:
+        return __import__("memory." + name, None, None, (name,))
     raise AttributeError("module 'memory' has no attribute '%s'" % name)
+
+
+def __dir__():
+    names = {name for name in globals() if name[0] != "_"}
+    names.update(_HANDLES, _FUNCTIONS, _MODULES)
+    names.discard("boot")  # no program imports it
+    return sorted(names)

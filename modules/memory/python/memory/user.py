@@ -22,6 +22,10 @@ def __getattr__(name):
     raise AttributeError("module 'memory.user' has no attribute '%s'" % name)
 
 
+def __dir__():
+    return sorted([name for name in globals() if name[0] != "_"] + ["last"])
+
+
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):
     """Run a program to its end; return its registers.
 

@@ -10,17 +10,20 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypedDict, final, 
 
 from typing_extensions import Buffer
 
+from ._registers import Registers as Registers
+
 Prot = Literal["r", "rw", "rx", "ru", "rwu", "rxu"]
 MemType = Literal["normal", "device"]
 Access = Literal["read", "write", "execute"]
 FrameState = Literal["free", "used", "reserved", "unmanaged"]
-_MaybeNone: TypeAlias = Any  # or None, in cases that a type checker cannot tell apart
+# None is possible, in cases that a type checker cannot tell apart.
+_MaybeNone: TypeAlias = Any
 
 # --- frames ---
 
 @final
 class Frames:
-    """Contiguous memory, made by frames_alloc(). Its first use as a buffer maps it."""
+    """Contiguous memory, made by memory.frames.alloc(). Its first use as a buffer maps it."""
 
     @property
     def pa(self) -> int:
@@ -31,7 +34,9 @@ class Frames:
         """Number of frames."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Size in bytes."""
+
     def close(self) -> None:
         """Free the frames. OSError(EBUSY): an address space maps them."""
 
@@ -68,7 +73,9 @@ class FrameStats(TypedDict):
     largest_run: int
     free_by_order: tuple[int, ...]  # free pieces of 1, 2, 4 ... 1024 frames
 
-def frames_stats() -> FrameStats: ...
+def frames_stats() -> FrameStats:
+    """Counts of frames, the peak of used ones and the largest free run."""
+
 def frames_runs() -> list[tuple[int, int, FrameState, str | None]]:
     """(start, end, state, name) of each run, in order; only reserved runs have a name."""
 
@@ -91,14 +98,18 @@ class RamDisk:
     """A block device (blocks of 512 bytes) that survives a soft reset."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Size in bytes."""
+
     def readblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int:
         """Fill the buffer from block `block` on; return 0."""
 
     def writeblocks(self, block: int, buffer: Buffer, offset: int = 0, /) -> int:
         """Write the buffer from block `block` on; return 0."""
 
-    def ioctl(self, operation: int, argument: int, /) -> int | None: ...
+    def ioctl(self, operation: int, argument: int, /) -> int | None:
+        """Answer a request of a filesystem."""
+
     def close(self) -> None:
         """Destroy the disk and free its frames."""
 
@@ -115,9 +126,13 @@ class Block:
     """Memory of a heap, made by Heap.alloc()."""
 
     @property
-    def address(self) -> int: ...
+    def address(self) -> int:
+        """Virtual address of the first byte."""
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Size in bytes."""
+
     def close(self) -> None:
         """Free the memory."""
 
@@ -166,16 +181,22 @@ class Heap:
 
     def __init__(self, size: int) -> None: ...
     @property
-    def base(self) -> int: ...
+    def base(self) -> int:
+        """Virtual address of the first byte."""
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Size in bytes."""
+
     def alloc(self, size: int, align: int = 16) -> Block:
         """Allocate `size` bytes at a multiple of `align`, a power of two."""
 
     def realloc(self, block: Block, size: int, /) -> Block:
         """Resize the block, at another address if necessary; return the same Block."""
 
-    def stats(self) -> HeapStats: ...
+    def stats(self) -> HeapStats:
+        """Bytes and blocks in use and free, and the peak of used bytes."""
+
     def check(self) -> list[str]:
         """Faults in the heap; an empty list when there are none."""
 
@@ -237,7 +258,9 @@ class AddressSpace:
 
     def __init__(self) -> None: ...
     @property
-    def asid(self) -> int: ...
+    def asid(self) -> int:
+        """Address space identifier, which tags its TLB entries."""
+
     @property
     def root(self) -> int:
         """Physical address of the level 0 table."""
@@ -332,128 +355,12 @@ def switch() -> None:
 
 # --- programs at EL0 ---
 
-@final
-class Registers:
-    """The registers of a program. `dN` is the lower half of the 128-bit `qN` as a float."""
-
-    def __init__(self) -> None:
-        """All are zero."""
-
-    x0: int
-    x1: int
-    x2: int
-    x3: int
-    x4: int
-    x5: int
-    x6: int
-    x7: int
-    x8: int
-    x9: int
-    x10: int
-    x11: int
-    x12: int
-    x13: int
-    x14: int
-    x15: int
-    x16: int
-    x17: int
-    x18: int
-    x19: int
-    x20: int
-    x21: int
-    x22: int
-    x23: int
-    x24: int
-    x25: int
-    x26: int
-    x27: int
-    x28: int
-    x29: int
-    x30: int
-    sp: int
-    pc: int
-    flags: int
-    tpidr: int
-    fpcr: int
-    fpsr: int
-    d0: float
-    d1: float
-    d2: float
-    d3: float
-    d4: float
-    d5: float
-    d6: float
-    d7: float
-    d8: float
-    d9: float
-    d10: float
-    d11: float
-    d12: float
-    d13: float
-    d14: float
-    d15: float
-    d16: float
-    d17: float
-    d18: float
-    d19: float
-    d20: float
-    d21: float
-    d22: float
-    d23: float
-    d24: float
-    d25: float
-    d26: float
-    d27: float
-    d28: float
-    d29: float
-    d30: float
-    d31: float
-    q0: int
-    q1: int
-    q2: int
-    q3: int
-    q4: int
-    q5: int
-    q6: int
-    q7: int
-    q8: int
-    q9: int
-    q10: int
-    q11: int
-    q12: int
-    q13: int
-    q14: int
-    q15: int
-    q16: int
-    q17: int
-    q18: int
-    q19: int
-    q20: int
-    q21: int
-    q22: int
-    q23: int
-    q24: int
-    q25: int
-    q26: int
-    q27: int
-    q28: int
-    q29: int
-    q30: int
-    q31: int
-    @property
-    def call(self) -> int | None:
-        """Number of the system call that stopped the program last; None: something else did."""
-
-    def read(self, address: int, size: int, /) -> bytes:
-        """Read memory that the running program can read. OSError(EFAULT) names the address."""
-
-    def write(self, address: int, data: Buffer, /) -> None:
-        """Write memory that the program can write: all of `data`, or nothing."""
-
 user_exit: object
 """What a handler returns to end the program."""
 
-def user_last() -> Registers | None: ...
+def user_last() -> Registers | None:
+    """The registers of the program that was started last; None before the first one."""
+
 def user_run(
     space: AddressSpace,
     registers: Registers,

@@ -15,9 +15,13 @@ class _Memory:
     def __setitem__(self, address: int, value: int, /) -> None: ...
 
 mem8: _Memory
+"""Memory in words of 8 bits: mem8[address] is one load or store."""
 mem16: _Memory
+"""Memory in words of 16 bits: mem16[address] is one load or store."""
 mem32: _Memory
+"""Memory in words of 32 bits: mem32[address] is one load or store."""
 mem64: _Memory
+"""Memory in words of 64 bits: mem64[address] is one load or store."""
 
 @final
 class _Names:
@@ -77,11 +81,20 @@ class Pin:
     def __call__(self) -> int: ...
     @overload
     def __call__(self, value: object, /) -> None: ...
-    def on(self) -> None: ...
-    def off(self) -> None: ...
-    def high(self) -> None: ...
-    def low(self) -> None: ...
-    def toggle(self) -> None: ...
+    def on(self) -> None:
+        """Set the value to 1."""
+
+    def off(self) -> None:
+        """Set the value to 0."""
+
+    def high(self) -> None:
+        """Set the value to 1."""
+
+    def low(self) -> None:
+        """Set the value to 0."""
+
+    def toggle(self) -> None:
+        """Invert the value."""
 
 class _PinLike(Protocol):
     """A Pin, a Signal, or an object of a Python class."""
@@ -119,8 +132,11 @@ class Signal:
     def __call__(self) -> int: ...
     @overload
     def __call__(self, value: object, /) -> None: ...
-    def on(self) -> None: ...
-    def off(self) -> None: ...
+    def on(self) -> None:
+        """Set the value to 1."""
+
+    def off(self) -> None:
+        """Set the value to 0."""
 
 PWRON_RESET: Final[int]
 HARD_RESET: Final[int]
@@ -164,4 +180,5 @@ def deepsleep(ms: int = ..., /) -> NoReturn:
 def disable_irq() -> int:
     """Mask interrupts; return the state for enable_irq()."""
 
-def enable_irq(state: int, /) -> None: ...
+def enable_irq(state: int, /) -> None:
+    """Restore the interrupt mask that disable_irq() returned."""
