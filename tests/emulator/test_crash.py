@@ -236,9 +236,8 @@ def test_the_setting_resets_instead_of_halting(victim: Machine) -> None:
     [
         (READ.format(address=8), '"far":"0x8"'),
         (STALE_VIEW, f'"far":"{layout.VIEW >> 32:#x}'),
-        ("print('before')\nimport machine\nmachine.reset()\n", "the machine stopped"),
     ],
-    ids=["null", "stale view", "reset"],
+    ids=["null", "stale view"],
 )
 def test_the_runner_exits_3_without_waiting_for_silence(
     name: str, script: str, named: str
@@ -251,7 +250,7 @@ def test_the_runner_exits_3_without_waiting_for_silence(
     )
     assert done.returncode == 3, done.stderr
     assert named in done.stderr
-    assert "\nbefore\n" in done.stdout and "never" not in done.stdout
+    assert done.stdout.startswith("before\n") and "never" not in done.stdout
 
 
 #: Machine code that the system cannot go on after, and what the report is to say.

@@ -212,7 +212,8 @@ def test_the_runner_exits_3(name: str, case: str) -> None:
     code, cause, _ = CRASHES[case]
     kernel = str(memtest_image.kernel(board_session.boards.load(name)))
     done = subprocess.run(
-        [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel],
+        [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel]
+        + ["--timeout", "60"],
         input=SETUP + code + "\nprint('never')\n",
         capture_output=True,
         text=True,

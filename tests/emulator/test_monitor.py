@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -92,7 +93,7 @@ def test_the_monitor_explains_a_crash_line_by_line(name: str, tmp_path: Path) ->
     assert re.search(r"^\[ *\d+\.\d{3}\] RAM ", text, re.MULTILINE)
 
 
-def test_the_repl_explains_a_crash_and_a_machine_that_stopped(tmp_path: Path) -> None:
+def test_the_repl_explains_a_crash(tmp_path: Path) -> None:
     kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
     repl = Typist("repl", "--board", "RPI4", "--kernel", kernel)
     repl.read_until(">>> ")
@@ -102,16 +103,47 @@ def test_the_repl_explains_a_crash_and_a_machine_that_stopped(tmp_path: Path) ->
     text = repl.text.replace("\r\n", "\n")
     line = next(line for line in text.splitlines() if "CRASH {" in line)
     check_backtrace(text, json.loads(line[line.index("{") :]))
+
+
+@pytest.mark.parametrize("command", ["repl", "monitor"])
+@pytest.mark.parametrize("name", board_session.BOARDS)
+def test_a_board_that_is_reset_restarts(name: str, command: str) -> None:
+    """Also after a crash, of which the next start tells."""
+    kernel = str(board_session.kernel(board_session.boards.load(name)))
+    typist = Typist(command, "--board", name, "--kernel", kernel)
+    typist.read_until(">>> ")
+    typist.text = ""
+    typist.type(b"import machine; machine.reset()\r")
+    typist.read_until(">>> ")
+    assert ", entered at EL" in typist.text
+    typist.type(b"import machine, memory; memory.crash_action('reset')\r")
+    typist.text = ""
+    typist.read_until(">>> ")
+    typist.text = ""
+    typist.type(b"machine.disable_irq(); machine.mem8[8]\r")
+    typist.read_until(">>> ")
+    assert "CRASH {" in typist.text
+    typist.text = ""
+    typist.type(b"import machine, memory; machine.reset_cause() == machine.CRASH_RESET\r")
+    typist.read_until("True")
+    typist.type(b"memory.last_crash()\r")
+    typist.read_until("fault with interrupts masked: ")
+    assert typist.leave() == 3
+
+
+def test_the_repl_ends_when_the_emulator_does() -> None:
+    kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
     repl = Typist("repl", "--board", "RPI4", "--kernel", kernel)
     repl.read_until(">>> ")
-    repl.type(b"import machine; machine.reset()\r")
-    repl.read_until("the guest ended in state 'shutdown' --")
+    children = Path(f"/proc/{repl.process.pid}/task/{repl.process.pid}/children").read_text()
+    os.kill(int(children.split()[0]), signal.SIGKILL)
+    repl.read_until("the machine stopped: QEMU ended with status -9")
     assert repl.process.wait(timeout=30) == 3
 
 
 def test_the_runner_explains_a_crash_as_well(tmp_path: Path) -> None:
     kernel = board_session.kernel(board_session.boards.load("RPI3"))
-    done = pimem("run", "--board", "RPI3", "--kernel", str(kernel), stdin=CRASH)
+    done = pimem("run", "--board", "RPI3", "--kernel", str(kernel), "--timeout", "60", stdin=CRASH)
     assert done.returncode == 3
     line = next(line for line in done.stderr.splitlines() if line.startswith("CRASH {"))
     check_backtrace(done.stderr, json.loads(line[len("CRASH ") :]))

@@ -4,13 +4,21 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from power_on import power_on
+from terminals import at_a_terminal, read_until
 
+from pimem import ROOT
 from pimem.testing import board_session
+
+README = (ROOT / "README.md").read_text()
 
 PASTED = """\
 import memory
@@ -29,7 +37,7 @@ print("done")
 def run(name: str, stdin: str, *options: str) -> subprocess.CompletedProcess[str]:
     kernel = str(board_session.kernel(board_session.boards.load(name)))
     command = [sys.executable, "-m", "pimem", "run", "--board", name, "--kernel", kernel]
-    command += options
+    command += ["--timeout", "60", *options]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
 
 
@@ -45,27 +53,26 @@ def test_an_empty_stdin_prints_the_boot_report(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", board_session.BOARDS)
-def test_stdout_is_the_report_and_the_scripts_output_only(name: str) -> None:
+def test_stdout_is_the_scripts_output_and_stderr_the_report(name: str) -> None:
     report = run(name, "").stdout
     done = run(name, PASTED)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == report + "True\ndone\n"
+    assert (done.returncode, done.stderr) == (0, report)
+    assert done.stdout == "True\ndone\n"
 
 
 @pytest.mark.parametrize("name", board_session.BOARDS)
 def test_the_report_comes_out_as_json(name: str) -> None:
     done = run(name, "import memory, json; print(json.dumps(memory.report()))")
-    assert (done.returncode, done.stderr) == (0, "")
-    report = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
     assert report["board"] == name
     assert sum(report["owners"].values()) == report["frames"]["used"]
 
 
 def test_an_exception_is_1_with_its_traceback_on_stderr() -> None:
     done = run("RPI4", "print('before')\ndef f():\n    raise IndexError(99)\nf()\n")
-    assert done.returncode == 1
-    assert done.stdout.endswith("before\n")
-    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert (done.returncode, done.stdout) == (1, "before\n")
+    assert "\nTraceback (most recent call last):\n" in done.stderr
     assert "in f\n" in done.stderr
     assert done.stderr.endswith("IndexError: 99\n")
     assert "Traceback" not in done.stdout
@@ -75,8 +82,92 @@ def test_a_script_gets_its_arguments(tmp_path: Path) -> None:
     script = tmp_path / "args.py"
     script.write_text("import sys\nprint('|'.join(sys.argv))\n")
     done = run("RPI4", "", str(script), "one", "t'w o", "ü")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == f"{script}|one|t'w o|ü"
+    assert (done.returncode, done.stdout) == (0, f"{script}|one|t'w o|ü\n")
+
+
+def test_a_script_has_its_name(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_bytes(b"\xef\xbb\xbfimport sys\nprint(sys.argv)\ndef f():\n    1 / 0\nf()\n")
+    done = run("RPI4", "", str(script))
+    assert (done.returncode, done.stdout) == (1, f"['{script}']\n")
+    assert done.stderr.endswith(
+        f'Traceback (most recent call last):\n  File "{script}", line 5, in <module>\n'
+        f'  File "{script}", line 4, in f\nZeroDivisionError: divide by zero\n'
+    )
+
+
+def test_a_script_prints_what_it_likes() -> None:
+    text = 'a\x04b\x04>\nCRASH {oops}\nCRASH {"cause":"x"}\n*** crash: no\n'
+    done = run("RPI4", f"print({text!r}, end='')\nraise SystemExit('a\x04b')")
+    assert (done.returncode, done.stdout) == (1, text)
+    assert done.stderr.endswith("a\x04b\n")
+
+
+RESET = "print('before')\nimport machine\nmachine.reset()\n"
+CRASH = """\
+import machine, memory
+memory.crash_action('reset')
+print('before')
+machine.disable_irq()
+machine.mem8[8]
+"""
+
+
+@pytest.mark.parametrize("name", board_session.BOARDS)
+@pytest.mark.parametrize(("script", "code"), [(RESET, 0), (CRASH, 3)], ids=["reset", "crash"])
+def test_a_board_that_restarts_ends_the_script(name: str, script: str, code: int) -> None:
+    report = run(name, "").stdout
+    done = run(name, script)
+    assert (done.returncode, done.stdout.rstrip("\n")) == (code, "before")
+    assert done.stderr.startswith(report)
+    middle = done.stderr.removeprefix(report).partition("pimem: the board restarted\n")
+    assert ("CRASH {" in middle[0]) == (code == 3) and "CRASH {" not in middle[2]
+    first = report.splitlines()[0]
+    assert middle[2].startswith(first)
+    assert middle[2].endswith("pimem: it is at its prompt again; the script is not repeated\n")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_board_on_a_port_that_restarts_ends_the_script(code: int) -> None:
+    with power_on("RPI4") as machine:
+        time.sleep(2)
+        done = run("RPI4", CRASH if code else RESET, "--port", machine.pty)
+    assert (done.returncode, done.stdout.rstrip("\n")) == (code, "before")
+    assert ("CRASH {" in done.stderr) == (code == 3)
+    assert done.stderr.endswith("pimem: it is at its prompt again; the script is not repeated\n")
+
+
+def test_the_readmes_command_feeds_jq() -> None:
+    command = next(line for line in README.splitlines() if "| jq" in line)
+    env = {**os.environ, "OUT": str(ROOT / "build")}
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert "RPI3" in done.stdout, "the name of the board, taken out of the report by jq"
+
+
+def test_a_script_asks_at_a_terminal(tmp_path: Path) -> None:
+    script = tmp_path / "ask.py"
+    script.write_text("name = input('who? ')\nprint('hello ' + name)\n")
+    kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
+    with at_a_terminal("run", str(script), "--kernel", kernel) as (master, child):
+        read_until(master, b"who? ", 60)
+        os.write(master, b"Jo\n")
+        read_until(master, b"hello Jo")
+        assert child.wait(20) == 0
+
+
+def test_an_emulator_that_ends_is_noticed_at_once(tmp_path: Path) -> None:
+    script = tmp_path / "wait.py"
+    script.write_text("print('running')\nwhile True: pass\n")
+    kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
+    with at_a_terminal("run", str(script), "--kernel", kernel) as (master, child):
+        read_until(master, b"running", 60)
+        emulators = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+        os.kill(int(emulators[0]), signal.SIGKILL)
+        read_until(master, b"the machine stopped: QEMU ended with status -9", 10)
+        assert child.wait(10) == 3
 
 
 ENDINGS = {
@@ -108,8 +199,8 @@ def test_the_exit_code_follows_the_script() -> None:
 
 def test_silence_is_4() -> None:
     done = run("RPI4", "print('before')\nwhile True: pass\n", "--timeout", "2")
-    assert done.returncode == 4
-    assert done.stdout.endswith("before\n")
+    assert (done.returncode, done.stdout) == (4, "before\n")
+    assert done.stderr.endswith("the script was silent for 2 s, the limit that --timeout sets\n")
 
 
 def test_counting_instructions_gives_the_same_output() -> None:

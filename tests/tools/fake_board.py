@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """A board on a pty that behaves like MicroPython's REPL, and misbehaves on request.
 
-Scripts run in CPython, with three more functions: `crash()` prints a crash report and goes
-silent, `hang()` only goes silent, `wait()` waits until the test sets `go`.
+Scripts run in CPython, with more functions: `crash()` prints a crash report and goes silent,
+`hang()` only goes silent, `wait()` waits until the test sets `go`, `restart(cause)` restarts the
+board, `read()` returns a line that is sent to the script.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import io
@@ -15,7 +17,9 @@ import select
 import threading
 import traceback
 import tty
+import types
 from collections.abc import Callable
+from typing import Any
 
 BANNER = b'MicroPython v0 on a fake\r\nType "help()" for more information.\r\n'
 PROMPT = b">>> "
@@ -50,6 +54,7 @@ class FakeBoard:
         self.url = os.ttyname(self._slave)
         self.overruns = 0
         self.resets = 0
+        self.cause = 1  # of the last reset
         self.go = threading.Event()
         self._report = report
         self._stop, self._wake = os.pipe()
@@ -67,6 +72,15 @@ class FakeBoard:
         self._thread.join(10)
         for fd in (self._master, self._slave, self._stop, self._wake):
             os.close(fd)
+
+    def vanish(self) -> None:
+        """Pull the adapter: the line hangs up."""
+        os.write(self._wake, b"x")
+        self._thread.join(10)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd in (self._master, self._slave):
+            os.dup2(nothing, fd)
+        os.close(nothing)
 
     def __enter__(self) -> FakeBoard:
         return self
@@ -89,10 +103,13 @@ class FakeBoard:
     def _serve(self) -> None:
         self._booted.wait()
         with contextlib.suppress(Gone, OSError):
-            self.send(self._report + BANNER + PROMPT)
-            while True:
-                self._friendly()
-                self._raw()
+            self._run_from_start()
+
+    def _run_from_start(self) -> None:
+        self.send(self._report + BANNER + PROMPT)
+        while True:
+            self._friendly()
+            self._raw()
 
     def _friendly(self) -> None:
         """Until Ctrl-A; a line typed here is echoed and not understood."""
@@ -143,9 +160,12 @@ class FakeBoard:
         console = Console(self.send)
         names = {
             "__name__": "__main__",
+            "__builtins__": self._builtins(console),
             "print": functools.partial(print, file=console),  # sys.stdout is the tests' own
             "crash": self._crash,
             "hang": self._hang,
+            "restart": self._restart,
+            "read": self._read,
             "wait": functools.partial(self.go.wait, 10),
         }
         try:
@@ -156,9 +176,38 @@ class FakeBoard:
             return traceback.format_exc()
         return ""
 
+    def _builtins(self, console: Console) -> dict[str, Any]:
+        """CPython's, with the modules `sys` and `machine` of a board."""
+        modules = {
+            "sys": types.SimpleNamespace(
+                stdout=console,
+                argv=[],
+                print_exception=lambda exc: traceback.print_exception(exc, file=console),
+            ),
+            "machine": types.SimpleNamespace(
+                reset_cause=lambda: self.cause, HARD_RESET=2, WDT_RESET=3, CRASH_RESET=6
+            ),
+        }
+
+        def load(name: str, *rest: Any) -> Any:
+            return modules.get(name) or builtins.__import__(name, *rest)
+
+        return {**vars(builtins), "__import__": load}
+
     def _crash(self) -> None:
         self.send(CRASH)
         self._hang()
+
+    def _restart(self, cause: int = 2, says: str = "") -> None:
+        self.send(says.encode())
+        self.cause = cause
+        self._run_from_start()
+
+    def _read(self) -> str:
+        line = b""
+        while (byte := self._byte()) != b"\r":
+            line += byte
+        return line.decode()
 
     def _hang(self) -> None:
         while True:

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +15,10 @@ import pytest
 from fake_board import CRASH, FakeBoard
 from terminals import at_a_terminal, read_until
 
-from pimem.board import boards
+from pimem.board import boards, follow
 from pimem.board.link import Link
+from pimem.board.script import execute
+from pimem.commands import run
 
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 Tiny = Callable[..., Path]
@@ -86,6 +91,127 @@ def test_a_board_that_never_answers_is_4(pimem: Pimem) -> None:
     assert (done.returncode, done.stdout) == (4, "")
 
 
+REPORT = "*** crash: exception in the fake\nx0 1\n"
+LOOKS_LIKE_IT = {
+    "broken crash line": "CRASH {oops}\n",
+    "crash line": 'CRASH {"cause": "x"}\nmore\n',
+    "report": REPORT + 'CRASH {"cause": "x"}\nmore\n',
+    "report alone": REPORT,
+    "end byte": "a\x04b\x04>c\x04\x04>\n",
+    "stars": "*** *** cra\nCRASH\nCRA",
+    "boot report": "Raspberry Pi 4 (RPI4), entered at EL2, 4 cores\n",
+    "banner": 'MicroPython v0\nType "help()"\n',
+}
+
+
+@pytest.mark.parametrize("text", LOOKS_LIKE_IT.values(), ids=LOOKS_LIKE_IT)
+def test_output_is_output_whatever_it_looks_like(pimem: Pimem, fake: FakeBoard, text: str) -> None:
+    done = pimem("run", "--port", fake.url, stdin=f"print({text!r}, end='')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
+
+
+def test_what_only_looks_like_a_crash_is_shown_while_the_script_goes_on(fake: FakeBoard) -> None:
+    script = f"import time\nprint({REPORT!r})\nwait()\nprint('end')"
+    command = [sys.executable, "-m", "pimem", "run", "--port", fake.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin and child.stdout
+        child.stdin.write(script.encode())
+        child.stdin.close()
+        read_until(child.stdout.fileno(), b"x0 1\n")
+        fake.go.set()
+        read_until(child.stdout.fileno(), b"end\n")
+        assert child.wait(20) == 0
+
+
+@pytest.mark.parametrize(("value", "code", "text"), [("'a\x04b'", 1, "a\x04b\n"), ("7", 7, "")])
+def test_an_exit_value_arrives_whatever_it_has_in_it(
+    pimem: Pimem, fake: FakeBoard, value: str, code: int, text: str
+) -> None:
+    done = pimem("run", "--port", fake.url, stdin=f"raise SystemExit({value})")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", text)
+
+
+def test_names_that_the_script_defines_anew_do_not_matter(pimem: Pimem, fake: FakeBoard) -> None:
+    script = "print(1)\nprint = repr = str = sys = SystemExit = BaseException = None\n1 / 0"
+    done = pimem("run", "--port", fake.url, stdin=script)
+    assert (done.returncode, done.stdout) == (1, "1\n")
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_script_has_its_name_and_no_mark_of_utf_8(
+    pimem: Pimem, fake: FakeBoard, tmp_path: Path
+) -> None:
+    script = tmp_path / "mine.py"
+    script.write_bytes(b"\xef\xbb\xbfimport sys\nprint(sys.argv)\n1 / 0\n")
+    done = pimem("run", str(script), "--port", fake.url)
+    assert (done.returncode, done.stdout) == (1, f"['{script}']\n")
+    assert f'File "{script}", line 3, in <module>' in done.stderr
+    done = pimem("run", "--port", fake.url, "-", "a", stdin="import sys\nprint(sys.argv)")
+    assert done.stdout == "['-', 'a']\n"
+
+
+@pytest.mark.parametrize(("cause", "code"), [(2, 0), (3, 3), (6, 3)])
+def test_a_board_that_restarts_ends_the_script(
+    pimem: Pimem, fake: FakeBoard, cause: int, code: int
+) -> None:
+    done = pimem("run", "--port", fake.url, stdin=f"print('before')\nrestart({cause})")
+    assert done.returncode == code, done.stderr
+    assert done.stdout.startswith("before\n")
+    said = "the board restarted\npimem: it is at its prompt again; the script is not repeated\n"
+    assert done.stderr.endswith(f"pimem: {said}")
+
+
+def test_a_board_that_crashes_and_restarts_is_3_with_the_report(
+    pimem: Pimem, fake: FakeBoard
+) -> None:
+    text = CRASH.decode()
+    done = pimem("run", "--port", fake.url, stdin=f"print('before')\nrestart(2, {text!r})")
+    assert (done.returncode, done.stdout) == (3, "before\n\n")
+    assert 'CRASH {"cause": "test", "far": "0x10"}\n' in done.stderr
+    assert done.stderr.index("*** crash: ") < done.stderr.index("pimem: the board restarted\n")
+
+
+def test_a_silent_script_is_not_given_up(
+    fake: FakeBoard, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(follow, "PATIENCE_SECONDS", 1.2)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with Link(fake.url, silence=0.5) as link:
+        link.enter_raw_repl()
+        threading.Timer(3, fake.go.set).start()
+        beside = follow.Company(hint=run.hint)
+        sunk: list[bytes] = []
+        execute(link, b"wait()\nprint('end')", sunk.append, company=beside)
+    assert b"".join(sunk) == b"end\r\n"
+    assert capsys.readouterr().err == (
+        "pimem: the script has printed nothing for 1 s; Ctrl-C stops it\n"
+    )
+
+
+def test_a_port_that_vanishes_is_noticed_at_once(fake: FakeBoard) -> None:
+    command = [sys.executable, "-m", "pimem", "run", "--port", fake.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdin and child.stderr
+        child.stdin.write(b"print('running')\nhang()")
+        child.stdin.close()
+        time.sleep(1.5)
+        fake.vanish()
+        start = time.monotonic()
+        assert child.wait(10) == 4
+        assert time.monotonic() - start < 5
+        assert b"it is disconnected" in child.stderr.read()
+
+
+def test_a_script_reads_what_is_typed_at_a_terminal(fake: FakeBoard, tmp_path: Path) -> None:
+    script = tmp_path / "ask.py"
+    script.write_text("print('name?')\nprint('hello ' + read())\n")
+    with at_a_terminal("run", str(script), "--port", fake.url) as (master, child):
+        read_until(master, b"name?")
+        os.write(master, b"you\n")
+        read_until(master, b"hello you")
+        assert child.wait(10) == 0
+
+
 @pytest.mark.parametrize(
     ("args", "named"),
     [
@@ -122,12 +248,13 @@ def test_a_crash_while_booting_is_3(pimem: Pimem, tiny: Tiny) -> None:
     assert '*** crash: early\nCRASH {"cause": "early"}\npimem: ' in done.stderr
 
 
-def test_a_machine_that_resets_itself_is_3(pimem: Pimem, tiny: Tiny) -> None:
+@pytest.mark.parametrize("script", ["", "print(1)"])
+def test_a_machine_that_restarts_for_ever_is_4(pimem: Pimem, tiny: Tiny, script: str) -> None:
     image = tiny("QEMU_VIRT", "about to go\r\n", then="reset")
-    done = pimem("run", "--board", "QEMU_VIRT", "--kernel", str(image))
-    assert done.returncode == 3
-    assert "about to go" in done.stderr
-    assert "the machine stopped" in done.stderr
+    done = pimem("run", "--board", "QEMU_VIRT", "--kernel", str(image), stdin=script)
+    assert done.returncode == 4
+    assert "about to go\nabout to go\n" in (done.stderr if script else done.stdout)
+    assert "pimem: the board restarted more than 3 times without a prompt\n" in done.stderr
 
 
 def test_a_boot_that_falls_silent_is_4(pimem: Pimem, tiny: Tiny) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pimem.board import symbols
-from pimem.exits import CRASHED, FAILED, SILENT, CommandError
+from pimem.exits import CRASHED, FAILED, OK, SILENT, CommandError
 
 
 class BoardError(CommandError):
@@ -30,6 +30,23 @@ class BoardCrash(BoardError):
 
     def details(self) -> str:
         return self.text + (symbols.explain(self.report, self.elf) if self.elf else "")
+
+
+class BoardRestarted(BoardError):
+    """The board restarted while a script ran, after a `crash` or because it was reset."""
+
+    def __init__(
+        self, crash: BoardCrash | None = None, *, at_prompt: bool = False, text: str = ""
+    ) -> None:
+        """Note what is known: whether its prompt is there, and `text`, what it printed last."""
+        super().__init__("the board restarted")
+        self.crash = crash
+        self.at_prompt = at_prompt
+        self.text = text
+        self.code = CRASHED if crash else OK
+
+    def details(self) -> str:
+        return self.crash.details() if self.crash else self.text
 
 
 class NoAnswer(BoardError):

@@ -7,11 +7,12 @@ silence. Every wait is bounded.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -28,6 +29,7 @@ SILENCE = 60.0  # seconds without a byte after which a board counts as gone
 REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
 WRITE_BYTES = 256  # at once; what there is no room for is tried again
+MOST_RESTARTS = 3  # without a prompt, after which no prompt is to be expected
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
@@ -50,16 +52,20 @@ class Line:
         *,
         baudrate: int = BAUD,
         ended: Callable[[], str | None] = _still_there,
+        restarts: Callable[[], int] | None = None,
         silence: float = SILENCE,
         elf: Path | None = None,
     ) -> None:
-        """Open `url`. `ended` tells why the machine behind it stopped (None: it runs); `elf` is
-        the ELF of the image that runs, for crash reports."""
+        """Open `url`. `ended` tells why the machine behind it stopped (None: it runs), `restarts`
+        how often it has restarted (None: that cannot be known); `elf` is the ELF of its image."""
         self.url = url
         self.silence = silence
         self.elf = elf
         self._brief = min(silence, REPL_SECONDS)
         self._ended = ended
+        self._restarts = restarts
+        self._restarts_at_prompt = 0
+        self._watching = True  # for crash lines
         self.tap: Tap | None = None  # sees all that passes
         self._buffer = bytearray()  # received, not yet taken by a read
         self._recent = bytearray()  # the last bytes received, for crash reports
@@ -118,6 +124,36 @@ class Line:
         """Return what has come by now, at most POLL_SECONDS later; b'' if nothing has."""
         self._poll()
         return self.unread()
+
+    def unread_again(self, data: bytes | bytearray) -> None:
+        """Put back what was received: the next read returns it first."""
+        self._buffer[:0] = data
+
+    def recent(self) -> bytes:
+        """Return the last bytes received."""
+        return bytes(self._recent)
+
+    @property
+    def tells_restarts(self) -> bool:
+        return self._restarts is not None
+
+    def restarts(self) -> int:
+        """Return how often the machine has restarted, as far as that is known."""
+        return self._restarts() if self._restarts else 0
+
+    def prompt_seen(self) -> None:
+        """Note that the board is at its prompt: restarts are counted from now on."""
+        self._restarts_at_prompt = self.restarts()
+
+    @contextlib.contextmanager
+    def crashes_are_output(self) -> Iterator[None]:
+        """Take lines that look like a crash report as any other while the block runs."""
+        self._watching = False
+        try:
+            yield
+        finally:
+            self._watching = True
+            self._line.clear()
 
     def unread(self) -> bytes:
         """Return what has come and no read has returned yet, without waiting."""
@@ -203,17 +239,23 @@ class Line:
             data = self._port.read(max(1, self._port.in_waiting))
         except (serial.SerialException, OSError) as exc:
             self._stopped(f"lost {self.url}: {why_lost(exc)}")
+        self._keep(data)
+        self._check_restarts()
         if not data:
             reason = self._ended()
             if reason:
                 self._stopped(reason)
             return False
-        self._keep(data)
         self._watch(data)
         return True
 
+    def _check_restarts(self) -> None:
+        if self.restarts() - self._restarts_at_prompt > MOST_RESTARTS:
+            self._keep(self._port.read(self._port.in_waiting))
+            raise NoAnswer(f"the board restarted more than {MOST_RESTARTS} times without a prompt")
+
     def _keep(self, data: bytes) -> None:
-        if self.tap:
+        if self.tap and data:
             self.tap("<", data)
         self._buffer += data
         self._recent += data
@@ -221,6 +263,8 @@ class Line:
 
     def _watch(self, data: bytes) -> None:
         """Look for a line that begins with the crash mark."""
+        if not self._watching:
+            return
         *lines, rest = (bytes(self._line) + data).split(b"\n")
         self._line = bytearray(rest)
         for line in lines:
@@ -246,7 +290,11 @@ class Line:
             report = json.loads(line[len(CRASH_MARK) - 1 :])
         except ValueError:
             report = {}
-        self._crash = BoardCrash(self._why(report), report, self._report_text(), self.elf)
+        self._crash = self.crash(report, self._report_text())
+
+    def crash(self, report: dict[str, Any], text: str) -> BoardCrash:
+        """Return the exception for a crash report, with the text that led there."""
+        return BoardCrash(self._why(report), report, text, self.elf)
 
     @staticmethod
     def _why(report: dict[str, Any]) -> str:

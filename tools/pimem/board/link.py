@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
+from pimem.board.errors import BoardCrash, BoardError, BoardRestarted, NoAnswer, ScriptError
 from pimem.board.line import Line, Sink
 from pimem.board.text import to_text
 
@@ -45,7 +45,7 @@ class Link(Line):
         self.enter_raw_repl()
         try:
             yield
-        except (BoardCrash, NoAnswer):
+        except (BoardCrash, BoardRestarted, NoAnswer):
             raise  # the board is gone
         except BaseException:
             with contextlib.suppress(BoardError):
@@ -67,10 +67,7 @@ class Link(Line):
 
         `sink` gets the output as it comes.
         """
-        source = code.encode() if isinstance(code, str) else code
-        self.forget()
-        self._raw_paste(source)
-        self._recent[:] = self._buffer  # reports of trouble show output only, no flow control
+        self.paste(code.encode() if isinstance(code, str) else code)
         output = self.read_until(END, silence=silence, sink=sink)[:-1]
         errors = self.read_until(END, silence=silence)[:-1]
         self.read_until(b">", silence=silence)
@@ -84,6 +81,12 @@ class Link(Line):
         if errors:
             raise ScriptError(errors, output)
         return output
+
+    def paste(self, source: bytes) -> None:
+        """Send a script, which then runs."""
+        self.forget()
+        self._raw_paste(source)
+        self._recent[:] = self._buffer  # reports of trouble show output only, no flow control
 
     def _raw_paste(self, source: bytes) -> None:
         self.write(b"\x05A\x01")

@@ -24,12 +24,11 @@ from pimem.board.errors import NoAnswer
 from pimem.board.line import CRASH_MARK
 from pimem.board.serial_port import BAUD, open_port, why_lost
 from pimem.board.session import elf_of, launch
-from pimem.board.terminal import HINT, LEAVE, raw_mode
+from pimem.board.terminal import HINT, KEY_PIECE, LEAVE, raw_mode
 from pimem.board.text import TextDecoder
 from pimem.exits import CRASHED, OK, Failure, Refusal, complain
 
 RETRY_SECONDS = 0.5
-KEY_PIECE = 1024
 WAIT_SECONDS = 60.0  # for a port that was there and is not
 CTRL_C = b"\x03"
 FRIENDLY = b"\r\x02"  # leads to the prompt from whatever mode the board was left in
@@ -237,11 +236,11 @@ def source(
     nudge: bytes = b"",
 ) -> Iterator[Line]:
     """Give the line of a real board, which gets `nudge` first, or of an emulated one that boots
-    when it is watched."""
+    when it is watched and restarts when it is reset."""
     if port is not None:
         yield Line(port, lambda opened: opened.write(nudge), lambda: None)
         return
-    with launch(board, kernel, icount=icount) as machine:
+    with launch(board, kernel, icount=icount, reboot=True) as machine:
         yield Line(machine.pty, lambda opened: machine.resume(), machine.ended)
 
 

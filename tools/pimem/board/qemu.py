@@ -13,6 +13,7 @@ main thread).
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import logging
 import os
@@ -34,9 +35,10 @@ from pimem.setup.packages import qemu_program
 PR_SET_PDEATHSIG = 1
 #: One guest instruction is one nanosecond of guest time: repeatable, and independent of load.
 ICOUNT = ("-icount", "shift=0,sleep=off")
-#: A guest that resets or switches itself off stops the machine, but QEMU stays until close():
-#: when it ends, the kernel throws away what the pty still holds.
-STAY = ("-no-reboot", "-no-shutdown")
+#: A guest that switches itself off stops the machine, but QEMU stays until close(): when it ends,
+#: the kernel throws away what the pty still holds.
+STAY = ("-no-shutdown",)
+NO_REBOOT = ("-no-reboot",)  # a guest that resets itself stops the machine too
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
@@ -117,8 +119,9 @@ class Qemu:
         command += kernel_args(self.board.kernel) if boot is None else boot
         if icount:
             command += ICOUNT
+        command += STAY
         if not reboot:
-            command += STAY
+            command += NO_REBOOT
         return command
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -198,6 +201,15 @@ class Qemu:
             return None
         status = self.qmp.execute("query-status")["status"]
         return f"the guest ended in state '{status}'" if status in STOPPED else None
+
+    def restarts(self) -> int:
+        """Return how often the guest has reset itself."""
+        with contextlib.suppress(QmpError):  # QEMU is gone, as ended() tells
+            self.qmp.notice()
+        return sum(
+            event["event"] == "RESET" and bool(event["data"].get("guest"))
+            for event in self.qmp.events
+        )
 
     def read_physical(self, address: int, size: int) -> bytes:
         """Return guest memory as the bus sees it, independent of the MMU."""

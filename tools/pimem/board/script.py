@@ -1,36 +1,53 @@
 # SPDX-License-Identifier: MIT
 """A user's script on a board, as `python script.py` would run it: arguments, traceback, exit code.
 
-The raw REPL throws the value of SystemExit away. So a function on the board runs the script, in
-the same globals and under the same file name, and hands the value over as an exception of its own;
-its frames are taken out of tracebacks here.
+The raw REPL ends a script's output by a byte that the script itself may print, and throws the
+value of SystemExit away. So a function on the board runs the script, in the same globals and under
+the script's own file name, and marks with a random token where the output begins and ends. What
+follows is the value of SystemExit, or a traceback, from which the function's frame is taken out.
 """
 
 from __future__ import annotations
 
 import ast
+import codecs
 import re
+import secrets
 from collections.abc import Sequence
 
 from pimem.board.errors import ScriptError
+from pimem.board.follow import ALONE, Company, Follower
 from pimem.board.line import Sink
-from pimem.board.link import Link
+from pimem.board.link import END, Link
+from pimem.board.text import to_text
 from pimem.exits import FAILED, OK, CommandError, Refusal
 
-SET_ARGV = "__import__('sys').argv[:] = {}"
+STDIN = "<stdin>"  # the name of a script that has no file
+TOKEN_BYTES = 8
+#: Names that the script may define anew are looked up before it runs.
 RUNNER = """\
-def _pimem_run():
+def _pimem_run(sys=__import__("sys"), stop=SystemExit, every=BaseException, text=repr):
     del globals()["_pimem_run"]
+    sys.argv[:] = {argv}
+    say = sys.stdout.write
+    how = error = None
+    say({token})
     try:
-        exec(compile({source}, "<stdin>", "exec"), globals())
-    except SystemExit as e:
-        raise type("PimemExit", (Exception,), {{}})(repr(e.args[0] if e.args else None))
+        exec(compile({source}, {name}, "exec"), globals())
+    except stop as e:
+        how = text(e.args[0] if e.args else None)
+    except every as e:
+        error = e
+    say({token})
+    if error is not None:
+        say("E")
+        sys.print_exception(error)
+    elif how is not None:
+        say("X" + how)
+    say({token})
 _pimem_run()
 """
-RUNNER_FRAMES = re.compile(
-    r'  File "<stdin>", line \d+, in <module>\n  File "<stdin>", line \d+, in _pimem_run\n'
-)
-EXIT = re.compile(r"^(?:\S+\.)?PimemExit: (.*)\Z", re.MULTILINE | re.DOTALL)
+RUNNER_FRAMES = re.compile(r'  File "<stdin>", line \d+, in _pimem_run\n')
 
 
 class ScriptExit(CommandError):
@@ -50,31 +67,64 @@ class ScriptExit(CommandError):
         return ""
 
 
-def wrap(script: bytes) -> bytes:
+def to_source(script: bytes) -> str:
+    """Return a script's text, without the mark that some editors put before UTF-8."""
     try:
-        text = script.decode()
+        return script.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as exc:
         raise Refusal(f"the script is not UTF-8: {exc}") from exc
-    return RUNNER.format(source=ascii(text)).encode()
 
 
-def outcome(error: ScriptError) -> Exception:
-    """Return what ended the script: ScriptExit, or its exception with a traceback of its own."""
-    found = EXIT.search(error.traceback.rstrip())
-    if not found:
-        return ScriptError(RUNNER_FRAMES.sub("", error.traceback, count=1), error.output)
+def wrap(script: bytes, name: str, argv: Sequence[str], token: str) -> bytes:
+    """Return the function that runs a script, and its call."""
+    return RUNNER.format(
+        source=ascii(to_source(script)),
+        name=ascii(name),
+        argv=ascii(list(argv)),
+        token=ascii(token),
+    ).encode()
+
+
+def outcome(ending: str) -> Exception | None:
+    """Return what ended the script, None if it came to its end."""
+    if ending.startswith("E"):
+        return ScriptError(RUNNER_FRAMES.sub("", ending[1:], count=1), "")
+    if not ending.startswith("X"):
+        return None
     try:
-        return ScriptExit(ast.literal_eval(found[1]))
+        return ScriptExit(ast.literal_eval(ending[1:]))
     except (ValueError, SyntaxError):
-        return ScriptExit(found[1])
+        return ScriptExit(ending[1:])
 
 
-def execute(link: Link, script: bytes, argv: Sequence[str], sink: Sink) -> None:
-    """Run a script in the raw REPL; ScriptError or ScriptExit unless it comes to its end."""
-    code = wrap(script)
-    if argv:
-        link.run(SET_ARGV.format(ascii(list(argv))))
-    try:
-        link.run(code, sink=sink)
-    except ScriptError as exc:
-        raise outcome(exc) from None
+def execute(
+    link: Link,
+    script: bytes,
+    sink: Sink,
+    *,
+    name: str = STDIN,
+    argv: Sequence[str] = ("",),
+    company: Company = ALONE,
+) -> None:
+    """Run a script in the raw REPL; ScriptError or ScriptExit unless it comes to its end.
+
+    BoardRestarted, BoardCrash and NoAnswer tell how the board was lost before that.
+    """
+    token = f"\x1e{secrets.token_hex(TOKEN_BYTES)}\x1e"
+    mark = token.encode()
+    link.paste(wrap(script, name, argv, token))
+    with link.crashes_are_output():
+        follower = Follower(link, mark, sink, company)
+        if follower.started():
+            follower.follow()
+            ending = link.read_until(mark)[: -len(mark)]
+        else:
+            ending = b""
+    link.read_until(END)
+    errors = to_text(link.read_until(END)[:-1])
+    link.read_until(b">")
+    if errors:
+        raise ScriptError(errors, "")
+    ended = outcome(to_text(ending))
+    if ended:
+        raise ended

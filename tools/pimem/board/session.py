@@ -43,18 +43,21 @@ def launch(
     kernel: Path | None = None,
     *,
     icount: bool = False,
+    reboot: bool = False,
     log: Path | None = None,
     extra: Sequence[str] = (),
 ) -> Qemu:
-    """Start the board's machine, paused, with `kernel` or the board's own image."""
+    """Start the board's machine, paused, with `kernel` or the board's own image; with `reboot`
+    it restarts when the guest resets it."""
     boot = kernel_args(kernel_of(board, kernel))
-    return Qemu(board, boot, icount=icount, log=log, extra=extra)
+    return Qemu(board, boot, icount=icount, reboot=reboot, log=log, extra=extra)
 
 
 def finish_boot(link: Link, sink: Sink | None = None) -> str:
     """Wait for a booting board's first prompt; return its boot report, which `sink` gets too."""
     report = link.read_until(BANNER, total=BOOT_SECONDS, sink=sink)
     link.read_until(PROMPT, total=BOOT_SECONDS)
+    link.prompt_seen()
     return to_text(report.removesuffix(BANNER))
 
 
@@ -89,7 +92,9 @@ class Session:
 def attach(machine: Qemu, *, elf: Path | None = None, silence: float = SILENCE) -> Session:
     """Open the link to a machine that is paused, and let it run. The session owns the machine."""
     try:
-        link = Link(machine.pty, ended=machine.ended, silence=silence, elf=elf)
+        link = Link(
+            machine.pty, ended=machine.ended, restarts=machine.restarts, silence=silence, elf=elf
+        )
         machine.resume()
     except BaseException:
         machine.close()
@@ -103,6 +108,7 @@ def open_session(
     port: str | None = None,
     kernel: Path | None = None,
     icount: bool = False,
+    reboot: bool = False,
     silence: float = SILENCE,
     extra: Sequence[str] = (),
 ) -> Session:
@@ -114,5 +120,5 @@ def open_session(
     elf = elf_of(board, kernel)
     if port is not None:
         return Session(board, Link(port, silence=silence, elf=elf))
-    machine = launch(board, kernel, icount=icount, extra=extra)
+    machine = launch(board, kernel, icount=icount, reboot=reboot, extra=extra)
     return attach(machine, elf=elf, silence=silence)

@@ -68,6 +68,15 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_script_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="longest silence of the script before it is given up (default: no limit)",
+    )
+
+
 def add_line(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baud", type=int, default=BAUD, help="default: %(default)d")
     parser.add_argument("--capture", type=Path, metavar="FILE", help="keep a copy of all shown")

@@ -1,25 +1,53 @@
 # SPDX-License-Identifier: MIT
 """Boot and run a script, or a REPL on a terminal.
 
-stdout gets what the board prints before MicroPython's banner (the boot report) and the script's
-output, as they come; everything else goes to stderr.
+stdout gets the script's output as it comes; the boot report and everything else go to stderr.
+Without a script (stdin is empty) stdout gets the boot report.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pimem.board import boards, monitor
-from pimem.board.script import execute
+from pimem.board.errors import BoardRestarted
+from pimem.board.follow import ALONE, Company
+from pimem.board.line import SILENCE
+from pimem.board.script import STDIN, execute
 from pimem.board.session import Session, open_session
+from pimem.board.terminal import keys_for_a_script
 from pimem.board.text import Output
 from pimem.commands import _options
-from pimem.exits import INTERRUPTED, Refusal
+from pimem.exits import CRASHED, INTERRUPTED, OK, Refusal, complain, report
 
+EPILOG = """\
+A board that restarts while the script runs ends the command once its prompt is there: with 0 after
+machine.reset(), with 3 after a crash or a watchdog. The script is not repeated.
+"""
 SHOW_REPORT = b"import memory\nmemory.info()\n"
+FAILED_BEFORE = """\
+import machine
+print(machine.reset_cause() in [getattr(machine, n, -1) for n in ("CRASH_RESET", "WDT_RESET")])
+"""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What to run: its source, its name in tracebacks, and its sys.argv."""
+
+    source: bytes
+    name: str = STDIN
+    argv: Sequence[str] = ("",)
+
+    @property
+    def blank(self) -> bool:
+        return not self.source.strip()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,46 +57,83 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     _options.add_source(parser)
     _options.add_icount(parser)
-    _options.add_timeout(parser)
+    _options.add_script_timeout(parser)
 
 
-def read_script(name: str | None) -> bytes | None:
+def read_script(name: str | None, arguments: Sequence[str]) -> Script | None:
     """Return the script to run (maybe blank), or None where stdin is a terminal."""
-    if name not in (None, "-"):
+    argv = [name or "", *arguments]
+    if name is not None and name != "-":
         try:
-            return Path(name).read_bytes()
+            return Script(Path(name).read_bytes(), name, argv)
         except OSError as exc:
             raise Refusal(f"cannot read {name}: {exc.strerror}") from exc
     if name is None and sys.stdin.isatty():
         return None
-    return sys.stdin.buffer.read()
+    return Script(sys.stdin.buffer.read(), STDIN, argv)
 
 
-def run_script(session: Session, script: bytes, argv: Sequence[str], output: Output) -> None:
-    """Show the boot report, then run the script; a board that runs already is soft-reset."""
+def hint(seconds: float) -> None:
+    complain(f"the script has printed nothing for {seconds:.0f} s; Ctrl-C stops it")
+
+
+@contextlib.contextmanager
+def company(script: Script, timeout: float | None) -> Iterator[Company]:
+    """Give what goes on beside the script: its limit, and who sits at a terminal."""
+    silence = math.inf if timeout is None else timeout
+    told = hint if sys.stderr.isatty() else None
+    if script.name == STDIN or not sys.stdin.isatty():
+        yield Company(silence, hint=told)
+        return
+    with keys_for_a_script() as keys:
+        yield Company(silence, keys, told)
+
+
+def run_script(
+    session: Session, script: Script, output: Output, talk: Output, beside: Company = ALONE
+) -> None:
+    """Run the script; the report of a board that boots goes to `talk`, or without a script to
+    `output`. A board that runs already is soft-reset."""
     if session.booting:
-        session.finish_boot(output)
-        if not script.strip():
+        session.finish_boot(output if script.blank else talk)
+        if script.blank:
             return
     with session.link.in_raw_repl():
         if not session.booting:
             session.link.soft_reset()
-        execute(session.link, script if script.strip() else SHOW_REPORT, argv, output)
+        source = SHOW_REPORT if script.blank else script.source
+        execute(session.link, source, output, name=script.name, argv=script.argv, company=beside)
+
+
+def after_restart(session: Session, restart: BoardRestarted, talk: Output) -> int:
+    """Wait for the prompt of a board that restarted; return the exit code."""
+    report(restart)
+    if not restart.at_prompt:
+        session.finish_boot(talk)
+    with session.link.in_raw_repl():
+        failed = session.link.run(FAILED_BEFORE).strip() == "True"
+    complain("it is at its prompt again; the script is not repeated")
+    return CRASHED if failed or restart.crash else OK
 
 
 def run(options: argparse.Namespace) -> int | None:
     board = boards.load(options.board)
     place = {"port": options.port, "kernel": options.kernel, "icount": options.icount}
-    argv = [options.script, *options.arguments] if options.arguments else []
+    silence = SILENCE if options.timeout is None else options.timeout
     try:
-        script = read_script(options.script)
+        script = read_script(options.script, options.arguments)
         if script is None:
             return monitor.talk(board, **place)
         with (
-            open_session(board, silence=options.timeout, **place) as session,
+            open_session(board, silence=silence, reboot=True, **place) as session,
             Output(sys.stdout) as output,
+            Output(sys.stderr) as talk,
         ):
-            run_script(session, script, argv, output)
+            try:
+                with company(script, options.timeout) as beside:
+                    run_script(session, script, output, talk, beside)
+            except BoardRestarted as exc:
+                return after_restart(session, exc, talk)
     except KeyboardInterrupt:
         return INTERRUPTED
     return None

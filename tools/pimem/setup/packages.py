@@ -60,6 +60,7 @@ def needs() -> list[Need]:
         Need("losetup", "mount", on_path("losetup")),
         Need("mke2fs", "e2fsprogs", on_path("mke2fs")),
         Need("cppcheck", "cppcheck", on_path("cppcheck")),
+        Need("jq", "jq", on_path("jq")),
     ]
 
 
