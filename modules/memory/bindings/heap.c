@@ -28,13 +28,13 @@ static int try_map(void *args) {
 // kernel heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
     bind_view_t view = {.change.request = {
-        .va = heap->va,
-        .pa = heap->pa,
-        .size = heap->size,
-        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
-        .flags = REGION_LOCKED,
-        .name = name,
-    }, .align = MEM_PAGE_SIZE};
+                            .va = heap->va,
+                            .pa = heap->pa,
+                            .size = heap->size,
+                            .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+                            .flags = REGION_LOCKED,
+                            .name = name,
+                        }, .align = MEM_PAGE_SIZE};
     int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : try_map, &view.change);
     heap->va = view.change.request.va;
     *why = view.change.why;

@@ -158,13 +158,13 @@ static int try_boot_map(void *args) {
 // _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
 static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
-        .va = bind_get_page(args[1], "address"),
-        .pa = bind_get_page(args[2], "physical address"),
-        .size = bind_get_page_size(args[3], "size"),
-        .attrs = get_attrs(args[4], args[5], true),
-        .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
-        .name = bind_get_name(args[6], "name"),
-    }};
+                                      .va = bind_get_page(args[1], "address"),
+                                      .pa = bind_get_page(args[2], "physical address"),
+                                      .size = bind_get_page_size(args[3], "size"),
+                                      .attrs = get_attrs(args[4], args[5], true),
+                                      .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
+                                      .name = bind_get_name(args[6], "name"),
+                                  }};
     bind_space_change(try_boot_map, &change);
     return mp_const_none;
 }
@@ -178,11 +178,11 @@ static int try_reserve_guard(void *args) {
 // _reserve(va, size, name): a guard, where nothing can be mapped.
 static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
-        .va = bind_get_page(args[1], "address"),
-        .size = bind_get_page_size(args[2], "size"),
-        .flags = REGION_LOCKED,
-        .name = bind_get_name(args[3], "name"),
-    }};
+                                      .va = bind_get_page(args[1], "address"),
+                                      .size = bind_get_page_size(args[2], "size"),
+                                      .flags = REGION_LOCKED,
+                                      .name = bind_get_name(args[3], "name"),
+                                  }};
     bind_space_change(try_reserve_guard, &change);
     return mp_const_none;
 }
