@@ -93,7 +93,7 @@ static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t siz
     bind_space_change_t change = {.space = bind_space_get(self)};
     change.request.va = bind_get_page(address, "address");
     change.request.size = bind_get_page_size(size, "size");
-    const region_t *r = space_find(change.space, change.request.va);
+    const region_t *r = region_find(change.space, change.request.va);
     bool paged = r != NULL && r->flags & REGION_PAGED;
     uint32_t pager = paged ? r->pager : 0;
     bind_space_change(try_unmap, &change);

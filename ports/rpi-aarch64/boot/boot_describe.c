@@ -9,7 +9,8 @@
 #include "soc.h"
 
 extern char __image_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[];
-extern char __data_rw_end[], __crash_record_start[], __crash_record_end[], __emergency_stack_start[], __first_arena_start[];
+extern char __data_rw_end[], __crash_record_start[], __crash_record_end[], __emergency_stack_start[];
+extern char __first_arena_start[];
 extern char __thread_stack_start[], __exception_stack_start[], __trampoline_start[];
 
 #define RW (MEM_PROT_R | MEM_PROT_W)

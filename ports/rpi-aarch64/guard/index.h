@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Indices are integers. Those of another class would be converted by its __int__(), in Python, after the length to which
-// they are compared was read. (CPython does not convert them either.)
+// Indices are integers. Those of another class would be converted by its __int__(), in Python, after the length to
+// which they are compared was read. (CPython does not convert them either.)
 
 #ifndef PORTS_RPI_AARCH64_GUARD_INDEX_H
 #define PORTS_RPI_AARCH64_GUARD_INDEX_H

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// For sequences that can be repeated: length times count may wrap, and the callers have allocated only what is left then.
+// For sequences that can be repeated: length times count may wrap, and the callers have allocated only what is left
+// then.
 
 #ifndef PORTS_RPI_AARCH64_GUARD_REPEAT_H
 #define PORTS_RPI_AARCH64_GUARD_REPEAT_H

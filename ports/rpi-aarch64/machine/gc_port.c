@@ -24,7 +24,8 @@ static void *head_of(const mp_state_mem_area_t *area, uintptr_t p) {
         block -= (block & 3) == 3 && area->gc_alloc_table_start[block / 4] == FOUR_TAILS ? 4 : 1;
     }
     bool has_finaliser = area->gc_finaliser_table_start[block / 8] >> (block & 7) & 1;
-    return block_kind(area, block) == HEAD && !has_finaliser ? area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK : NULL;
+    return block_kind(area, block) == HEAD && !has_finaliser
+        ? area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK : NULL;
 }
 
 // C code works with pointers into arrays and tables while Python code that it calls makes their owner drop them: such a

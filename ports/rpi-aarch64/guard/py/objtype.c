@@ -22,7 +22,8 @@ static inline bool guard_inherits(const char *slot, const void *value) {
 // from the native type.
 static void guard_member(const mp_obj_type_t *found_in, mp_obj_t self, const mp_obj_type_t *type, mp_obj_t member,
     mp_obj_t *dest) {
-    mp_convert_member_lookup(self, self == MP_OBJ_NULL && mp_obj_is_native_type(found_in) ? found_in : type, member, dest);
+    bool is_native = self == MP_OBJ_NULL && mp_obj_is_native_type(found_in);
+    mp_convert_member_lookup(self, is_native ? found_in : type, member, dest);
 }
 
 // `type` is what mp_obj_class_lookup() searches.
@@ -30,7 +31,8 @@ static void guard_member(const mp_obj_type_t *found_in, mp_obj_t self, const mp_
 
 #define GUARD_SET_SLOT(t, f, v, n) ((t)->slot_index_##f = (n) + 1, (t)->slots[(n)] = (void *)v)
 #undef MP_OBJ_TYPE_SET_SLOT
-#define MP_OBJ_TYPE_SET_SLOT(t, f, v, n) (guard_inherits(#f, (const void *)(v)) ? (void)GUARD_SET_SLOT(t, f, v, n) : (void)0)
+#define MP_OBJ_TYPE_SET_SLOT(t, f, v, n) \
+    (guard_inherits(#f, (const void *)(v)) ? (void)GUARD_SET_SLOT(t, f, v, n) : (void)0)
 #define super_attr(...) fetched_super_attr(__VA_ARGS__)
 #define type_attr(...) fetched_type_attr(__VA_ARGS__)
 #define mp_obj_instance_getiter(...) fetched_mp_obj_instance_getiter(__VA_ARGS__)
