@@ -32,7 +32,8 @@ def test_the_c_files_have_the_format_of_micropython() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^0 of 1[0-9][0-9] C files", done.stdout), done.stdout
+    found = re.search(r"^0 of (\d+) C files", done.stdout)
+    assert found and int(found[1]) > 150, f"not all files were looked at: {done.stdout}"
 
 
 @pytest.mark.parametrize(
