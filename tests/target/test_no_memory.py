@@ -71,7 +71,8 @@ def view():
     return "seen"
 result = outcome(view)
 {FULL_END}
-frames = None
+for f in frames:  # a word on the stack may look like one of them
+    f.close()
 print(repr(result))
 """
     assert ask(board, script) == "seen"
@@ -100,7 +101,8 @@ def view():
         struct.pack_into("B", f, 0, 1)
 result = outcome(view)
 {FULL_END}
-frames = None
+for f in frames:  # a word on the stack may look like one of them
+    f.close()
 print(result)
 """,
     )

@@ -215,18 +215,16 @@ static void map_view(frames_obj_t *self) {
     if (window_named(memory_system_spaces(), "view") == NULL) {
         bind_raise_os(MEM_ENOENT, MP_ERROR_TEXT("there is no view window to map Frames 0x%016lx in"), self->pa);
     }
-    bind_view_t view = {.change = {
-                            .space = memory_system_kernel(),
-                            .request = {
-                                .pa = self->pa,
-                                .size = bind_frames_bytes(self->count),
-                                .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
-                                .flags = REGION_BOOT | REGION_LOCKED,
-                                .name = "view",
-                                .owner = self->owner,
-                            },
-                        }, .align = MEM_PAGE_SIZE};
-    const space_request_t *r = &view.change.request;
+    bind_view_t view = {.align = MEM_PAGE_SIZE};
+    space_request_t *r = &view.change.request;
+    *r = (space_request_t) {
+        .pa = self->pa,
+        .size = bind_frames_bytes(self->count),
+        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+        .flags = REGION_BOOT | REGION_LOCKED,
+        .name = "view",
+        .owner = self->owner,
+    };
     if (mem_is_aligned(r->pa, MEM_BLOCK2M_SIZE) && r->size >= MEM_BLOCK2M_SIZE) {
         view.align = MEM_BLOCK2M_SIZE;
     }

@@ -27,14 +27,15 @@ static int try_map(void *args) {
 // views, heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The
 // kernel heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
-    bind_view_t view = {.change.request = {
-                            .va = heap->va,
-                            .pa = heap->pa,
-                            .size = heap->size,
-                            .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
-                            .flags = REGION_LOCKED,
-                            .name = name,
-                        }, .align = MEM_PAGE_SIZE};
+    bind_view_t view = {.align = MEM_PAGE_SIZE};
+    view.change.request = (space_request_t) {
+        .va = heap->va,
+        .pa = heap->pa,
+        .size = heap->size,
+        .attrs = MEM_PROT_R | MEM_PROT_W | MEM_TYPE_NORMAL,
+        .flags = REGION_LOCKED,
+        .name = name,
+    };
     int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : try_map, &view.change);
     heap->va = view.change.request.va;
     *why = view.change.why;

@@ -84,8 +84,8 @@ void bind_pager_forget_unused(bind_space_obj_t *self, uint32_t number) {
         return;
     }
     ((mp_obj_list_t *)MP_OBJ_TO_PTR(self->pagers))->items[number] = mp_const_none;
-    const region_t *r = self->space->regions;
-    while (r != NULL && !(r->flags & REGION_PAGED)) {
+    const region_t *r = region_from(self->space, 0);
+    while (r != NULL && !region_is_paged(r)) {
         r = r->next;
     }
     if (r == NULL) {

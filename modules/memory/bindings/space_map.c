@@ -94,7 +94,7 @@ static mp_obj_t memory_space_unmap(mp_obj_t self, mp_obj_t address, mp_obj_t siz
     change.request.va = bind_get_page(address, "address");
     change.request.size = bind_get_page_size(size, "size");
     const region_t *r = region_find(change.space, change.request.va);
-    bool paged = r != NULL && r->flags & REGION_PAGED;
+    bool paged = region_is_paged(r);
     uint32_t pager = paged ? r->pager : 0;
     bind_space_change(try_unmap, &change);
     if (paged) {
@@ -157,14 +157,15 @@ static int try_boot_map(void *args) {
 
 // _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
 static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
-    bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
-                                      .va = bind_get_page(args[1], "address"),
-                                      .pa = bind_get_page(args[2], "physical address"),
-                                      .size = bind_get_page_size(args[3], "size"),
-                                      .attrs = get_attrs(args[4], args[5], true),
-                                      .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
-                                      .name = bind_get_name(args[6], "name"),
-                                  }};
+    bind_space_change_t change = {.space = bind_space_get(args[0])};
+    change.request = (space_request_t) {
+        .va = bind_get_page(args[1], "address"),
+        .pa = bind_get_page(args[2], "physical address"),
+        .size = bind_get_page_size(args[3], "size"),
+        .attrs = get_attrs(args[4], args[5], true),
+        .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
+        .name = bind_get_name(args[6], "name"),
+    };
     bind_space_change(try_boot_map, &change);
     return mp_const_none;
 }
@@ -177,12 +178,13 @@ static int try_reserve_guard(void *args) {
 
 // _reserve(va, size, name): a guard, where nothing can be mapped.
 static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
-    bind_space_change_t change = {.space = bind_space_get(args[0]), .request = {
-                                      .va = bind_get_page(args[1], "address"),
-                                      .size = bind_get_page_size(args[2], "size"),
-                                      .flags = REGION_LOCKED,
-                                      .name = bind_get_name(args[3], "name"),
-                                  }};
+    bind_space_change_t change = {.space = bind_space_get(args[0])};
+    change.request = (space_request_t) {
+        .va = bind_get_page(args[1], "address"),
+        .size = bind_get_page_size(args[2], "size"),
+        .flags = REGION_LOCKED,
+        .name = bind_get_name(args[3], "name"),
+    };
     bind_space_change(try_reserve_guard, &change);
     return mp_const_none;
 }
