@@ -39,7 +39,7 @@ static void alloc(slot_t *slot, fuzz_input_t *in) {
     slot->p = heap_alloc(&heap, size, align, &error);
     if (slot->p == NULL) {
         FUZZ_CHECK(error.kind == HEAP_FULL || error.kind == HEAP_TOO_LARGE || error.kind == HEAP_ZERO_SIZE);
-        FUZZ_CHECK(error.kind != HEAP_FULL || align > 16 || size > stats.largest_free - stats.largest_free / 16);
+        FUZZ_CHECK(error.kind != HEAP_FULL || align > 16 || size > stats.largest_free);
         return;
     }
     slot->size = size;

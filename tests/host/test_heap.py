@@ -176,6 +176,20 @@ def test_the_largest_free_size_can_be_taken_and_one_byte_more_cannot(heap):
     assert heap.stats().largest_free == largest
 
 
+@pytest.mark.parametrize("behind", range(8))
+def test_the_largest_free_size_is_never_refused(behind):
+    heap = Heap(64 << 10)
+    sizes = [67] + behind * [66]  # blocks of one bin: what is freed last is found first
+    blocks = [heap.alloc(size * 16 - HEADER) for size in sizes for _ in range(2)][::2]
+    heap.alloc(heap.stats().largest_free)
+    for block in blocks:
+        heap.free(block)
+    largest = heap.stats().largest_free
+    refused(Kind.FULL, heap.alloc, largest + 1)
+    assert heap.usable(heap.alloc(largest)) == largest
+    assert largest == (66 if behind >= 4 else 67) * 16 - HEADER
+
+
 @pytest.mark.parametrize("order", [(67, 66), (66, 67)])
 def test_the_largest_free_size_is_that_of_the_largest_block_of_a_bin(order):
     heap = Heap(64 << 10)

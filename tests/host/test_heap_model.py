@@ -30,7 +30,7 @@ from hypothesis.stateful import (
 SIZES = st.one_of(
     st.integers(1, 64), st.integers(1, 600), st.integers(1, 5000), st.integers(1, 20000)
 )
-FIND_STEPS = 4  # of heap.c
+FIND_STEPS = 4  # of heap_bins.h
 ALIGNS = st.one_of(st.just(0), st.sampled_from([1, 8, 16, 32, 64, 128, 512, 4096]))
 
 
@@ -46,6 +46,13 @@ class Live:
 def stride(size: int) -> int:
     """Bytes of region a request takes, header included."""
     return max(SMALLEST_BLOCK, -(-(size + HEADER) // GRANULE) * GRANULE)
+
+
+def bin_of(size: int) -> tuple[int, int]:
+    """The bin of a free block: 32 for each power of two granules."""
+    granules = (size + HEADER) // GRANULE
+    width = max(granules.bit_length() - 6, 0)
+    return width, granules >> width
 
 
 def certain_stride(size: int, align: int) -> int:
@@ -113,6 +120,26 @@ class HeapModel(RuleBasedStateMachine):
         assert address % max(align, ALIGN) == 0
         self.fill(address, size, max(align, ALIGN))
         return address
+
+    @rule()
+    def the_largest_free_size_is_served_and_no_other(self) -> None:
+        size = self.heap.stats().largest_free
+        before = self.heap.snapshot()
+        try:
+            self.heap.alloc(size + 1)
+        except HeapError as error:
+            self.unchanged(before)
+            assert error.kind in (Kind.FULL, Kind.TOO_LARGE)
+        else:
+            raise AssertionError(f"{size} bytes are the largest, but a byte more was given")
+        if size:
+            self.heap.free(self.heap.alloc(size))
+
+    @staticmethod
+    def largest_that_are_found(free: list[int]) -> set[int]:
+        """What largest_free may be: an allocation looks at a few blocks of a bin only."""
+        highest = [size for size in free if bin_of(size) == bin_of(max(free))]
+        return {max(free, default=0)} if len(highest) <= FIND_STEPS else set(highest)
 
     @rule(address=consumes(blocks))
     def free(self, address: int) -> None:
@@ -188,7 +215,7 @@ class HeapModel(RuleBasedStateMachine):
         free = [b.size for b in walk if not b.used]
         assert (stats.used, stats.live_blocks) == (sum(used), len(used))
         assert (stats.free, stats.free_blocks) == (sum(free), len(free))
-        assert stats.largest_free == max(free, default=0)
+        assert stats.largest_free in self.largest_that_are_found(free)
         assert stats.used + stats.free + stats.overhead == stats.size
         assert stats.peak_used >= max(self.peak, stats.used)
         self.peak = stats.peak_used

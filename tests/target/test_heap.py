@@ -301,3 +301,31 @@ def test_a_thousand_blocks_in_random_order_leave_no_trace(board: Machine) -> Non
     assert after == before
     assert problems == []
     assert blocks == 1, "one free block again"
+
+
+def test_the_largest_free_size_is_never_refused(board: Machine) -> None:
+    refusals, before, after = ask(
+        board,
+        """
+        import random
+        random.seed(3)
+        with memory.Heap(256 << 10) as heap:
+            before = heap.stats()["free"]
+            # Sizes of one bin, one block freed and one kept in turn: the largest are found last.
+            blocks = [heap.alloc(1000 + i % 14) for i in range(200)]
+            rest = heap.alloc(heap.stats()["largest_free"])
+            refusals = 0
+            for i in range(100):
+                blocks.pop(i).close()
+                try:
+                    heap.alloc(heap.stats()["largest_free"]).close()
+                except OSError:
+                    refusals += 1
+            for block in blocks:
+                block.close()
+            rest.close()
+            print((refusals, before, heap.stats()["free"]))
+        """,
+    )
+    assert refusals == 0
+    assert after == before

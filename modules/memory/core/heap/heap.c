@@ -8,9 +8,6 @@
 #include "heap_bins.h"
 #include "heap_error.h"
 
-// Free blocks looked at for a close fit before the first bin is taken in which every block fits.
-#define FIND_STEPS (4)
-
 // Keeps what is rarely needed out of the way of what is always needed.
 #define NOINLINE __attribute__((noinline))
 

@@ -69,7 +69,7 @@ typedef struct _heap_stats_t {
     size_t overhead;      // bin heads, headers, end mark
     size_t live_blocks;
     size_t free_blocks;
-    size_t largest_free;  // the largest request (at HEAP_ALIGN) that would succeed
+    size_t largest_free;  // the largest request (at HEAP_ALIGN) that would succeed; a free block may be 1/32 larger
     size_t peak_used;     // highest `used` since heap_init
 } heap_stats_t;
 
@@ -126,7 +126,7 @@ size_t heap_usable_size(const heap_t *h, const void *p);
 // True when p lies in the heap's region: says nothing about what is there.
 bool heap_contains(const heap_t *h, const void *p);
 
-// Constant time but for largest_free, which looks through one list.
+// Constant time.
 void heap_stats(const heap_t *h, heap_stats_t *stats);
 
 // Walks every block and every list and returns the number of broken invariants, 0 for a healthy heap. Survives any

@@ -9,6 +9,9 @@
 
 #define BIN_NONE (UINT32_MAX)
 
+// Free blocks that an allocation looks at, for a close fit, before it takes the first bin in which every block fits.
+#define FIND_STEPS (4)
+
 _Static_assert(HEAP_BINS == 1 << (31 - 26), "bin_width of the first rows is 0");
 
 static inline uint32_t *heads(const heap_t *h) {

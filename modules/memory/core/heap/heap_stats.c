@@ -28,7 +28,7 @@ bool heap_next(const heap_t *h, heap_block_t *cursor) {
     return true;
 }
 
-// The largest usable size in the highest list, at most as many steps as there are free blocks.
+// The largest of the blocks in the highest list that an allocation looks at: a larger one behind them would be refused.
 static size_t largest_free(const heap_t *h) {
     if (h->row_map == 0) {
         return 0;
@@ -39,7 +39,7 @@ static size_t largest_free(const heap_t *h) {
     }
     uint32_t link = heads(h)[row * HEAP_BINS + 31 - (uint32_t)__builtin_clz(h->bin_map[row])];
     size_t largest = 0;
-    for (uint32_t steps = h->free_blocks; link != 0 && steps != 0; steps--) {
+    for (uint32_t steps = FIND_STEPS; link != 0 && steps != 0; steps--) {
         uintptr_t b = linked(h, link);
         if (!is_intact_free(h, b)) {
             break;
