@@ -17,6 +17,7 @@ import heap_lib
 import host_library
 import pytest
 import spaces
+import test_boot_ram
 import test_fault
 import test_line_keys
 import test_list
@@ -59,6 +60,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     spaces.FrameOwner: "frame_owner_t",
     spaces.SpaceStruct: "space_t",
     spaces.Switch: "space_switch_t",
+    test_boot_ram.Range: "mem_range_t",
     test_fault.Info: "fault_info_t",
     test_line_keys.Keys: "line_keys_t",
     test_list.Item: "item_t",

@@ -36,7 +36,7 @@ with memory.frames.alloc() as text:
     memoryview(text)[:12] = {source}
     space = memory.AddressSpace()
     space.map(0x8000, text, prot='rxu')
-    first = refused(user.run, 0x8000, space, limit_ms=5)
+    first = refused(user.run, 0x8000, space, limit_ms=50)
     r = user.last
     steps, r.x1 = r.x0, 1
     again = user.run(r.pc, space, registers=r)
