@@ -126,6 +126,16 @@ def test_every_character_below_the_limits_of_the_forms_arrives() -> None:
         assert press(chr(code).encode()) == [chr(code)]
 
 
+# Overlong forms, surrogates, beyond Unicode, a lone continuation, a character cut short.
+JUNK = ["c080", "c1bf", "e08080", "e09fbf", "eda080", "edbfbf", "f0808080", "f08fbfbf"]
+JUNK += ["f4908080", "f5808080", "80", "bf80", "e99b", "f09f90", "ff"]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_what_is_not_utf_8_is_dropped(junk: str) -> None:
+    assert press(b"a" + bytes.fromhex(junk) + "é".encode()) == ["a", "é"]
+
+
 def test_a_key_begins_where_the_one_before_ended() -> None:
     keys = Keys()
     library().line_keys_init(ctypes.byref(keys))
