@@ -6,6 +6,7 @@
 #include "py/objlist.h"
 #include "py/objtuple.h"
 #include "py/objarray.h"
+#include "py/objtype.h"
 #include "py/runtime.h"
 
 // What an array is made from, with a length that is true and stays.
@@ -23,8 +24,21 @@ static mp_obj_t guard_fixed(mp_obj_t initializer) {
     return MP_OBJ_TYPE_GET_SLOT(&mp_type_list, make_new)(&mp_type_list, 1, 0, &initializer);
 }
 
+// An item as the number that is stored: converting it may run Python code that changes the array.
+static mp_obj_t guard_item(char typecode, mp_obj_t item) {
+    if (item == MP_OBJ_STOP_ITERATION || typecode == 'O' || !mp_obj_is_instance_type(mp_obj_get_type(item))) {
+        return item;
+    }
+    if (typecode == 'f' || typecode == 'd') {
+        return mp_obj_new_float(mp_obj_get_float(item));
+    }
+    return mp_obj_new_int(mp_obj_get_int(item));
+}
+
 static mp_obj_t array_append(mp_obj_t self_in, mp_obj_t arg);
 
+// Called where `array` is what gets the items.
+#define mp_iternext(iterable) guard_item(array->typecode, mp_iternext(iterable))
 #define mp_obj_len_maybe(o) mp_obj_len((o) = guard_fixed(o))
 #define array_append(...) fetched_array_append(__VA_ARGS__)
 static mp_obj_t fetched_array_append(mp_obj_t self_in, mp_obj_t arg);
@@ -32,11 +46,6 @@ static mp_obj_t fetched_array_append(mp_obj_t self_in, mp_obj_t arg);
 #undef array_append
 
 static mp_obj_t array_append(mp_obj_t self_in, mp_obj_t arg) {
-    mp_obj_array_t *self = MP_OBJ_TO_PTR(self_in);
-    if (self->typecode == 'f' || self->typecode == 'd') {
-        arg = mp_obj_new_float(mp_obj_get_float(arg));
-    } else if (self->typecode != 'O' && !mp_obj_is_int(arg)) {
-        arg = mp_obj_new_int(mp_obj_get_int(arg));
-    }
-    return fetched_array_append(self_in, arg);
+    const mp_obj_array_t *self = MP_OBJ_TO_PTR(self_in);
+    return fetched_array_append(self_in, guard_item(self->typecode, arg));
 }
