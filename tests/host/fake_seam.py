@@ -166,7 +166,7 @@ PAGING_SIGNATURES: dict[str, tuple[type | None, list]] = {
     "paging_walk": (U32, [PTR, U64, PTR]),
     "paging_next_run": (BOOL, [PTR, U64, U64, PTR]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
-    "paging_check": (U32, [PTR]),
+    "paging_check": (U32, [PTR, PTR]),
 }
 
 
@@ -330,7 +330,7 @@ class Paging:
         return self.library.paging_compact(self._p, self.base if va is None else va, size)
 
     def check(self) -> int:
-        return self.library.paging_check(self._p)
+        return self.library.paging_check(self._p, None)
 
     def destroy(self) -> None:
         self.library.paging_destroy(self._p)

@@ -93,6 +93,17 @@ class Error(ctypes.Structure):
     ]
 
 
+class Damage(ctypes.Structure):
+    """space_damage_t."""
+
+    _fields_ = [
+        ("what", ctypes.c_char_p),
+        ("space", PTR),
+        ("va", U64),
+        ("entry", fake_seam.Step),
+    ]
+
+
 class Region(ctypes.Structure):
     """region_t."""
 
@@ -157,11 +168,15 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "spaces_close_all": (SIZE, [PTR, PTR]),
     "space_activate": (INT, [PTR, PTR, PTR]),
     "spaces_switch": (INT, [PTR, PTR, PTR, PTR, PTR]),
-    "spaces_check": (U32, [PTR]),
+    "spaces_check": (U32, [PTR, PTR]),
     "space_map": (INT, [PTR, PTR, PTR, PTR]),
     "space_unmap": (INT, [PTR, PTR, U64, U64, U32, PTR]),
     "space_protect": (INT, [PTR, PTR, PTR, PTR]),
     "space_reserve": (INT, [PTR, PTR, PTR, PTR]),
+    "space_paged_in": (INT, [PTR, PTR, U64, PTR, PTR]),
+    "space_paged_map": (INT, [PTR, PTR, PTR, PTR]),
+    "space_paged_protect": (INT, [PTR, PTR, PTR, PTR]),
+    "space_paged_evict": (INT, [PTR, PTR, U64, U64, PTR]),
     "space_clear": (SIZE, [PTR, PTR, U32]),
     "region_find": (PTR, [PTR, U64]),
     "frame_owner_open": (PTR, [PTR, U64, SIZE]),
@@ -200,6 +215,7 @@ class Spaces:
         self.memory = host_library.Memory(self.library.spaces_size())
         self.s = self.memory.address
         self.error = Error()
+        self.damage = Damage()
         self.names: dict[str, bytes] = {}
         self.library.spaces_init(self.s, ctypes.addressof(self.frames.source), 1 << 40)
         for bank in ram:
@@ -263,7 +279,9 @@ class Spaces:
         return result or va.value
 
     def check(self) -> int:
-        return self.library.spaces_check(self.s)
+        """The number of broken invariants; the first is in `damage`."""
+        self.damage = Damage()
+        return self.library.spaces_check(self.s, ctypes.addressof(self.damage))
 
     def record_frames(self) -> int:
         """Frames taken by the pools of records."""

@@ -9,15 +9,12 @@ import functools
 import host_library
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spaces import Range
 
 MAX_BANKS = 8
 WINDOW = (0x3F000000, 0x40000000)
 M1, G1 = 1 << 20, 1 << 30
 Bank = tuple[int, int]
-
-
-class Range(ctypes.Structure):
-    _fields_ = [("start", ctypes.c_uint64), ("end", ctypes.c_uint64)]
 
 
 @functools.cache

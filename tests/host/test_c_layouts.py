@@ -56,6 +56,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     spaces.WindowRequest: "window_request_t",
     spaces.Range: "mem_range_t",
     spaces.Error: "space_error_t",
+    spaces.Damage: "space_damage_t",
     spaces.Region: "region_t",
     spaces.FrameOwner: "frame_owner_t",
     spaces.SpaceStruct: "space_t",

@@ -6,7 +6,7 @@ it, so that only the rule in question can notice.
 """
 
 import pytest
-from fake_seam import DEVICE, NONCACHED, PAGE, R, W, X
+from fake_seam import DEVICE, NONCACHED, PAGE, R, U, W, X
 from spaces import BOOT, TEXT, Space, Spaces, owner_record
 
 VA = 0x40_0000_0000
@@ -199,3 +199,56 @@ def test_a_table_too_many_and_one_too_few(world):
         assert world.check() > 0
         paging.tables -= wrong
     assert world.check() == 0
+
+
+# --- what is told of the first fault ---
+
+
+def test_a_sound_world_has_no_damage(world):
+    assert world.check() == 0 and world.spaces.damage.what is None
+
+
+def test_a_fault_of_tables_is_told_by_space_address_level_and_entry(world):
+    leaf = world.leaf(world.a, VA + PAGE) | AP_READ_ONLY
+    world.write_entry(world.a, VA + PAGE, 3, leaf)
+    assert world.check() > 0
+    damage = world.spaces.damage
+    slot = world.a.walk(VA + PAGE)[3][0]
+    assert (damage.space, damage.va, damage.entry.level) == (world.a.p, VA + PAGE, 3)
+    assert (damage.entry.table + 8 * damage.entry.index, damage.entry.descriptor) == (slot, leaf)
+    assert b"record" in damage.what
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_an_entry_that_cannot_be_is_told_by_level(world, level):
+    slot, descriptor = world.b.walk(VA)[level]
+    world.spaces.frames.write64(slot, descriptor | 1 << 51)
+    assert world.check() > 0
+    damage = world.spaces.damage
+    assert (damage.space, damage.va, damage.entry.level) == (world.b.p, VA, level)
+    assert damage.entry.table + 8 * damage.entry.index == slot
+    assert damage.entry.descriptor == descriptor | 1 << 51
+
+
+def test_a_mapping_without_a_record_is_told_by_its_address(world):
+    world.write_entry(world.a, VA + 7 * PAGE, 3, world.leaf(world.a, VA) + 7 * PAGE)
+    assert world.check() == 1
+    assert (world.spaces.damage.space, world.spaces.damage.va) == (world.a.p, VA + 7 * PAGE)
+
+
+def test_a_forbidden_right_is_told_by_its_address(world):
+    world.move(world.b, 2 * VA, owner_record(world.owner).pa + 2 * PAGE)
+    assert world.check() == 2
+    damage = world.spaces.damage
+    assert (damage.space, damage.va) in {(world.b.p, 2 * VA), (world.a.p, VA + 2 * PAGE)}
+    assert b"rights" in damage.what
+
+
+def test_el0_in_the_kernel_half_is_a_fault(world):
+    kernel = world.spaces.open("kernel", upper=True)
+    at = kernel.base + VA
+    assert kernel.map(at, FRAME + 9 * PAGE, PAGE, R, BOOT) == 0
+    assert world.check() == 0
+    world.become(kernel, at, R | U, 0, 1 << 6)
+    assert world.check() == 1
+    assert (world.spaces.damage.space, world.spaces.damage.va) == (kernel.p, at)

@@ -3,7 +3,6 @@
 
 import ctypes
 
-import fake_seam
 import pytest
 from fake_seam import (
     DEVICE,
@@ -14,11 +13,8 @@ from fake_seam import (
     ENOENT,
     ENOMEM,
     EPERM,
-    INT,
     NONE,
     PAGE,
-    PTR,
-    U64,
     Op,
     R,
     Recorder,
@@ -30,12 +26,6 @@ from spaces import PAGED, TEXT, Request, Space, Spaces, Why, owner_record
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
 SIZE = 16 * PAGE
-SIGNATURES: dict[str, tuple[type | None, list]] = {
-    "space_paged_in": (INT, [PTR, PTR, U64, PTR, PTR]),
-    "space_paged_map": (INT, [PTR, PTR, PTR, PTR]),
-    "space_paged_protect": (INT, [PTR, PTR, PTR, PTR]),
-    "space_paged_evict": (INT, [PTR, PTR, U64, U64, PTR]),
-}
 
 
 class Paged:
@@ -43,7 +33,6 @@ class Paged:
 
     def __init__(self, attrs: int = R | W) -> None:
         self.spaces = Spaces()
-        fake_seam.declare(self.spaces.library, SIGNATURES)
         self.space = self.spaces.open("paged")
         assert self.reserve(VA, SIZE, attrs) == 0
         self.before = self.spaces.frames.in_use

@@ -147,6 +147,20 @@ static char *find_name(const char *text, size_t len) {
     return NULL;
 }
 
+bool bind_text_is(mp_obj_t str, const char *text) {
+    size_t len;
+    const char *data = mp_obj_str_get_data(str, &len);
+    return len == strlen(text) && memcmp(data, text, len) == 0;
+}
+
+const char *bind_quoted(mp_obj_t str) {
+    vstr_t text;
+    mp_print_t print;
+    vstr_init_print(&text, 16, &print);
+    mp_obj_print_helper(&print, str, PRINT_REPR);
+    return vstr_null_terminated_str(&text);
+}
+
 const char *bind_get_name(mp_obj_t obj, const char *what) {
     if (!mp_obj_is_str(obj)) {
         bind_raise_type(MP_ERROR_TEXT("%s must be a str, not %s"), what, mp_obj_get_type_str(obj));
@@ -154,7 +168,7 @@ const char *bind_get_name(mp_obj_t obj, const char *what) {
     size_t len;
     const char *text = mp_obj_str_get_data(obj, &len);
     if (len == 0 || len >= NAME_SIZE || memchr(text, 0, len) != NULL) {
-        bind_raise_value(MP_ERROR_TEXT("%s '%s' must have 1 to 31 bytes, none of them zero"), what, text);
+        bind_raise_value(MP_ERROR_TEXT("%s %s must have 1 to 31 bytes, none of them zero"), what, bind_quoted(obj));
     }
     char *name = find_name(text, len);
     if (name == NULL) {

@@ -27,6 +27,12 @@ uint64_t bind_get_u64_or(mp_obj_t obj, const char *what, uint64_t none);
 uint64_t bind_get_page(mp_obj_t obj, const char *what);
 uint64_t bind_get_page_size(mp_obj_t obj, const char *what);
 
+// Whether a str is this text, byte for byte: a zero byte inside it does not end it.
+bool bind_text_is(mp_obj_t str, const char *text);
+
+// A str that no choice of an argument is, quoted and escaped for the message.
+const char *bind_quoted(mp_obj_t str);
+
 // A str as text that is kept for good, across soft resets: for names in the mechanism. 1 to 31 bytes. The same text
 // gives the same pointer. OSError(ENOMEM) when the table of names is full.
 const char *bind_get_name(mp_obj_t obj, const char *what);

@@ -2,8 +2,6 @@
 // What the machine is, as boot and the processor say: the facts of port.h as Python objects;
 // machine code; crash records.
 
-#include <string.h>
-
 #include "py/gc.h"
 
 #include "core/arch.h"
@@ -239,10 +237,9 @@ static mp_obj_t memory_last_crash(void) {
 MP_DEFINE_CONST_FUN_OBJ_0(memory_last_crash_obj, memory_last_crash);
 
 static mp_obj_t memory_crash_action(mp_obj_t action_in) {
-    const char *action = mp_obj_str_get_str(action_in);
-    bool reset = strcmp(action, "reset") == 0;
-    if (!reset && strcmp(action, "halt") != 0) {
-        bind_raise_value(MP_ERROR_TEXT("action '%s' is neither 'halt' nor 'reset'"), action);
+    bool reset = bind_text_is(action_in, "reset");
+    if (!reset && !bind_text_is(action_in, "halt")) {
+        bind_raise_value(MP_ERROR_TEXT("action %s is neither 'halt' nor 'reset'"), bind_quoted(action_in));
     }
     port_set_crash_resets(reset);
     return mp_const_none;

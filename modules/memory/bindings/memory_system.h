@@ -42,6 +42,10 @@ extern memory_system_t memory_system;
 
 // What the other bindings read of it. The kernel half and the identity space are NULL until frozen Python opened them;
 // the active space is that in TTBR0, NULL before the switch.
+static inline frames_t *memory_system_frames(void) {
+    return &memory_system.frames;
+}
+
 static inline spaces_t *memory_system_spaces(void) {
     return &memory_system.spaces;
 }
@@ -65,6 +69,11 @@ static inline bool memory_system_is_switched(void) {
 // The open spaces one after the other: the first after NULL, NULL after the last.
 static inline space_t *memory_system_next_space(const space_t *space) {
     return space == NULL ? memory_system.spaces.list : space->next;
+}
+
+// The same of heaps, the kernel heap included.
+static inline memory_heap_t *memory_system_next_heap(const memory_heap_t *heap) {
+    return heap == NULL ? memory_system.heaps : heap->next;
 }
 
 // Where the RAM at physical address pa is in the linear map.

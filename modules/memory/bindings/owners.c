@@ -5,6 +5,8 @@
 #include "heap.h"
 #include "owners.h"
 #include "ramdisk.h"
+#include "core/space/space_paged.h"
+#include "space.h"
 #include "gc_areas.h"
 
 // --- owners: counted by walking them, never by a counter that could agree by mistake ---
@@ -26,17 +28,19 @@ static size_t device_tree(void) {
 }
 
 static size_t kernel_tables(void) {
-    return memory_system.kernel != NULL ? space_tables(memory_system.kernel) : 0;
+    const space_t *kernel = memory_system_kernel();
+    return kernel != NULL ? space_tables(kernel) : 0;
 }
 
 static size_t identity_tables(void) {
-    return memory_system.identity != NULL ? space_tables(memory_system.identity) : 0;
+    const space_t *identity = memory_system_identity();
+    return identity != NULL ? space_tables(identity) : 0;
 }
 
 static size_t other_tables(void) {
     size_t count = 0;
-    for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
-        if (space != memory_system.kernel && space != memory_system.identity) {
+    for (const space_t *space = NULL; (space = memory_system_next_space(space)) != NULL;) {
+        if (space != memory_system_kernel() && space != memory_system_identity()) {
             count += space_tables(space);
         }
     }
@@ -44,7 +48,7 @@ static size_t other_tables(void) {
 }
 
 static size_t records(void) {
-    return spaces_record_frames(&memory_system.spaces) + memory_system.heap_pool.slabs;
+    return spaces_record_frames(memory_system_spaces()) + memory_system.heap_pool.slabs;
 }
 
 static size_t kernel_heap(void) {
@@ -53,7 +57,7 @@ static size_t kernel_heap(void) {
 
 static size_t heaps(void) {
     size_t count = 0;
-    for (const memory_heap_t *heap = memory_system.heaps; heap != NULL; heap = heap->next) {
+    for (const memory_heap_t *heap = NULL; (heap = memory_system_next_heap(heap)) != NULL;) {
         count += heap->size >> MEM_PAGE_SHIFT;
     }
     return count - kernel_heap();
@@ -61,7 +65,8 @@ static size_t heaps(void) {
 
 static size_t owned_frames(void) {
     size_t count = 0;
-    for (const frame_owner_t *owner = memory_system.spaces.frame_owners; owner != NULL; owner = owner->next) {
+    const spaces_t *spaces = memory_system_spaces();
+    for (const frame_owner_t *owner = NULL; (owner = frame_owner_next(spaces, owner)) != NULL;) {
         count += owner->count;
     }
     return count;
@@ -70,10 +75,8 @@ static size_t owned_frames(void) {
 // Frames that pagers gave to their spaces, page by page.
 static size_t paged(void) {
     size_t count = 0;
-    for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
-        for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            count += r->flags & REGION_PAGED ? paging_count(&space->paging, r->start, r->last, DESC_OWNED) : 0;
-        }
+    for (const space_t *space = NULL; (space = memory_system_next_space(space)) != NULL;) {
+        count += space_paged_frames(space);
     }
     return count;
 }
@@ -135,20 +138,45 @@ static void add_count(mp_obj_t list, const char *what, unsigned faults) {
     }
 }
 
+// Names the space, address, level and entry of the first fault.
+static void check_spaces(mp_obj_t list) {
+    space_damage_t first;
+    unsigned faults = spaces_check(memory_system_spaces(), &first);
+    if (faults == 0) {
+        return;
+    }
+    vstr_t text;
+    mp_print_t print;
+    vstr_init_print(&text, 128, &print);
+    mp_printf(&print, "spaces: %u broken invariants; the first: %s", faults, first.what);
+    if (first.va != MEM_ADDR_NONE) {
+        mp_printf(&print, " at 0x%016lx", first.va);
+    }
+    if (first.space != NULL) {
+        mp_print_str(&print, " of ");
+        bind_space_print(&print, first.space);
+    }
+    if (first.entry.table != MEM_ADDR_NONE) {
+        mp_printf(&print, ", level %u, entry %u of the table at 0x%016lx: 0x%016lx", (unsigned)first.entry.level,
+            (unsigned)first.entry.index, first.entry.table, first.entry.descriptor);
+    }
+    mp_obj_list_append(list, mp_obj_new_str_from_vstr(&text));
+}
+
 static mp_obj_t memory_check(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     size_t sum = sum_of_owners();
-    size_t used = frames_used(&memory_system.frames);
+    size_t used = frames_used(memory_system_frames());
     if (sum != used) {
         vstr_t vstr;
         vstr_init(&vstr, 64);
         vstr_printf(&vstr, "owners: they have %lu frames, but %lu are used", sum, used);
         mp_obj_list_append(list, mp_obj_new_str_from_vstr(&vstr));
     }
-    add_count(list, "frames", frames_check(&memory_system.frames));
-    add_count(list, "spaces", spaces_check(&memory_system.spaces));
+    add_count(list, "frames", frames_check(memory_system_frames()));
+    check_spaces(list);
     add_count(list, "heap records", pool_check(&memory_system.heap_pool));
-    for (const memory_heap_t *heap = memory_system.heaps; heap != NULL; heap = heap->next) {
+    for (const memory_heap_t *heap = NULL; (heap = memory_system_next_heap(heap)) != NULL;) {
         bind_heap_check(heap, list);
     }
     return list;
@@ -182,7 +210,7 @@ static taken_t take_runs(void) {
     taken_t taken = {.last = MEM_ADDR_NONE};
     mem_pa_t pa;
     size_t count;
-    while ((count = frames_alloc_some(&memory_system.frames, frames_total(&memory_system.frames), &pa)) != 0) {
+    while ((count = frames_alloc_some(memory_system_frames(), frames_total(memory_system_frames()), &pa)) != 0) {
         *mark_of(pa) = (run_mark_t) {.pa = pa, .count = count, .next = taken.last};
         *end_mark_of(pa, count) = pa;
         taken.last = pa;
@@ -202,7 +230,7 @@ static mem_pa_t give_back(const taken_t *taken) {
     for (size_t i = 0; i < taken->runs; ++i) {
         run_mark_t mark = *mark_of(pa);
         if (mark.pa != pa || mark.count == 0 || mark.count > taken->largest || *end_mark_of(pa, mark.count) != pa
-            || frames_free(&memory_system.frames, pa, mark.count, NULL) != MEM_OK) {
+            || frames_free(memory_system_frames(), pa, mark.count, NULL) != MEM_OK) {
             return pa;
         }
         pa = mark.next;
@@ -213,7 +241,7 @@ static mem_pa_t give_back(const taken_t *taken) {
 // Nothing may allocate while there is no free frame: the texts come after everything is given back.
 static mp_obj_t memory_take_all(void) {
     bind_need_kernel();
-    const frames_t *f = &memory_system.frames;
+    const frames_t *f = memory_system_frames();
     size_t free = frames_available(f);
     taken_t taken = take_runs();
     size_t left = frames_available(f);

@@ -206,10 +206,10 @@ static bool have_step_pages(void) {
 
 // The space may be closed by now, and the range given up.
 static void take_page(const space_t *of, mem_va_t page) {
-    space_t *space = memory_system_next_space(NULL);
-    while (space != NULL && space != of) {
+    space_t *space = NULL;
+    do {
         space = memory_system_next_space(space);
-    }
+    } while (space != NULL && space != of);
     if (space != NULL) {
         (void)space_paged_evict(memory_system_spaces(), space, page, MEM_PAGE_SIZE, NULL);
     }

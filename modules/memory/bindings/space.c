@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // _memory.AddressSpace: opened, entered, closed; the handles of the kernel half and the identity space; the switch.
 
-#include <string.h>
-
 #include "py/objtuple.h"
 
 #include "common.h"
@@ -38,13 +36,12 @@ mem_attrs_t bind_space_get_prot(mp_obj_t text) {
     if (!mp_obj_is_str(text)) {
         bind_raise_type(MP_ERROR_TEXT("prot must be a str, not %s"), mp_obj_get_type_str(text));
     }
-    const char *wanted = mp_obj_str_get_str(text);
     for (size_t i = 0; i < MP_ARRAY_SIZE(prots); ++i) {
-        if (strcmp(wanted, prots[i].text) == 0) {
+        if (bind_text_is(text, prots[i].text)) {
             return prots[i].attrs;
         }
     }
-    bind_raise_value(MP_ERROR_TEXT("prot '%s' is not 'r', 'rw' or 'rx', with 'u' after it for EL0"), wanted);
+    bind_raise_value(MP_ERROR_TEXT("prot %s is not 'r', 'rw' or 'rx', with 'u' after it for EL0"), bind_quoted(text));
 }
 
 // --- objects ---

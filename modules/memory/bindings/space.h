@@ -35,6 +35,9 @@ typedef struct _bind_space_change_t {
 // Both: tries the change twice if need be, and raises what it reports.
 void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change);
 
+// Prints which space it is, in the words of a message: "the kernel space", "the space with ASID 2".
+void bind_space_print(const mp_print_t *print, const space_t *space);
+
 // A protection as text: "r", "rw" or "rx", with "u" appended when EL0 has access.
 mp_obj_t bind_space_prot_text(mem_attrs_t attrs);
 

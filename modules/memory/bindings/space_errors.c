@@ -53,13 +53,19 @@ static void print_name(const mp_print_t *print, const char *name) {
     }
 }
 
+void bind_space_print(const mp_print_t *print, const space_t *space) {
+    if (space->name != NULL) {
+        mp_printf(print, "the %s space", space->name);
+    } else {
+        mp_printf(print, "the space with ASID %u", (unsigned)space->paging.asid);
+    }
+}
+
 static void print_other(const mp_print_t *print, const space_error_t *why) {
     print_address(print, why->other_va);
-    const space_t *space = why->other_space;
-    if (space != NULL && space->name != NULL) {
-        mp_printf(print, " of the %s space", space->name);
-    } else if (space != NULL) {
-        mp_printf(print, " of the space with ASID %u", (unsigned)space->paging.asid);
+    if (why->other_space != NULL) {
+        mp_print_str(print, " of ");
+        bind_space_print(print, why->other_space);
     }
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Changing what an address space maps: map, unmap, protect, compact; and boot's own mappings and guards.
 
-#include <string.h>
-
 #include "common.h"
 #include "frames.h"
 #include "pager.h"
@@ -12,17 +10,16 @@ static mem_attrs_t get_memtype(mp_obj_t text, bool boot) {
     if (!mp_obj_is_str(text)) {
         bind_raise_type(MP_ERROR_TEXT("memtype must be a str, not %s"), mp_obj_get_type_str(text));
     }
-    const char *wanted = mp_obj_str_get_str(text);
-    if (strcmp(wanted, "normal") == 0) {
+    if (bind_text_is(text, "normal")) {
         return MEM_TYPE_NORMAL;
     }
-    if (strcmp(wanted, "device") == 0) {
+    if (bind_text_is(text, "device")) {
         return MEM_TYPE_DEVICE;
     }
-    if (boot && strcmp(wanted, "noncached") == 0) {
+    if (boot && bind_text_is(text, "noncached")) {
         return MEM_TYPE_NONCACHED;
     }
-    bind_raise_value(MP_ERROR_TEXT("memtype '%s' is not 'normal' or 'device'"), wanted);
+    bind_raise_value(MP_ERROR_TEXT("memtype %s is not 'normal' or 'device'"), bind_quoted(text));
 }
 
 static mem_attrs_t get_attrs(mp_obj_t prot, mp_obj_t memtype, bool boot) {

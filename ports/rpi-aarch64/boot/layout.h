@@ -2,8 +2,9 @@
 // The one place for virtual addresses: of everything in the upper (TTBR1) half.
 // Included by C, by assembly and by the linker script, so it holds plain #defines only.
 //
-// Two entries of the level 0 table serve the whole kernel (512 GiB each): the first is the linear
-// map of physical memory, the second holds all other windows. Few level 0 entries mean few tables.
+// Two entries of the level 0 table serve the kernel (512 GiB each): the first is the linear map of
+// physical memory, the second holds all other windows but that of the views, which has nearly all of
+// the rest. Few level 0 entries in use mean few tables.
 
 #ifndef PORTS_RPI_AARCH64_BOOT_LAYOUT_H
 #define PORTS_RPI_AARCH64_BOOT_LAYOUT_H
@@ -32,11 +33,6 @@
 #define LAYOUT_DTB              0xffff0080c0000000
 #define LAYOUT_DTB_SIZE         0x0000000040000000
 
-// Views: where Frames are mapped while Python uses them as a buffer, and further heaps. No
-// address is used twice before a soft reset, so a stale pointer faults.
-#define LAYOUT_VIEW             0xffff008100000000
-#define LAYOUT_VIEW_SIZE        0x0000001f00000000
-
 // Areas of the garbage-collected heap. The first one is part of the image.
 #define LAYOUT_GC               0xffff00a000000000
 #define LAYOUT_GC_SIZE          0x0000001000000000
@@ -50,6 +46,11 @@
 // Device memory at physical address PA is at LAYOUT_MMIO + PA.
 #define LAYOUT_MMIO             0xffff00c000000000
 #define LAYOUT_MMIO_SIZE        0x0000002000000000
+
+// Views: where Frames are mapped while Python uses them as a buffer, and further heaps. No address
+// is used twice before a soft reset, so a stale pointer faults; hence the size, 254 TiB.
+#define LAYOUT_VIEW             0xffff010000000000
+#define LAYOUT_VIEW_SIZE        0x0000fe0000000000
 
 // Bytes of the thread's stack (SP_EL0, Python runs on it), of the exception stack (SP_EL1), and of that for exceptions
 // on the exception stack.

@@ -94,9 +94,11 @@ static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
     if (!mp_obj_is_str(pin)) {
         return find_number(pin);
     }
-    const char *name = mp_obj_str_get_str(pin);
-    const machine_pin_obj_t *self = find_board_name(name);
-    if (self == NULL) {
+    size_t len;
+    const char *name = mp_obj_str_get_data(pin, &len);
+    bool whole = strlen(name) == len; // no name has a zero byte, and none ends at one
+    const machine_pin_obj_t *self = whole ? find_board_name(name) : NULL;
+    if (self == NULL && whole) {
         self = find_cpu_name(name);
     }
     if (self == NULL) {

@@ -53,6 +53,12 @@ typedef struct _paging_step_t {
     uint8_t level;
 } paging_step_t;
 
+// The entry at fault, and the first address that it translates.
+typedef struct _paging_damage_t {
+    mem_va_t va;
+    paging_step_t entry;
+} paging_damage_t;
+
 // [va, va + size) is mapped to [pa, pa + size) with equal attributes.
 typedef struct _paging_run_t {
     mem_va_t va;
@@ -116,7 +122,8 @@ static inline mem_va_t paging_base(const paging_t *p) {
 }
 
 // The number of broken invariants: reserved bits and types, attributes, addresses past the limit, empty tables,
-// a table count that does not agree (tables lost or linked twice).
-unsigned paging_check(const paging_t *p);
+// a table count that does not agree (tables lost or linked twice). `*first` (may be NULL) tells of the first one;
+// its va is MEM_ADDR_NONE when only the count is wrong.
+unsigned paging_check(const paging_t *p, paging_damage_t *first);
 
 #endif // MODULES_MEMORY_CORE_PAGING_PAGING_H

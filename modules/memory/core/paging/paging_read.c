@@ -162,30 +162,55 @@ static bool leaf_is_sound(const paging_t *p, uint64_t desc, unsigned level) {
            && pa < p->pa_limit && desc_entry_size(level) <= p->pa_limit - pa;
 }
 
-// Counts broken entries at and below a table. `seen` counts tables, and ends the search when there are more than
-// there should be: a table linked twice, or a loop.
-static unsigned check_table(const paging_t *p, mem_pa_t pa, unsigned level, size_t *seen) {
-    if (++*seen > p->tables) {
-        return 1;
+// A check under way.
+typedef struct _scan_t {
+    const paging_t *p;
+    size_t seen;               // tables: when there are more than there should be, one is linked twice, or in a loop
+    unsigned found;
+    paging_damage_t first;
+} scan_t;
+
+static void report(scan_t *scan, mem_va_t va, const paging_step_t *entry) {
+    if (scan->found++ == 0) {
+        scan->first = (paging_damage_t) {.va = va, .entry = *entry};
     }
-    const uint64_t *table = paging_table(p, pa);
-    unsigned faults = 0;
-    bool empty = true;
-    for (unsigned i = 0; i < DESC_ENTRIES && *seen <= p->tables; ++i) {
-        uint64_t desc = table[i];
-        empty = empty && desc == 0;
-        if (desc_is_table(desc, level)) {
-            bool sound = desc == desc_table(desc_table_pa(desc)) && desc_table_pa(desc) < p->pa_limit;
-            faults += sound ? check_table(p, desc_table_pa(desc), level + 1, seen) : 1;
-        } else if (desc != 0 && !leaf_is_sound(p, desc, level)) {
-            ++faults;
-        }
-    }
-    return faults + (empty && level != 0);
 }
 
-unsigned paging_check(const paging_t *p) {
-    size_t seen = 0;
-    unsigned faults = check_table(p, p->root, 0, &seen);
-    return faults + (seen != p->tables);
+// Looks at the entries of a table and of those below it. `link` is the entry that leads to it, `va` the first address.
+static void check_table(scan_t *scan, mem_pa_t pa, unsigned level, mem_va_t va, const paging_step_t *link) {
+    const paging_t *p = scan->p;
+    if (++scan->seen > p->tables) {
+        report(scan, va, link);
+        return;
+    }
+    const uint64_t *table = paging_table(p, pa);
+    bool empty = true;
+    for (unsigned i = 0; i < DESC_ENTRIES && scan->seen <= p->tables; ++i) {
+        uint64_t desc = table[i];
+        mem_va_t at = va + i * desc_entry_size(level);
+        const paging_step_t entry = {desc, pa, (uint16_t)i, (uint8_t)level};
+        empty = empty && desc == 0;
+        bool is_table = desc_is_table(desc, level);
+        if (is_table && desc == desc_table(desc_table_pa(desc)) && desc_table_pa(desc) < p->pa_limit) {
+            check_table(scan, desc_table_pa(desc), level + 1, at, &entry);
+        } else if (is_table || (desc != 0 && !leaf_is_sound(p, desc, level))) {
+            report(scan, at, &entry);
+        }
+    }
+    if (empty && level != 0) {
+        report(scan, va, link);
+    }
+}
+
+unsigned paging_check(const paging_t *p, paging_damage_t *first) {
+    scan_t scan = {.p = p};
+    const paging_step_t none = {.table = MEM_ADDR_NONE};
+    check_table(&scan, p->root, 0, paging_base(p), &none);
+    if (scan.seen != p->tables) {
+        report(&scan, MEM_ADDR_NONE, &none);
+    }
+    if (first != NULL) {
+        *first = scan.first;
+    }
+    return scan.found;
 }

@@ -113,8 +113,17 @@ typedef struct _space_switch_t {
 // that the processor reads there now (MEM_EFAULT, SPACE_NOT_KEPT). The caller's boot tables are not freed.
 int spaces_switch(spaces_t *s, space_t *kernel, space_t *identity, const space_switch_t *how, space_error_t *why);
 
-// Broken invariants of all spaces: tables, regions against tables, protected ranges, W^X, frame owners, pools.
-unsigned spaces_check(const spaces_t *s);
+// What spaces_check() found first.
+typedef struct _space_damage_t {
+    const char *what;          // in words
+    const space_t *space;      // NULL: of no one space
+    mem_va_t va;               // MEM_ADDR_NONE: at no address
+    paging_step_t entry;       // where the walk to va ends; its table is MEM_ADDR_NONE when there is none to tell of
+} space_damage_t;
+
+// The number of broken invariants of all spaces: tables, regions against tables, rights (by rights_check()), frame
+// owners, pools. `*first` (may be NULL) tells of the first one.
+unsigned spaces_check(const spaces_t *s, space_damage_t *first);
 
 // --- mappings (space_map.c) ---
 //

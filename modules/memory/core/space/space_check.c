@@ -4,61 +4,82 @@
 #include "rights.h"
 #include "space_internal.h"
 
+// A check under way.
+typedef struct _scan_t {
+    const spaces_t *s;
+    const space_t *space;      // the one being looked at
+    bool sound;                // its tables can be walked
+    unsigned found;
+    space_damage_t first;
+} scan_t;
+
+static void report(scan_t *scan, bool broken, const char *what, mem_va_t va) {
+    if (!broken || scan->found++ != 0) {
+        return;
+    }
+    scan->first = (space_damage_t) {.what = what, .space = scan->space, .va = va, .entry.table = MEM_ADDR_NONE};
+    paging_step_t steps[DESC_LEVELS];
+    unsigned n = scan->space != NULL && scan->sound && va != MEM_ADDR_NONE
+        ? paging_walk(&scan->space->paging, va, steps) : 0;
+    if (n != 0) {
+        scan->first.entry = steps[n - 1];
+    }
+}
+
 // Whether the run may have its rights, beside all others. `flags` are those of its region.
-static bool rights_agree(const spaces_t *s, const space_t *space, const paging_run_t *run, uint32_t flags) {
+static void check_rights(scan_t *scan, const paging_run_t *run, uint32_t flags) {
     const space_request_t mapping = {
         .va = run->va, .pa = run->pa, .size = run->size, .attrs = run->attrs, .flags = flags & REGION_BOOT,
     };
-    const wx_change_t itself = {.space = space, .va = run->va, .last = run->va + (run->size - 1)};
-    return rights_check(s, &itself, &mapping, NULL) == MEM_OK;
+    const wx_change_t itself = {.space = scan->space, .va = run->va, .last = run->va + (run->size - 1)};
+    space_error_t why = {.va = run->va};
+    bool broken = rights_check(scan->s, &itself, &mapping, &why) != MEM_OK;
+    report(scan, broken, "rights that a rule or another mapping forbids", why.va);
 }
 
 // The pages of a range with a pager, each marked as such, with no more than its protection and sound memory.
-static bool pages_agree(const spaces_t *s, const space_t *space, const region_t *r) {
-    const paging_t *p = &space->paging;
-    if (paging_count(p, r->start, r->last, DESC_PAGED) != paging_count(p, r->start, r->last, 0)) {
-        return false;
-    }
+static void check_pages(scan_t *scan, const region_t *r) {
+    const paging_t *p = &scan->space->paging;
+    bool marked = paging_count(p, r->start, r->last, DESC_PAGED) == paging_count(p, r->start, r->last, 0);
+    report(scan, !marked, "a page that is not marked as of a range with a pager", r->start);
     paging_run_t run = {.va = r->start};
     while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
-        if ((run.attrs & ~r->attrs) != 0 || !rights_agree(s, space, &run, 0)) {
-            return false;
-        }
+        report(scan, (run.attrs & ~r->attrs) != 0, "more rights than the range allows", run.va);
+        check_rights(scan, &run, 0);
     }
-    return true;
 }
 
 // Whether the tables map the region, all of it and nothing else, or nothing where it is reserved.
-static bool tables_agree(const space_t *space, const region_t *r) {
+static void check_tables(scan_t *scan, const region_t *r) {
     mem_va_t va = r->start;
     for (;;) {
         paging_run_t run;
-        bool found = paging_next_run(&space->paging, va, r->last + 1, &run);
+        bool found = paging_next_run(&scan->space->paging, va, r->last + 1, &run);
         if (!region_is_mapped(r)) {
-            return !found;
+            report(scan, found, "something is mapped in a reserved range", run.va);
+            return;
         }
         if (!found || run.va != va || run.pa != region_pa(r, va) || run.attrs != r->attrs) {
-            return false;
+            report(scan, true, "the tables differ from the record of the mapping", va);
+            return;
         }
         if (run.va + (run.size - 1) == r->last) {
-            return true;
+            return;
         }
         va = run.va + run.size;
     }
 }
 
-static uint64_t mapped_pages(const space_t *space) {
-    uint64_t pages = 0;
-    mem_va_t va = paging_base(&space->paging);
-    paging_run_t run;
-    while (paging_next_run(&space->paging, va, 0, &run)) {
-        pages += run.size >> MEM_PAGE_SHIFT;
-        va = run.va + run.size;
-        if (va == 0) {
-            break;
-        }
-    }
-    return pages;
+// Whether anything is mapped behind `before` (NULL: from the start of the half on) and before the next region.
+static void check_gap(scan_t *scan, const region_t *before) {
+    const space_t *space = scan->space;
+    const region_t *next = before != NULL ? before->next : space->regions;
+    mem_va_t from = before != NULL ? before->last + 1 : paging_base(&space->paging);
+    bool empty = (before != NULL && !space->paging.upper && from >= DESC_HALF_SIZE)
+        || (before != NULL && from == 0) || (next != NULL && next->start <= from);
+    paging_run_t run = {.va = from};
+    bool found = !empty && paging_next_run(&space->paging, from, next != NULL ? next->start : 0, &run);
+    report(scan, found, "a mapping without a record", run.va);
 }
 
 static bool has_other_type(const region_t *r, const region_t *other) {
@@ -83,40 +104,53 @@ static bool type_is_unique(const spaces_t *s, const region_t *r) {
     return true;
 }
 
-static unsigned check_region(const spaces_t *s, const space_t *space, const region_t *r) {
-    unsigned faults = r->space != space || (r->next != NULL && (r->next->start <= r->last || r->next->prev != r));
+static void check_region(scan_t *scan, const region_t *r) {
+    const space_t *space = scan->space;
+    bool linked = r->space == space && (r->next == NULL || (r->next->start > r->last && r->next->prev == r));
+    report(scan, !linked, "records out of order", r->start);
     if (region_is_paged(r)) {
-        return faults + (space->paging.upper || r->owner != NULL || !pages_agree(s, space, r));
+        report(scan, space->paging.upper || r->owner != NULL, "a range with a pager that cannot be one", r->start);
+        check_pages(scan, r);
+        return;
     }
-    faults += !tables_agree(space, r);
+    check_tables(scan, r);
     if (!region_is_mapped(r)) {
-        return faults;
+        return;
     }
+    bool paged = paging_count(&space->paging, r->start, r->last, DESC_PAGED) != 0;
+    report(scan, paged, "a page that is marked as of a range with a pager", r->start);
     const paging_run_t run = {.va = r->start, .size = region_size(r), .pa = r->pa, .attrs = r->attrs};
-    faults += !rights_agree(s, space, &run, r->flags);
-    faults += !type_is_unique(s, r);
+    check_rights(scan, &run, r->flags);
+    report(scan, !type_is_unique(scan->s, r), "another memory type than at another address", r->start);
     const frame_owner_t *owner = r->owner;
-    faults += owner != NULL && (r->pa < owner->pa || r->pa + region_size(r) > owner->pa + owner->count * MEM_PAGE_SIZE);
-    return faults;
+    bool outside = owner != NULL
+        && (r->pa < owner->pa || r->pa + region_size(r) > owner->pa + owner->count * MEM_PAGE_SIZE);
+    report(scan, outside, "more than the frames of its owner", r->start);
 }
 
-static unsigned check_space(const spaces_t *s, const space_t *space) {
-    unsigned faults = paging_check(&space->paging);
-    size_t count = 0;
-    uint64_t pages = 0;
-    size_t paged = 0;
+static void check_space(scan_t *scan, const space_t *space) {
     const paging_t *p = &space->paging;
+    scan->space = space;
+    scan->sound = false;
+    paging_damage_t damage;
+    unsigned broken = paging_check(p, &damage);
+    if (broken != 0 && scan->found == 0) {
+        const char *what = damage.va != MEM_ADDR_NONE ? "an entry that cannot be" : "tables that are not counted";
+        scan->first = (space_damage_t) {.what = what, .space = space, .va = damage.va, .entry = damage.entry};
+    }
+    scan->found += broken;
+    scan->sound = broken == 0;
+    check_gap(scan, NULL);
+    size_t count = 0;
     for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
         ++count;
-        pages += region_is_mapped(r) ? region_size(r) >> MEM_PAGE_SHIFT : 0;
-        paged += region_is_paged(r) ? paging_count(p, r->start, r->last, 0) : 0;
-        faults += check_region(s, space, r);
+        check_region(scan, r);
+        check_gap(scan, r);
     }
-    uint16_t asid = space->paging.asid;
-    bool asid_ok = space->paging.upper ? asid == 0 : s->asids[asid / 64] >> (asid % 64) & 1;
-    size_t marked = paging_count(p, paging_base(p), paging_base(p) + (DESC_HALF_SIZE - 1), DESC_PAGED);
-    return faults + (count != space->region_count) + (pages + paged != mapped_pages(space)) + (marked != paged)
-           + !asid_ok;
+    report(scan, count != space->region_count, "records that are not counted", MEM_ADDR_NONE);
+    uint16_t asid = p->asid;
+    bool asid_ok = p->upper ? asid == 0 : scan->s->asids[asid / 64] >> (asid % 64) & 1;
+    report(scan, !asid_ok, "an ASID that is free", MEM_ADDR_NONE);
 }
 
 static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
@@ -129,13 +163,29 @@ static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
     return maps;
 }
 
-unsigned spaces_check(const spaces_t *s) {
-    unsigned faults = pool_check(&s->space_pool) + pool_check(&s->region_pool) + pool_check(&s->frame_owner_pool);
+// What is of no one space.
+static void check_records(scan_t *scan) {
+    const spaces_t *s = scan->s;
+    const pool_t *pools[] = {&s->space_pool, &s->region_pool, &s->frame_owner_pool};
+    scan->space = NULL;
+    for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); ++i) {
+        unsigned broken = pool_check(pools[i]);
+        report(scan, broken != 0, "a pool of records", MEM_ADDR_NONE);
+        scan->found += broken > 1 ? broken - 1 : 0;
+    }
+    for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
+        bool broken = count_maps(s, owner) != owner->maps || (owner->orphan && owner->maps == 0);
+        report(scan, broken, "an owner of frames that counts its mappings wrongly", MEM_ADDR_NONE);
+    }
+}
+
+unsigned spaces_check(const spaces_t *s, space_damage_t *first) {
+    scan_t scan = {.s = s};
     size_t spaces = 0;
     size_t executable = 0;
     for (const space_t *space = s->list; space != NULL && spaces <= s->count; space = space->next) {
         ++spaces;
-        faults += check_space(s, space);
+        check_space(&scan, space);
         for (const region_t *r = space->regions; r != NULL; r = r->next) {
             executable += region_is_judged(r) && (r->attrs & MEM_PROT_X);
         }
@@ -143,8 +193,11 @@ unsigned spaces_check(const spaces_t *s) {
     for (const region_t *r = s->executable; r != NULL && executable != SIZE_MAX; r = r->x_next) {
         --executable;
     }
-    for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
-        faults += count_maps(s, owner) != owner->maps || (owner->orphan && owner->maps == 0);
+    check_records(&scan);
+    report(&scan, spaces != s->count, "spaces that are not counted", MEM_ADDR_NONE);
+    report(&scan, executable != 0, "the list of what is executable", MEM_ADDR_NONE);
+    if (first != NULL) {
+        *first = scan.first;
     }
-    return faults + (spaces != s->count) + (executable != 0);
+    return scan.found;
 }

@@ -82,3 +82,11 @@ int space_paged_evict(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, s
     }
     return result;
 }
+
+size_t space_paged_frames(const space_t *space) {
+    size_t frames = 0;
+    for (const region_t *r = space->regions; r != NULL; r = r->next) {
+        frames += region_is_paged(r) ? paging_count(&space->paging, r->start, r->last, DESC_OWNED) : 0;
+    }
+    return frames;
+}

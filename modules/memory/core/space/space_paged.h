@@ -17,4 +17,7 @@ int space_paged_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owne
 // Unmaps the pages there are and frees the frames they own; the range stays.
 int space_paged_evict(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
 
+// The number of frames that pages of such ranges own.
+size_t space_paged_frames(const space_t *space);
+
 #endif // MODULES_MEMORY_CORE_SPACE_SPACE_PAGED_H
