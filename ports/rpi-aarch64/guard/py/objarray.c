@@ -26,7 +26,8 @@ static mp_obj_t guard_fixed(mp_obj_t initializer) {
 
 // An item as the number that is stored: converting it may run Python code that changes the array.
 static mp_obj_t guard_item(char typecode, mp_obj_t item) {
-    if (item == MP_OBJ_STOP_ITERATION || typecode == 'O' || !mp_obj_is_instance_type(mp_obj_get_type(item))) {
+    if (!mp_obj_is_obj(item) || item == MP_OBJ_STOP_ITERATION || typecode == 'O'
+        || !mp_obj_is_instance_type(((mp_obj_base_t *)MP_OBJ_TO_PTR(item))->type)) {
         return item;
     }
     if (typecode == 'f' || typecode == 'd') {
