@@ -23,8 +23,9 @@ PORT ?=
 # this project is mounted (MOUNT=/media/...), which gets the new kernel only.
 DEVICE ?=
 MOUNT ?=
-# Further options of `python -m pimem run`, of `image`, of `dist`, of `flash` and of pytest.
+# Further options of `python -m pimem run`, of `serve`, of `image`, of `dist`, of `flash` and of pytest.
 RUN_OPTIONS ?=
+SERVE_OPTIONS ?=
 IMAGE_OPTIONS ?=
 DIST_OPTIONS ?=
 FLASH_OPTIONS ?=
@@ -63,7 +64,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl image dist deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
+.PHONY: setup all images run repl serve image dist deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -71,6 +72,7 @@ help:
 	@echo '  all               build the image of BOARD: build/$(call image,$(BOARD))/kernel8.img'
 	@echo '  run               boot BOARD; run the script on stdin, or a REPL on a terminal'
 	@echo '  repl              boot BOARD and talk to its REPL'
+	@echo '  serve             boot BOARD and print where mpremote, Thonny and others connect to it'
 	@echo '  image             make the SD card image: build/$(call image,$(BOARD))/sdcard.img(.xz)'
 	@echo '  dist              make the folder of a release: dist/pimem-VERSION'
 	@echo '  deploy            write it to a card: DEVICE=/dev/sdX, or MOUNT=/media/... for the kernel only'
@@ -116,6 +118,9 @@ run: all
 repl: all
 	@$(PIMEM) repl --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
 
+serve: all
+	@$(PIMEM) serve --board $(BOARD) $(SERVE_OPTIONS) </dev/null
+
 SDCARD = build/$(call image,$(BOARD))/sdcard.img
 
 image: all
@@ -126,11 +131,16 @@ dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null ||
 dist: all
 	@$(PIMEM) dist --board $(BOARD) --micropython $(MICROPYTHON_DIR) --dtc $(DTC_DIR) $(DIST_OPTIONS) </dev/null
 
+# The card is looked at before anything is built for it.
 ifneq ($(MOUNT),)
-deploy: all
+deploy: setup
+	@$(PIMEM) flash --check $(MOUNT) $(FLASH_OPTIONS)
+	@$(MAKE) -o setup all
 	@$(PIMEM) flash --board $(BOARD) --update $(MOUNT) $(FLASH_OPTIONS)
 else ifneq ($(DEVICE),)
-deploy: all
+deploy: setup
+	@$(PIMEM) flash --check $(DEVICE) $(FLASH_OPTIONS)
+	@$(MAKE) -o setup all
 	@$(PIMEM) image --board $(BOARD) $(IMAGE_OPTIONS) </dev/null
 	@$(PIMEM) flash $(SDCARD).xz $(DEVICE) $(FLASH_OPTIONS)
 else
@@ -146,7 +156,7 @@ test: images $(addprefix memtest-,$(IMAGES))
 	@$(SANITISED) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 else
 test: setup
-	@$(PYTEST) tests/target --board $(BOARD) $(PORT:%=--port %) $(ON_ALL_PORTS) \
+	@$(PYTEST) $(if $(filter tests/%,$(TEST_OPTIONS)),,tests/target) --board $(BOARD) $(PORT:%=--port %) $(ON_ALL_PORTS) \
 		--junitxml build/test/junit.xml $(TEST_OPTIONS) </dev/null
 endif
 

@@ -205,3 +205,8 @@ def test_silence_is_4() -> None:
 
 def test_counting_instructions_gives_the_same_output() -> None:
     assert run("RPI4", "print(6 * 7)", "--icount").stdout == run("RPI4", "print(6 * 7)").stdout
+
+
+def test_make_is_quiet_where_nothing_is_to_do() -> None:
+    done = subprocess.run(["make", "images"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -14,7 +14,7 @@ from pimem.board import boards
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:
     command = ["make", *args]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
 def test_help_names_every_board_and_target() -> None:
@@ -24,6 +24,7 @@ def test_help_names_every_board_and_target() -> None:
         *boards.names(),
         "run",
         "repl",
+        "serve",
         "test",
         "test-long",
         "test-micropython",
@@ -67,3 +68,18 @@ def test_objects_of_another_micropython_are_not_used(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         kept.append(len(list(folder.iterdir())))
     assert kept == [0, 0, 2]
+
+
+def test_the_tests_of_a_port_are_those_that_the_options_name() -> None:
+    dry = ("-n", "-o", "setup", "test", "PORT=/dev/x")
+    assert "pytest tests/target " in make(*dry).stdout
+    said = make(*dry, "TEST_OPTIONS=tests/target/test_mine.py").stdout
+    assert "tests/target/test_mine.py" in said and "pytest tests/target " not in said
+
+
+@pytest.mark.parametrize("card", ["DEVICE=/dev/null", "DEVICE=/dev/none", "MOUNT=/proc"])
+def test_a_card_is_looked_at_before_anything_is_built(card: str, tmp_path: Path) -> None:
+    done = make("-o", "setup", "deploy", card, f"OUT={tmp_path}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"pimem: {card.partition('=')[2]} " in done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing was built"

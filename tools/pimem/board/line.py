@@ -28,6 +28,7 @@ REPORT_MARK = b"*** crash"  # begins its first
 SILENCE = 60.0  # seconds without a byte after which a board counts as gone
 REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, an 'OK'
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
+READ_BYTES = 4096  # at once
 WRITE_BYTES = 256  # at once; what there is no room for is tried again
 MOST_RESTARTS = 3  # without a prompt, after which no prompt is to be expected
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
@@ -237,6 +238,8 @@ class Line:
             raise self._crash
         try:
             data = self._port.read(max(1, self._port.in_waiting))
+            while len(data) < READ_BYTES and (more := self._port.in_waiting):  # a socket says 1
+                data += self._port.read(more)
         except (serial.SerialException, OSError) as exc:
             self._stopped(f"lost {self.url}: {why_lost(exc)}")
         self._keep(data)

@@ -31,6 +31,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="instead: replace kernel8.img and config.txt on the card mounted at DIR",
     )
+    parser.add_argument(
+        "--check",
+        metavar="WHERE",
+        help="instead: say whether that disk, or the card mounted in that folder, can be written",
+    )
     _options.add_board(parser)
     _options.add_kernel(parser)
     _options.add_limit(parser)
@@ -47,8 +52,19 @@ def on_terminate(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def check(where: str, max_size: float) -> None:
+    """Refuse what a card cannot be written to, before one is made."""
+    if Path(where).is_dir():
+        update.check_card(Path(where))
+    else:
+        flash.check_access(flash.choose(where, max_size))
+
+
 def run(options: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, on_terminate)
+    if options.check is not None:
+        check(options.check, options.max_size)
+        return
     if options.update:
         if options.image or options.device:
             raise Refusal("--update DIR takes no IMAGE and no DEVICE")

@@ -55,7 +55,7 @@ def make_venv() -> None:
     shutil.rmtree(venv, ignore_errors=True)
     apt.call([sys.executable, "-m", "venv", str(venv)])
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    trees = ["--editable", f"{pimem.ROOT}[test]", "--editable", str(stubs_folder())]
+    trees = ["--editable", f"{pimem.ROOT}[test,clients]", "--editable", str(stubs_folder())]
     with growth.shown("setup: .venv", venv):
         apt.call([*pip, "--quiet", "--retries", "5", *trees])
     stamp.write_text(venv_pin())
