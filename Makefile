@@ -101,12 +101,18 @@ IMAGE_MAKE = $(MAKE) $(JOBS) -C ports/rpi-aarch64 BOARD=$(call board_of,$*) BUIL
 	MICROPYTHON_DIR=$(abspath $(MICROPYTHON_DIR)) LIBFDT_DIR=$(abspath $(DTC_DIR))/libfdt \
 	CROSS_COMPILE=$(CROSS_COMPILE) MICROPY_MPYCROSS=$(MICROPY_MPYCROSS)
 
+# Runs a build, its output on stderr without the two lines that MicroPython's rules always print,
+# and ends as it does.
+quietly = { { { $(1) </dev/null; echo $$? >&3; } | \
+	grep --line-buffered -v -e '^Use make V=1' -e '^Including User C Module' >&2; } 3>&1; } | \
+	{ read -r status; exit "$$status"; }
+
 image-%: setup
-	@$(IMAGE_MAKE) </dev/null >&2
+	@$(call quietly,$(IMAGE_MAKE))
 
 # Beside the image, for the tests only, one with the module _memtest: RPI-memtest/kernel8.img
 memtest-%: image-%
-	@$(IMAGE_MAKE) memtest </dev/null >&2
+	@$(call quietly,$(IMAGE_MAKE) memtest)
 
 all: image-$(call image,$(BOARD))
 
