@@ -100,6 +100,50 @@ assert board.exec_(b"first\\nimport unittest\\n", timeout=3) == b"result"
     assert list(suite.verdicts) == ["plain", "#", "first"]  # the module begins with a comment
 
 
+#: Prints in another order when the host stalls, which the select() stands for.
+TASKS = """\
+import asyncio, select
+
+async def work():
+    while True:
+        print("work")
+        await asyncio.sleep(0.01)
+
+async def busy():
+    while True:
+        await asyncio.sleep(-1)
+
+async def main():
+    tasks = [asyncio.create_task(work()), asyncio.create_task(busy())]
+    await asyncio.sleep(0.005)
+    select.select([], [], [], 0.1)
+    await asyncio.sleep(0.04)
+    for task in tasks:
+        task.cancel()
+    print("finish")
+
+asyncio.run(main())
+"""
+
+
+def test_a_host_that_stalls_does_not_change_what_is_expected(
+    tests: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tests / "tasks.py").write_text(TASKS)
+    (tests / "plain.py").write_text("import sys\nprint(__name__, sys.argv, sys.path[0])\n")
+    script = """\
+import subprocess, sys
+for name in ("tasks.py", "plain.py"):
+    print(subprocess.check_output([sys.executable, "-BS", name], text=True))
+print(subprocess.check_output(["echo", "other", "-BS"], text=True))
+"""
+    assert suite_of(tests, script).problem == ""
+    tasks, plain, other, *_ = capfd.readouterr().out.split("\n\n")
+    assert tasks.split() == [*["work"] * 5, "finish"]
+    assert plain == f"__main__ ['plain.py'] {tests}"
+    assert other == "other -BS"
+
+
 def test_a_suite_that_passes_is_good(tests: Path, capsys: pytest.CaptureFixture[str]) -> None:
     suite = suite_of(tests, "print('pass  basics/one.py ')\nprint('skip  basics/two.py')")
     assert judge(suite, {}, False) == OK
