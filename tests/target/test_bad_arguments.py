@@ -159,7 +159,9 @@ heap, kernel, identity = memory.heap, memory.kernel, memory.identity
 Heap, Frames, Block, ramdisk = memory.Heap, memory.Frames, memory.Block, _memory.ramdisk
 alloc, reserve, state = memory.frames.alloc, memory.frames.reserve, memory.frames.state
 call, sync_code, crash_action = memory.call, memory.sync_code, memory.crash_action
-text, stack = _memory.sections()[0][1], _memory.sections()[3][1]
+text, stack = (
+    next(start for name, start, *_ in _memory.sections() if name == wanted)
+    for wanted in ('text', 'thread stack'))
 f, x, b, space = alloc(4), alloc(1), heap.alloc(64), memory.AddressSpace()
 space.map(VA, f)
 space.map(VA + BLOCK, x, prot="rx")
