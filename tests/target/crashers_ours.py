@@ -46,7 +46,7 @@ OURS = [
         "bytes repeated until they wrap",
         "b'abcdefgh' * (1 << 61)",
         TOO_LARGE,
-        "fault: write to 0xffff00a000660000, over what lies behind",
+        "crash report",
     ),
     Crasher(
         0,
@@ -61,7 +61,7 @@ OURS = [
         items[Index()] = 5
         """,
         "TypeError",
-        "no exception, and memory that is not its own was used",
+        "no exception",
     ),
     Crasher(
         0,
@@ -108,7 +108,7 @@ OURS = [
         heapq.heappush(heap, Item())
         """,
         "RuntimeError",
-        "no exception, and memory that is not its own was used",
+        "no exception",
     ),
     Crasher(
         0,
@@ -279,7 +279,7 @@ OURS = [
         got = len(kept) > 0
         """,
         "= True",
-        "right, by luck or by a check of ours",
+        "right by luck; with 1.26.1 a crash report",
     ),
     Crasher(
         0,
@@ -352,7 +352,7 @@ OURS = [
         task = _asyncio.Task(None, bytearray(64))
         """,
         "TypeError",
-        "no exception, and memory that is not its own was used",
+        "no exception",
     ),
     Crasher(
         0,
@@ -381,7 +381,7 @@ OURS = [
         "a deque whose size wraps",
         "from collections import deque\ndeque((), (1 << 62) - 1)",
         TOO_LARGE,
-        "no exception, and memory that is not its own was used",
+        "no exception",
     ),
     Crasher(
         0,
@@ -418,7 +418,7 @@ OURS = [
         f.seek(1, 1)
         """,
         "ValueError",
-        "no exception, and memory that is not its own was used",
+        "no exception",
     ),
     Crasher(
         0,
@@ -468,7 +468,7 @@ OURS = [
         Items.append(bytearray(64), 5)
         """,
         "TypeError",
-        "no exception, and memory that is not its own was used",
+        "fault: write to 0x0000000000000000",
     ),
     Crasher(
         0,
@@ -511,7 +511,7 @@ OURS = [
         got = True
         """,
         "= True",
-        "right, by luck or by a check of ours",
+        "fault: execution of 0x0000000000000000",
     ),
     Crasher(
         0,
