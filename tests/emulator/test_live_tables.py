@@ -189,7 +189,8 @@ def test_the_image_is_mapped_as_its_sections_say(live: Live) -> None:
 
 def test_what_can_be_overrun_lies_between_unmapped_pages(live: Live) -> None:
     # The linear map has every frame once more, and devices are no memory.
-    leaves = [leaf for leaf in live.kernel if layout.IMAGE <= leaf.va < layout.MMIO]
+    memory = [leaf for leaf in live.kernel if leaf.memory_type == 0]
+    leaves = [leaf for leaf in memory if leaf.va >= layout.IMAGE]
     mapped = {va for leaf in leaves for va in range(leaf.va, leaf.va + leaf.size, PAGE)}
     told = live.machine.eval("[tuple(m) for m in memory.kernel.mappings()]", "import memory")
     name_at = {va: m[5] for m in told for va in range(m[0], m[1], PAGE) if m[0] >= layout.IMAGE}

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from fake_board import WINDOW, FakeBoard
+from fake_board import CRASH, WINDOW, FakeBoard
 
 from pimem.board.errors import BoardCrash, NoAnswer, ScriptError
 from pimem.board.line import begun
@@ -98,6 +98,14 @@ def test_output_that_looks_like_a_crash_report_is_not_lost(link: Link) -> None:
     text = "before\n*** crash of the stock market\nCRASHED {no}\n"
     assert link.run(f"print({text!r}, end='')", sink=sunk.append) == text
     assert b"".join(sunk) == text.replace("\n", "\r\n").encode()
+
+
+def test_a_crash_that_arrives_at_once_with_what_precedes_it_can_be_output() -> None:
+    with FakeBoard() as board, Link(board.url) as link:
+        board.send(b"\x04before" + CRASH)
+        assert link.read_exactly(1) == b"\x04"
+        with link.crashes_are_output():
+            assert link.receive() == b"before" + CRASH
 
 
 def test_a_crash_line_cut_short_is_still_a_crash(link: Link, fake: FakeBoard) -> None:

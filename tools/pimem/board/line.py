@@ -148,8 +148,10 @@ class Line:
 
     @contextlib.contextmanager
     def crashes_are_output(self) -> Iterator[None]:
-        """Take lines that look like a crash report as any other while the block runs."""
+        """Take lines that look like a crash report as any other while the block runs, also those
+        that came before it and have not been read."""
         self._watching = False
+        self._crash = None
         try:
             yield
         finally:
