@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What differs between the releases of MicroPython that this tree builds with, 1.25 to 1.29. No other C file asks for
-// a release. Formats of numbers (INT_FMT, and HEX_FMT since 1.26) come from py/mpconfig.h in each of them.
+// What differs between releases of MicroPython, 1.25 to 1.29. This tree was built with 1.25.0 and 1.26.1; the other
+// guards come from reading the sources. No other C file asks for a release. Formats of numbers (INT_FMT, and HEX_FMT
+// since 1.26) come from py/mpconfig.h in each of them.
 
 #ifndef MODULES_MEMORY_MP_RELEASE_H
 #define MODULES_MEMORY_MP_RELEASE_H

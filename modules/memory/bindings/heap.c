@@ -18,16 +18,11 @@ static heap_obj_t kernel_handle = {{&memory_heap_type}, NULL, 0};
 
 // --- memory of a heap ---
 
-static int try_map(void *args) {
-    bind_space_change_t *c = args;
-    return space_map(memory_system_spaces(), memory_system_kernel(), &c->request, &c->why);
-}
-
 // Maps the heap's memory at heap->va, or where there is room when that is MEM_ADDR_NONE: in the view window. Like
 // views, heaps are seen by Python, and a memoryview of a block that outlives its heap must not reach the next one. (The
 // kernel heap is never closed and needs no such address.)
 static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
-    bind_view_t view = {.align = MEM_PAGE_SIZE};
+    bind_view_t view = {.change.space = memory_system_kernel(), .align = MEM_PAGE_SIZE};
     view.change.request = (space_request_t) {
         .va = heap->va,
         .pa = heap->pa,
@@ -36,7 +31,7 @@ static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
         .flags = REGION_LOCKED,
         .name = name,
     };
-    int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : try_map, &view.change);
+    int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : bind_space_try_map, &view.change);
     heap->va = view.change.request.va;
     *why = view.change.why;
     return result;

@@ -99,11 +99,6 @@ typedef struct _range_t {
     mp_obj_t pager;             // None: without one
 } range_t;
 
-static int try_reserve(void *args) {
-    bind_space_change_t *c = args;
-    return space_reserve(memory_system_spaces(), c->space, &c->request, &c->why);
-}
-
 static void reserve_range(bind_space_obj_t *self, range_t *range) {
     bool paged = range->pager != mp_const_none;
     space_request_t *r = &range->change.request;
@@ -111,7 +106,7 @@ static void reserve_range(bind_space_obj_t *self, range_t *range) {
         r->flags |= REGION_PAGED;
         r->pager = add_pager(self, range->pager);
     }
-    int result = bind_retry(try_reserve, &range->change);
+    int result = bind_retry(bind_space_try_reserve, &range->change);
     if (paged && result != MEM_OK) {
         bind_pager_forget_unused(self, r->pager);
     }

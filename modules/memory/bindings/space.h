@@ -32,7 +32,11 @@ typedef struct _bind_space_change_t {
     space_error_t why;
 } bind_space_change_t;
 
-// Both: tries the change twice if need be, and raises what it reports.
+// Map and reserve what the request says; `change` is a bind_space_change_t.
+int bind_space_try_map(void *change);
+int bind_space_try_reserve(void *change);
+
+// Tries the change, once more after a collection if memory is short, and raises what it reports.
 void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change);
 
 // Prints which space it is, in the words of a message: "the kernel space", "the space with ASID 2".
@@ -62,9 +66,9 @@ typedef struct _bind_space_obj_t {
     space_t *space;            // NULL when closed
     uint16_t asid;             // outlives the space, to name it
     bool handle;               // of the kernel half or the identity space: owns nothing
-    mp_obj_t with_stack;            // stack of the spaces that `with` blocks replaced: (space, rest) or None
+    mp_obj_t with_stack;       // stack of the spaces that `with` blocks replaced: (space, rest) or None
     mp_obj_t pagers;           // a list, or None before the first reserve() with a pager
-    mp_obj_t next_paged;           // the next space with a pager
+    mp_obj_t next_paged;       // the next space with a pager
 } bind_space_obj_t;
 
 // Forgets every pager of the space, which is being closed or has no range with a pager any more.

@@ -54,8 +54,8 @@ static void get_memory(mp_obj_t memory, mp_obj_t size, space_request_t *request)
     }
 }
 
-static int try_map(void *args) {
-    bind_space_change_t *c = args;
+int bind_space_try_map(void *change) {
+    bind_space_change_t *c = change;
     return space_map(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
@@ -74,7 +74,7 @@ static mp_obj_t memory_space_map(size_t n_args, const mp_obj_t *pos_args, mp_map
     bind_space_change_t change = {.space = space, .request.va = bind_get_page(args[ARG_va].u_obj, "address")};
     get_memory(args[ARG_memory].u_obj, args[ARG_size].u_obj, &change.request);
     change.request.attrs = get_attrs(args[ARG_prot].u_obj, args[ARG_memtype].u_obj, false);
-    bind_space_change(try_map, &change);
+    bind_space_change(bind_space_try_map, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_map_obj, 1, memory_space_map);
@@ -147,11 +147,6 @@ MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_compact_obj, 1, memory_space_compact);
 
 // --- boot's mappings ---
 
-static int try_boot_map(void *args) {
-    bind_space_change_t *c = args;
-    return space_map(memory_system_spaces(), c->space, &c->request, &c->why);
-}
-
 // _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
 static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0])};
@@ -163,13 +158,13 @@ static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
         .flags = REGION_BOOT | (mp_obj_is_true(args[7]) ? REGION_LOCKED : 0),
         .name = bind_get_name(args[6], "name"),
     };
-    bind_space_change(try_boot_map, &change);
+    bind_space_change(bind_space_try_map, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_boot_map_obj, 8, 8, memory_space_boot_map);
 
-static int try_reserve_guard(void *args) {
-    bind_space_change_t *c = args;
+int bind_space_try_reserve(void *change) {
+    bind_space_change_t *c = change;
     return space_reserve(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
@@ -182,7 +177,7 @@ static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) 
         .flags = REGION_LOCKED,
         .name = bind_get_name(args[3], "name"),
     };
-    bind_space_change(try_reserve_guard, &change);
+    bind_space_change(bind_space_try_reserve, &change);
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_reserve_guard_obj, 4, 4, memory_space_reserve_guard);

@@ -137,7 +137,7 @@ static inline uint32_t sure_bin(const request_t *r) {
 
 // Another free block for the request than b, the first of `bin`, which does not serve; or 0. Looks at a few blocks for
 // a close fit; after that, the first bin above in which every block is large enough decides, so the time is bounded. A
-// link that leads nowhere ends the search: *damaged becomes true. The block found is still to be verified.
+// link that leads to no block ends the search: *damaged becomes true. The block found is still to be verified.
 static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, uintptr_t b, request_t r, bool *damaged) {
     for (unsigned steps = FIND_STEPS - 1;; steps--) {
         uint32_t link = steps != 0 ? header(b)->next : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Regions: the sorted list of what a space has mapped or reserved, by runs of equal nature.
+// Regions: the sorted list of what a space has mapped or reserved, one record for each run of identical attributes.
 
 #include "space_internal.h"
 

@@ -17,7 +17,8 @@ int rights_check(const spaces_t *s, const wx_change_t *change, const space_reque
     return result;
 }
 
-// Instruction fetches see what was written before through the linear map. (Boot code is where it was loaded.)
+// Makes what was written through the linear map visible to instruction fetches. Boot mappings do not need it: no other
+// mapping has written their memory.
 static void sync_code(const spaces_t *s, const space_request_t *q) {
     if ((q->attrs & MEM_PROT_X) && !(q->flags & REGION_BOOT)) {
         arch_sync_code((uint64_t)(uintptr_t)mem_source_va(&s->source, q->pa), q->size);

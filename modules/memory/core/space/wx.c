@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What memory may be mapped how: types by RAM and MMIO, read-only ranges, and no frame both writable and executable.
+// Which attributes physical memory may be mapped with: types by RAM and MMIO, read-only ranges, and no frame both
+// writable and executable.
 
 #include "wx.h"
 

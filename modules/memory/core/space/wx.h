@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What memory may be mapped how. No call changes tables here: rights.h does, after it asked this.
+// Which attributes physical memory may be mapped with. Nothing here changes tables: rights.c does, after these checks.
 
 #ifndef MODULES_MEMORY_CORE_SPACE_WX_H
 #define MODULES_MEMORY_CORE_SPACE_WX_H
