@@ -40,6 +40,8 @@ ICOUNT = ("-icount", "shift=0,sleep=off")
 STAY = ("-no-shutdown",)
 NO_REBOOT = ("-no-reboot",)  # a guest that resets itself stops the machine too
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
+#: QEMU (seen with 7.2) sometimes dies of a segmentation fault when its monitor gets a client.
+STARTS = 3
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
@@ -101,7 +103,7 @@ class Qemu:
         self._process = self._start()
         atexit.register(self.close)
         try:
-            self._qmp = Qmp(self._folder / "qmp", self.running)
+            self._qmp = self._greet()
             self.pty = self._find_pty()
             self._create_machine()
         except QmpError as exc:
@@ -139,6 +141,25 @@ class Qemu:
         except OSError as exc:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise QemuError(f"cannot start {self.command[0]}: {exc.strerror}") from exc
+
+    def _greet(self) -> Qmp:
+        """Connect to QEMU's monitor; a QEMU that crashes at its start is started again."""
+        for _ in range(STARTS - 1):
+            try:
+                return Qmp(self._folder / "qmp", self.running)
+            except QmpError:
+                if not self._crashed():
+                    raise
+            logger.info("QEMU crashed while it started: starting it again")
+            (self._folder / "qmp").unlink(missing_ok=True)
+            self._process = self._start()
+        return Qmp(self._folder / "qmp", self.running)
+
+    def _crashed(self) -> bool:
+        """Return whether the process ends by a segmentation fault; a second is enough for that."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=1) == -signal.SIGSEGV
+        return False
 
     def _find_pty(self) -> str:
         for device in self.qmp.execute("query-chardev"):

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Regions: the sorted list of what a space has mapped or reserved. A region is a run of addresses with identical attributes.
+// Regions: the sorted list of what a space has mapped or reserved. A region is a run of addresses with identical
+// attributes.
 
 #ifndef MODULES_MEMORY_CORE_SPACE_REGION_H
 #define MODULES_MEMORY_CORE_SPACE_REGION_H

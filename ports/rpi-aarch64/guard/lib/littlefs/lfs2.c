@@ -11,8 +11,8 @@ static void guard_assert(bool holds) {
 }
 
 #undef LFS2_NO_ASSERT // leaves out what only assertions call
-// Blocks smaller than littlefs recommends are used by tests; what they cannot hold another assertion finds. A file may be
-// closed after its filesystem, by its finaliser: the buffers that a close uses belong to objects that it refers to.
+// Blocks smaller than littlefs recommends are used by tests; what they cannot hold another assertion finds. A file may
+// be closed after its filesystem, by its finaliser: the buffers that a close uses belong to objects that it refers to.
 #define LFS2_ASSERT(test) \
     guard_assert((test) || __builtin_strstr(#test, ">= 128") != NULL || __builtin_strstr(#test, "npw2") != NULL \
     || __builtin_strcmp(__func__, "lfs2_file_close") == 0)
