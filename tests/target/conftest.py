@@ -23,3 +23,11 @@ def nothing_left(board: Machine) -> Iterator[None]:
     """Each test gives back every frame it took, and leaves everything sound."""
     with same_state(board):
         yield
+
+
+@pytest.fixture
+def reset_at_the_end(board: Machine, nothing_left: None) -> Iterator[None]:
+    """For tests that drop objects: a word that stays on the stack may look like one of them, and
+    keeps it until a soft reset."""
+    yield
+    board.soft_reset()

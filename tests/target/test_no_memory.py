@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from on_board import ask, ask_all
 
@@ -64,14 +62,7 @@ spaces = made = None
 """
 
 
-@pytest.fixture
-def garbage_is_reset(board: Machine, nothing_left: None) -> Iterator[None]:
-    """Ends with a soft reset: a word on the stack may look like one of the objects dropped."""
-    yield
-    board.soft_reset()
-
-
-@pytest.mark.usefixtures("garbage_is_reset")
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_a_view_is_mapped_after_a_collection(board: Machine) -> None:
     script = f"""
 {FULL}
@@ -92,7 +83,7 @@ print(repr(result))
     assert ask(board, script) == "seen"
 
 
-@pytest.mark.usefixtures("garbage_is_reset")
+@pytest.mark.usefixtures("reset_at_the_end")
 @pytest.mark.parametrize("call", ["memory.frames.alloc", "lambda: _memory.Heap(4096)"])
 def test_a_record_is_made_after_a_collection(board: Machine, call: str) -> None:
     script = f"""
@@ -124,6 +115,7 @@ print(result)
     assert errno == 12 and "no free frame" in text
 
 
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_the_pager_of_an_unmapped_range_is_let_go(board: Machine) -> None:
     half, whole, left = ask_all(
         board,
@@ -157,6 +149,7 @@ def test_the_pager_of_an_unmapped_range_is_let_go(board: Machine) -> None:
     assert left <= 6
 
 
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_spaces_without_ranges_are_let_go(board: Machine) -> None:
     before, after = ask(
         board,
@@ -198,6 +191,7 @@ def test_a_space_whose_finaliser_is_called_while_it_is_active_is_closed(
     assert "closed" in text
 
 
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_a_space_that_is_dropped_while_it_is_active_is_closed_afterwards(board: Machine) -> None:
     during, after = ask(
         board,

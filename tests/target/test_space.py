@@ -453,6 +453,7 @@ def test_close_gives_every_table_frame_back(board: Machine) -> None:
     assert after == before
 
 
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_a_dropped_space_is_closed_by_the_collector(board: Machine) -> None:
     left, active = ask(
         board,
@@ -505,6 +506,7 @@ def test_frames_are_not_closed_while_they_are_mapped(board: Machine) -> None:
     assert state == "free"
 
 
+@pytest.mark.usefixtures("reset_at_the_end")
 def test_dropped_frames_live_as_long_as_their_mapping(board: Machine) -> None:
     seen, held, freed = ask(
         board,
