@@ -20,6 +20,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,6 @@ ICOUNT = ("-icount", "shift=0,sleep=off")
 STAY = ("-no-shutdown",)
 NO_REBOOT = ("-no-reboot",)  # a guest that resets itself stops the machine too
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
-#: QEMU (seen with 7.2) sometimes dies of a segmentation fault when its monitor gets a client.
-STARTS = 3
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
@@ -96,18 +95,28 @@ class Qemu:
         self._qmp: Qmp | None = None
         self._pty_fd = -1
         serial = f"pty,id=serial0,logfile={log}" if log else "pty,id=serial0"
+        # A socket that is connected from the start: QEMU 7.2 hangs or crashes now and then when a
+        # client connects to its monitor while it starts.
+        ours, theirs = socket.socketpair()
         self.command = self._command(boot, serial, icount, reboot)
+        self.command += ["-chardev", f"socket,id=qmp0,fd={theirs.fileno()}"]
+        self.command += ["-mon", "chardev=qmp0,mode=control"]
         if guest_errors:
             self.command += ["-d", "guest_errors,unimp", "-D", str(guest_errors)]
         self.command += extra
-        self._process = self._start()
+        try:
+            self._process = self._start(theirs)
+        except QemuError:
+            ours.close()
+            raise
         atexit.register(self.close)
         try:
-            self._qmp = self._greet()
+            self._qmp = Qmp(ours)
             self.pty = self._find_pty()
             self._create_machine()
         except QmpError as exc:
             said = self.said()
+            ours.close()
             self.close()
             raise QemuError(f"{exc}\n{said}".strip()) from exc
 
@@ -117,7 +126,6 @@ class Qemu:
         command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
         command += ["-display", "none", "-monitor", "none", "-S", "-preconfig"]
         command += ["-chardev", serial, "-serial", "chardev:serial0"]
-        command += ["-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off"]
         command += kernel_args(self.board.kernel) if boot is None else boot
         if icount:
             command += ICOUNT
@@ -126,40 +134,23 @@ class Qemu:
             command += NO_REBOOT
         return command
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, monitor: socket.socket) -> subprocess.Popen[bytes]:
+        """Start QEMU, which takes its end of the monitor's connection over."""
         logger.info("starting %s", shlex.join(self.command))
         try:
-            with self._said.open("wb") as said:
+            with monitor, self._said.open("wb") as said:
                 return subprocess.Popen(
                     self.command,
                     stdin=subprocess.DEVNULL,
                     stdout=said,
                     stderr=said,
+                    pass_fds=(monitor.fileno(),),
                     preexec_fn=die_with_parent,
                     start_new_session=True,  # the terminal's Ctrl-C is not for QEMU
                 )
         except OSError as exc:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise QemuError(f"cannot start {self.command[0]}: {exc.strerror}") from exc
-
-    def _greet(self) -> Qmp:
-        """Connect to QEMU's monitor; a QEMU that crashes at its start is started again."""
-        for _ in range(STARTS - 1):
-            try:
-                return Qmp(self._folder / "qmp", self.running)
-            except QmpError:
-                if not self._crashed():
-                    raise
-            logger.info("QEMU crashed while it started: starting it again")
-            (self._folder / "qmp").unlink(missing_ok=True)
-            self._process = self._start()
-        return Qmp(self._folder / "qmp", self.running)
-
-    def _crashed(self) -> bool:
-        """Return whether the process ends by a segmentation fault; a second is enough for that."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(timeout=1) == -signal.SIGSEGV
-        return False
 
     def _find_pty(self) -> str:
         for device in self.qmp.execute("query-chardev"):

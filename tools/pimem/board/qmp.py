@@ -6,9 +6,6 @@ from __future__ import annotations
 import json
 import select
 import socket
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 
@@ -17,31 +14,16 @@ class QmpError(Exception):
 
 
 class Qmp:
-    def __init__(self, path: Path, alive: Callable[[], bool], timeout: float = 20) -> None:
-        """Connect as soon as QEMU listens at `path`; give up early if it is not alive()."""
+    def __init__(self, connection: socket.socket, timeout: float = 20) -> None:
+        """Take over the connection to QEMU's monitor; QEMU answers once it has started."""
+        connection.settimeout(timeout)
         self.timeout = timeout
         self.events: list[dict[str, Any]] = []
         self._buffer = b""
         self._count = 0  # of commands: the identity of the last one
-        self._socket = self._connect(path, alive)
+        self._socket = connection
         self._receive("greeting")
         self.execute("qmp_capabilities")
-
-    def _connect(self, path: Path, alive: Callable[[], bool]) -> socket.socket:
-        end = time.monotonic() + self.timeout
-        while True:
-            link = socket.socket(socket.AF_UNIX)
-            link.settimeout(self.timeout)
-            try:
-                link.connect(str(path))
-                return link
-            except OSError as exc:
-                link.close()
-                if not alive():
-                    raise QmpError("QEMU ended before it could be talked to") from exc
-                if time.monotonic() > end:
-                    raise QmpError(f"QEMU does not listen at {path}") from exc
-            time.sleep(0.01)
 
     def _receive(self, what: str) -> dict[str, Any]:
         while b"\n" not in self._buffer:
