@@ -110,13 +110,17 @@ class Qemu:
             ours.close()
             raise
         atexit.register(self.close)
+        self._connect(ours)
+
+    def _connect(self, monitor: socket.socket) -> None:
+        """Find the pty of the serial line over QEMU's monitor, and make the machine."""
         try:
-            self._qmp = Qmp(ours)
+            self._qmp = Qmp(monitor)
             self.pty = self._find_pty()
             self._create_machine()
         except QmpError as exc:
             said = self.said()
-            ours.close()
+            monitor.close()
             self.close()
             raise QemuError(f"{exc}\n{said}".strip()) from exc
 
