@@ -124,6 +124,16 @@ def test_bindings_know_micropython_the_seams_and_core_only():
             assert bracket == "<" or known or (BINDINGS / header).is_file(), (path, header)
 
 
+def test_bindings_reach_the_one_memory_system_by_its_functions_only():
+    """Otherwise the rules of its lists and spaces are in every file that reads its members."""
+    users = {
+        path.name
+        for path in c_files(MEMORY, PORT)
+        if re.search(r"\bmemory_system\b", without_comments(path.read_text()))
+    }
+    assert users == {"memory_system.c", "memory_system.h"}
+
+
 @each(mechanism())
 def test_mechanism_includes_nothing_but_itself_and_four_standard_headers(path):
     text = path.read_text()

@@ -41,7 +41,7 @@ static void __attribute__((noreturn)) raise_alloc(const frames_error_t *why, siz
     if (why->kind == FRAMES_NOT_BELOW) {
         bind_raise_os(result, MP_ERROR_TEXT("%lu frames at 0x%016lx are not below 0x%016lx"), count, q->at, q->below);
     }
-    size_t largest = frames_largest_run(&memory_system.frames, SIZE_MAX);
+    size_t largest = frames_largest_run(memory_system_frames(), SIZE_MAX);
     if (q->below != MEM_ADDR_NONE) {
         bind_raise_os(result, MP_ERROR_TEXT("no %lu free frames, aligned to %lu, below 0x%016lx"), count, q->align,
             q->below);
@@ -63,7 +63,7 @@ static void __attribute__((noreturn)) raise_reserve(const frames_error_t *why, m
 
 frames_t *bind_frames_allocator(void) {
     bind_need_kernel();
-    return &memory_system.frames;
+    return memory_system_frames();
 }
 
 typedef struct _take_t {
@@ -75,7 +75,7 @@ typedef struct _take_t {
 
 static int try_take(void *args) {
     take_t *t = args;
-    return frames_alloc(&memory_system.frames, t->count, &t->request, &t->pa, &t->why);
+    return frames_alloc(memory_system_frames(), t->count, &t->request, &t->pa, &t->why);
 }
 
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
@@ -126,7 +126,7 @@ static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_
     self->view = 0;
     self->pa = bind_frames_take(count, &request);
     if (bind_retry(try_own, self) != MEM_OK) {
-        frames_free(&memory_system.frames, self->pa, count, NULL);
+        frames_free(memory_system_frames(), self->pa, count, NULL);
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
     }
     if (args[ARG_zero].u_bool) {
@@ -173,7 +173,7 @@ static void memory_frames_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     } else if (attr == MP_QSTR_size) {
         dest[0] = bind_new_u64(bind_frames_bytes(get_open(self_in)->count));
     } else {
-        dest[1] = MP_OBJ_SENTINEL; // go on with the methods
+        dest[1] = MP_OBJ_SENTINEL; // not an attribute: MicroPython looks among the methods
     }
 }
 
@@ -255,9 +255,9 @@ static mp_int_t memory_frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *inf
 
 // A mapping of the frames other than the object's own view.
 static const region_t *find_user(const frames_obj_t *self) {
-    for (const space_t *space = memory_system.spaces.list; space != NULL; space = space->next) {
+    for (const space_t *space = NULL; (space = memory_system_next_space(space)) != NULL;) {
         for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            if (r->owner == self->owner && !(space == memory_system.kernel && r->start == self->view)) {
+            if (r->owner == self->owner && !(space == memory_system_kernel() && r->start == self->view)) {
                 return r;
             }
         }
@@ -278,7 +278,7 @@ static mp_obj_t memory_frames_close(mp_obj_t self_in) {
     unmap_view(self);
     frame_owner_t *owner = self->owner;
     self->owner = NULL;
-    frame_owner_close(&memory_system.spaces, owner, NULL);
+    frame_owner_close(memory_system_spaces(), owner, NULL);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_close_obj, memory_frames_close);
@@ -298,7 +298,7 @@ static mp_obj_t memory_frames_del(mp_obj_t self_in) {
     frames_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->owner != NULL) {
         unmap_view(self);
-        frame_owner_orphan(&memory_system.spaces, self->owner);
+        frame_owner_orphan(memory_system_spaces(), self->owner);
         self->owner = NULL;
     }
     return mp_const_none;
@@ -344,7 +344,7 @@ static mp_obj_t memory_frames_reserve(mp_obj_t pa_in, mp_obj_t size_in, mp_obj_t
         bind_raise_value(MP_ERROR_TEXT("size 0x%lx at 0x%016lx passes the end of memory"), size, pa);
     }
     frames_error_t why;
-    if (frames_reserve(&memory_system.frames, pa, size, bind_get_name(name_in, "name"), &why) != MEM_OK) {
+    if (frames_reserve(memory_system_frames(), pa, size, bind_get_name(name_in, "name"), &why) != MEM_OK) {
         raise_reserve(&why, pa, size);
     }
     return mp_const_none;
@@ -353,7 +353,7 @@ MP_DEFINE_CONST_FUN_OBJ_3(memory_frames_reserve_obj, memory_frames_reserve);
 
 static mp_obj_t memory_frames_stats(void) {
     frames_stats_t stats;
-    frames_stats(&memory_system.frames, &stats);
+    frames_stats(memory_system_frames(), &stats);
     mp_obj_t orders[FRAMES_ORDERS];
     for (size_t i = 0; i < FRAMES_ORDERS; ++i) {
         orders[i] = bind_new_u64(stats.free_by_order[i]);
@@ -387,7 +387,7 @@ static mp_obj_t name_or_none(const char *name) {
 static mp_obj_t memory_frames_runs(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     frames_run_t run = {.end = 0};
-    while (frames_next_run(&memory_system.frames, run.end, &run)) {
+    while (frames_next_run(memory_system_frames(), run.end, &run)) {
         mp_obj_t items[] = {
             bind_new_u64(run.start), bind_new_u64(run.end), state_text(run.state), name_or_none(run.name),
         };
@@ -399,7 +399,7 @@ MP_DEFINE_CONST_FUN_OBJ_0(memory_frames_runs_obj, memory_frames_runs);
 
 static mp_obj_t memory_frames_state(mp_obj_t pa_in) {
     const char *name;
-    frames_state_t state = frames_state(&memory_system.frames, bind_get_u64(pa_in, "pa"), &name);
+    frames_state_t state = frames_state(memory_system_frames(), bind_get_u64(pa_in, "pa"), &name);
     mp_obj_t items[] = {state_text(state), name_or_none(name)};
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
 }
@@ -409,24 +409,25 @@ MP_DEFINE_CONST_FUN_OBJ_1(memory_frames_state_obj, memory_frames_state);
 
 // What is still mapped in the view window: the view of an object whose finaliser did not run.
 static void clear_views(const window_t *window) {
-    spaces_t *s = &memory_system.spaces;
+    spaces_t *s = memory_system_spaces();
+    space_t *kernel = memory_system_kernel();
     const region_t *r;
-    while ((r = region_from(memory_system.kernel, window->start)) != NULL && r->start < window->end) {
-        if (space_unmap(s, memory_system.kernel, r->start, r->last - r->start + 1, SPACE_FORCE, NULL) != MEM_OK) {
+    while ((r = region_from(kernel, window->start)) != NULL && r->start < window->end) {
+        if (space_unmap(s, kernel, r->start, r->last - r->start + 1, SPACE_FORCE, NULL) != MEM_OK) {
             return; // its address is then not given out again
         }
     }
 }
 
 size_t bind_frames_reset(void) {
-    spaces_t *s = &memory_system.spaces;
+    spaces_t *s = memory_system_spaces();
     size_t owned = 0;
     for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
         owned += owner->count;
     }
     frame_owner_orphan_all(s);
     window_t *window = window_named(s, "view");
-    if (memory_system.kernel != NULL && window != NULL) {
+    if (memory_system_kernel() != NULL && window != NULL) {
         clear_views(window);
         (void)window_reset(s, window);
     }

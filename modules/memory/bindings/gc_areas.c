@@ -19,10 +19,6 @@ static size_t area_frames; // in all areas
 // Areas that the collector took out of its list although their first block is live (see gc_areas_free()).
 static mp_state_mem_area_t *kept_areas;
 
-static space_t *kernel(void) {
-    return memory_system.kernel;
-}
-
 size_t gc_areas_frames(void) {
     return area_frames;
 }
@@ -33,10 +29,10 @@ static size_t tables_for(size_t frames) {
 }
 
 size_t gc_areas_available(void) {
-    if (!memory_system.switched) {
+    if (!memory_system_is_switched()) {
         return 0;
     }
-    size_t free = frames_available(&memory_system.frames);
+    size_t free = frames_available(memory_system_frames());
     size_t kept = HELD_BACK_FRAMES + tables_for(free);
     size_t available = free > kept ? (free - kept) << MEM_PAGE_SHIFT : 0;
     size_t taken = area_frames << MEM_PAGE_SHIFT;
@@ -50,16 +46,16 @@ size_t gc_areas_available(void) {
 // Unmaps [start, end) and frees its frames, run by run: an area consists of the runs that
 // the frame allocator had.
 static void take_back(mem_va_t start, mem_va_t end) {
-    memory_system_t *m = &memory_system;
+    space_t *kernel = memory_system_kernel();
     const region_t *region;
-    while (start < end && (region = region_find(kernel(), start)) != NULL) {
+    while (start < end && (region = region_find(kernel, start)) != NULL) {
         mem_va_t next = region->last + 1;
         mem_pa_t pa = region->pa;
         size_t count = (next - start) >> MEM_PAGE_SHIFT;
-        if (space_unmap(&m->spaces, kernel(), start, next - start, SPACE_FORCE, NULL) != MEM_OK) {
+        if (space_unmap(memory_system_spaces(), kernel, start, next - start, SPACE_FORCE, NULL) != MEM_OK) {
             return; // cannot be: it is mapped, whole and ours
         }
-        frames_free(&m->frames, pa, count, NULL);
+        frames_free(memory_system_frames(), pa, count, NULL);
         area_frames -= count;
         start = next;
     }
@@ -67,9 +63,8 @@ static void take_back(mem_va_t start, mem_va_t end) {
 
 // Maps the next run of frames at va; returns its length in bytes, 0 when something ran out.
 static uint64_t add_run(mem_va_t va, size_t max_count) {
-    memory_system_t *m = &memory_system;
     mem_pa_t pa;
-    size_t count = frames_alloc_some(&m->frames, max_count, &pa);
+    size_t count = frames_alloc_some(memory_system_frames(), max_count, &pa);
     if (count == 0) {
         return 0;
     }
@@ -81,8 +76,8 @@ static uint64_t add_run(mem_va_t va, size_t max_count) {
         .flags = REGION_LOCKED | SPACE_BLOCKS,
         .name = "gc",
     };
-    if (space_map(&m->spaces, kernel(), &request, NULL) != MEM_OK) {
-        frames_free(&m->frames, pa, count, NULL);
+    if (space_map(memory_system_spaces(), memory_system_kernel(), &request, NULL) != MEM_OK) {
+        frames_free(memory_system_frames(), pa, count, NULL);
         return 0;
     }
     area_frames += count;
@@ -90,13 +85,12 @@ static uint64_t add_run(mem_va_t va, size_t max_count) {
 }
 
 void *gc_areas_alloc(size_t size) {
-    memory_system_t *m = &memory_system;
+    spaces_t *s = memory_system_spaces();
     uint64_t bytes = mem_align_up(size, MEM_PAGE_SIZE);
-    window_t *window = m->switched ? window_named(&m->spaces, "gc") : NULL;
+    window_t *window = memory_system_is_switched() ? window_named(s, "gc") : NULL;
     window_request_t place = {.size = bytes, .align = MEM_BLOCK2M_SIZE, .guard = MEM_PAGE_SIZE};
     mem_va_t start;
-    if (window == NULL || bytes < size
-        || window_alloc(&m->spaces, window, &place, &start, NULL) != MEM_OK) {
+    if (window == NULL || bytes < size || window_alloc(s, window, &place, &start, NULL) != MEM_OK) {
         return NULL;
     }
     mem_va_t end = start + bytes;
@@ -115,7 +109,7 @@ static void unmap_area(void *area) {
     // An area's end is where its guard begins: regions follow each other without a gap up to there.
     mem_va_t start = (uintptr_t)area;
     mem_va_t end = start;
-    for (const region_t *r = region_find(kernel(), start); r != NULL && r->start == end; r = r->next) {
+    for (const region_t *r = region_find(memory_system_kernel(), start); r != NULL && r->start == end; r = r->next) {
         end = r->last + 1;
     }
     take_back(start, end);

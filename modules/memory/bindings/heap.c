@@ -2,7 +2,6 @@
 // _memory.Heap: heaps in frames of their own, mapped between guards in the view window, and the kernel heap.
 
 #include "common.h"
-#include "core/list.h"
 #include "frames.h"
 #include "heap.h"
 #include "space.h"
@@ -48,7 +47,7 @@ static uint64_t get_size(mp_obj_t size_in) {
 
 static int try_record(void *args) {
     memory_heap_t **heap = args;
-    *heap = pool_alloc(&memory_system.heap_pool);
+    *heap = pool_alloc(memory_system_heap_pool());
     return *heap != NULL ? MEM_OK : MEM_ENOMEM;
 }
 
@@ -59,7 +58,7 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
     mem_pa_t pa = bind_frames_take(count, NULL);
     memory_heap_t *heap;
     if (bind_retry(try_record, &heap) != MEM_OK) {
-        frames_free(&memory_system.frames, pa, count, NULL);
+        frames_free(memory_system_frames(), pa, count, NULL);
         bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of a heap of %lu bytes"), size);
     }
     heap->va = va;
@@ -68,22 +67,22 @@ static memory_heap_t *make_heap(mem_va_t va, uint64_t size, const char *name) {
     space_error_t why;
     int result = map_heap(heap, name, &why);
     if (result != MEM_OK) {
-        pool_free(&memory_system.heap_pool, heap);
-        frames_free(&memory_system.frames, pa, count, NULL);
+        pool_free(memory_system_heap_pool(), heap);
+        frames_free(memory_system_frames(), pa, count, NULL);
         bind_space_check(result, &why);
     }
     heap_init(&heap->heap, (void *)(uintptr_t)heap->va, size, port_random_seed());
-    LIST_PUSH(memory_system.heaps, heap, next, prev);
+    memory_system_add_heap(heap);
     return heap;
 }
 
 static void destroy_heap(memory_heap_t *heap) {
     spaces_t *s = memory_system_spaces();
     if (space_unmap(s, memory_system_kernel(), heap->va, heap->size, SPACE_FORCE, NULL) == MEM_OK) {
-        frames_free(&memory_system.frames, heap->pa, heap->size >> MEM_PAGE_SHIFT, NULL);
+        frames_free(memory_system_frames(), heap->pa, heap->size >> MEM_PAGE_SHIFT, NULL);
     }
-    LIST_REMOVE(memory_system.heaps, heap, next, prev);
-    pool_free(&memory_system.heap_pool, heap);
+    memory_system_remove_heap(heap);
+    pool_free(memory_system_heap_pool(), heap);
 }
 
 void bind_heap_release(memory_heap_t *heap) {
@@ -294,8 +293,8 @@ static mp_obj_t memory_heap_make_kernel(mp_obj_t va_in, mp_obj_t size_in) {
     if (kernel_handle.heap != NULL) {
         bind_raise_os(MEM_EEXIST, MP_ERROR_TEXT("there is a kernel heap at 0x%016lx"), kernel_handle.va);
     }
-    memory_system.kernel_heap = make_heap(va, size, "kernel heap");
-    kernel_handle.heap = memory_system.kernel_heap;
+    kernel_handle.heap = make_heap(va, size, "kernel heap");
+    memory_system_set_kernel_heap(kernel_handle.heap);
     kernel_handle.va = va;
     return MP_OBJ_FROM_PTR(&kernel_handle);
 }
@@ -306,10 +305,10 @@ MP_DEFINE_CONST_FUN_OBJ_2(memory_heap_make_kernel_obj, memory_heap_make_kernel);
 size_t bind_heap_reset(void) {
     size_t live = 0;
     memory_heap_t *next;
-    for (memory_heap_t *heap = memory_system.heaps; heap != NULL; heap = next) {
-        next = heap->next;
+    for (memory_heap_t *heap = memory_system_next_heap(NULL); heap != NULL; heap = next) {
+        next = memory_system_next_heap(heap);
         live += heap->heap.live_blocks;
-        if (heap != memory_system.kernel_heap) {
+        if (heap != memory_system_kernel_heap()) {
             destroy_heap(heap);
         } else if (heap_check(&heap->heap, NULL) != 0 || heap->heap.live_blocks != 0) {
             // No object refers to a block any more, so the heap starts again from any state.

@@ -63,12 +63,12 @@ static mp_obj_t missing_list(void) {
 
 // Of the packed copy, in bytes; None without a tree.
 static mp_obj_t device_tree_range(void) {
-    mem_pa_t start = memory_system.device_tree.start;
+    mem_pa_t start = memory_system_device_tree().start;
     return boot_info.dtb != NULL ? new_pair(start, start + boot_info.dtb_size) : mp_const_none;
 }
 
 static mp_obj_t memory_boot_info(void) {
-    const char *error = memory_system.error;
+    const char *error = memory_system_error();
     const char *safe_mode = port_safe_mode_reason();
     mp_obj_t dict = mp_obj_new_dict(16);
     bind_store(dict, MP_QSTR_version, bind_new_text(port_version()));

@@ -6,6 +6,7 @@
 #include "py/mpprint.h"
 
 #include "core/arch.h"
+#include "core/list.h"
 #include "core/paging/descriptor.h"
 #include "common.h"
 #include "memory_system.h"
@@ -184,6 +185,26 @@ void memory_system_init(void) {
         take_device_tree_frames(info);
     }
     init_spaces(info);
+}
+
+// --- heaps and the spaces of boot ---
+
+void memory_system_add_heap(memory_heap_t *heap) {
+    LIST_PUSH(memory_system.heaps, heap, next, prev);
+}
+
+void memory_system_remove_heap(memory_heap_t *heap) {
+    LIST_REMOVE(memory_system.heaps, heap, next, prev);
+}
+
+int memory_system_open_kernel(space_error_t *why) {
+    memory_system_t *m = &memory_system;
+    return m->kernel != NULL ? MEM_OK : space_open(&m->spaces, true, "kernel", &m->kernel, why);
+}
+
+int memory_system_open_identity(space_error_t *why) {
+    memory_system_t *m = &memory_system;
+    return m->identity != NULL ? MEM_OK : space_open(&m->spaces, false, "identity", &m->identity, why);
 }
 
 // --- the switch ---

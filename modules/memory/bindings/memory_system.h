@@ -38,9 +38,10 @@ typedef struct _memory_system_t {
     const char *error;          // why the set-up failed, for the report; NULL when it did not
 } memory_system_t;
 
+// Only the functions below and memory_system.c name it; the others call them.
 extern memory_system_t memory_system;
 
-// What the other bindings read of it. The kernel half and the identity space are NULL until frozen Python opened them;
+// The kernel half and the identity space are NULL until frozen Python opened them;
 // the active space is that in TTBR0, NULL before the switch.
 static inline frames_t *memory_system_frames(void) {
     return &memory_system.frames;
@@ -48,6 +49,11 @@ static inline frames_t *memory_system_frames(void) {
 
 static inline spaces_t *memory_system_spaces(void) {
     return &memory_system.spaces;
+}
+
+// The records of the heaps.
+static inline pool_t *memory_system_heap_pool(void) {
+    return &memory_system.heap_pool;
 }
 
 static inline space_t *memory_system_kernel(void) {
@@ -66,6 +72,11 @@ static inline bool memory_system_is_switched(void) {
     return memory_system.switched;
 }
 
+// Why the set-up failed; NULL when it did not.
+static inline const char *memory_system_error(void) {
+    return memory_system.error;
+}
+
 // The open spaces one after the other: the first after NULL, NULL after the last.
 static inline space_t *memory_system_next_space(const space_t *space) {
     return space == NULL ? memory_system.spaces.list : space->next;
@@ -76,10 +87,28 @@ static inline memory_heap_t *memory_system_next_heap(const memory_heap_t *heap) 
     return heap == NULL ? memory_system.heaps : heap->next;
 }
 
+// NULL until frozen Python made it.
+static inline memory_heap_t *memory_system_kernel_heap(void) {
+    return memory_system.kernel_heap;
+}
+
+static inline void memory_system_set_kernel_heap(memory_heap_t *heap) {
+    memory_system.kernel_heap = heap;
+}
+
+// Puts a heap that is set up into the list of all, and takes it out again. Its record stays the caller's.
+void memory_system_add_heap(memory_heap_t *heap);
+void memory_system_remove_heap(memory_heap_t *heap);
+
 // Where the RAM at physical address pa is in the linear map.
 static inline void *memory_system_at(mem_pa_t pa) {
     return (void *)(uintptr_t)(boot_info.linear + pa);
 }
+
+// Opens the kernel half, and the space that is in TTBR0 when no other one is active. Each does nothing when it is open
+// already; otherwise as space_open().
+int memory_system_open_kernel(space_error_t *why);
+int memory_system_open_identity(space_error_t *why);
 
 // Replaces the boot map by `kernel` and TTBR0 by `identity`, then gives the boot pool's rest back.
 // As spaces_switch() otherwise.

@@ -48,11 +48,12 @@ static size_t other_tables(void) {
 }
 
 static size_t records(void) {
-    return spaces_record_frames(memory_system_spaces()) + memory_system.heap_pool.slabs;
+    return spaces_record_frames(memory_system_spaces()) + memory_system_heap_pool()->slabs;
 }
 
 static size_t kernel_heap(void) {
-    return memory_system.kernel_heap != NULL ? memory_system.kernel_heap->size >> MEM_PAGE_SHIFT : 0;
+    const memory_heap_t *heap = memory_system_kernel_heap();
+    return heap != NULL ? heap->size >> MEM_PAGE_SHIFT : 0;
 }
 
 static size_t heaps(void) {
@@ -175,7 +176,7 @@ static mp_obj_t memory_check(void) {
     }
     add_count(list, "frames", frames_check(memory_system_frames()));
     check_spaces(list);
-    add_count(list, "heap records", pool_check(&memory_system.heap_pool));
+    add_count(list, "heap records", pool_check(memory_system_heap_pool()));
     for (const memory_heap_t *heap = NULL; (heap = memory_system_next_heap(heap)) != NULL;) {
         bind_heap_check(heap, list);
     }

@@ -80,7 +80,7 @@ static mp_obj_t memory_ramdisk_make_new(const mp_obj_type_t *type, size_t n_args
 
 static mp_obj_t memory_ramdisk_close(mp_obj_t self_in) {
     if (is_open(self_in)) {
-        frames_free(&memory_system.frames, disk.pa, disk.count, NULL);
+        frames_free(memory_system_frames(), disk.pa, disk.count, NULL);
         disk.count = 0;
     }
     return mp_const_none;

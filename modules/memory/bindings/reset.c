@@ -15,9 +15,10 @@
 
 void memory_binding_init(void) {
     bind_user_reset();
-    if (memory_system.error != NULL) {
-        mp_printf(&mp_plat_print, "memory: %s\n", memory_system.error);
-        port_safe_mode_enter(memory_system.error);
+    const char *error = memory_system_error();
+    if (error != NULL) {
+        mp_printf(&mp_plat_print, "memory: %s\n", error);
+        port_safe_mode_enter(error);
     }
 }
 
