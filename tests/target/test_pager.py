@@ -139,7 +139,7 @@ WRONG = {
     "no arguments": ("lambda: None", "TypeError", None, "2 were given"),
     "closes the space": ("lambda va, access: space.close()", "OSError", EBUSY, "is active"),
     "unmaps its range": ("unmaps", "OSError", EFAULT, "not in a range with a pager"),
-    "another space": ("leaves", "Fault", EFAULT, "did not make it possible"),
+    "another space": ("leaves", "Fault", EFAULT, "did not make the access possible"),
     "the space is gone": ("drops", "ValueError", None, "is closed"),
     "exit": ("exits", "SystemExit", None, "3"),
     "no heap": ("locks", "MemoryError", None, ""),

@@ -16,13 +16,15 @@
 #define MP_EDEADLK (35) // as in Linux; py/mperrno.h does not define it
 #endif
 
-#define REPEATS_USER (1000)  // at EL0, where no instruction is stepped
 #define STEP_PAGES_EACH (4)  // an instruction touches at most two pages of code and two of data
 #define STEP_PAGES (STEP_PAGES_EACH * BIND_PAGER_DEPTH)
-#define REPEATS_STEP (8)     // after so many identical faults the instruction is stepped
-#define REPEATS_MAX (16)     // after so many it is given up
+// Identical faults in a row after which an instruction is stepped, and after which EDEADLK is raised. At EL0 no
+// instruction is stepped.
+#define REPEATS_STEP (8)
+#define REPEATS_MAX (16)
+#define REPEATS_USER (1000)
 
-// Spaces with a pager, linked by `next_paged`: reachable until they are closed.
+// Spaces with a pager, linked by `next_paged`. The list keeps them alive until they are closed.
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_pager_spaces);
 
 // A pager that is running.
@@ -31,7 +33,7 @@ typedef struct _call_t {
     struct _call_t *outer;
     const space_t *space;
     mem_va_t page;
-    bool unstep;       // unmap the page: no instruction is stepped on it
+    bool unstep;       // unmap the page at the end: no instruction will be stepped on it
 } call_t;
 
 static call_t *innermost;
@@ -61,7 +63,7 @@ static bool has_range(const space_t *space, uint32_t pager) {
     return r != NULL;
 }
 
-// A number for a pager: its place in the space's list. Places that no range uses are used again.
+// The number of a pager is its index in the space's list. An index that no range uses is used again.
 static uint32_t add_pager(bind_space_obj_t *self, mp_obj_t pager) {
     if (self->pagers == mp_const_none) {
         self->pagers = mp_obj_new_list(0, NULL);
@@ -199,7 +201,7 @@ static bool have_step_pages(void) {
     return n_step_pages != 0 && step_pages[n_step_pages - 1].depth >= depth;
 }
 
-// The space may be closed by now, and the range given up.
+// The space may be closed by now, and the range unmapped.
 static void take_page(const space_t *of, mem_va_t page) {
     space_t *space = NULL;
     do {
@@ -229,7 +231,7 @@ static void take_step_pages(void) {
 
 static void add_step_page(mem_va_t va) {
     if (n_step_pages >= STEP_PAGES_EACH * (depth + 1)) {
-        take_step_pages(); // an instruction needs few pages: it faults again
+        take_step_pages(); // more than one instruction can need: for those it still needs it faults again
     }
     step_pages[n_step_pages].space = memory_system_active();
     step_pages[n_step_pages].page = mem_align_down(va, MEM_PAGE_SIZE);
@@ -239,11 +241,11 @@ static void add_step_page(mem_va_t va) {
 static void refuse(const bind_fault_t *fault) {
     const space_t *space = memory_system_active();
     if (depth == BIND_PAGER_DEPTH) {
-        bind_fault_raise_because(fault, MP_EDEADLK, "pagers are waiting for each other's pages, too many deep");
+        bind_fault_raise_because(fault, MP_EDEADLK, "a pager's own access faults, four pagers deep");
     }
     for (const call_t *call = innermost; call != NULL; call = call->outer) {
         if (call->space == space && call->page == mem_align_down(fault->far, MEM_PAGE_SIZE)) {
-            bind_fault_raise_because(fault, MP_EDEADLK, "the pager of this page needs it itself");
+            bind_fault_raise_because(fault, MP_EDEADLK, "the pager of this page accessed the page");
         }
     }
 }
@@ -266,7 +268,7 @@ static void page_in(mp_obj_t self, mem_va_t page, mp_obj_t frames) {
     bind_frames_detach_commit(frames);
 }
 
-// Calls the pager and maps what it returns; whether the page is for one instruction only.
+// Calls the pager and maps what it returns. Returns whether the page is for one instruction only.
 static bool resolve(const bind_fault_t *fault, fault_access_t access) {
     static const qstr_short_t texts[] = {
         [FAULT_ACCESS_READ] = MP_QSTR_read, [FAULT_ACCESS_WRITE] = MP_QSTR_write,
@@ -297,14 +299,14 @@ static bool resolve(const bind_fault_t *fault, fault_access_t access) {
     call.unstep = step && !possible;
     nlr_pop_jump_callback(true);
     if (!possible) {
-        bind_fault_raise_because(fault, MP_EFAULT, "the pager did not make it possible");
+        bind_fault_raise_because(fault, MP_EFAULT, "the pager did not make the access possible");
     }
     return step;
 }
 
 // --- faults ---
 
-// How often the same instruction faulted with the same registers in a row: it makes no progress.
+// How many times in a row this instruction faulted with these registers before: each time without progress.
 static unsigned count_repeats(const trap_frame_t *trap) {
     uint64_t registers = trap->sp;
     for (size_t i = 0; i < 31; ++i) {
@@ -334,7 +336,7 @@ bool bind_pager_run(const trap_frame_t *trap) {
     nlr_push_jump_callback(&node, give_up_step);
     if (repeats >= REPEATS_MAX) {
         last[depth].repeats = 0;
-        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay mapped until it is done");
     }
     bool step = resolve(&fault, access_of(trap));
     if (step) {
@@ -354,7 +356,7 @@ bool bind_pager_run_user(const trap_frame_t *trap) {
     bind_fault_t fault = {.esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 0};
     if (depth < BIND_PAGER_DEPTH && count_repeats(trap) >= REPEATS_USER) {
         last[depth].repeats = 0;
-        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay until it is done");
+        bind_fault_raise_because(&fault, MP_EDEADLK, "the instruction's pages do not stay mapped until it is done");
     }
     (void)resolve(&fault, access_of(trap));
     return true;
@@ -369,9 +371,9 @@ void bind_pager_stepped(void) {
 
 // --- before code that must not fault ---
 
-// The pager may fault like any other code: nothing that must not be left half way has begun, though a function of the
-// no-raise section is about to. The chain of frame records ends here during the call, so that the check for such
-// functions does not find it.
+// The pager may fault like any other code, because its caller, a function of the no-raise section, has not begun its
+// work. The chain of frame records ends here during the call, so that the check for such functions does not find the
+// caller.
 static __attribute__((noinline)) bool resolve_before(const bind_fault_t *fault, fault_access_t access) {
     volatile uintptr_t *record = __builtin_frame_address(0);
     uintptr_t caller = *record;
@@ -387,7 +389,7 @@ static void end_pin(void *node) {
     take_page(pin->space, pin->page);
 }
 
-// As the access of the caller at `pc` would do.
+// Resolves the page of va as an access by the caller, at `pc`, would.
 static void pin_page(bind_pager_pin_t *pin, mem_va_t va, bool write, uint64_t pc) {
     uint64_t par = write ? arch_at_s1e1w(va) : arch_at_s1e1r(va);
     if (fault_par_is_mapped(par)) {

@@ -124,7 +124,7 @@ static void memory_space_attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
             break;
         }
         default:
-            dest[1] = MP_OBJ_SENTINEL; // go on in the type's table
+            dest[1] = MP_OBJ_SENTINEL; // not an attribute: MicroPython looks among the methods
             break;
     }
 }
@@ -150,7 +150,7 @@ mp_obj_t bind_space_activate(mp_obj_t self) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_activate_obj, bind_space_activate);
 
-// `with` blocks of one space may be nested, and of several in any order: each remembers what was active before it.
+// `with` blocks may be nested, of one space and of several: each end activates the space that was active before it.
 mp_obj_t bind_space_enter(mp_obj_t self) {
     bind_space_get(self);
     bind_need_kernel();
@@ -189,7 +189,7 @@ void bind_space_forget_pagers(bind_space_obj_t *self) {
     }
     if (*link != MP_OBJ_NULL) {
         *link = self->next_paged;
-        self->next_paged = MP_OBJ_NULL; // else this object would keep the other one
+        self->next_paged = MP_OBJ_NULL; // otherwise this object would keep the next one alive
     }
     self->pagers = mp_const_none;
 }
@@ -210,8 +210,8 @@ static mp_obj_t memory_space_close(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(memory_space_close_obj, memory_space_close);
 
-// The finaliser cannot refuse. The active space is a root, so only a call by hand meets it here: the identity space
-// takes its place.
+// The finaliser cannot refuse. The active space is a root, so only an explicit call of __del__() can name it: the
+// identity space is activated instead of it.
 static mp_obj_t memory_space_del(mp_obj_t self_in) {
     bind_space_obj_t *self = get_self(self_in);
     if (!self->handle && self->space != NULL) {
@@ -268,22 +268,16 @@ static mp_obj_t memory_identity(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_identity_obj, memory_identity);
 
-// Opens a space of boot's, unless there is one.
-static void open_once(space_t **space, bool upper, const char *name) {
-    space_error_t why;
-    if (*space == NULL) {
-        bind_space_check(space_open(memory_system_spaces(), upper, name, space, &why), &why);
-    }
-}
-
 static mp_obj_t memory_open_kernel(void) {
-    open_once(&memory_system.kernel, true, "kernel");
+    space_error_t why;
+    bind_space_check(memory_system_open_kernel(&why), &why);
     return memory_kernel();
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_open_kernel_obj, memory_open_kernel);
 
 static mp_obj_t memory_open_identity(void) {
-    open_once(&memory_system.identity, false, "identity");
+    space_error_t why;
+    bind_space_check(memory_system_open_identity(&why), &why);
     return memory_identity();
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_open_identity_obj, memory_open_identity);
@@ -323,14 +317,14 @@ void bind_space_leave(void) {
 }
 
 size_t bind_space_reset(void) {
-    memory_system_t *m = &memory_system;
+    spaces_t *s = memory_system_spaces();
     MP_STATE_VM(bind_space_kernel) = MP_OBJ_NULL;
     MP_STATE_VM(bind_space_identity) = MP_OBJ_NULL;
-    if (!m->switched) {
-        return 0; // safe mode: what boot began stays as it is
+    if (!memory_system_is_switched()) {
+        return 0; // safe mode: boot did not finish, and its mappings stay
     }
-    size_t open = spaces_close_all(&m->spaces, m->identity);
-    space_clear(&m->spaces, m->kernel, REGION_BOOT | REGION_LOCKED);
-    space_clear(&m->spaces, m->identity, 0);
+    size_t open = spaces_close_all(s, memory_system_identity());
+    space_clear(s, memory_system_kernel(), REGION_BOOT | REGION_LOCKED);
+    space_clear(s, memory_system_identity(), 0);
     return open;
 }

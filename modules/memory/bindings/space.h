@@ -39,7 +39,7 @@ int bind_space_try_reserve(void *change);
 // Tries the change, once more after a collection if memory is short, and raises what it reports.
 void bind_space_change(int (*attempt)(void *change), bind_space_change_t *change);
 
-// Prints which space it is, in the words of a message: "the kernel space", "the space with ASID 2".
+// Prints which space it is, as part of a message: "the kernel space", "the space with ASID 2".
 void bind_space_print(const mp_print_t *print, const space_t *space);
 
 // A protection as text: "r", "rw" or "rx", with "u" appended when EL0 has access.
@@ -50,7 +50,7 @@ mp_obj_t bind_space_enter(mp_obj_t space);
 mp_obj_t bind_space_activate(mp_obj_t space);
 mp_obj_t bind_space_exit(mp_obj_t space);
 
-// Soft reset, first step: the identity space into TTBR0 (if there is one), so that finalisers can close the others; no
+// Soft reset, first step: activates the identity space if there is one, so that finalisers can close the others and no
 // pager is called any more.
 void bind_space_leave(void);
 
@@ -74,10 +74,11 @@ typedef struct _bind_space_obj_t {
 // Forgets every pager of the space, which is being closed or has no range with a pager any more.
 void bind_space_forget_pagers(bind_space_obj_t *self);
 
-// The space of an AddressSpace that is open; else ValueError naming it.
+// The space of an AddressSpace; ValueError, naming it, when it is closed.
 space_t *bind_space_get(mp_obj_t self);
 
-// "rw" or the like; ValueError naming it for anything else.
+// The attributes that a text such as "rw" stands for. TypeError for another type; ValueError, naming it, for another
+// text.
 mem_attrs_t bind_space_get_prot(mp_obj_t text);
 
 // space_map.c

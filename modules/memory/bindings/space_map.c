@@ -147,7 +147,8 @@ MP_DEFINE_CONST_FUN_OBJ_KW(memory_space_compact_obj, 1, memory_space_compact);
 
 // --- boot's mappings ---
 
-// _boot_map(va, pa, size, prot, memtype, name, locked): not judged for W^X; by blocks in the kernel half too.
+// _boot_map(va, pa, size, prot, memtype, name, locked): maps without the check for W^X, and by blocks in the kernel
+// half too.
 static mp_obj_t memory_space_boot_map(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0])};
     change.request = (space_request_t) {
@@ -168,7 +169,7 @@ int bind_space_try_reserve(void *change) {
     return space_reserve(memory_system_spaces(), c->space, &c->request, &c->why);
 }
 
-// _reserve(va, size, name): a guard, where nothing can be mapped.
+// _reserve(va, size, name): makes a guard, a range where nothing can be mapped.
 static mp_obj_t memory_space_reserve_guard(size_t n_args, const mp_obj_t *args) {
     bind_space_change_t change = {.space = bind_space_get(args[0])};
     change.request = (space_request_t) {

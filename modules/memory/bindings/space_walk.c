@@ -91,7 +91,7 @@ static MP_DEFINE_CONST_OBJ_TYPE(
     iter, mp_obj_tuple_getiter
     );
 
-// An attrtuple but for its type: the names follow the items.
+// Has the layout of an attrtuple, whose methods it uses: the field names follow the items. Only the type differs.
 static mp_obj_t new_record(const qstr *fields, size_t n, const mp_obj_t *items) {
     mp_obj_tuple_t *self = mp_obj_malloc_var(mp_obj_tuple_t, items, mp_obj_t, n + 1, &record_type);
     self->len = n;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The owners of frames: who frees them, while mappings use them and after.
+// Frame owners: when their frames are freed, depending on the mappings of them.
 
 #include "space_internal.h"
 
@@ -33,7 +33,7 @@ frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count) {
     return owner;
 }
 
-// Some region that maps frames of the owner.
+// One region that maps frames of the owner, or NULL.
 static const region_t *find_map(const spaces_t *s, const frame_owner_t *owner) {
     for (const space_t *space = s->list; space != NULL; space = space->next) {
         for (const region_t *r = space->regions; r != NULL; r = r->next) {

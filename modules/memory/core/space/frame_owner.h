@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Frame owners: runs of frames that one record owns, which keeps them while regions map them and frees them after.
+// Frame owners: records of runs of frames, which keep the frames while regions map them and free them afterwards.
 
 #ifndef MODULES_MEMORY_CORE_SPACE_FRAME_OWNER_H
 #define MODULES_MEMORY_CORE_SPACE_FRAME_OWNER_H
@@ -12,7 +12,7 @@ typedef struct _frame_owner_t {
     mem_pa_t pa;
     size_t count;              // frames
     uint32_t maps;             // regions that map some of them
-    bool orphan;               // the object is gone: the last unmap frees the frames
+    bool orphan;               // the object was finalised: the last unmap frees the frames
 } frame_owner_t;
 
 // Takes over `count` used frames at pa; NULL when there is no memory for the record.
@@ -21,10 +21,10 @@ frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count);
 // Frees the frames and the record. MEM_EBUSY, naming one mapping, while regions map them.
 int frame_owner_close(spaces_t *s, frame_owner_t *owner, space_error_t *why);
 
-// The object is gone: frees the frames now, or with the last mapping of them.
+// The object was finalised: frees the frames now, or with the last mapping of them.
 void frame_owner_orphan(spaces_t *s, frame_owner_t *owner);
 
-// Orphans every owner (soft reset, after the finalisers); returns how many were no orphans yet.
+// Orphans every owner (soft reset, after the finalisers); returns how many were not orphans before.
 size_t frame_owner_orphan_all(spaces_t *s);
 
 // The owner after this one, the first after NULL; NULL after the last.

@@ -35,8 +35,8 @@ static void unlink(space_t *space, region_t *r) {
     --space->region_count;
 }
 
-// The first region that ends at or after va. Starts at the region found last, because the next search is mostly for it
-// or a neighbour; does not move the finger.
+// The first region that ends at or after va. Starts at the region found last, because most searches are for it or a
+// neighbour. Does not move the finger.
 static region_t *search(const space_t *space, mem_va_t va) {
     region_t *r = space->finger != NULL ? space->finger : space->regions;
     if (r == NULL) {
@@ -143,7 +143,8 @@ void region_release_spares(spaces_t *s, const region_spares_t *spares) {
     (void)pool_free(&s->region_pool, spares->tail);
 }
 
-// Cuts regions at va: no region has va in its middle afterwards. Uses up *spare when it has to, and clears it.
+// Cuts regions at va: no region has va in its middle afterwards. If it cuts one, it takes *spare for the second part
+// and clears it.
 static void cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
     region_t *r = region_at_or_after(space, va);
     if (r == NULL || r->start >= va) {

@@ -50,8 +50,9 @@ uint32_t rights_flags(const region_t *r, uint32_t call_flags) {
     return call_flags & SPACE_FORCE ? r->flags : r->flags & ~REGION_BOOT;
 }
 
-// The part after `part` of what is mapped in the range of `q`, as it would be with the protection of `q`: of one
-// region, or a run of pages of a range with a pager. The first after a part of size 0; false after the last.
+// Replaces `part` by the next part of what is mapped in the range of `q`, with the protection of `q`: one region as far
+// as it is in the range, or one run of pages of a range with a pager. After a part of size 0 comes the first one. False
+// after the last.
 static bool next_part(const space_t *space, const space_request_t *q, space_request_t *part) {
     mem_va_t last = q->va + (q->size - 1);
     mem_va_t va = part->size != 0 ? part->va + part->size : q->va;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Address spaces: opened, closed, activated, switched to and checked.
+// Address spaces: set-up, open, close and activate; the switch from the boot map.
 
 #include "space.h"
 
@@ -174,7 +174,7 @@ static int check_switch(const spaces_t *s, const space_t *kernel, const space_t 
             .kind = SPACE_MISALIGNED, .pa = how->trampoline_pa, .value = how->trampoline_pa,
         });
     }
-    // The mechanism itself goes on through the linear map, which is in the kernel half but on a host.
+    // The mechanism reaches its tables through the linear map, which is in the kernel half, except on a host.
     mem_va_t root = (uint64_t)(uintptr_t)mem_source_va(&s->source, kernel->paging.root);
     int result = desc_va_is_upper(root) ? check_kept(kernel, root, why) : MEM_OK;
     for (size_t i = 0; result == MEM_OK && i < how->n_keep; ++i) {

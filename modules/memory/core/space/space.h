@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Address spaces: what is mapped where, by whom, and what is forbidden. Sits on paging.h and adds regions with
-// names, ASIDs, ownership of mapped frames, W^X over all spaces, and the rules of the kernel half.
+// Address spaces. They add to paging.h regions with names, ASIDs, ownership of mapped frames, W^X over all spaces, and
+// the rules of the kernel half.
 //
 // All state is in spaces_t and in frames of its source. Every changing call is all or nothing; results are MEM_OK or
 // a negative MEM_E* value, details for an error message are in the space_error_t (may be NULL).
@@ -20,7 +20,7 @@
 #define SPACES_ASIDS (65536)
 
 // Flags of a call only.
-#define SPACE_FORCE (16u)      // the owner of a locked region changes it
+#define SPACE_FORCE (16u)      // the caller may change locked regions
 #define SPACE_BLOCKS (32u)     // upper half: blocks allowed; such a range can only be unmapped as a whole
 #define SPACE_PAGES_ONLY (64u) // lower half: 4 KiB pages whatever the alignment
 
@@ -28,7 +28,7 @@ struct _space_t {
     space_t *next, *prev;      // all spaces
     paging_t paging;
     region_t *regions;
-    region_t *finger;          // last region found: the next search is mostly for it or a neighbour
+    region_t *finger;          // region found last: most searches are for it or a neighbour
     size_t region_count;
     const char *name;          // NULL when it has none
 };
@@ -76,8 +76,8 @@ void spaces_init(spaces_t *s, const mem_source_t *source, mem_pa_t pa_limit);
 // Declares RAM: the only memory that may be mapped with type normal, and never as device. Whole frames.
 int spaces_add_ram(spaces_t *s, mem_pa_t start, mem_pa_t end);
 
-// From now on [start, end) can be mapped read-only only, in every space (kernel text and rodata).
-// Mappings that exist already are not looked at: declare before mapping.
+// From now on no space can map [start, end) writable (kernel text and rodata). Mappings that exist already are not
+// checked: the call comes before the range is mapped.
 int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, const char *name);
 
 // A new space with a root table. upper makes the kernel half (once: later MEM_EEXIST). On success *space is set.
@@ -115,34 +115,34 @@ int spaces_switch(spaces_t *s, space_t *kernel, space_t *identity, const space_s
 
 // What spaces_check() found first.
 typedef struct _space_damage_t {
-    const char *what;          // in words
-    const space_t *space;      // NULL: of no one space
-    mem_va_t va;               // MEM_ADDR_NONE: at no address
-    paging_step_t entry;       // where the walk to va ends; its table is MEM_ADDR_NONE when there is none to tell of
+    const char *what;          // for a message
+    const space_t *space;      // NULL: not of one space
+    mem_va_t va;               // MEM_ADDR_NONE: not at one address
+    paging_step_t entry;       // where the walk to va ends; `table` is MEM_ADDR_NONE without such an entry
 } space_damage_t;
 
 // The number of broken invariants of all spaces: tables, regions against tables, rights (by rights_check()), frame
-// owners, pools. `*first` (may be NULL) tells of the first one.
+// owners, pools. `*first` (may be NULL) describes the first one.
 unsigned spaces_check(const spaces_t *s, space_damage_t *first);
 
 // --- mappings (space_map.c) ---
 //
-// Each of these calls is also for ranges with a pager, by the addresses given.
+// Each of these calls also works in ranges with a pager: the addresses decide.
 
 // All fields but the pager; flags REGION_BOOT, REGION_LOCKED, SPACE_BLOCKS, SPACE_PAGES_ONLY. In a range with a pager:
 // pages by bare address, with no more than the protection of the range (MEM_EPERM); a single page replaces another.
 int space_map(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
 // Every page of the range must be mapped; or it is all or part of one reserved range or one range with a pager, which
-// is given up with its pages. Frames of orphaned owners are freed with their last page. Flags: SPACE_FORCE.
+// is removed with its pages. Frames of orphaned owners are freed with their last page. Flags: SPACE_FORCE.
 int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why);
 
 // Changes the protection to attrs (MEM_PROT_*) of va and size; flags SPACE_FORCE. The range is then judged for W^X as
-// if mapped by hand, also where boot had mapped it. In a range with a pager: of the pages there are, within its
-// protection (MEM_EPERM).
+// if mapped by hand, also where boot had mapped it. In a range with a pager it changes the pages that are mapped,
+// within the protection of the range (MEM_EPERM).
 int space_protect(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
-// Unmaps every region that has none of the `keep` flags; returns how many regions that were. For soft reset:
+// Unmaps every region that has none of the `keep` flags; returns the number of them. For soft reset:
 // space_clear(kernel, REGION_BOOT | REGION_LOCKED); identity is cleared whole (keep = 0) and mapped again.
 size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
 
@@ -150,7 +150,7 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep);
 
 // Keeps the range of va, size and name free of mappings: a guard (REGION_LOCKED), or address space for later. With
 // REGION_PAGED it is in the lower half, for pages of normal memory that come one by one, with attrs at most, and takes
-// REGION_STEP and the pager. space_unmap() gives it up.
+// REGION_STEP and the pager. space_unmap() removes it.
 int space_reserve(spaces_t *s, space_t *space, const space_request_t *request, space_error_t *why);
 
 #endif // MODULES_MEMORY_CORE_SPACE_SPACE_H

@@ -7,7 +7,7 @@
 // A check under way.
 typedef struct _scan_t {
     const spaces_t *s;
-    const space_t *space;      // the one being looked at
+    const space_t *space;      // the one under check
     bool sound;                // its tables can be walked
     unsigned found;
     space_damage_t first;
@@ -26,7 +26,7 @@ static void report(scan_t *scan, bool broken, const char *what, mem_va_t va) {
     }
 }
 
-// Whether the run may have its rights, beside all others. `flags` are those of its region.
+// Checks that the run may have its rights together with all others. `flags` are those of its region.
 static void check_rights(scan_t *scan, const paging_run_t *run, uint32_t flags) {
     const space_request_t mapping = {
         .va = run->va, .pa = run->pa, .size = run->size, .attrs = run->attrs, .flags = flags & REGION_BOOT,
@@ -37,11 +37,12 @@ static void check_rights(scan_t *scan, const paging_run_t *run, uint32_t flags) 
     report(scan, broken, "rights that a rule or another mapping forbids", why.va);
 }
 
-// The pages of a range with a pager, each marked as such, with no more than its protection and sound memory.
+// Checks the pages of a range with a pager: each is marked as such, has no more than the protection of the range, and
+// its memory may have these rights.
 static void check_pages(scan_t *scan, const region_t *r) {
     const paging_t *p = &scan->space->paging;
     bool marked = paging_count(p, r->start, r->last, DESC_PAGED) == paging_count(p, r->start, r->last, 0);
-    report(scan, !marked, "a page that is not marked as of a range with a pager", r->start);
+    report(scan, !marked, "a page that is not marked as one with a pager", r->start);
     paging_run_t run = {.va = r->start};
     while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
         report(scan, (run.attrs & ~r->attrs) != 0, "more rights than the range allows", run.va);
@@ -49,7 +50,7 @@ static void check_pages(scan_t *scan, const region_t *r) {
     }
 }
 
-// Whether the tables map the region, all of it and nothing else, or nothing where it is reserved.
+// Checks that the tables map all of the region and nothing else, or nothing where it is reserved.
 static void check_tables(scan_t *scan, const region_t *r) {
     mem_va_t va = r->start;
     for (;;) {
@@ -70,7 +71,7 @@ static void check_tables(scan_t *scan, const region_t *r) {
     }
 }
 
-// Whether anything is mapped behind `before` (NULL: from the start of the half on) and before the next region.
+// Checks that nothing is mapped between `before` (NULL: the start of the half) and the next region.
 static void check_gap(scan_t *scan, const region_t *before) {
     const space_t *space = scan->space;
     const region_t *next = before != NULL ? before->next : space->regions;
@@ -87,9 +88,9 @@ static bool has_other_type(const region_t *r, const region_t *other) {
            && r->pa < other->pa + region_size(other) && other->pa < r->pa + region_size(r);
 }
 
-// Whether all mappings of the region's frames have one memory type (Arm ARM, "Mismatched memory attributes"). That RAM
-// is Normal and nothing else is, wx_check_memory() sees to: only non-cacheable memory may have an alias of
-// another type.
+// Whether all mappings of the region's frames have one memory type (Arm ARM, "Mismatched memory attributes").
+// wx_check_memory() allows type Device for all that is not RAM and for nothing else, so only non-cacheable memory can
+// have an alias of another type.
 static bool type_is_unique(const spaces_t *s, const region_t *r) {
     if ((r->attrs & MEM_TYPE_MASK) != MEM_TYPE_NONCACHED) {
         return true;
@@ -109,7 +110,7 @@ static void check_region(scan_t *scan, const region_t *r) {
     bool linked = r->space == space && (r->next == NULL || (r->next->start > r->last && r->next->prev == r));
     report(scan, !linked, "records out of order", r->start);
     if (region_is_paged(r)) {
-        report(scan, space->paging.upper || r->owner != NULL, "a range with a pager that cannot be one", r->start);
+        report(scan, space->paging.upper || r->owner != NULL, "a range that may have no pager", r->start);
         check_pages(scan, r);
         return;
     }
@@ -118,7 +119,7 @@ static void check_region(scan_t *scan, const region_t *r) {
         return;
     }
     bool paged = paging_count(&space->paging, r->start, r->last, DESC_PAGED) != 0;
-    report(scan, paged, "a page that is marked as of a range with a pager", r->start);
+    report(scan, paged, "a page that is marked as one with a pager", r->start);
     const paging_run_t run = {.va = r->start, .size = region_size(r), .pa = r->pa, .attrs = r->attrs};
     check_rights(scan, &run, r->flags);
     report(scan, !type_is_unique(scan->s, r), "another memory type than at another address", r->start);
@@ -135,7 +136,7 @@ static void check_space(scan_t *scan, const space_t *space) {
     paging_damage_t damage;
     unsigned broken = paging_check(p, &damage);
     if (broken != 0 && scan->found == 0) {
-        const char *what = damage.va != MEM_ADDR_NONE ? "an entry that cannot be" : "tables that are not counted";
+        const char *what = damage.va != MEM_ADDR_NONE ? "an inconsistent entry" : "a wrong number of tables";
         scan->first = (space_damage_t) {.what = what, .space = space, .va = damage.va, .entry = damage.entry};
     }
     scan->found += broken;
@@ -147,10 +148,10 @@ static void check_space(scan_t *scan, const space_t *space) {
         check_region(scan, r);
         check_gap(scan, r);
     }
-    report(scan, count != space->region_count, "records that are not counted", MEM_ADDR_NONE);
+    report(scan, count != space->region_count, "a wrong number of mappings", MEM_ADDR_NONE);
     uint16_t asid = p->asid;
     bool asid_ok = p->upper ? asid == 0 : scan->s->asids[asid / 64] >> (asid % 64) & 1;
-    report(scan, !asid_ok, "an ASID that is free", MEM_ADDR_NONE);
+    report(scan, !asid_ok, "an ASID that is not marked as used", MEM_ADDR_NONE);
 }
 
 static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
@@ -163,14 +164,14 @@ static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
     return maps;
 }
 
-// What is of no one space.
+// Checks the records that do not belong to one space.
 static void check_records(scan_t *scan) {
     const spaces_t *s = scan->s;
     const pool_t *pools[] = {&s->space_pool, &s->region_pool, &s->frame_owner_pool};
     scan->space = NULL;
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); ++i) {
         unsigned broken = pool_check(pools[i]);
-        report(scan, broken != 0, "a pool of records", MEM_ADDR_NONE);
+        report(scan, broken != 0, "a damaged pool of records", MEM_ADDR_NONE);
         scan->found += broken > 1 ? broken - 1 : 0;
     }
     for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
@@ -194,8 +195,8 @@ unsigned spaces_check(const spaces_t *s, space_damage_t *first) {
         --executable;
     }
     check_records(&scan);
-    report(&scan, spaces != s->count, "spaces that are not counted", MEM_ADDR_NONE);
-    report(&scan, executable != 0, "the list of what is executable", MEM_ADDR_NONE);
+    report(&scan, spaces != s->count, "a wrong number of spaces", MEM_ADDR_NONE);
+    report(&scan, executable != 0, "a wrong list of executable mappings", MEM_ADDR_NONE);
     if (first != NULL) {
         *first = scan.first;
     }

@@ -16,7 +16,7 @@ int space_fail(space_error_t *why, space_error_t error) {
         [SPACE_NOT_DMA] = MEM_EPERM,
         [SPACE_NOT_HELD] = MEM_EINVAL,
         [SPACE_MAPPED] = MEM_EEXIST,
-        // A missing page is one error, found by the mechanism or by the processor.
+        // The errno of a translation fault: a missing page is the same error however it is found.
         [SPACE_UNMAPPED] = MEM_EFAULT,
         [SPACE_LOCKED] = MEM_EPERM,
         [SPACE_NO_WINDOW] = MEM_EPERM,

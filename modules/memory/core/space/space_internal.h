@@ -16,13 +16,13 @@ int space_paging_fail(const space_t *space, int result, const paging_error_t *wh
 // Whether [va, va + size) is whole pages of this half.
 int space_check_range(const space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
 
-// Whether the request's memory and attributes can be.
+// Whether the request's memory and attributes are possible.
 int space_check_request(const spaces_t *s, const space_request_t *q, space_error_t *why);
 
-// Whether [va, va + size) is free of regions, and in the upper half a place where such a region may be.
+// Whether [va, va + size) is free of regions and, in the upper half, inside a window that allows such a region.
 int space_check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why);
 
-// --- space_paged.c, space_reserve.c: what the calls of space_map.c do in reserved ranges and those with a pager ---
+// --- space_paged.c, space_reserve.c: the calls of space_map.c in reserved ranges and ranges with a pager ---
 
 int space_paged_map(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why);
 int space_paged_protect(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why);
@@ -63,7 +63,7 @@ void region_release_spares(spaces_t *s, const region_spares_t *spares);
 // Cuts regions at va and behind last, so that none is partly inside. Uses the spares up.
 void region_cut_ends(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last, region_spares_t *spares);
 
-// Takes new attributes and flags for a region; region_merge() of the range is to follow.
+// Gives a region new attributes and flags. The caller calls region_merge() for the range afterwards.
 void region_change(spaces_t *s, region_t *r, mem_attrs_t attrs, uint32_t flags);
 
 // Joins the regions of [va, last], and the ones next to it, where one continues the other in every respect.
@@ -77,7 +77,7 @@ void frame_owner_unref(spaces_t *s, frame_owner_t *owner); // an orphan without 
 // MEM_EBUSY, naming one mapping, while regions map its frames.
 int frame_owner_check_unmapped(const spaces_t *s, const frame_owner_t *owner, space_error_t *why);
 
-// Frees the record of an owner without maps and leaves its frames allocated: another record has them.
+// Frees the record of an owner without maps and leaves its frames allocated: another record owns them.
 void frame_owner_forget(spaces_t *s, frame_owner_t *owner);
 
 #endif // MODULES_MEMORY_CORE_SPACE_SPACE_INTERNAL_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Mappings of address spaces: the place is checked and records are taken, then rights.c judges and changes the tables.
-// Addresses in a reserved range or a range with a pager are for space_reserve.c and space_paged.c.
+// space_reserve.c and space_paged.c handle addresses in reserved ranges and in ranges with a pager.
 
 #include "rights.h"
 #include "space_internal.h"
@@ -52,7 +52,7 @@ int space_map(spaces_t *s, space_t *space, const space_request_t *q, space_error
     return MEM_OK;
 }
 
-// Checks that regions cover all of [va, last], mapped and open to this caller.
+// Checks that mapped regions cover all of [va, last] and that this caller may change them.
 static int check_covered(space_t *space, mem_va_t va, mem_va_t last, uint32_t flags, space_error_t *why) {
     mem_va_t at = va;
     for (const region_t *r = region_at_or_after(space, va); r != NULL && r->start <= at; r = r->next) {
@@ -157,7 +157,7 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep) {
     size_t before = space->region_count;
     mem_va_t va = paging_base(&space->paging);
     for (region_t *r; (r = next_to_clear(space, va, keep)) != NULL;) {
-        // A block may reach over adjacent regions: what goes together is unmapped together, without a split.
+        // A block may cover several adjacent regions: in one call they are unmapped without a split.
         mem_va_t start = r->start;
         const region_t *end = r;
         while (region_is_mapped(r) && end->next != NULL && end->next->start == end->last + 1
@@ -165,7 +165,7 @@ size_t space_clear(spaces_t *s, space_t *space, uint32_t keep) {
             end = end->next;
         }
         mem_va_t last = end->last;
-        // Out of memory for a split: that piece stays, and is not counted.
+        // Without memory for a split the regions stay and are not counted.
         (void)space_unmap(s, space, start, last - start + 1, SPACE_FORCE, NULL);
         if (last == UINT64_MAX || (va = last + 1) >= paging_base(&space->paging) + (DESC_HALF_SIZE - 1)) {
             break;

@@ -14,7 +14,7 @@
 // single page replaces what is mapped at va; several must all be unmapped (MEM_EEXIST).
 int space_paged_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owner, space_error_t *why);
 
-// Unmaps the pages there are and frees the frames they own; the range stays.
+// Unmaps the pages that are mapped and frees the frames they own; the range stays.
 int space_paged_evict(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, space_error_t *why);
 
 // The number of frames that pages of such ranges own.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What every change of a space asks first: whether the addresses, the memory and the place of a request can be.
+// The checks before every change of a space: addresses, memory and place of the request.
 
 #include "space_internal.h"
 
-// The kind of a failure of paging.
+// The kind of error for a result of paging.
 static space_error_kind_t paging_kind(int result) {
     switch (result) {
         case MEM_EEXIST:

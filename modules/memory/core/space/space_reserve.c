@@ -42,7 +42,7 @@ int space_reserve(spaces_t *s, space_t *space, const space_request_t *q, space_e
     return MEM_OK;
 }
 
-// All or part of the reserved range that contains va.
+// Removes all or part of the reserved range that contains va.
 int space_unreserve(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_t flags, space_error_t *why) {
     mem_va_t last = va + (size - 1);
     const region_t *r = region_find(space, va);

@@ -12,7 +12,7 @@
 typedef struct _window_t {
     const char *name;
     mem_va_t start, end;
-    mem_va_t cursor;           // WINDOW_ONCE: nothing at or after it was given yet
+    mem_va_t cursor;           // WINDOW_ONCE: no address from here on was handed out yet
     uint32_t flags;
 } window_t;
 
@@ -25,11 +25,11 @@ typedef struct _window_request_t {
     uint64_t guard;            // unmapped bytes on both sides
 } window_request_t;
 
-// An address for such a range: the lowest gap, or the next address with WINDOW_ONCE. It is only taken by the
-// space_map() that follows, except with WINDOW_ONCE.
+// An address for such a range: the lowest gap, or the next address with WINDOW_ONCE. The address stays free until
+// space_map() takes it; with WINDOW_ONCE it is taken at once.
 int window_alloc(spaces_t *s, window_t *window, const window_request_t *request, mem_va_t *va, space_error_t *why);
 
-// Starts a WINDOW_ONCE window again; nothing may be mapped in it (MEM_EBUSY).
+// Makes a WINDOW_ONCE window hand out addresses from its start again; nothing may be mapped in it (MEM_EBUSY).
 int window_reset(spaces_t *s, window_t *window);
 
 // The window with this name, or NULL; the window that contains va, or NULL.

@@ -10,7 +10,7 @@ static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
     return a < b + b_size && b < a + a_size;
 }
 
-// How much of [pa, pa + size) from pa on is of one kind; *is_ram says which.
+// The length of the part of [pa, pa + size) that begins at pa and is all RAM or all not; *is_ram tells which.
 static uint64_t ram_run(const spaces_t *s, mem_pa_t pa, uint64_t size, bool *is_ram) {
     mem_pa_t end = pa + size;
     *is_ram = false;
@@ -57,7 +57,7 @@ int wx_check_memory(const spaces_t *s, const space_request_t *q, space_error_t *
     return check_type(s, q, why);
 }
 
-// Where a run maps some of [pa, pa + size); MEM_ADDR_NONE when it maps none of it.
+// The first address at which a run maps some of [pa, pa + size); MEM_ADDR_NONE when it maps none of it.
 static mem_va_t find_in_run(const paging_run_t *run, mem_pa_t pa, uint64_t size) {
     if (run->size == 0 || !overlaps(pa, size, run->pa, run->size)) {
         return MEM_ADDR_NONE;
@@ -92,7 +92,7 @@ static bool next_run(const region_t *r, paging_run_t *run) {
     return from <= r->last && paging_next_run(&r->space->paging, from, r->last + 1, run);
 }
 
-// Where r gives `right` to some of the mapping's memory outside the change; MEM_ADDR_NONE when nowhere.
+// An address at which r gives `right` to some of the mapping's memory, outside the change; MEM_ADDR_NONE without one.
 static mem_va_t find_alias(const region_t *r, mem_attrs_t right, const wx_change_t *change, const space_request_t *q) {
     mem_va_t found = MEM_ADDR_NONE;
     if (!(r->attrs & right) || !region_is_judged(r)) {
