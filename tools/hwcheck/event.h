@@ -65,6 +65,7 @@ typedef struct hw_block {
     uint64_t va; // of the first alias that ran
     uint64_t pa; // HW_NOWHERE: not in RAM
     uint32_t count;
+    bool ran; // the first time it runs is always an event
     bool fp;
     hw_insn_t *insn;
 } hw_block_t;

@@ -313,10 +313,12 @@ static void slow_block(unsigned vcpu, hw_block_t *block) {
 
 static void on_block(unsigned vcpu, void *data) {
     hw_block_t *block = data;
-    if (!vcpu && !hw->watch && !cores[0].resync && !cores[0].new_el && block->va % 0x80 && lines_fetched(hw, block)) {
+    bool quiet = block->ran && !hw->watch && !cores[0].resync && !cores[0].new_el && block->va % 0x80;
+    if (!vcpu && quiet && lines_fetched(hw, block)) {
         return;
     }
     pthread_mutex_lock(&hw->lock);
+    block->ran = true;
     slow_block(vcpu, block);
     pthread_mutex_unlock(&hw->lock);
 }
