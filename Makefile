@@ -23,12 +23,14 @@ PORT ?=
 # this project is mounted (MOUNT=/media/...), which gets the new kernel only.
 DEVICE ?=
 MOUNT ?=
-# Further options of `python -m pimem run`, of `serve`, of `image`, of `dist`, of `flash` and of pytest.
+# Further options of `python -m pimem run`, of `serve`, of `image`, of `dist`, of `flash`, of
+# `bringup` and of pytest.
 RUN_OPTIONS ?=
 SERVE_OPTIONS ?=
 IMAGE_OPTIONS ?=
 DIST_OPTIONS ?=
 FLASH_OPTIONS ?=
+BRINGUP_OPTIONS ?=
 TEST_OPTIONS ?=
 
 # Where the images go, one folder each.
@@ -64,7 +66,7 @@ PORT_OPTION := $(if $(PORT),--port $(PORT))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
-.PHONY: setup all images run repl serve image dist deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
+.PHONY: setup all images bringup run repl serve image dist deploy test test-host test-long test-micropython bench fuzz mutants coverage functions lint clean distclean help
 
 help:
 	@echo 'make [TARGET] [BOARD=$(BOARD)]         boards: $(BOARDS)'
@@ -74,6 +76,7 @@ help:
 	@echo '  repl              boot BOARD and talk to its REPL'
 	@echo '  serve             boot BOARD and print where mpremote, Thonny and others connect to it'
 	@echo '  image             make the SD card image: build/$(call image,$(BOARD))/sdcard.img(.xz)'
+	@echo '  bringup           examine the first start of a board (PORT=...; BRINGUP=1 with image too)'
 	@echo '  dist              make the folder of a release: dist/pimem-VERSION'
 	@echo '  deploy            write it to a card: DEVICE=/dev/sdX, or MOUNT=/media/... for the kernel only'
 	@echo '  test              every test, on every board (PORT=...: the target tests on a real BOARD)'
@@ -114,6 +117,10 @@ image-%: setup
 memtest-%: image-%
 	@$(call quietly,$(IMAGE_MAKE) memtest)
 
+# The same with each place of the boot shown on the serial line and the LED: RPI-bringup/kernel8.img
+bringup-%: image-%
+	@$(call quietly,$(IMAGE_MAKE) bringup)
+
 all: image-$(call image,$(BOARD))
 
 images: $(addprefix image-,$(IMAGES))
@@ -129,8 +136,16 @@ serve: all
 
 SDCARD = build/$(call image,$(BOARD))/sdcard.img
 
-image: all
-	@$(PIMEM) image --board $(BOARD) $(IMAGE_OPTIONS) </dev/null
+# BRINGUP=1: the card for a board's first start (docs/hardware-day.md).
+BRINGUP ?=
+CARD_KERNEL = $(if $(filter-out 0,$(BRINGUP)),--kernel $(OUT)/$(call image,$(BOARD))-bringup/kernel8.img)
+CARD_OUTPUT = $(if $(CARD_KERNEL),-o $(OUT)/$(call image,$(BOARD))-bringup/sdcard.img)
+
+image: all $(if $(filter-out 0,$(BRINGUP)),bringup-$(call image,$(BOARD)))
+	@$(PIMEM) image --board $(BOARD) $(CARD_KERNEL) $(CARD_OUTPUT) $(IMAGE_OPTIONS) </dev/null
+
+bringup: all bringup-$(call image,$(BOARD))
+	@$(PIMEM) bringup --board $(BOARD) $(PORT_OPTION) $(CARD_KERNEL) $(BRINGUP_OPTIONS) </dev/null
 
 # With the date of the last commit, that the same commit gives the same bytes.
 dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
@@ -157,7 +172,7 @@ deploy: setup
 endif
 
 ifeq ($(PORT),)
-test: images $(addprefix memtest-,$(IMAGES))
+test: images $(addprefix memtest-,$(IMAGES)) $(addprefix bringup-,$(IMAGES))
 	@echo "set-up and builds: $$(($$(date +%s) - $(STARTED))) s" >&2
 	@$(SANITISED) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 else

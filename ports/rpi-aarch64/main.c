@@ -14,6 +14,7 @@
 #include "boot/boot.h"
 #include "drivers/timer.h"
 #include "boot/layout.h"
+#include "boot/place.h"
 #include "machine/machine_pin.h"
 #include "main.h"
 #include "hooks.h"
@@ -91,9 +92,11 @@ static void run_exit_hook(void) {
 }
 
 void main_loop(void) {
+    boot_place(PLACE_MICROPYTHON);
     // since: when the reset was, later the soft reset.
     for (uint64_t since = boot_info.start_ticks;; since = timer_ticks()) {
         start();
+        boot_place(0);
         run_files(since);
         repl();
         run_exit_hook();

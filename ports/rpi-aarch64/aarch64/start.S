@@ -6,6 +6,7 @@
 #include "asm.h"
 #include "boot/layout.h"
 #include "boot/image_mark.h"
+#include "boot/place.h"
 #include "core/fault/syndrome.h"
 
 // MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
@@ -13,6 +14,14 @@
 // BCM2711's GIC as the ARM sees it (low peripheral mode).
 #define BCM2711_GICD        0xff841000
 #define BCM2711_GICC        0xff842000
+
+// Shows a place that boot has passed, in a bring-up image. Clobbers what a C function may.
+.macro place number
+#if BOOT_BRINGUP
+    mov w0, #\number
+    bl early_place
+#endif
+.endm
 
 // The 64-byte header of an arm64 Image: the firmware and QEMU read text_offset and image_size,
 // which covers .bss so that no loader puts a device tree into it.
@@ -41,6 +50,11 @@ boot_entry:
     mrs x21, CNTPCT_EL0             // x21: time of the first instruction
     mrs x22, CurrentEL
     lsr x22, x22, #2                // x22: exception level at entry
+#if BOOT_BRINGUP
+    address x0, __exception_stack_end
+    mov sp, x0                      // of the exception level at entry
+#endif
+    place PLACE_ENTRY
     cmp x22, #3
     b.eq boot_el3
     cmp x22, #2
@@ -138,10 +152,14 @@ boot_el1:
     msr SCTLR_EL1, x0
     mov x0, #(3 << 20)              // CPACR_EL1.FPEN: before any C may use a q register
     msr CPACR_EL1, x0
+    msr SPSel, #1
+    address x0, __exception_stack_end
+    mov sp, x0                      // before the vectors, which report in C
     address x0, boot_vectors
     msr VBAR_EL1, x0
     isb
     msr FPCR, xzr                   // unknown after reset: round to nearest, trap nothing
+    place PLACE_EL1
 
     address x0, __bss_start
     address x1, __bss_end
@@ -152,12 +170,12 @@ boot_el1:
     cmp x22, #3                     // entered at EL3: the other cores wait in boot_park
     b.ne 2f
     bl boot_park_install
-2:  address x0, __exception_stack_end
-    mov sp, x0
+2:  place PLACE_CLEARED
     mov x0, x20
     adr x1, _start
     bl boot_map_build               // boot_map_t *boot_map_build(dtb, image): tables, registers
     mov x19, x0
+    place PLACE_TABLES
     ldp x1, x2, [x19, #0]           // mair, tcr
     ldp x3, x4, [x19, #16]          // ttbr0, ttbr1
     ldr x6, [x19, #32]              // the level 0 table with nothing in it

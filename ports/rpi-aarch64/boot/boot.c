@@ -17,6 +17,7 @@
 #include "drivers/timer.h"
 #include "layout.h"
 #include "main.h"
+#include "place.h"
 #include "hooks.h"
 #include "soc.h"
 #include "machine/uart.h"
@@ -135,19 +136,26 @@ static void keep_dtb(void) {
 // exception level at entry.
 void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     soc_init(); // again: before the MMU was on it chose by physical addresses
+    boot_place(PLACE_MMU);
     boot_info.x0 = x0;
     boot_info.start_ticks = start_ticks;
     boot_info.entry_el = (unsigned)entry_el;
     crash_record_take();
     devices_probe();
+    boot_place(PLACE_DEVICES);
     irq_init(soc);
     timer_init(soc->timer_irq);
+    boot_place(PLACE_INTERRUPTS);
     uart_init();
+    boot_place(PLACE_CONSOLE);
     user_mode_init();
     find_memory();
+    boot_place(PLACE_RAM);
     park_cores();
+    boot_place(PLACE_CORES);
     boot_describe();
     memory_system_init();
+    boot_place(PLACE_FRAMES);
     keep_dtb();
     cpu_irq_enable(); // from here on the console receives
     main_loop();

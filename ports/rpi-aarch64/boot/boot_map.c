@@ -9,6 +9,7 @@
 #include "aarch64/cpu.h"
 #include "boot_map.h"
 #include "core/paging/descriptor.h"
+#include "early.h"
 #include "layout.h"
 #include "soc.h"
 
@@ -28,15 +29,12 @@ extern char __crash_record_start[], __crash_record_end[];
 
 boot_map_t boot_map;
 
-void boot_exception(uint64_t esr, uint64_t elr, uint64_t far) __attribute__((noreturn));
-
 static uint64_t boot_tables[BOOT_TABLES][DESC_ENTRIES] __attribute__((aligned(4096)));
 static unsigned boot_tables_used;
 
 static uint64_t *new_table(void) {
-    // BOOT_TABLES is too small: stop where a debugger can see it.
     if (boot_tables_used == BOOT_TABLES) {
-        cpu_stop();
+        early_stop("the boot map needs more tables than BOOT_TABLES");
     }
     return boot_tables[boot_tables_used++]; // .bss: cleared already
 }
@@ -161,36 +159,4 @@ boot_map_t *boot_map_build(uint64_t x0, uint64_t image_pa) {
     // What was written here must not be hidden by lines that a previous stage left in the caches.
     cpu_invalidate_cache((uintptr_t)__data_start, image_end);
     return &boot_map;
-}
-
-// The firmware may have left the transmitter slow: a pause a byte, bounded, stands in for a status
-// register that may not be there.
-static void put(const char *s) {
-    volatile uint32_t *data = (volatile uint32_t *)(uintptr_t)soc->uart;
-    for (; *s != '\0'; ++s) {
-        *data = (uint8_t)*s;
-        for (unsigned i = 0; i < 10000; ++i) {
-            cpu_pause();
-        }
-    }
-}
-
-static void put_hex(uint64_t value) {
-    for (int shift = 60; shift >= 0; shift -= 4) {
-        unsigned digit = (value >> shift) & 15;
-        const char text[2] = {(char)(digit < 10 ? '0' + digit : 'a' + digit - 10), '\0'};
-        put(text);
-    }
-}
-
-// Called by boot_vectors: reports an exception taken before the MMU is on, then stops.
-void boot_exception(uint64_t esr, uint64_t elr, uint64_t far) {
-    put("\r\nCRASH {\"cause\":\"exception before the MMU is on\",\"esr\":\"0x");
-    put_hex(esr);
-    put("\",\"elr\":\"0x");
-    put_hex(elr);
-    put("\",\"far\":\"0x");
-    put_hex(far);
-    put("\"}\r\n");
-    cpu_stop();
 }

@@ -34,6 +34,7 @@ typedef struct _soc_t {
     uint64_t gpio;
     uint64_t watchdog;      // PM block (peripherals + 0x100000)
     uint32_t gpio_count;
+    uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD
     uint64_t ram_start;     // default RAM without a device tree and a mailbox
     uint64_t ram_size;

@@ -12,6 +12,7 @@
 #include "core/arch.h"
 #include "boot/boot.h"
 #include "boot/boot_map.h"
+#include "boot/place.h"
 #include "crash_python.h"
 #include "crash_record.h"
 #include "core/paging/descriptor.h"
@@ -116,6 +117,9 @@ static void print_json(const trap_frame_t *trap, const char *why, const char *se
     PRINT(",\"spsr\":\"0x%lx\",\"sp\":\"0x%lx\",\"lr\":\"0x%lx\"", trap->spsr, trap->sp, trap->x[30]);
     if (*python != '\0') {
         PRINT(",\"python\":\"%s\"", python);
+    }
+    if (boot_place_last() != 0) {
+        PRINT(",\"place\":%u", boot_place_last());
     }
     PRINT(",\"soc\":\"%s\",\"text\":\"0x%08x\",\"backtrace\":[", soc->name, (unsigned)text_crc());
     for (unsigned i = 0; i < count; ++i) {

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""`pimem bringup`: its file, and the place that it names for a kernel that dies there."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import struct
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pimem.board import boards, session
+from pimem.board.qemu import Qemu, kernel_args
+from pimem.bringup.listen import Heard, listen
+from pimem.bringup.places import PLACES
+from pimem.bringup.verdict import Verdict, judge
+from pimem.testing import board_session
+
+BRANCH_TO_ITSELF, UNDEFINED = 0x14000000, 0x00000000
+FIRST, SILENCE = 30.0, 2.0
+#: How each place is noted: by one of these functions, with the place's number in w0, which the
+#: compiler may load some instructions earlier.
+NUMBER = re.compile(r"\tmov\tw0, #0x(\w+)")
+NOTED = re.compile(r"\tbl\t\w+ <(?:early|boot)_place>")
+
+
+def image(board: str, kind: str = "") -> Path:
+    """Return an image of the board, of the `kind` that another target of make builds."""
+    folder = board_session.image_folder(boards.load(board))
+    path = folder.with_name(folder.name + kind) / "kernel8.img"
+    if not path.is_file():
+        raise FileNotFoundError(f"no image {path}: `make images bringup-{folder.name}` builds it")
+    return path
+
+
+def symbols(path: Path) -> dict[str, int]:
+    """Return the addresses of an image's symbols."""
+    command = ["aarch64-linux-gnu-nm", str(path.with_name("firmware.elf"))]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {line.split()[2]: int(line.split()[0], 16) for line in lines}
+
+
+@cache
+def offsets(path: Path) -> dict[int, int]:
+    """Return the offset, in an image, of the instruction after each place."""
+    elf = str(path.with_name("firmware.elf"))
+    command = ["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", elf]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found, number = {}, 0
+    for line, following in itertools.pairwise(listing.splitlines()):
+        if loaded := NUMBER.search(line):
+            number = int(loaded[1], 16)
+        elif NOTED.search(line):
+            found[number] = int(following.partition(":")[0], 16) - symbols(path)["_start"]
+    return {number: offset for number, offset in found.items() if number}
+
+
+def changed(path: Path, offset: int, instruction: int, folder: Path) -> Path:
+    """Make a copy of an image with another instruction at an offset."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, offset, instruction)
+    copy = folder / "kernel8.img"
+    copy.write_bytes(data)
+    return copy
+
+
+def dying(path: Path, place: int, instruction: int, folder: Path) -> Path:
+    """Make a copy of an image that executes `instruction` after a place."""
+    return changed(path, offsets(path)[place], instruction, folder)
+
+
+def hear(board: str, kernel: Path) -> tuple[Heard, Verdict]:
+    machine = Qemu(boards.load(board), kernel_args(kernel))
+    with session.attach(machine) as opened:
+        heard = listen(opened.link, first=FIRST, silence=SILENCE)
+    return heard, judge(heard)
+
+
+def bringup(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pimem", "bringup", "--output", "result.json", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.parametrize("board", board_session.BOARDS)
+@pytest.mark.parametrize("kind", ["", "-bringup"])
+def test_a_board_that_is_in_order_gets_a_file_of_passed_steps(
+    board: str, kind: str, tmp_path: Path
+) -> None:
+    done = bringup(tmp_path, "--board", board, "--quick", "--kernel", str(image(board, kind)))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    status = {step["name"]: step["status"] for step in result["steps"]}
+    without_firmware = "skipped" if board == "QEMU_VIRT" else "passed"
+    assert status.pop("clock") == without_firmware
+    assert set(status.values()) == {"passed"} and len(status) == 8
+    assert "MMU on, Python at EL1" in result["transcript"]
+    assert f"[boot {len(PLACES)} of {len(PLACES)}: {PLACES[-1].name}]" in result["transcript"] or (
+        kind == ""
+    )
+    assert result["board"] == board and result["emulated"] and result["port"] is None
+
+
+@pytest.mark.parametrize("board", board_session.BOARDS)
+def test_the_image_passes_each_place_once(board: str) -> None:
+    assert sorted(offsets(image(board, "-bringup"))) == list(range(1, len(PLACES) + 1))
+
+
+@pytest.mark.parametrize("board", board_session.IMAGES)
+@pytest.mark.parametrize("place", range(1, len(PLACES) + 1))
+@pytest.mark.parametrize("instruction", [BRANCH_TO_ITSELF, UNDEFINED], ids=["hangs", "crashes"])
+def test_the_place_where_a_bringup_image_dies_is_named(
+    board: str, place: int, instruction: int, tmp_path: Path
+) -> None:
+    kernel = dying(image(board, "-bringup"), place, instruction, tmp_path)
+    heard, verdict = hear(board, kernel)
+    assert verdict.reached == PLACES[place - 1].name
+    assert verdict.advice == PLACES[place - 1].stopped
+    crashes_at_el1 = instruction == UNDEFINED and (place > 1 or board == "QEMU_VIRT")
+    assert ("crash" in verdict.problem) == (crashes_at_el1 and heard.crash is not None)
+    assert bool(heard.crash) == (instruction == UNDEFINED and place > 1)
+
+
+@pytest.mark.parametrize("board", board_session.IMAGES)
+@pytest.mark.parametrize("place", range(5, len(PLACES) + 1))
+def test_the_place_of_a_crash_is_named_by_the_usual_image(
+    board: str, place: int, tmp_path: Path
+) -> None:
+    _, verdict = hear(board, dying(image(board), place, UNDEFINED, tmp_path))
+    assert verdict.reached == PLACES[place - 1].name and "crash" in verdict.problem
+
+
+def test_a_board_that_dies_is_told_with_its_advice_and_an_exit_code(tmp_path: Path) -> None:
+    kernel = dying(image("RPI4", "-bringup"), 9, BRANCH_TO_ITSELF, tmp_path)
+    done = bringup(tmp_path, "--kernel", str(kernel), "--silence", "3")
+    assert done.returncode == 4
+    assert "after 'RAM found': it stopped while it sends the other cores" in done.stderr
+    step = json.loads((tmp_path / "result.json").read_text())["steps"][0]
+    assert step["status"] == "failed" and step["data"]["place"] == 9
+
+
+@pytest.mark.parametrize("board", board_session.BOARDS)
+def test_an_exception_before_the_mmu_is_on_is_reported(board: str, tmp_path: Path) -> None:
+    """An undefined instruction where boot_map_build() begins; QEMU has nothing to object to."""
+    kernel = image(board)
+    at = symbols(kernel)
+    copy = changed(kernel, at["boot_map_build"] - at["_start"], UNDEFINED, tmp_path)
+    errors = tmp_path / "errors"
+    machine = Qemu(boards.load(board), kernel_args(copy), guest_errors=errors)
+    with session.attach(machine) as opened:
+        heard = listen(opened.link, first=FIRST, silence=SILENCE)
+    assert heard.crash is not None
+    assert heard.crash.report["cause"] == "exception before the MMU is on"
+    assert heard.crash.report["esr"] == "0x0000000002000000"
+    assert errors.read_text() == ""
