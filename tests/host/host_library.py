@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MEMORY = ROOT / "modules" / "memory"
 MECHANISM = MEMORY / "core"
 PORT = ROOT / "ports" / "rpi-aarch64"
+HWCHECK = ROOT / "tools" / "hwcheck"
 FAKES = ROOT / "tests" / "host"
 # With counters for gcov, and in a place of their own, when a folder is named.
 COVERAGE = os.environ.get("HOST_COVERAGE", "")
@@ -77,6 +78,7 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
     sanitise = ["-fsanitize=address"] if address_sanitiser() else []
     sanitise += ["--coverage"] if COVERAGE else []
     includes = [f"-I{MEMORY}", f"-I{FAKES}"]
+    includes += [f"-I{HWCHECK}"] if any(Path(s).is_relative_to(HWCHECK) for s in sources) else []
     if any(Path(source).is_relative_to(PORT) for source in sources):
         includes.append(f"-I{PORT}")
     files = [str(find_source(source)) for source in sources]
@@ -87,7 +89,9 @@ def fingerprint(cmd: Sequence[str], sources: Sequence[str]) -> str:
     """Changes with the command, the sources and every header they could include."""
     digest = hashlib.sha256("\0".join(cmd).encode())
     headers = [*MECHANISM.rglob("*.h"), *FAKES.glob("*.h")]
-    for path in sorted([*headers, *map(find_source, sources)]):
+    beside = {path.parent for path in map(find_source, sources)}
+    headers += [path for folder in beside for path in folder.glob("*.h")]
+    for path in sorted({*headers, *map(find_source, sources)}):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

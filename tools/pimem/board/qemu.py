@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from pimem.board import hwcheck
 from pimem.board.boards import Board
 from pimem.board.qmp import Qmp, QmpError
 from pimem.exits import USAGE, CommandError
@@ -81,13 +82,15 @@ class Qemu:
         guest_errors: Path | None = None,
         log: Path | None = None,
         extra: Sequence[str] = (),
+        hardware_check: bool = False,
     ) -> None:
         """Start the board's machine, paused, with its serial line on the pty `self.pty`.
 
         `boot` is what kernel_args() or loader_args() give; by default the board's own image.
         Without `reboot`, a reset by the guest is the machine's end. `guest_errors` is a file that
         collects what QEMU thinks the guest did wrong, `log` one that gets a copy of all that
-        the guest prints.
+        the guest prints. With `hardware_check`, violations() tells what the guest did that a real
+        core would not forgive.
         """
         self.board = board
         self._folder = Path(tempfile.mkdtemp(prefix="pimem-qemu-"))
@@ -98,6 +101,7 @@ class Qemu:
         # A socket that is connected from the start: QEMU 10.0 hangs or crashes now and then when a
         # client connects to its monitor while it starts.
         ours, theirs = socket.socketpair()
+        self._checked = hardware_check
         self.command = self._command(boot, serial, icount, reboot)
         self.command += ["-chardev", f"socket,id=qmp0,fd={theirs.fileno()}"]
         self.command += ["-mon", "chardev=qmp0,mode=control"]
@@ -128,6 +132,8 @@ class Qemu:
         self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool
     ) -> list[str]:
         command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
+        if self._checked:
+            command[1:3] = self._checker(icount)
         command += ["-display", "none", "-monitor", "none", "-S", "-preconfig"]
         command += ["-chardev", serial, "-serial", "chardev:serial0"]
         command += kernel_args(self.board.kernel) if boot is None else boot
@@ -137,6 +143,21 @@ class Qemu:
         if not reboot:
             command += NO_REBOOT
         return command
+
+    def _checker(self, icount: bool) -> list[str]:
+        """Return the machine with the hardware checker in it."""
+        if icount:
+            raise QemuError("the hardware checker does not work with icount: drop one of them")
+        megabytes = hwcheck.megabytes_of(self.board.qemu_args)
+        hardware = hwcheck.machine_of(self.board.machine, megabytes)
+        args = hwcheck.arguments(hardware, megabytes, self._folder / "hwcheck.json")
+        return ["-M", f"{self.board.machine},memory-backend={hwcheck.RAM_ID}", *args]
+
+    def violations(self, elf: Path | None = None) -> list[hwcheck.Violation]:
+        """Return what the hardware checker has reported so far, with symbols of `elf`."""
+        if not self._checked:
+            raise QemuError("this machine was started without hardware_check=True")
+        return hwcheck.read(self._folder / "hwcheck.json", elf)
 
     def _start(self, monitor: socket.socket) -> subprocess.Popen[bytes]:
         """Start QEMU, which takes its end of the monitor's connection over."""

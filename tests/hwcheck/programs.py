@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Bare-metal programs that break one rule of the hardware checker, or keep it: built and run."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pimem
+from pimem.board import boards
+from pimem.board.hwcheck import Violation
+from pimem.board.qemu import Qemu, kernel_args
+from pimem.board.qmp import QmpError
+from pimem.board.symbols import binutil
+
+FOLDER = Path(__file__).parent / "programs"
+BUILD = pimem.BUILD / "hwcheck" / "programs"
+RAM_BASE = {"RPI3": 0, "RPI4": 0, "QEMU_VIRT": 0x40000000}
+SECONDS = 30.0
+SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One variant of a program; BAD=0 keeps all rules."""
+
+    name: str
+    bad: int
+    rules: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.bad}" if self.bad else f"{self.name}-good"
+
+
+def variants(path: Path) -> list[Program]:
+    listed = re.findall(r"^// BAD=(\d+): (.+)$", path.read_text(), re.MULTILINE)
+    found = [Program(path.stem, int(bad), frozenset(rules.split())) for bad, rules in listed]
+    return [Program(path.stem, 0, frozenset()), *found]
+
+
+def programs() -> list[Program]:
+    return [each for path in sorted(FOLDER.glob("*.S")) for each in variants(path)]
+
+
+def build(program: Program, board: str) -> tuple[Path, Path]:
+    """Return the raw image and the ELF."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    elf = BUILD / f"{program}-{board}.elf"
+    image = elf.with_suffix(".img")
+    options = ["-nostdlib", "-static", "-no-pie", "-g", f"-DBAD={program.bad}", f"-D{board}"]
+    options += [f"-Wl,-T,{FOLDER / 'program.ld'}", f"-Wl,--defsym=RAM_BASE={RAM_BASE[board]}"]
+    options += ["-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-march=armv8-a+crypto"]
+    binutil("gcc", *options, str(FOLDER / f"{program.name}.S"), "-o", str(elf))
+    binutil("objcopy", "-O", "binary", str(elf), str(image))
+    return image, elf
+
+
+def run(program: Program, board: str) -> list[Violation]:
+    """Run it to its end; return what was reported."""
+    image, elf = build(program, board)
+    machine = Qemu(boards.load(board), kernel_args(image), hardware_check=True, extra=SEMIHOSTING)
+    with machine:
+        with contextlib.suppress(QmpError):  # the program may have ended before the answer
+            machine.resume()
+        end = time.monotonic() + SECONDS
+        while machine.running():
+            if time.monotonic() > end:
+                raise TimeoutError(f"{program} on {board} did not end:\n{machine.registers()}")
+            time.sleep(0.02)
+        ended = machine.ended() or ""
+        if "status 0" not in ended:
+            raise subprocess.SubprocessError(f"{program} on {board}: {ended}")
+        return machine.violations(elf)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""Each rule of the hardware checker: a program that breaks it is reported, one that keeps it is
+not."""
+
+from __future__ import annotations
+
+import programs
+import pytest
+
+from pimem.testing.board_session import BOARDS
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("program", programs.programs(), ids=str)
+def test_a_program_is_reported_by_its_rules(program: programs.Program, board: str) -> None:
+    violations = programs.run(program, board)
+    assert {each.rule for each in violations} == program.rules, "\n".join(map(str, violations))

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: MIT
+// The only file that calls QEMU: makes events from what it runs.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "event.h"
+#include "lines.h"
+#include "tables.h"
+
+#define TLB_SIZE 1024
+#define BLOCK_MOST 512
+
+API_EXPORT int qemu_plugin_version = API_VERSION;
+
+typedef struct {
+    struct qemu_plugin_register *x[31], *pc, *cpsr;
+    struct qemu_plugin_register *sctlr[4], *vbar[4], *ttbr0[4], *tcr[4], *mair[4], *esr[4], *far[4], *elr[4];
+    struct qemu_plugin_register *ttbr1, *cpacr, *hcr;
+    GByteArray *bytes;
+    bool resync; // its registers are to be read again: it starts, or comes back from a pause
+    bool new_el; // an ERET ran
+    bool reset; // the machine was reset: told once, by core 0
+    uint64_t alias; // added to a block's VA gives where it runs
+    uint32_t generation; // of vector[]
+    uint64_t vector[4]; // physical address of VBAR by exception level
+} core_t;
+
+// What hw_walk() said, by virtual page of core 0.
+typedef struct {
+    uint64_t page;
+    uint32_t generation;
+    bool plain; // cacheable RAM that holds no table: lines_plain() may answer
+    uint64_t offset; // PA - VA
+    hw_map_t map;
+} tlb_t;
+
+static hw_t *hw;
+static hw_config_t config = {.speculation = true};
+static core_t cores[HW_CORES];
+static tlb_t tlb[TLB_SIZE];
+
+// --- registers ---
+
+static uint64_t read_register(core_t *core, struct qemu_plugin_register *handle) {
+    uint64_t value = 0;
+    if (handle) {
+        g_byte_array_set_size(core->bytes, 0);
+        int size = qemu_plugin_read_register(handle, core->bytes);
+        if (size > 0) {
+            memcpy(&value, core->bytes->data, size < 8 ? size : 8);
+        }
+    }
+    return value;
+}
+
+static uint64_t read_x(core_t *core, unsigned rt) {
+    return rt < 31 ? read_register(core, core->x[rt]) : 0;
+}
+
+// A register that exists for each exception level, called "NAME_EL1" or, where AArch32 has it too,
+// "NAME" for EL1.
+static void find_banked(struct qemu_plugin_register **list, const char *name, const qemu_plugin_reg_descriptor *found) {
+    size_t length = strlen(name);
+    if (strncmp(found->name, name, length)) {
+        return;
+    }
+    const char *rest = found->name + length;
+    if (!*rest) {
+        list[1] = list[1] ? list[1] : found->handle;
+    } else if (!strncmp(rest, "_EL", 3) && rest[3] >= '1' && rest[3] <= '3' && !rest[4]) {
+        list[rest[3] - '0'] = found->handle;
+    }
+}
+
+static void find_register(core_t *core, const qemu_plugin_reg_descriptor *found) {
+    struct qemu_plugin_register *single[4] = {0};
+    unsigned number;
+    char end;
+    if (sscanf(found->name, "x%u%c", &number, &end) == 1 && number < 31) {
+        core->x[number] = found->handle;
+    } else if (!strcmp(found->name, "pc")) {
+        core->pc = found->handle;
+    } else if (!strcmp(found->name, "cpsr")) {
+        core->cpsr = found->handle;
+    }
+    find_banked(core->sctlr, "SCTLR", found);
+    find_banked(core->vbar, "VBAR", found);
+    find_banked(core->ttbr0, "TTBR0", found);
+    find_banked(core->tcr, "TCR", found);
+    find_banked(core->mair, "MAIR", found);
+    find_banked(core->esr, "ESR", found);
+    find_banked(core->far, "FAR", found);
+    find_banked(core->elr, "ELR", found);
+    find_banked(single, "TTBR1", found);
+    core->ttbr1 = single[1] ? single[1] : core->ttbr1;
+    single[1] = NULL;
+    find_banked(single, "CPACR", found);
+    core->cpacr = single[1] ? single[1] : core->cpacr;
+    find_banked(single, "HCR", found);
+    core->hcr = single[2] ? single[2] : core->hcr;
+}
+
+static void load_registers(core_t *core, hw_core_t *to) {
+    to->el = read_register(core, core->cpsr) >> 2 & 3;
+    for (int el = 1; el < 4; el++) {
+        to->sctlr[el] = read_register(core, core->sctlr[el]);
+        to->vbar[el] = read_register(core, core->vbar[el]);
+        to->ttbr0[el] = read_register(core, core->ttbr0[el]);
+        to->tcr[el] = read_register(core, core->tcr[el]);
+        to->mair[el] = read_register(core, core->mair[el]);
+    }
+    to->ttbr1 = read_register(core, core->ttbr1);
+    to->cpacr = read_register(core, core->cpacr);
+    to->hcr = read_register(core, core->hcr);
+    to->known = true;
+}
+
+// --- translations ---
+
+static hw_map_t walk(unsigned vcpu, uint64_t va) {
+    hw_map_t map = hw_walk(hw, vcpu, va);
+    if (map.mmu) {
+        tables_walked(hw, va, &map);
+    }
+    return map;
+}
+
+static tlb_t *translate(unsigned vcpu, uint64_t va) {
+    static tlb_t other;
+    tlb_t *entry = vcpu ? &other : &tlb[va / HW_PAGE % TLB_SIZE];
+    if (vcpu || entry->page != va / HW_PAGE || entry->generation != hw->generation) {
+        hw_map_t map = walk(vcpu, va & ~(HW_PAGE - 1ull));
+        entry->page = va / HW_PAGE;
+        entry->generation = hw->generation;
+        entry->offset = map.pa - (va & ~(HW_PAGE - 1ull));
+        entry->map = map;
+        entry->plain = map.valid && map.mmu && map.memory == HW_NORMAL_WB && hw_is_ram(hw, map.pa) &&
+            !tables_is_table(hw, map.pa);
+    }
+    return entry;
+}
+
+static hw_event_t new_event(hw_kind_t kind, unsigned vcpu, const hw_insn_t *insn) {
+    hw_event_t event = {.kind = kind, .core = vcpu, .insn = insn, .pa = HW_NOWHERE, .va = HW_NOWHERE};
+    if (insn) {
+        event.block = insn->block;
+        event.pc = hw_insn_va(insn) + cores[vcpu].alias;
+    }
+    return event;
+}
+
+// --- loads and stores ---
+
+static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn) {
+    uint32_t left = 1u << qemu_plugin_mem_size_shift(info);
+    struct qemu_plugin_hwaddr *address = qemu_plugin_get_hwaddr(info, va);
+    uint64_t pa = address ? qemu_plugin_hwaddr_phys_addr(address) : HW_NOWHERE;
+    while (left) {
+        uint32_t here = HW_PAGE - va % HW_PAGE;
+        tlb_t *entry = translate(vcpu, va);
+        hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
+        event.va = va;
+        event.size = left < here ? left : here;
+        event.store = qemu_plugin_mem_is_store(info);
+        event.map = entry->map;
+        event.pa = pa != HW_NOWHERE ? pa : va + entry->offset;
+        hw_event(hw, &event);
+        va += event.size;
+        left -= event.size;
+        pa = HW_NOWHERE; // of the next page QEMU says nothing
+    }
+}
+
+static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *data) {
+    const hw_insn_t *insn = data;
+    if (!vcpu && !hw->watch && !hw->shared && insn->op == HW_OP_MEMORY) {
+        const tlb_t *entry = &tlb[va / HW_PAGE % TLB_SIZE];
+        if (entry->page == va / HW_PAGE && entry->generation == hw->generation && entry->plain &&
+            lines_plain(hw, va + entry->offset, 1u << qemu_plugin_mem_size_shift(info),
+                    qemu_plugin_mem_is_store(info), insn)) {
+            return;
+        }
+    }
+    pthread_mutex_lock(&hw->lock);
+    slow_access(vcpu, info, va, insn);
+    pthread_mutex_unlock(&hw->lock);
+}
+
+// --- system instructions ---
+
+// DC and IC by address that EL0 may use.
+static bool allowed(const hw_core_t *core, const hw_insn_t *insn) {
+    if (core->el || insn->op == HW_OP_DSB || insn->op == HW_OP_DMB || insn->op == HW_OP_ISB) {
+        return true;
+    }
+    if (insn->op == HW_OP_ZVA) {
+        return core->sctlr[1] >> 14 & 1;
+    }
+    return (insn->op == HW_OP_CACHE && core->sctlr[1] >> 26 & 1 && HW_SYS_OP1(insn->sys) == 3) || insn->fp;
+}
+
+static void add_operand(hw_event_t *event, unsigned vcpu) {
+    const hw_insn_t *insn = event->insn;
+    bool by_address = insn->op == HW_OP_ZVA || insn->op == HW_OP_AT ||
+        (insn->op == HW_OP_CACHE && (insn->sys & 7) == 1);
+    event->value = read_x(&cores[vcpu], insn->rt);
+    if (by_address) {
+        event->va = insn->op == HW_OP_AT ? event->value : event->value & ~(HW_LINE - 1ull);
+        tlb_t *entry = translate(vcpu, event->va);
+        event->map = entry->map;
+        event->pa = entry->map.valid ? event->va + entry->offset : HW_NOWHERE;
+        event->size = HW_LINE;
+        event->store = insn->op == HW_OP_ZVA;
+    }
+}
+
+static void on_system(unsigned vcpu, void *data) {
+    static const uint8_t kind[] = {
+        [HW_OP_CACHE] = HW_CACHE, [HW_OP_ZVA] = HW_ZVA, [HW_OP_TLBI] = HW_TLBI, [HW_OP_AT] = HW_AT,
+        [HW_OP_DSB] = HW_DSB, [HW_OP_DMB] = HW_DMB, [HW_OP_ISB] = HW_ISB, [HW_OP_MSR] = HW_SYSREG,
+        [HW_OP_ERET] = HW_ERET, [HW_OP_SEV] = HW_WAKE,
+    };
+    const hw_insn_t *insn = data;
+    pthread_mutex_lock(&hw->lock);
+    if (allowed(&hw->core[vcpu], insn)) {
+        hw_event_t event = new_event(kind[insn->op], vcpu, insn);
+        if (insn->op == HW_OP_MSR || insn->op == HW_OP_TLBI || insn->op == HW_OP_CACHE || insn->op == HW_OP_ZVA ||
+            insn->op == HW_OP_AT) {
+            add_operand(&event, vcpu);
+        }
+        hw_event(hw, &event);
+        cores[vcpu].new_el |= insn->op == HW_OP_ERET;
+    }
+    pthread_mutex_unlock(&hw->lock);
+}
+
+// --- blocks ---
+
+static void set_el(unsigned vcpu) {
+    unsigned before = hw_regime(&hw->core[vcpu]);
+    hw->core[vcpu].el = read_register(&cores[vcpu], cores[vcpu].cpsr) >> 2 & 3;
+    if (hw_regime(&hw->core[vcpu]) != before) {
+        hw->generation++;
+    }
+}
+
+// The core starts, or was paused: a reset shows by registers that changed without an instruction.
+static void resync(unsigned vcpu) {
+    hw_core_t now = {0}, *core = &hw->core[vcpu];
+    load_registers(&cores[vcpu], &now);
+    bool changed = core->known && (((core->sctlr[1] ^ now.sctlr[1]) & 1) || core->vbar[1] != now.vbar[1]);
+    *core = now;
+    hw->generation++;
+    cores[vcpu].resync = false;
+    if (changed && vcpu == 0) {
+        hw_event_t event = new_event(HW_RESET, vcpu, NULL);
+        event.pc = read_register(&cores[vcpu], cores[vcpu].pc);
+        hw_event(hw, &event);
+    }
+}
+
+static bool is_vector(unsigned vcpu, const hw_block_t *block) {
+    core_t *core = &cores[vcpu];
+    if (core->generation != hw->generation) {
+        for (int el = 1; el < 4; el++) {
+            hw_map_t map = hw_walk(hw, vcpu, hw->core[vcpu].vbar[el]);
+            core->vector[el] = map.valid ? map.pa : HW_NOWHERE;
+        }
+        core->generation = hw->generation;
+    }
+    uint64_t base = block->pa & ~0x7ffull;
+    return base == core->vector[1] || base == core->vector[2] || base == core->vector[3];
+}
+
+static void exception(unsigned vcpu, const hw_block_t *block) {
+    core_t *core = &cores[vcpu];
+    set_el(vcpu);
+    unsigned el = hw->core[vcpu].el;
+    uint64_t pc = read_register(core, core->pc);
+    if (!el || (pc & ~0x7ffull) != hw->core[vcpu].vbar[el]) {
+        return;
+    }
+    hw_event_t event = new_event(HW_EXCEPTION, vcpu, NULL);
+    event.block = block;
+    event.pc = pc;
+    event.value = read_register(core, core->esr[el]);
+    event.va = read_register(core, core->far[el]);
+    event.other = read_register(core, core->elr[el]);
+    hw_event(hw, &event);
+}
+
+static void slow_block(unsigned vcpu, hw_block_t *block) {
+    core_t *core = &cores[vcpu];
+    if (core->resync || !hw->core[vcpu].known) {
+        resync(vcpu);
+    }
+    if (core->new_el) {
+        set_el(vcpu);
+        core->new_el = false;
+    }
+    if (block->va % 0x80 == 0 && is_vector(vcpu, block)) {
+        exception(vcpu, block);
+    }
+    hw_event_t event = new_event(HW_FETCH, vcpu, block->insn);
+    event.pc = event.va = read_register(core, core->pc);
+    core->alias = event.pc - block->va;
+    event.pa = block->pa;
+    event.size = 4 * block->count;
+    hw_event(hw, &event);
+}
+
+static void on_block(unsigned vcpu, void *data) {
+    hw_block_t *block = data;
+    bool quiet = block->ran && !hw->watch && !cores[0].resync && !cores[0].new_el && block->va % 0x80;
+    if (!vcpu && quiet && lines_fetched(hw, block)) {
+        return;
+    }
+    pthread_mutex_lock(&hw->lock);
+    block->ran = true;
+    slow_block(vcpu, block);
+    pthread_mutex_unlock(&hw->lock);
+}
+
+// --- translation ---
+
+static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
+    switch (insn->op) {
+        case HW_OP_OTHER:
+        case HW_OP_MRS:
+        case HW_OP_TRAP:
+        case HW_OP_BRANCH:
+        case HW_OP_WFE:
+            return;
+        case HW_OP_MEMORY:
+        case HW_OP_EXCLUSIVE:
+        case HW_OP_ATOMIC:
+            qemu_plugin_register_vcpu_mem_cb(handle, on_access, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_RW, insn);
+            return;
+        default:
+            qemu_plugin_register_vcpu_insn_exec_cb(handle, on_system, QEMU_PLUGIN_CB_R_REGS, insn);
+    }
+}
+
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+    (void)id;
+    uint32_t words[BLOCK_MOST];
+    uint32_t count = qemu_plugin_tb_n_insns(tb);
+    if (count > BLOCK_MOST) {
+        count = BLOCK_MOST;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        words[i] = 0;
+        qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, i), &words[i], sizeof words[i]);
+    }
+    struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
+    uint64_t at = (uint64_t)(uintptr_t)qemu_plugin_insn_haddr(first) - (uint64_t)(uintptr_t)hw->ram;
+    uint64_t pa = at < hw->ram_size ? at + config.ram_base : HW_NOWHERE;
+    pthread_mutex_lock(&hw->lock);
+    hw_block_t *block = block_of(qemu_plugin_insn_vaddr(first), pa, words, count);
+    pthread_mutex_unlock(&hw->lock);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
+    for (uint32_t i = 0; i < count; i++) {
+        watch_insn(qemu_plugin_tb_get_insn(tb, i), &block->insn[i]);
+    }
+}
+
+// --- start ---
+
+static void fail(const char *text) {
+    fprintf(stderr, "hwcheck: %s\n", text);
+    exit(1);
+}
+
+static void on_core(qemu_plugin_id_t id, unsigned int vcpu) {
+    (void)id;
+    if (!hw) {
+        uint8_t *ram = NULL;
+        uint64_t size = hw_find_ram(&ram);
+        if (!size) {
+            fail("the machine's RAM is no memory-backend-memfd");
+        }
+        hw = hw_new(&config, ram, size);
+        if (!hw) {
+            fail("no memory for the model, or out= cannot be written");
+        }
+    }
+    if (vcpu >= HW_CORES) {
+        fail("too many cores");
+    }
+    core_t *core = &cores[vcpu];
+    core->bytes = g_byte_array_new();
+    core->resync = true;
+    GArray *registers = qemu_plugin_get_registers();
+    for (unsigned i = 0; i < registers->len; i++) {
+        find_register(core, &((qemu_plugin_reg_descriptor *)registers->data)[i]);
+    }
+}
+
+static void on_resume(qemu_plugin_id_t id, unsigned int vcpu) {
+    (void)id;
+    cores[vcpu].resync = true;
+}
+
+API_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
+    if (API_VERSION < info->version.min || API_VERSION > info->version.cur || info->version.cur > 5) {
+        fprintf(stderr, "hwcheck: needs version %d of QEMU's plugin interface, this QEMU has %d to %d\n", API_VERSION,
+            info->version.min, info->version.cur);
+        return 1;
+    }
+    if (strcmp(info->target_name, "aarch64") || !info->system_emulation) {
+        fprintf(stderr, "hwcheck: checks qemu-system-aarch64 only, not %s\n", info->target_name);
+        return 1;
+    }
+    for (int i = 0; i < argc; i++) {
+        if (!hw_option(&config, argv[i])) {
+            fprintf(stderr, "hwcheck: option '%s' is not understood\n", argv[i]);
+            return 1;
+        }
+    }
+    qemu_plugin_register_vcpu_init_cb(id, on_core);
+    qemu_plugin_register_vcpu_resume_cb(id, on_resume);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    return 0;
+}

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""The hardware checker: a plugin of QEMU that reports what a Cortex-A53 or A72 would not forgive.
+
+Its sources are in tools/hwcheck; docs/hwcheck.md says what it checks. Qemu(hardware_check=True)
+is the usual way to use it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pimem
+from pimem.board import symbols
+from pimem.exits import FAILED, USAGE, CommandError
+
+FLAGS = shlex.split(
+    "-std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -pthread"
+)
+COMPILE_SECONDS = 120
+VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
+RAM_ID = "ram"
+
+
+class NoChecker(CommandError):
+    """The plugin cannot be built; the text is what the compiler printed."""
+
+    code = USAGE
+
+
+class HardwareViolation(CommandError):
+    """The guest did what a real core would not forgive; the text has each report."""
+
+    code = FAILED
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = list(violations)
+        super().__init__("\n".join(map(str, violations)))
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a machine is made of, as its guest is told: ranges are (start, end)."""
+
+    ram_base: int
+    ram: tuple[tuple[int, int], ...]
+    mmio: tuple[tuple[int, int], ...]
+    gic: tuple[tuple[int, int], ...] = ()
+
+
+RASPI3 = Hardware(0, ((0, 0x3C000000),), ((0x3F000000, 0x40010000),))
+MACHINES = {
+    "raspi3ap": Hardware(0, ((0, 0x1C000000),), ((0x3F000000, 0x40010000),)),
+    "raspi3b": RASPI3,
+    "raspi4b": Hardware(
+        0,
+        ((0, 0x3C000000), (0x40000000, 0x80000000)),
+        ((0xFC000000, 0x100000000),),
+        ((0xFF841000, 0xFF848000),),
+    ),
+}
+
+
+def machine_of(machine: str, megabytes: int) -> Hardware:
+    """Return what QEMU's machine of that name has."""
+    name = machine.partition(",")[0]
+    if name == "virt":
+        base = 0x40000000
+        ram = ((base, base + (megabytes << 20)),)
+        return Hardware(base, ram, ((0, base),), ((0x08000000, 0x08020000),))
+    if name not in MACHINES:
+        raise NoChecker(f"the hardware checker knows {', '.join([*MACHINES, 'virt'])}, not {name}")
+    return MACHINES[name]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One report of the plugin, with places where symbols were found."""
+
+    rule: str
+    text: str
+    core: int
+    el: int
+    pc: int
+    va: int | None = None
+    pa: int | None = None
+    cause: int | None = None  # the instruction that made it so
+    recent: tuple[dict[str, Any], ...] = ()  # the last system instructions
+    places: dict[int, str] = field(default_factory=dict)
+
+    def place(self, address: int) -> str:
+        named = self.places.get(address)
+        return f"{address:#x} ({named})" if named else f"{address:#x}"
+
+    def __str__(self) -> str:
+        lines = [f"rule {self.rule}: {self.text}", f"  at {self.place(self.pc)}, EL{self.el}"]
+        if self.va is not None:
+            lines[-1] += f", address {self.va:#x}"
+        if self.cause is not None:
+            lines.append(f"  because of {self.place(self.cause)}")
+        lines += [f"  before: {each['text']} at {each['pc']}" for each in self.recent]
+        return "\n".join(lines)
+
+
+def folder() -> Path:
+    return pimem.ROOT / "tools" / "hwcheck"
+
+
+def build() -> Path:
+    """Return the plugin, compiled now if it is not there yet."""
+    sources = sorted(folder().glob("*.c"))
+    compiler = shlex.split(os.environ.get("HOSTCC", "gcc"))
+    command = [*compiler, *FLAGS, *map(str, sources)]
+    digest = hashlib.sha256("\0".join(command).encode())
+    for path in sorted(folder().glob("*.[ch]")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    target = pimem.BUILD / "hwcheck" / f"hwcheck-{digest.hexdigest()[:16]}.so"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may need it at once
+        if not target.exists():
+            compile_plugin(command, target)
+    return target
+
+
+def compile_plugin(command: Sequence[str], target: Path) -> None:
+    temporary = target.with_suffix(".tmp")
+    done = subprocess.run(
+        [*command, "-o", str(temporary)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMPILE_SECONDS,
+    )
+    if done.returncode:
+        raise NoChecker(f"the hardware checker cannot be built:\n{done.stdout}{done.stderr}")
+    temporary.replace(target)
+
+
+def megabytes_of(args: Sequence[str]) -> int:
+    """Return the size that `-m` gives: the launcher has to make the RAM itself."""
+    size = args[list(args).index("-m") + 1]
+    return int(size[:-1]) << (10 if size[-1] in "gG" else 0)
+
+
+def ranges(name: str, listed: Iterable[tuple[int, int]]) -> list[str]:
+    return [f"{name}={start:x}-{end:x}" for start, end in listed]
+
+
+def arguments(hardware: Hardware, megabytes: int, out: Path) -> list[str]:
+    """Return QEMU's arguments: RAM that the plugin can read, and the plugin."""
+    options = [str(build()), f"out={out}", f"ram_base={hardware.ram_base:x}"]
+    options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
+    options += ranges("gic", hardware.gic)
+    memory = f"memory-backend-memfd,id={RAM_ID},size={megabytes}M,share=on"
+    return ["-object", memory, "-plugin", ",".join(options)]
+
+
+def number(value: str | None) -> int | None:
+    return None if value is None else int(value, 16)
+
+
+def parse(line: str) -> Violation:
+    data = json.loads(line)
+    return Violation(
+        rule=data["rule"],
+        text=data["text"],
+        core=data["core"],
+        el=data["el"],
+        pc=int(data["pc"], 16),
+        va=number(data.get("va")),
+        pa=number(data.get("pa")),
+        cause=number(data.get("cause")),
+        recent=tuple(data["recent"]),
+    )
+
+
+def add_places(violations: Sequence[Violation], elf: Path | None) -> None:
+    """Look the addresses up, if there is an ELF that has them."""
+    if elf is None or not elf.is_file():
+        return
+    wanted = sorted({at for each in violations for at in (each.pc, each.cause) if at is not None})
+    try:
+        found = symbols.resolve(elf, wanted) if wanted else []
+    except symbols.NoSymbols:
+        return
+    named = {at: places for at, places in zip(wanted, found, strict=True) if places}
+    for each in violations:
+        for at in (each.pc, each.cause):
+            if at in named and named[at][0].function != symbols.UNKNOWN:
+                each.places[at] = str(named[at][0])
+
+
+def read(out: Path, elf: Path | None = None) -> list[Violation]:
+    """Return what was reported so far. The last line may be half written."""
+    try:
+        text = out.read_text()
+    except FileNotFoundError:
+        return []
+    whole = text[: text.rfind("\n") + 1]
+    violations = [parse(line) for line in whole.splitlines()]
+    add_places(violations, elf)
+    return violations
