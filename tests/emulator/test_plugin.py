@@ -36,6 +36,26 @@ FAILS = """
 def test_it_fails(board):
     board.exec("def f():\\n    print('before')\\n    1 / 0\\nf()")
 """
+NO_IMAGE = """
+def test_shared(board):
+    pass
+
+def test_fresh(fresh):
+    pass
+
+def test_counted(counted):
+    pass
+"""
+NO_JSON = """
+import pytest
+
+@pytest.mark.parametrize("expression", ["float('inf')", "object()", "1j"])
+def test_there_is_no_such_value(board, expression):
+    with pytest.raises(TypeError) as caught:
+        board.eval(expression)
+    assert str(caught.value).startswith(f"{expression} is ")
+    assert str(caught.value).endswith(", which JSON does not have")
+"""
 UNUSED = """
 import sys
 
@@ -168,8 +188,16 @@ WRONG_ROOT = "PIMEM_ROOT=/nope is no source tree of pimem: it has no boards/ and
     [
         (["--pimem-board", "ZX81"], None, [TESTS], "no board 'ZX81': it is one of QEMU_VIRT, "),
         (["--pimem-board", "ZX81"], None, [PLAIN], "no board 'ZX81': it is one of QEMU_VIRT, "),
-        (["--pimem-board", "RPI4", "--pimem-port", ""], None, [PLAIN], "--port '' names no port"),
-        (["--pimem-port", "RPI4="], None, [PLAIN], "--port 'RPI4=' names no port"),
+        (["--pimem-board", "RPI4", "--pimem-port", ""], None, [PLAIN], "'' names no port; `pim"),
+        (["--pimem-port", "RPI4="], None, [PLAIN], "'RPI4=' names no port; `pimem ports` lists"),
+        (["--pimem-port", "/dev/x"], None, [PLAIN], "which board is on port /dev/x? BOARD=/dev/x"),
+        (
+            ["--pimem-port", "ZX81=/dev/x"],
+            None,
+            [PLAIN],
+            "no board 'ZX81': it is one of QEMU_VIRT",
+        ),
+        (["--pimem-port", "a://b?c=d"], None, [PLAIN], "which board is on port a://b?c=d? BOARD="),
         ([], Path("/nope"), [TESTS, TESTS], WRONG_ROOT),
         (["--pimem-board", "RPI4"], Path("/nope"), [PLAIN], WRONG_ROOT),
     ],
@@ -189,6 +217,37 @@ def test_without_a_clone_each_worker_says_so(environment: Environment) -> None:
     assert done.returncode == 1
     assert done.stdout.count(f"\n{WRONG_ROOT}\n") == 3 and "1 passed" in done.stdout
     assert "Traceback" not in done.stdout and "INTERNALERROR" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "missing"),
+    [
+        ("PIMEM_BUILD", "no image /nope/RPI/kernel8.img: `make images` builds it"),
+        ("QEMU", "cannot start /nope: No such file or directory"),
+    ],
+)
+def test_what_keeps_a_board_from_starting_is_one_line_for_each_test(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch, variable: str, missing: str
+) -> None:
+    monkeypatch.setenv(variable, "/nope")
+    done = environment.pytest(test_own=NO_IMAGE, test_plain=PLAIN)
+    assert done.returncode == 1 and "1 passed" in done.stdout
+    assert done.stdout.count(f"\n{missing}\n") == NO_IMAGE.count("def test_")
+    assert "Traceback" not in done.stdout and ".py:" not in done.stdout.split("short test")[0]
+
+
+def test_values_without_json_are_named(environment: Environment) -> None:
+    done = environment.pytest(test_own=NO_JSON)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_folder_that_cannot_be_written_does_not_hide_the_failure(
+    environment: Environment,
+) -> None:
+    done = environment.pytest("--pimem-transcripts", "/proc/nope", test_own=FAILS)
+    assert done.returncode == 1 and "INTERNALERROR" not in done.stdout + done.stderr
+    assert "its end; all of it cannot be kept: [Errno 2] No such file" in done.stdout
+    assert "ZeroDivisionError: divide by zero" in done.stdout
 
 
 def test_a_port_with_no_board_is_told_once(environment: Environment) -> None:

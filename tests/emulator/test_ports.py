@@ -99,7 +99,7 @@ def test_another_board_than_named_is_told_before_any_test(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--port", "/dev/ttyX"], "needs --board: which board is there?"),
+        (["--port", "/dev/ttyX"], "which board is on port /dev/ttyX?"),
         (["--port", "RPI3=/dev/ttyX", "--port", "RPI4=/dev/ttyX"], "/dev/ttyX is given twice"),
     ],
 )

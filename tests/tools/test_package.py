@@ -17,6 +17,7 @@ from fake_board import FakeBoard
 import pimem
 from pimem import cli
 
+FILES = ("right.py", "wrong.py")
 BOOT_TEXT = "report\r\nMicroPython v0 on a test\r\n>>> "
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -66,6 +67,18 @@ def test_the_wheel_has_every_module(installed: Path, tmp_path: Path) -> None:
     ours = {str(p.relative_to(pimem.ROOT / "tools")) for p in modules(pimem.ROOT / "tools")}
     (site,) = installed.parents[1].glob("lib/*/site-packages")
     assert {str(p.relative_to(site)) for p in modules(site)} == ours
+
+
+def test_the_wheel_brings_its_types(installed: Path, tmp_path: Path) -> None:
+    """A test of one's own can name Machine: a type checker knows its methods."""
+    tests = "from pimem.testing import Machine\n\n\ndef test_x(board: Machine) -> None:\n    "
+    (tmp_path / "right.py").write_text(tests + "assert board.exec('1') == ''\n")
+    (tmp_path / "wrong.py").write_text(tests + "board.exec(1)\n")
+    command = (sys.executable, "-m", "mypy", "--strict", "--cache-dir=/dev/null")
+    where = (*command, "--python-executable", str(installed.with_name("python")))
+    right, wrong = (call(Path(where[0]), *where[1:], name, cwd=tmp_path) for name in FILES)
+    assert (right.returncode, right.stderr) == (0, ""), right.stdout
+    assert 'Argument 1 to "exec" of "Machine" has incompatible type' in wrong.stdout
 
 
 def modules(folder: Path) -> list[Path]:

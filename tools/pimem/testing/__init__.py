@@ -16,6 +16,7 @@ raises. All else is imported at the first use of one of them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, object, obje
     return report
 
 
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """Let what keeps a board from being started (no image, no QEMU) fail without a traceback."""
+    from pimem.board.errors import BoardError
+    from pimem.exits import CommandError
+
+    try:
+        yield
+    except BoardError:
+        raise  # of a board that was started: where is of interest
+    except CommandError as exc:
+        raise pytest.fail.Exception(str(exc), pytrace=False) from None
+
+
 @pytest.fixture(scope="session")
 def shared_board(request: pytest.FixtureRequest) -> Iterator[SharedBoard]:
     """The board that `board` gives to one test after the other."""
@@ -155,8 +170,19 @@ def board(shared_board: SharedBoard, request: pytest.FixtureRequest) -> Iterator
     """A board in the raw REPL that has just been reset."""
     if shared_board.port and request.node.get_closest_marker("emulator"):
         pytest.skip(f"needs the emulator, and this is a real board on {shared_board.port}")
-    yield shared_board.get()
+    with in_one_line():
+        machine = shared_board.get()
+    yield machine
     shared_board.settle()
+
+
+def started(name: str, *, icount: bool = False) -> Iterator[Machine]:
+    from pimem.testing.board_session import booted
+
+    with contextlib.ExitStack() as stack:
+        with in_one_line():
+            machine = stack.enter_context(booted(name, icount=icount))
+        yield machine
 
 
 @pytest.fixture
@@ -165,10 +191,7 @@ def fresh(shared_board: SharedBoard) -> Iterator[Machine]:
     if shared_board.port:
         port = shared_board.port
         pytest.skip(f"needs an emulated board of its own, and this is one on {port}")
-    from pimem.testing.board_session import booted
-
-    with booted(shared_board.name) as machine:
-        yield machine
+    yield from started(shared_board.name)
 
 
 @pytest.fixture
@@ -177,7 +200,4 @@ def counted(shared_board: SharedBoard) -> Iterator[Machine]:
     if shared_board.port:
         port = shared_board.port
         pytest.skip(f"counts instructions in the emulator, and this is a board on {port}")
-    from pimem.testing.board_session import booted
-
-    with booted(shared_board.name, icount=True) as machine:
-        yield machine
+    yield from started(shared_board.name, icount=True)

@@ -24,6 +24,7 @@ from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
 from pimem.board.link import END, RAW_PROMPT, Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
+from pimem.exits import Refusal
 
 #: The names of all boards, and of the Raspberry Pis among them.
 BOARDS: tuple[str, ...]
@@ -47,6 +48,10 @@ def __getattr__(name: str) -> tuple[str, ...]:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+class NoImage(Refusal, FileNotFoundError):
+    """The image of a board has not been built."""
+
+
 def image_folder(board: Board) -> Path:
     return Path(os.environ.get("PIMEM_BUILD") or pimem.BUILD) / board.image
 
@@ -55,7 +60,7 @@ def kernel(board: Board) -> Path:
     """Return the raw image of a board; its absence is an error, never a reason to skip."""
     path = image_folder(board) / "kernel8.img"
     if not path.is_file():
-        raise FileNotFoundError(f"no image {path}: `make images` builds it")
+        raise NoImage(f"no image {path}: `make images` builds it")
     return path
 
 
@@ -90,9 +95,14 @@ class Machine:
             raise
 
     def eval(self, expression: str, setup: str = "", timeout: float | None = None) -> Any:
-        """Return the value of an expression, sent as JSON (tuples arrive as lists)."""
+        """Return the value of an expression, sent as JSON (tuples arrive as lists). TypeError for
+        a value that JSON does not have."""
         code = f"{setup}\nimport json\nprint('\\x1e' + json.dumps({expression}))\n"
-        return json.loads(self.exec(code, timeout).rpartition("\x1e")[2])
+        sent = self.exec(code, timeout).rpartition("\x1e")[2].strip()
+        try:
+            return json.loads(sent)
+        except json.JSONDecodeError:
+            raise TypeError(f"{expression} is {sent}, which JSON does not have") from None
 
     def free_frames(self) -> int:
         return int(self.exec(FREE))

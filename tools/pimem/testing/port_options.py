@@ -41,26 +41,31 @@ class Place:
 
 def parse_port(text: str, named: Sequence[str]) -> Place:
     name, equals, url = text.partition("=")
-    with_board = bool(equals) and name in boards.names()
+    with_board = bool(equals) and boards.is_name(name)  # else `=` is part of a URL
+    if with_board:
+        check_name(name)
     if not (url if with_board else text):
-        raise pytest.UsageError(
-            f"--port '{text}' names no port; `pimem ports` lists what there is"
-        )
+        raise pytest.UsageError(f"'{text}' names no port; `pimem ports` lists what there is")
     if with_board:
         return Place(name, url)
     if len(named) != 1:
-        raise pytest.UsageError(f"--port {text} needs --board: which board is there?")
+        raise pytest.UsageError(f"which board is on port {text}? BOARD={text} names it")
     return Place(named[0], text)
+
+
+def check_name(name: str) -> None:
+    known = boards.names()
+    if name not in known:
+        raise pytest.UsageError(f"no board '{name}': it is one of {', '.join(known)}")
 
 
 def places(config: pytest.Config) -> list[Place]:
     """Return what the command line asks for; the default board if it asks for nothing."""
     named: list[str] = config.getoption("pimem_board") or []
     ports: list[str] = config.getoption("pimem_port") or []
-    known = boards.names()  # a Refusal where there is no clone
+    boards.names()  # a Refusal where there is no clone
     for name in named:
-        if name not in known:
-            raise pytest.UsageError(f"no board '{name}': it is one of {', '.join(known)}")
+        check_name(name)
     if ports:
         return [parse_port(each, named) for each in ports]
     return [Place(name) for name in named or [boards.DEFAULT]]
@@ -87,7 +92,7 @@ def check_ports(found: Sequence[Place]) -> None:
         return
     twice = {place.port for place in real if [each.port for each in real].count(place.port) > 1}
     if twice:
-        raise pytest.UsageError(f"--port {', '.join(map(str, twice))} is given twice")
+        raise pytest.UsageError(f"port {', '.join(map(str, twice))} is given twice")
     with ThreadPoolExecutor(len(real)) as pool:
         problems = [problem for problem in pool.map(answer, real) if problem]
     if problems:

@@ -52,7 +52,12 @@ def attach_transcript(
 ) -> None:
     """Show the end of the transcript in the report of a failed test; keep it in `folder`."""
     tail = "\n".join(transcript.lines()[-SHOWN_LINES:])
+    if not tail:
+        return
     title = "serial line, its end"
     if folder is not None:
-        title = f"serial line, all of it in {transcript.write(folder, report.nodeid)}"
+        try:
+            title = f"serial line, all of it in {transcript.write(folder, report.nodeid)}"
+        except OSError as exc:
+            title = f"serial line, its end; all of it cannot be kept: {exc}"
     report.sections.append((title, tail))
