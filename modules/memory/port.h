@@ -117,8 +117,8 @@ typedef struct _trap_frame_t {
     __uint128_t q[32];
 } trap_frame_t;
 
-// Reads or writes `size` bytes (1, 2, 4 or 8) at an aligned address. False: the access faulted, and *value is
-// unchanged.
+// Reads or writes `size` bytes (1, 2, 4 or 8) at an aligned address. False: the access faulted, also when
+// the bus reports that later (SError), and *value is unchanged.
 bool port_probe_read(uint64_t address, unsigned size, uint64_t *value);
 bool port_probe_write(uint64_t address, unsigned size, uint64_t value);
 
@@ -187,7 +187,7 @@ typedef enum {
 
 // Runs the program of *state in the tables that TTBR0 has, at most until port_ticks() is `deadline`, and brings its
 // registers back. The port handles interrupts during that time. Call it from the thread, with IRQ unmasked. It does not
-// raise.
+// raise, but for the SError of an earlier access of the thread.
 user_exit_t port_user_enter(user_state_t *state, uint64_t deadline);
 
 #endif // MODULES_MEMORY_PORT_H

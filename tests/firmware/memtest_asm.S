@@ -54,7 +54,7 @@ function memtest_el2_abort, .text.memtest
     mov x2, #0x120                  // AMO, VSE
     orr x1, x1, x2
     msr HCR_EL2, x1
-    mov x1, #0x4                    // EL1t, nothing masked
+    mov x1, #0x84                   // EL1t, IRQ masked, so that nothing can be raised
     msr SPSR_EL2, x1
     msr ELR_EL2, x0
     eret

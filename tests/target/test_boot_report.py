@@ -204,7 +204,7 @@ def test_the_registers_are_decoded_field_by_field(board: Machine) -> None:
     assert (sctlr["M"], sctlr["C"], sctlr["I"], sctlr["A"], sctlr["WXN"]) == (1, 1, 1, 0, 0)
     tcr = fields["tcr"]
     assert (tcr["T0SZ"], tcr["T1SZ"], tcr["TG0"], tcr["TG1"], tcr["A1"]) == (16, 16, 0, 2, 0)
-    assert fields["mair"]["Attr0"] == 0xFF and fields["mair"]["Attr1"] == 0x04
+    assert fields["mair"]["Attr0"] == 0xFF and fields["mair"]["Attr1"] == 0x00
     assert fields["ttbr0"]["BADDR"] | fields["ttbr0"]["ASID"] << 48 == values["ttbr0"]
     assert fields["midr"]["PartNum"] == soc_of(board.board).part
     assert fields["vbar"] == {}

@@ -6,7 +6,10 @@
 #ifndef PORTS_RPI_AARCH64_AARCH64_CPU_H
 #define PORTS_RPI_AARCH64_AARCH64_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "core/fault/syndrome.h"
 
 #ifdef CPU_FAKE
 
@@ -34,6 +37,19 @@ static inline void cpu_irq_restore(uint64_t state) {
 
 static inline void cpu_irq_enable(void) {
     __asm__ volatile ("msr DAIFClr, #2" : : : "memory");
+}
+
+// Waits for the answer of the bus to all accesses so far, and takes the SError that one of them may have caused: it is
+// raised, or ends in a crash report, before this returns. SErrors are unmasked afterwards.
+static inline void cpu_take_serror(void) {
+    __asm__ volatile ("dsb sy\n\tmsr DAIFClr, #4\n\tisb" : : : "memory");
+}
+
+// Whether one of the accesses so far has caused an SError that is masked.
+static inline bool cpu_serror_is_pending(void) {
+    uint64_t isr;
+    __asm__ volatile ("dsb sy\n\tmrs %0, ISR_EL1" : "=r" (isr) : : "memory");
+    return isr & PSTATE_A; // the same bit
 }
 
 // Returns when an interrupt is pending, masked or not. The DSB makes device writes arrive first.

@@ -44,8 +44,15 @@ function user_switch
     b exception_restore
 endfunction user_switch
 
-// Entered by ERET at EL1t with the program's registers but for SP, IRQ masked.
+// Entered by ERET at EL1t with the program's registers but for SP, IRQ and SErrors masked. Between user_leave and
+// user_left the thread takes the SErrors of the program's accesses, which user_mode_recover() resumes at user_left.
 function user_leave
+    dsb sy
+    msr DAIFClr, #4
+    isb
+    msr DAIFSet, #4
+    .global user_left
+user_left:
     ldp x2, x0, [sp, #KEPT_FPCR]
     msr FPCR, x2
     mrs x3, TPIDR_EL0

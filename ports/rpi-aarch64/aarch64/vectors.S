@@ -51,7 +51,7 @@ vectors:
     entry_from_thread 0, exception_sync
     entry_from_thread 1, exception_irq
     entry_from_thread 2, exception_fatal
-    entry_from_thread 3, exception_fatal
+    entry_from_thread 3, exception_serror
     entry_from_exception 4
     entry_from_exception 5
     entry_from_exception 6
@@ -59,7 +59,7 @@ vectors:
     entry_from_thread 8, exception_user_sync
     entry_from_thread 9, exception_user_irq
     entry_from_thread 10, exception_fatal
-    entry_from_thread 11, exception_fatal
+    entry_from_thread 11, exception_user_serror
     entry_from_thread 12, exception_fatal
     entry_from_thread 13, exception_fatal
     entry_from_thread 14, exception_fatal

@@ -14,6 +14,7 @@
 #include "probe.h"
 #include "step.h"
 #include "thread_fault.h"
+#include "user_mode.h"
 
 _Static_assert(offsetof(trap_frame_t, sp) == TRAP_FRAME_SP, "trap frame layout");
 _Static_assert(offsetof(trap_frame_t, elr) == TRAP_FRAME_ELR, "trap frame layout");
@@ -22,6 +23,14 @@ _Static_assert(offsetof(trap_frame_t, vector) == TRAP_FRAME_VECTOR, "trap frame 
 _Static_assert(offsetof(trap_frame_t, fpcr) == TRAP_FRAME_FPCR, "trap frame layout");
 _Static_assert(offsetof(trap_frame_t, q) == TRAP_FRAME_Q, "trap frame layout");
 _Static_assert(sizeof(trap_frame_t) == TRAP_FRAME_SIZE, "trap frame layout");
+
+// Ends in the crash report where an exception cannot be raised.
+static void need_raising(trap_frame_t *trap) {
+    const char *why = thread_fault_refusal(trap);
+    if (why != NULL) {
+        crash_report(trap, why);
+    }
+}
 
 // A synchronous exception of the thread: a Python exception where that is safe.
 void exception_sync(trap_frame_t *trap) {
@@ -32,14 +41,23 @@ void exception_sync(trap_frame_t *trap) {
     if (probe_recover(trap)) {
         return;
     }
-    const char *why = thread_fault_refusal(trap);
-    if (why != NULL) {
-        crash_report(trap, why);
-    }
+    need_raising(trap);
     if (!pager_redirect(trap)) {
         bind_pager_stepped();
         thread_fault_redirect(trap);
     }
+}
+
+// A bus error of the thread that is reported after its instruction: a Python exception where that is safe. The address
+// is not known, and the PC is of a later instruction.
+void exception_serror(trap_frame_t *trap) {
+    (void)step_done(trap); // whether the instruction was done does not matter: it is not tried again
+    if (probe_recover(trap) || user_mode_recover(trap)) {
+        return;
+    }
+    need_raising(trap);
+    bind_pager_stepped();
+    thread_fault_redirect(trap);
 }
 
 void exception_irq(trap_frame_t *trap) {

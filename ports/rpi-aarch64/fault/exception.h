@@ -8,9 +8,10 @@
 
 #include "port.h"
 
-// Called by vectors.S. IRQ from the thread and synchronous exceptions of the thread may return;
-// everything else is fatal.
+// Called by vectors.S. IRQ, synchronous exceptions and SErrors of the thread may return; those of EL0 are in
+// user_mode.h; everything else is fatal.
 void exception_sync(trap_frame_t *trap);
+void exception_serror(trap_frame_t *trap);
 void exception_irq(trap_frame_t *trap);
 void exception_fatal(trap_frame_t *trap) __attribute__((noreturn));
 

@@ -12,6 +12,7 @@
 // Of a first call of C. PSTATE.IL is clear, even if it was set.
 #define THREAD_PSTATE (PSTATE_EL1T | PSTATE_D | PSTATE_F)
 #define VECTOR_SYNC_SP0 (0)
+#define VECTOR_ROW_SP0 (0)           // "current EL with SP_EL0", four vectors
 #define BACKTRACE_DEPTH (2 + LAYOUT_THREAD_STACK_SIZE / 16) // PC, LR, and what the stack has room for
 #define STACK_BOTTOM LAYOUT_THREAD_STACK_BOTTOM
 #define RAISE_ROOM (2048)           // what bind_fault_raise() needs, a collection included
@@ -66,7 +67,7 @@ static uint64_t catcher_sp(void) {
 }
 
 const char *thread_fault_refusal(const trap_frame_t *trap) {
-    if (trap->vector != VECTOR_SYNC_SP0) {
+    if (trap->vector >> 2 != VECTOR_ROW_SP0) {
         return "fault outside the thread";
     }
     if (trap->spsr & PSTATE_I) {
@@ -106,7 +107,8 @@ void thread_fault_redirect_overflow(trap_frame_t *trap) {
 }
 
 void thread_fault_redirect(trap_frame_t *trap) {
-    if (stack_ran_out(trap)) {
+    bool ran_out = stack_ran_out(trap);
+    if (ran_out && trap->vector == VECTOR_SYNC_SP0) {
         thread_fault_redirect_overflow(trap);
         return;
     }
@@ -114,6 +116,6 @@ void thread_fault_redirect(trap_frame_t *trap) {
         .esr = trap->esr, .far = trap->far, .pc = trap->elr, .el = 1,
     };
     uint64_t top = (trap->sp - ENTRY_ROOM) & ~(uint64_t)15;
-    uint64_t sp = thread_fault_is_off_stack(trap) ? catcher_sp() : top;
+    uint64_t sp = ran_out || thread_fault_is_off_stack(trap) ? catcher_sp() : top;
     thread_fault_enter(trap, (uintptr_t)bind_fault_raise, (uintptr_t)&pending, sp);
 }

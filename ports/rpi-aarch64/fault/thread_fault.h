@@ -11,7 +11,7 @@
 #include "exception.h"
 
 // NULL when the fault may be raised, else the condition that failed, for the crash report. Raised
-// are faults of the thread (vector "current EL with SP_EL0") taken with IRQ unmasked, with an
+// are faults and SErrors of the thread (vectors "current EL with SP_EL0") taken with IRQ unmasked, with an
 // exception handler (nlr_top), with the collector unlocked, and with no function of the no-raise section
 // (firmware.ld.S: collector, memory mechanism, filesystems, console) on the stack, which takes a
 // chain of frame records that leads up the thread's stack to its end.

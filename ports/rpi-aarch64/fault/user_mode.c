@@ -22,7 +22,7 @@ _Static_assert(offsetof(user_state_t, tpidr) == TRAP_FRAME_SIZE, "user.S relies 
 
 void user_switch(user_state_t *state, uint64_t *kernel_sp);
 void user_switch_init(void);
-extern char user_leave[];
+extern char user_leave[], user_left[];
 
 // The visit to EL0 that is going on. Visits do not nest: a program that is run by another one's system
 // call is entered when that one is not at EL0.
@@ -38,10 +38,11 @@ void user_mode_init(void) {
 }
 
 user_exit_t port_user_enter(user_state_t *state, uint64_t deadline) {
+    cpu_take_serror(); // what the kernel caused is raised here: it is not the program's
     uint64_t daif = cpu_irq_save();
     visit.state = state;
     visit.deadline = deadline;
-    visit.kernel_spsr = daif | PSTATE_I | PSTATE_EL1T;
+    visit.kernel_spsr = daif | PSTATE_I | PSTATE_A | PSTATE_EL1T;
     state->trap.spsr = (state->trap.spsr & USER_FLAGS_MASK) | USER_PSTATE;
     cpu_timer_set(deadline);
     user_switch(state, &visit.kernel_sp);
@@ -79,10 +80,37 @@ static bool is_pending(void) {
            || MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
 }
 
+// The program may be at a later instruction than the one that caused it.
+void exception_user_serror(trap_frame_t *trap) {
+    check_visit(trap);
+    leave(trap, USER_FAULT);
+}
+
+bool user_mode_recover(trap_frame_t *trap) {
+    if (trap->elr < (uintptr_t)user_leave || trap->elr >= (uintptr_t)user_left) {
+        return false;
+    }
+    visit.state->trap.esr = trap->esr;
+    visit.state->trap.far = trap->far;
+    visit.exit = USER_FAULT;
+    trap->elr = (uintptr_t)user_left;
+    trap->spsr |= PSTATE_A;
+    return true;
+}
+
+// An SError that is pending before the drivers run is the program's, and taken at user_leave. One that is pending only
+// afterwards is a driver's, and taken by the thread when port_user_enter() ends.
 void exception_user_irq(trap_frame_t *trap) {
     check_visit(trap);
+    if (cpu_serror_is_pending()) {
+        leave(trap, USER_PENDING);
+        return;
+    }
     irq_dispatch();
-    if (timer_expired(visit.deadline)) {
+    if (cpu_serror_is_pending()) {
+        leave(trap, USER_PENDING);
+        trap->elr = (uintptr_t)user_left;
+    } else if (timer_expired(visit.deadline)) {
         leave(trap, USER_TIME);
     } else if (is_pending()) {
         leave(trap, USER_PENDING);

@@ -13,5 +13,9 @@ void user_mode_init(void);
 // Called by vectors.S.
 void exception_user_sync(trap_frame_t *trap);
 void exception_user_irq(trap_frame_t *trap);
+void exception_user_serror(trap_frame_t *trap);
+
+// Called for each SError of the thread: if it was taken on the way out of EL0, it is the program's, which ends.
+bool user_mode_recover(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_FAULT_USER_MODE_H

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // machine.mem8 to mem64, in place of MicroPython's own, which have no 64-bit form and cut addresses
 // in error messages to 32 bits. Each subscript is one access of exactly that width, never merged or
-// repeated, so device registers see what was written.
+// repeated, so device registers see what was written. A bus error that arrives as an SError is
+// raised before the subscript is done, not in whatever runs next.
 
 #include "py/runtime.h"
+
+#include "aarch64/cpu.h"
 
 #include "machine_mem.h"
 
@@ -92,9 +95,12 @@ static mp_obj_t machine_word_subscr(mp_obj_t self_in, mp_obj_t index, mp_obj_t v
     }
     uintptr_t address = get_address(index, self->size);
     if (value == MP_OBJ_SENTINEL) {
-        return mp_obj_new_int_from_ull(load(address, self->size));
+        uint64_t loaded = load(address, self->size);
+        cpu_take_serror();
+        return mp_obj_new_int_from_ull(loaded);
     }
     store(address, self->size, get_value(value, self->size));
+    cpu_take_serror();
     return mp_const_none;
 }
 

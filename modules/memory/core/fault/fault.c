@@ -92,7 +92,7 @@ static const char *const kind_texts[] = {
     [FAULT_BREAKPOINT] = "breakpoint",
     [FAULT_STEP] = "software step",
     [FAULT_WATCHPOINT] = "watchpoint",
-    [FAULT_SERROR] = "asynchronous external abort",
+    [FAULT_SERROR] = "external abort",
 };
 
 // Fault status codes that come once for each level of the tables: code = first + level.
@@ -275,7 +275,7 @@ static void add_class(text_t *t, const fault_info_t *info, unsigned flags) {
         add_char(t, ' ');
         add_hex(t, info->ec, 2);
     } else if (info->kind == FAULT_SERROR) {
-        add(t, ": ");
+        add(t, ": asynchronous ");
         add(t, info->kind_text);
         add(t, ", syndrome ");
         add_hex(t, info->iss, 7);

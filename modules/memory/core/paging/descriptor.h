@@ -20,10 +20,10 @@ typedef uint32_t mem_attrs_t;
 #define MEM_TYPE_SHIFT (4)
 #define MEM_TYPE_MASK (7u << MEM_TYPE_SHIFT)
 #define MEM_TYPE_NORMAL (0u << MEM_TYPE_SHIFT)    // write-back, read and write allocate, inner shareable
-#define MEM_TYPE_DEVICE (1u << MEM_TYPE_SHIFT)    // Device-nGnRE
+#define MEM_TYPE_DEVICE (1u << MEM_TYPE_SHIFT)    // Device-nGnRnE
 #define MEM_TYPE_NONCACHED (2u << MEM_TYPE_SHIFT) // Normal non-cacheable, for the DMA pool
 
-#define DESC_MAIR_VALUE (UINT64_C(0x4404ff))
+#define DESC_MAIR_VALUE (UINT64_C(0x4400ff))
 
 #define DESC_ENTRIES (512)
 #define DESC_LEVELS (4)
