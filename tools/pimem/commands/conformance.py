@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pimem.board import boards
 from pimem.commands import _options
-from pimem.dev.conformance import DIRS, judge, run_suite
+from pimem.dev.conformance import DIRS, judge, run_suite, save_counts
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,4 +28,6 @@ def run(options: argparse.Namespace) -> int:
     board = boards.load(options.board)
     dirs = options.dirs or list(DIRS)
     suite, skips = run_suite(board, options.source, dirs, options.check_skips)
+    if not options.dirs and not options.check_skips:
+        save_counts(suite, skips, board.name)
     return judge(suite, skips, options.check_skips)

@@ -7,6 +7,7 @@ busy the host is. Known failures are in tests/micropython/skip.txt, a reason eac
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -207,6 +208,20 @@ def summary(suite: Suite, skips: dict[str, str]) -> str:
     parts = [f"{count['pass']} passed", f"{count['FAIL']} failed"]
     parts.append(f"{count['skip']} skipped by the tests themselves")
     return f"{', '.join(parts)}; {len(skips)} on the skip list"
+
+
+def save_counts(suite: Suite, skips: dict[str, str], board: str) -> None:
+    """Keep how many tests passed, for the README's status table (pimem.dev.status)."""
+    counts = Counter(suite.verdicts.values())
+    result = {
+        "passed": counts["pass"],
+        "failed": counts["FAIL"],
+        "skipped": counts["skip"],
+        "listed": len(skips),
+    }
+    path = BUILD / "test" / f"suite-{board}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result) + "\n", encoding="utf-8")
 
 
 def judge(suite: Suite, skips: dict[str, str], check_skips: bool) -> int:
