@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import fdt
+import device_trees
 import pytest
+from device_trees import MODELS
 from machine_code import assemble
 from socs import soc_of
 
@@ -37,10 +38,6 @@ STUB_FLAGS = {
 COUNTER = {
     "BCM2837": "cortex-a53-arm-cpu.cntfrq=19200000",
     "BCM2711": "cortex-a72-arm-cpu.cntfrq=54000000",
-}
-MODELS = {
-    "BCM2837": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
-    "BCM2711": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
 }
 
 #: SMC at EL1, which no firmware need answer.
@@ -101,8 +98,8 @@ def stub(tmp_path: Path) -> Stub:
     return place
 
 
-def pi_tree(name: str, banks: tuple[tuple[int, int], ...], **more: Any) -> fdt.Node:
-    return fdt.pi(*MODELS[boards.load(name).soc], banks, **more)
+def pi_tree(name: str, banks: tuple[tuple[int, int], ...], **more: Any) -> device_trees.Node:
+    return device_trees.pi(*MODELS[boards.load(name).soc], banks, **more)
 
 
 def check(machine: Machine, *, el: int, ram_from: str) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def test_an_elf_starts_at_el3_on_four_cores(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", board_session.PIS)
 def test_a_raw_image_with_a_device_tree_uses_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
-    path.write_bytes(fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
+    path.write_bytes(device_trees.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
     kernel = board_session.kernel(boards.load(name))
     with board_session.booted(name, kernel_args(kernel, path)) as machine:
         report = check(machine, el=2, ram_from="device tree")
@@ -192,7 +189,7 @@ def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
     name: str, place: str, stub: Stub
 ) -> None:
     at = PLACES[place](name)
-    blob = fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
+    blob = device_trees.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
     extra = ("-global", COUNTER[boards.load(name).soc])
     with board_session.booted(name, stub(name, blob, at), extra=extra) as machine:
         report = check(machine, el=2, ram_from="device tree")
@@ -214,7 +211,7 @@ def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None
         "secret@10000000": {"reg": (0, 0x10000000, 0x200000), "no-map": b""},
     }
     tree = pi_tree(name, ((0, 0x3B400000),), **{"reserved-memory": reserved})
-    blob = fdt.build(tree, reserve=((0, 0x1000), (0x20001000, 0x3000)))
+    blob = device_trees.build(tree, reserve=((0, 0x1000), (0x20001000, 0x3000)))
     with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         ranges = [[start, end] for start, end, _ in report["reserved"]]
@@ -228,7 +225,7 @@ def test_reservations_of_the_device_tree_are_kept(name: str, stub: Stub) -> None
 
 def test_a_second_bank_is_used(stub: Stub) -> None:
     banks = ((0, 0x3B400000), (0x40000000, 0x40000000))
-    blob = fdt.build(pi_tree("RPI4", banks), reserve=((0, 0x1000),))
+    blob = device_trees.build(pi_tree("RPI4", banks), reserve=((0, 0x1000),))
     with board_session.booted("RPI4", stub("RPI4", blob, 0x2000000)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"] == [[0, 0x3B400000], [0x40000000, 0x80000000]]
@@ -259,7 +256,7 @@ def test_an_x0_that_points_nowhere_is_not_followed(name: str, at: int, stub: Stu
 # Device trees that say what is not so.
 
 
-def one_cell_tree(name: str, reg: tuple[int, ...], **more: Any) -> fdt.Node:
+def one_cell_tree(name: str, reg: tuple[int, ...], **more: Any) -> device_trees.Node:
     """A Pi 3's tree: addresses and sizes of one cell."""
     tree = pi_tree(name, (), **more)
     return tree | {"#address-cells": 1, "memory@0": {"device_type": "memory", "reg": reg}}
@@ -270,7 +267,7 @@ def one_cell_tree(name: str, reg: tuple[int, ...], **more: Any) -> fdt.Node:
 )
 def test_banks_are_cut_by_devices_and_by_videocore(name: str, end: int, stub: Stub) -> None:
     # The Pi 3's tree as it is on disk has one bank of 1 GiB, with the peripherals in it.
-    blob = fdt.build(one_cell_tree(name, (0, end)), reserve=((0, 0x1000),))
+    blob = device_trees.build(one_cell_tree(name, (0, end)), reserve=((0, 0x1000),))
     with board_session.booted(name, stub(name, blob, 0x2000000)) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["safe_mode"] is None
@@ -309,7 +306,7 @@ def test_banks_are_cut_by_devices_and_by_videocore(name: str, end: int, stub: St
 def test_what_lies_over_the_kernel_is_named(
     name: str, more: dict[str, Any], reserve: tuple, what: str, stub: Stub
 ) -> None:
-    blob = fdt.build(one_cell_tree(name, (0, 0x3B400000), **more), reserve=reserve)
+    blob = device_trees.build(one_cell_tree(name, (0, 0x3B400000), **more), reserve=reserve)
     check_refused(name, stub(name, blob, 0x2000000), f"{what} at 0x", "lies over the kernel")
 
 
@@ -317,9 +314,9 @@ def test_what_lies_over_the_kernel_is_named(
 def test_what_leaves_no_room_behind_the_kernel_is_named(name: str, stub: Stub) -> None:
     after = -(-(KERNEL[name] + image_size(name)) // 4096) * 4096
     chosen = {"linux,initrd-start": after, "linux,initrd-end": after + (32 << 20)}
-    blob = fdt.build(one_cell_tree(name, (0, 0x3B400000), chosen=chosen))
+    blob = device_trees.build(one_cell_tree(name, (0, 0x3B400000), chosen=chosen))
     check_refused(name, stub(name, blob, 0x3000000), f"initrd at {after:#x}", "leaves no room")
-    blob = fdt.build(one_cell_tree(name, (0x10000000, 0x10000000)))
+    blob = device_trees.build(one_cell_tree(name, (0x10000000, 0x10000000)))
     check_refused(name, stub(name, blob, 0x3000000), "the kernel at 0x80000", "is not in the RAM")
 
 
@@ -375,7 +372,9 @@ def test_virt_takes_a_device_tree_anywhere_after_the_image(
 
 def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
     if name in board_session.PIS:
-        return fdt.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)), 0x2000000
+        return device_trees.build(
+            pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)
+        ), 0x2000000
     path = folder / "virt.dtb"
     board = boards.load(name)
     command = [qemu_program(), "-M", f"{board.machine},dumpdtb={path}", *board.qemu_args]

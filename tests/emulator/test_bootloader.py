@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import fdt
+import device_trees
 import pytest
 from terminals import at_a_terminal, heed_ctrl_c, read_until
 
@@ -180,7 +180,9 @@ def test_an_image_over_everything_behind_the_running_one(name: str) -> None:
 def test_a_tree_of_the_firmware_goes_along(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
     model = MODELS[boards.load(name).soc]
-    path.write_bytes(fdt.build(fdt.pi(*model, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
+    path.write_bytes(
+        device_trees.build(device_trees.pi(*model, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
+    )
     args = kernel_args(board_session.kernel(boards.load(name)), path)
     with board_session.booted(name, args) as machine:
         first, tree = facts(machine), device_tree(machine)

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-import fdt
+import device_trees
 import pytest
 import tables
 from on_board import ENOMEM, PAGE, ask, ask_all, same_state
@@ -37,7 +37,7 @@ Banks = tuple[tuple[int, int], ...]
 
 def tree(banks: Banks) -> bytes:
     reg = tuple(c for start, size in banks for c in (start >> 32, start & 0xFFFFFFFF, size))
-    return fdt.build(
+    return device_trees.build(
         {
             "#address-cells": 2,
             "#size-cells": 1,

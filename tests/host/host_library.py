@@ -16,11 +16,14 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from pimem import DEPS
+
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = ROOT / "modules" / "memory"
 MECHANISM = MEMORY / "core"
 PORT = ROOT / "ports" / "rpi-aarch64"
 HWCHECK = ROOT / "tools" / "hwcheck"
+LIBFDT = Path(os.environ.get("DTC_DIR") or DEPS / "dtc") / "libfdt"
 FAKES = ROOT / "tests" / "host"
 # With counters for gcov, and in a place of their own, when a folder is named.
 COVERAGE = os.environ.get("HOST_COVERAGE", "")
@@ -81,6 +84,8 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
     includes += [f"-I{HWCHECK}"] if any(Path(s).is_relative_to(HWCHECK) for s in sources) else []
     if any(Path(source).is_relative_to(PORT) for source in sources):
         includes.append(f"-I{PORT}")
+    if "libfdt_shim.c" in sources:
+        includes.append(f"-isystem{LIBFDT}")
     files = [str(find_source(source)) for source in sources]
     return [*compiler(), *FLAGS, *sanitise, *includes, *(f"-D{d}" for d in defines), *files]
 

@@ -63,6 +63,7 @@ def plant(target: Target, what: str, folder: Path) -> Target:
         ("frames", "frames outside every bank can be freed"),
         ("paging", "tables taken before a failure are kept"),
         ("heap", "content is not copied"),
+        ("fdt", "a reservation that goes beyond the last address is dropped"),
     ],
 )
 def test_a_short_run_finds_a_planted_bug(name: str, what: str, tmp_path: Path) -> None:

@@ -28,27 +28,12 @@
 
 extern char __image_start[], __image_end[];
 
-// Bytes of the blob in use: QEMU claims 1 MiB for 8 KiB of it. The header is checked first. A blob
-// whose reservations do not come first, as the specification has it, is taken as it is.
-static size_t dtb_used_size(const void *dtb, size_t total) {
-    if (fdt_check_header(dtb) != 0) {
-        return 0;
-    }
-    size_t structure = fdt_off_dt_struct(dtb) + fdt_size_dt_struct(dtb);
-    size_t strings = fdt_off_dt_strings(dtb) + fdt_size_dt_strings(dtb);
-    size_t used = structure > strings ? structure : strings;
-    if (fdt_off_mem_rsvmap(dtb) > fdt_off_dt_struct(dtb)) {
-        used = total;
-    }
-    return used <= total ? used : 0;
-}
-
 static void find_dtb(void) {
     if (boot_map.dtb_size == 0) {
         return;
     }
     const void *dtb = (const void *)(LAYOUT_DTB + (boot_map.dtb_pa & MEM_PAGE_MASK));
-    size_t used = dtb_used_size(dtb, boot_map.dtb_size);
+    size_t used = boot_fdt_used_size(dtb, boot_map.dtb_size);
     if (used != 0) {
         boot_info.dtb = dtb;
         boot_info.dtb_size = used;

@@ -8,14 +8,21 @@
 
 #include "port.h"
 
-// Adds a reservation. When the table is full the last entry is widened to cover the new range too:
-// RAM may be wasted, but nothing reserved is handed out. Empty ranges are ignored; the name is cut
-// to BOOT_NAME_SIZE - 1 bytes.
+// Adds a reservation. When the table is full the entry that grows least is widened to cover the new range too: RAM
+// may be wasted, but nothing reserved is handed out. Empty ranges, and what is beyond 48 bits of address, are ignored.
 void boot_reserve(uint64_t start, uint64_t end, const char *name);
+
+// Copies a text of the device tree, cut to size - 1 bytes. It is printed, and becomes a str of Python: a byte that is
+// no printable ASCII becomes '?'.
+void boot_copy_name(char *to, const char *from, size_t size);
 
 // Reads RAM banks, reservations, model and cores from the device tree at info->dtb, whose header
 // has been checked. Returns false when it has no usable memory node.
 bool boot_fdt_read(boot_info_t *info);
+
+// Bytes of the blob in use, of the `total` that its header claims; 0 when the header is no good. Copied alone and told
+// their new size, they are the same tree.
+size_t boot_fdt_used_size(const void *dtb, size_t total);
 
 // Where the image, its stacks and the windows of the kernel half are, and what must stay at its address when the boot
 // map is replaced. Needs soc and boot_map.

@@ -11,13 +11,16 @@
 
 #define ROOT (0) // offset of the root node
 
-// Reads one number of `cells` 32-bit big-endian cells and advances *cursor.
+// Reads one number of `cells` 32-bit big-endian cells and advances *cursor. One that has more than 64 bits gives
+// UINT64_MAX: without its upper cells it would be a number that the tree does not have.
 static uint64_t read_cells(const fdt32_t **cursor, int cells) {
     uint64_t value = 0;
+    bool fits = true;
     for (int i = 0; i < cells; ++i) {
+        fits &= value >> 32 == 0;
         value = value << 32 | fdt32_ld((*cursor)++);
     }
-    return value;
+    return fits ? value : UINT64_MAX;
 }
 
 // Calls visit(start, size, arg) for every entry of the node's "reg".
@@ -45,22 +48,31 @@ static const char *get_string(const void *dtb, int node, const char *name) {
     return value != NULL && length > 0 && value[length - 1] == '\0' ? value : NULL;
 }
 
-// In a device tree on disk, which no firmware has filled in, the size is 0: that is no bank.
+// In a device tree on disk, which no firmware has filled in, the size is 0: that is no bank. Nor is one without an end.
 static void add_bank(uint64_t start, uint64_t size, void *arg) {
     boot_info_t *info = arg;
-    if (mem_range_ok(start, size) && info->ram_count < BOOT_MAX_BANKS) {
+    if (size != 0 && size <= UINT64_MAX - start && info->ram_count < BOOT_MAX_BANKS) {
         info->ram[info->ram_count++] = (mem_range_t) {start, start + size};
     }
 }
 
+// A size that goes beyond the last address means all RAM from there on: what is kept back must not be handed out.
 static void add_reserved(uint64_t start, uint64_t size, void *name) {
-    if (mem_range_ok(start, size)) {
-        boot_reserve(start, start + size, name);
-    }
+    boot_reserve(start, size < UINT64_MAX - start ? start + size : UINT64_MAX, name);
+}
+
+// Devicetree Specification 2.3.4: without "status" a node is in use. Memory that only firmware may touch is not: QEMU's
+// virt has such a node for its secure RAM.
+static bool in_use(const void *dtb, int node) {
+    const char *status = get_string(dtb, node, "status");
+    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
 }
 
 // Memory nodes are called "memory" or "memory@…", and there may be several.
 static bool is_memory(const void *dtb, int node, const char *name) {
+    if (!in_use(dtb, node)) {
+        return false;
+    }
     if (strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@')) {
         return true;
     }
@@ -68,14 +80,12 @@ static bool is_memory(const void *dtb, int node, const char *name) {
     return type != NULL && strcmp(type, "memory") == 0;
 }
 
-// /memreserve/ entries of the blob's header.
+// /memreserve/ entries of the blob's header, up to the empty one or the blob's end: a list whose end is missing is kept
+// as far as it goes.
 static void read_memreserve_block(const void *dtb) {
-    int count = fdt_num_mem_rsv(dtb);
-    for (int i = 0; i < count; ++i) {
-        uint64_t start, size;
-        if (fdt_get_mem_rsv(dtb, i, &start, &size) == 0) {
-            add_reserved(start, size, (void *)"memreserve");
-        }
+    uint64_t start, size;
+    for (int i = 0; fdt_get_mem_rsv(dtb, i, &start, &size) == 0 && size != 0; ++i) {
+        add_reserved(start, size, (void *)"memreserve");
     }
 }
 
@@ -110,15 +120,13 @@ static uint64_t chosen_number(const void *dtb, int chosen, const char *name) {
 static void read_initrd(const void *dtb, int chosen) {
     uint64_t start = chosen_number(dtb, chosen, "linux,initrd-start");
     uint64_t end = chosen_number(dtb, chosen, "linux,initrd-end");
-    if (start < end) {
-        boot_reserve(start, end, "initrd");
-    }
+    boot_reserve(start, end, "initrd");
 }
 
 static void read_model(boot_info_t *info) {
     const char *model = get_string(info->dtb, ROOT, "model");
     if (model != NULL && model[0] != '\0') {
-        strncpy(info->model, model, BOOT_MODEL_SIZE - 1);
+        boot_copy_name(info->model, model, BOOT_MODEL_SIZE);
     }
 }
 
@@ -159,4 +167,19 @@ bool boot_fdt_read(boot_info_t *info) {
     read_root_memreserve(dtb);
     read_model(info);
     return info->ram_count != 0;
+}
+
+// A blob claims more than it uses: QEMU's 1 MiB for 8 KiB. One of before version 17 does not say how long its structure
+// is, and one whose reservations do not come first, as the specification has it, may end with them.
+size_t boot_fdt_used_size(const void *dtb, size_t total) {
+    if (fdt_check_header(dtb) != 0) {
+        return 0;
+    }
+    if (fdt_version(dtb) < 17 || fdt_off_mem_rsvmap(dtb) > fdt_off_dt_struct(dtb)) {
+        return total;
+    }
+    size_t structure = (size_t)fdt_off_dt_struct(dtb) + fdt_size_dt_struct(dtb);
+    size_t strings = (size_t)fdt_off_dt_strings(dtb) + fdt_size_dt_strings(dtb);
+    size_t used = structure > strings ? structure : strings;
+    return used <= total ? used : 0;
 }

@@ -11,6 +11,12 @@ BEGIN, END, PROPERTY, FINISH = 1, 2, 3, 9
 
 #: A node: properties are ints (one cell), tuples of ints, strings or bytes; children are dicts.
 Node = dict[str, Any]
+#: The SoC's model and compatible, as the firmware gives them.
+MODELS = {
+    "BCM2837": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
+    "BCM2711": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
+}
+Ranges = tuple[tuple[int, int], ...]
 
 
 def value(data: int | tuple[int, ...] | str | bytes) -> bytes:
@@ -53,6 +59,32 @@ def build(root: Node, reserve: tuple[tuple[int, int], ...] = (), spare: int = 0)
         len(strings), len(structure),
     )  # fmt: skip
     return header + entries + structure + bytes(strings) + bytes(spare)
+
+
+def cells(value: int, count: int) -> tuple[int, ...]:
+    """A number as this many cells."""
+    return tuple(value >> 32 * n & 0xFFFFFFFF for n in reversed(range(count)))
+
+
+def reg(ranges: Ranges, address_cells: int, size_cells: int) -> tuple[int, ...]:
+    """The value of a "reg" with these (start, size)."""
+    found: list[int] = []
+    for start, size in ranges:
+        found += (*cells(start, address_cells), *cells(size, size_cells))
+    return tuple(found)
+
+
+def reserved_memory(children: dict[str, tuple[int, int]], size_cells: int = 1) -> Node:
+    """The node /reserved-memory, with (start, size) of each child."""
+    return {
+        "#address-cells": 2,
+        "#size-cells": size_cells,
+        "ranges": b"",
+        **{
+            name: {"reg": reg((place,), 2, size_cells), "no-map": b""}
+            for name, place in children.items()
+        },
+    }
 
 
 def pi(model: str, compatible: str, banks: tuple[tuple[int, int], ...], **more: Node) -> Node:
