@@ -31,15 +31,20 @@ class Program:
     name: str
     bad: int
     rules: frozenset[str]
+    boards: tuple[str, ...] = tuple(RAM_BASE)
 
     def __str__(self) -> str:
         return f"{self.name}-{self.bad}" if self.bad else f"{self.name}-good"
 
 
 def variants(path: Path) -> list[Program]:
-    listed = re.findall(r"^// BAD=(\d+): (.+)$", path.read_text(), re.MULTILINE)
-    found = [Program(path.stem, int(bad), frozenset(rules.split())) for bad, rules in listed]
-    return [Program(path.stem, 0, frozenset()), *found]
+    text = path.read_text()
+    named = re.search(r"^// BOARDS: (.+)$", text, re.MULTILINE)
+    boards = tuple(named[1].split()) if named else tuple(RAM_BASE)
+    listed = [("0", ""), *re.findall(r"^// BAD=(\d+): (.+)$", text, re.MULTILINE)]
+    return [
+        Program(path.stem, int(bad), frozenset(rules.split()), boards) for bad, rules in listed
+    ]
 
 
 def programs() -> list[Program]:
@@ -62,7 +67,9 @@ def build(program: Program, board: str) -> tuple[Path, Path]:
 def run(program: Program, board: str) -> list[Violation]:
     """Run it to its end; return what was reported."""
     image, elf = build(program, board)
-    machine = Qemu(boards.load(board), kernel_args(image), hardware_check=True, extra=SEMIHOSTING)
+    machine = Qemu(
+        boards.load(board), kernel_args(image), hardware_check=True, reboot=True, extra=SEMIHOSTING
+    )
     with machine:
         with contextlib.suppress(QmpError):  # the program may have ended before the answer
             machine.resume()

@@ -7,11 +7,10 @@ from __future__ import annotations
 import programs
 import pytest
 
-from pimem.testing.board_session import BOARDS
+RUNS = [(program, board) for program in programs.programs() for board in program.boards]
 
 
-@pytest.mark.parametrize("board", BOARDS)
-@pytest.mark.parametrize("program", programs.programs(), ids=str)
+@pytest.mark.parametrize(("program", "board"), RUNS, ids=[f"{p}-{board}" for p, board in RUNS])
 def test_a_program_is_reported_by_its_rules(program: programs.Program, board: str) -> None:
     violations = programs.run(program, board)
     assert {each.rule for each in violations} == program.rules, "\n".join(map(str, violations))

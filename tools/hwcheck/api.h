@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The part of QEMU's plugin interface that plugin.c uses, declared anew: no Debian package installs
-// the header. Signatures are those of version 4 of the interface (QEMU 9.1 to 10.0).
+// the header. Signatures are those of version 4 of the interface (QEMU 9.2 to 10.0).
 #ifndef HWCHECK_API_H
 #define HWCHECK_API_H
 
@@ -58,6 +58,17 @@ typedef struct {
     const char *feature;
 } qemu_plugin_reg_descriptor;
 
+// What was loaded or stored; `type` says how wide it is: 1 << type bytes, up to 16.
+typedef struct {
+    int type;
+    union {
+        uint64_t low;
+        struct {
+            uint64_t low, high;
+        } u128;
+    } data;
+} qemu_plugin_mem_value;
+
 typedef void (*qemu_plugin_vcpu_simple_cb_t)(qemu_plugin_id_t id, unsigned int vcpu);
 typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu, void *data);
 typedef void (*qemu_plugin_vcpu_tb_trans_cb_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
@@ -82,6 +93,7 @@ void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 
 unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
+qemu_plugin_mem_value qemu_plugin_mem_get_value(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t va);
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *address);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *address);

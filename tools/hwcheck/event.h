@@ -89,7 +89,7 @@ typedef struct {
 // --- events ---
 
 typedef enum {
-    HW_ACCESS, // after a load or store: va, pa, size, store, map
+    HW_ACCESS, // after a load or store: va, pa, size, store, map; value = what is stored, up to 8 bytes
     HW_CACHE, // before DC or IC: value = the operand, pa and map of it
     HW_ZVA, // before DC ZVA: va, pa, size, store, map as of HW_ACCESS
     HW_TLBI, // before it: value = the operand
@@ -138,7 +138,8 @@ typedef struct {
     hw_range_t ram[HW_RANGES]; // what the guest was told that it may use
     hw_range_t mmio[HW_RANGES];
     hw_range_t gic[HW_RANGES];
-    hw_range_t image;
+    hw_range_t image[HW_RANGES]; // loaded anew at each reset
+    uint64_t mailbox; // the VideoCore's: the register that a request is written to; 0: none
     uint64_t ram_base; // where the RAM object begins, physically
     bool speculation; // a line mapped cacheable may be in the cache, whether touched or not
     bool stop; // at the first violation

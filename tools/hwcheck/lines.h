@@ -1,33 +1,43 @@
 // SPDX-License-Identifier: MIT
-// The caches by line: the part that each plain access needs, inline.
+// What the caches may hold of each line of RAM: the part that every plain access needs, inline.
 #ifndef HWCHECK_LINES_H
 #define HWCHECK_LINES_H
 
 #include "event.h"
 
-// Of a line of 64 bytes. Where none of HW_SLOW is set, a cacheable access changes `dirty` only.
 enum {
-    LINE_WRITTEN = 1, // newer than what the instruction cache may have
-    LINE_CODE = 2, // was fetched
-    LINE_NEWER = 4, // memory was written without the cache: newer than what the cache may have
-    LINE_CLEANING = 8, // a clean was issued, no DSB yet
-    LINE_LOST = 16, // was dirty at a reset
-    LINE_TOUCHED = 32, // a cacheable access brought it into the cache
-    LINE_TABLE = 64, // holds translation descriptors
-    LINE_STEPS = 128, // some of the steps from WRITTEN to fetched were made
-    LINE_SLOW = LINE_NEWER | LINE_CLEANING | LINE_LOST | LINE_TABLE | LINE_STEPS,
+    LINE_TOUCHED = 1, // a cacheable access brought it into the cache, and it was not invalidated since
+    LINE_MAPPED = 2, // there was a cacheable access: speculation may bring it back at any time
+    LINE_CLEANED = 4, // a clean was issued; `dirty` is what it covers, until a DSB follows
+    LINE_INVALIDATED = 8, // the same for an invalidation
+    LINE_NEWER = 16, // bytes of memory are newer than the cache's: lines_t.newer
+    LINE_LOST = 32, // bytes were dirty at a reset: lines_t.lost
+    LINE_FETCHED = 64, // as code
+    LINE_SYNCING = 128, // some of the steps from a store to a fetch were made: `step`
+    LINE_SLOW = LINE_CLEANED | LINE_INVALIDATED | LINE_NEWER | LINE_LOST | LINE_SYNCING,
 };
 
 typedef struct {
     uint64_t dirty; // a bit a byte: newer in the cache than in memory
-    const hw_insn_t *writer; // of those bytes, the last one
-    uint16_t flags;
-    uint16_t step;
+    uint64_t written; // a bit a byte: newer than what the instruction cache may have
+    const hw_insn_t *writer; // the last one
+    uint32_t at; // sequence number of the last clean, invalidation or step
+    uint16_t epoch; // number of resets before its last access
+    uint8_t flags;
+    uint8_t core : 4; // whose DSB the last operation waits for
+    uint8_t step : 4; // step_t
 } line_t;
 
 typedef struct lines {
     line_t *line;
+    uint64_t *newer, *lost; // by line, a bit a byte
     uint64_t count;
+    uint16_t epoch;
+    uint32_t sequence; // one further with each maintenance operation and barrier
+    uint32_t dsb[HW_CORES]; // of its last complete DSB
+    uint32_t synced[HW_CORES]; // of the last DSB that an ISB followed
+    // IC IALLU: every line that a DSB before it made ready. Then DSB, then ISB make it effective.
+    uint32_t all_ready[HW_CORES], all_done[HW_CORES], all_synced[HW_CORES];
 } lines_t;
 
 static inline line_t *lines_at(const hw_t *hw, uint64_t pa) {
@@ -38,32 +48,43 @@ static inline uint64_t line_mask(uint64_t pa, uint32_t size) {
     return (size >= HW_LINE ? UINT64_MAX : (1ull << size) - 1) << (pa % HW_LINE);
 }
 
-// A block runs: true if none of its lines was written since it was fetched.
+// A block runs: true if none of its bytes was written since the line was fetched.
 static inline bool lines_fetched(const hw_t *hw, const hw_block_t *block) {
     if (block->pa == HW_NOWHERE) {
         return true;
     }
-    unsigned flags = 0;
-    for (uint64_t pa = block->pa & ~(HW_LINE - 1ull); pa < block->pa + 4 * block->count; pa += HW_LINE) {
-        flags |= lines_at(hw, pa)->flags ^ LINE_CODE;
+    uint64_t end = block->pa + 4 * block->count;
+    uint16_t epoch = ((const lines_t *)hw->lines)->epoch;
+    for (uint64_t pa = block->pa; pa < end; pa = (pa | (HW_LINE - 1)) + 1) {
+        const line_t *line = lines_at(hw, pa);
+        uint64_t left = end - pa;
+        uint64_t mask = line_mask(pa, left < HW_LINE ? left : HW_LINE);
+        if (!(line->flags & LINE_FETCHED) || line->written & mask || line->epoch != epoch) {
+            return false;
+        }
     }
-    return !(flags & (LINE_WRITTEN | LINE_CODE | LINE_STEPS));
+    return true;
 }
 
 // A cacheable access to RAM: true if that is all. Otherwise it has to be an event.
 static inline bool lines_plain(const hw_t *hw, uint64_t pa, uint32_t size, bool store, const hw_insn_t *insn) {
     line_t *line = lines_at(hw, pa);
-    if (line->flags & LINE_SLOW || pa % HW_LINE + size > HW_LINE) {
+    unsigned slow = store ? LINE_SLOW : LINE_SLOW & ~LINE_SYNCING;
+    if (line->flags & slow || line->epoch != ((const lines_t *)hw->lines)->epoch || pa % HW_LINE + size > HW_LINE) {
         return false;
     }
+    line->flags |= LINE_TOUCHED | LINE_MAPPED;
     if (store) {
-        line->dirty |= line_mask(pa, size);
+        uint64_t mask = line_mask(pa, size);
+        line->dirty |= mask;
+        line->written |= mask;
         line->writer = insn;
-        line->flags |= LINE_WRITTEN | LINE_TOUCHED;
-    } else {
-        line->flags |= LINE_TOUCHED;
+        line->core = 0;
     }
     return true;
 }
+
+// The table walker reads these descriptors.
+void lines_walked(hw_t *hw, const hw_event_t *event, const hw_map_t *map);
 
 #endif

@@ -8,14 +8,14 @@
 #include "event.h"
 
 // start-end, hexadecimal, end exclusive
-static bool add_range(hw_range_t *ranges, unsigned most, const char *text) {
+static bool add_range(hw_range_t *ranges, const char *text) {
     char *rest;
     hw_range_t range = {strtoull(text, &rest, 16), 0};
     if (rest == text || *rest != '-') {
         return false;
     }
     range.end = strtoull(rest + 1, &rest, 16);
-    for (unsigned i = 0; i < most && *rest == 0 && range.end > range.start; i++) {
+    for (unsigned i = 0; i < HW_RANGES && *rest == 0 && range.end > range.start; i++) {
         if (!ranges[i].end) {
             ranges[i] = range;
             return true;
@@ -44,15 +44,15 @@ bool hw_option(hw_config_t *config, const char *option) {
     if (!strcmp(name, "out")) {
         return snprintf(config->out, sizeof config->out, "%s", value) < (int)sizeof config->out;
     }
-    if (!strcmp(name, "ram_base")) {
+    if (!strcmp(name, "ram_base") || !strcmp(name, "mailbox")) {
         char *rest;
-        config->ram_base = strtoull(value, &rest, 16);
+        *(name[0] == 'r' ? &config->ram_base : &config->mailbox) = strtoull(value, &rest, 16);
         return rest != value && !*rest;
     }
-    return !strcmp(name, "ram") ? add_range(config->ram, HW_RANGES, value) :
-           !strcmp(name, "mmio") ? add_range(config->mmio, HW_RANGES, value) :
-           !strcmp(name, "gic") ? add_range(config->gic, HW_RANGES, value) :
-           !strcmp(name, "image") ? add_range(&config->image, 1, value) :
+    return !strcmp(name, "ram") ? add_range(config->ram, value) :
+           !strcmp(name, "mmio") ? add_range(config->mmio, value) :
+           !strcmp(name, "gic") ? add_range(config->gic, value) :
+           !strcmp(name, "image") ? add_range(config->image, value) :
            !strcmp(name, "spec") ? set_flag(&config->speculation, value) :
            !strcmp(name, "stop") ? set_flag(&config->stop, value) : false;
 }

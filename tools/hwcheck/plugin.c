@@ -119,19 +119,31 @@ static void load_registers(core_t *core, hw_core_t *to) {
 
 // --- translations ---
 
-static hw_map_t walk(unsigned vcpu, uint64_t va) {
+static hw_event_t new_event(hw_kind_t kind, unsigned vcpu, const hw_insn_t *insn) {
+    hw_event_t event = {.kind = kind, .core = vcpu, .insn = insn, .pa = HW_NOWHERE, .va = HW_NOWHERE};
+    if (insn) {
+        event.block = insn->block;
+        event.pc = hw_insn_va(insn) + cores[vcpu].alias;
+    }
+    return event;
+}
+
+static hw_map_t walk(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
     hw_map_t map = hw_walk(hw, vcpu, va);
     if (map.mmu) {
+        hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
+        event.va = va;
         tables_walked(hw, va, &map);
+        lines_walked(hw, &event, &map);
     }
     return map;
 }
 
-static tlb_t *translate(unsigned vcpu, uint64_t va) {
+static tlb_t *translate(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
     static tlb_t other;
     tlb_t *entry = vcpu ? &other : &tlb[va / HW_PAGE % TLB_SIZE];
     if (vcpu || entry->page != va / HW_PAGE || entry->generation != hw->generation) {
-        hw_map_t map = walk(vcpu, va & ~(HW_PAGE - 1ull));
+        hw_map_t map = walk(vcpu, va & ~(HW_PAGE - 1ull), insn);
         entry->page = va / HW_PAGE;
         entry->generation = hw->generation;
         entry->offset = map.pa - (va & ~(HW_PAGE - 1ull));
@@ -142,15 +154,6 @@ static tlb_t *translate(unsigned vcpu, uint64_t va) {
     return entry;
 }
 
-static hw_event_t new_event(hw_kind_t kind, unsigned vcpu, const hw_insn_t *insn) {
-    hw_event_t event = {.kind = kind, .core = vcpu, .insn = insn, .pa = HW_NOWHERE, .va = HW_NOWHERE};
-    if (insn) {
-        event.block = insn->block;
-        event.pc = hw_insn_va(insn) + cores[vcpu].alias;
-    }
-    return event;
-}
-
 // --- loads and stores ---
 
 static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn) {
@@ -159,13 +162,16 @@ static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, 
     uint64_t pa = address ? qemu_plugin_hwaddr_phys_addr(address) : HW_NOWHERE;
     while (left) {
         uint32_t here = HW_PAGE - va % HW_PAGE;
-        tlb_t *entry = translate(vcpu, va);
+        tlb_t *entry = translate(vcpu, va, insn);
         hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
         event.va = va;
         event.size = left < here ? left : here;
         event.store = qemu_plugin_mem_is_store(info);
         event.map = entry->map;
         event.pa = pa != HW_NOWHERE ? pa : va + entry->offset;
+        if (event.store && event.size <= 8) {
+            event.value = qemu_plugin_mem_get_value(info).data.low & (UINT64_MAX >> (64 - 8 * event.size));
+        }
         hw_event(hw, &event);
         va += event.size;
         left -= event.size;
@@ -208,7 +214,7 @@ static void add_operand(hw_event_t *event, unsigned vcpu) {
     event->value = read_x(&cores[vcpu], insn->rt);
     if (by_address) {
         event->va = insn->op == HW_OP_AT ? event->value : event->value & ~(HW_LINE - 1ull);
-        tlb_t *entry = translate(vcpu, event->va);
+        tlb_t *entry = translate(vcpu, event->va, insn);
         event->map = entry->map;
         event->pa = entry->map.valid ? event->va + entry->offset : HW_NOWHERE;
         event->size = HW_LINE;
@@ -336,7 +342,7 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
         case HW_OP_MEMORY:
         case HW_OP_EXCLUSIVE:
         case HW_OP_ATOMIC:
-            qemu_plugin_register_vcpu_mem_cb(handle, on_access, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_MEM_RW, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, insn);
             return;
         default:
             qemu_plugin_register_vcpu_insn_exec_cb(handle, on_system, QEMU_PLUGIN_CB_R_REGS, insn);

@@ -54,17 +54,20 @@ class Hardware:
     ram: tuple[tuple[int, int], ...]
     mmio: tuple[tuple[int, int], ...]
     gic: tuple[tuple[int, int], ...] = ()
+    mailbox: int = 0  # the VideoCore's register for requests
 
 
-RASPI3 = Hardware(0, ((0, 0x3C000000),), ((0x3F000000, 0x40010000),))
+MAILBOX = 0xB8A0
+MMIO3 = ((0x3F000000, 0x40010000),)
 MACHINES = {
-    "raspi3ap": Hardware(0, ((0, 0x1C000000),), ((0x3F000000, 0x40010000),)),
-    "raspi3b": RASPI3,
+    "raspi3ap": Hardware(0, ((0, 0x1C000000),), MMIO3, mailbox=0x3F000000 + MAILBOX),
+    "raspi3b": Hardware(0, ((0, 0x3C000000),), MMIO3, mailbox=0x3F000000 + MAILBOX),
     "raspi4b": Hardware(
         0,
         ((0, 0x3C000000), (0x40000000, 0x80000000)),
         ((0xFC000000, 0x100000000),),
         ((0xFF841000, 0xFF848000),),
+        0xFE000000 + MAILBOX,
     ),
 }
 
@@ -160,6 +163,7 @@ def arguments(hardware: Hardware, megabytes: int, out: Path) -> list[str]:
     options = [str(build()), f"out={out}", f"ram_base={hardware.ram_base:x}"]
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
     options += ranges("gic", hardware.gic)
+    options += [f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else []
     memory = f"memory-backend-memfd,id={RAM_ID},size={megabytes}M,share=on"
     return ["-object", memory, "-plugin", ",".join(options)]
 
