@@ -65,7 +65,12 @@ class Gpio(ctypes.Structure):
 
 
 class Mailbox(ctypes.Structure):
-    _fields_ = [("base", c_size_t), ("buffer", c_void_p), ("bus_address", c_uint32)]
+    _fields_ = [
+        ("base", c_size_t),
+        ("buffer", c_void_p),
+        ("bus_address", c_uint32),
+        ("dead", c_bool),
+    ]
 
 
 class Gicv2(ctypes.Structure):
@@ -143,6 +148,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "mailbox_mac": (c_int, [c_void_p, c_void_p]),
     "mailbox_clock_rate": (c_int, [c_void_p, c_uint32, c_void_p]),
     "mailbox_set_expander": (c_int, [c_void_p, c_uint32, c_bool]),
+    "mailbox_get_expander": (c_int, [c_void_p, c_uint32, c_void_p]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

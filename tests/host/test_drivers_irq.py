@@ -105,9 +105,11 @@ def test_init_disables_everything() -> None:
 # GICv2.
 
 
-def gic(lines: int = 256, targets: int = 0x01) -> tuple[hardware.Machine, hardware.Gicv2]:
+def gic(
+    lines: int = 256, targets: int = 0x01, control: int = 0
+) -> tuple[hardware.Machine, hardware.Gicv2]:
     machine, driver = hardware.Machine(lib()), hardware.Gicv2()
-    machine.registers |= {GICD + 4: lines // 32 - 1, GICD + 0x800: targets}
+    machine.registers |= {GICD + 4: lines // 32 - 1, GICD + 0x800: targets, GICC: control}
     lib().gicv2_init(ctypes.byref(driver), GICD, GICC)
     return machine, driver
 
@@ -118,6 +120,11 @@ def test_the_gic_is_off_while_it_is_configured_and_on_last() -> None:
     assert machine.writes[-1] == (GICC, 1)
     assert machine.registers[GICD] == 1
     assert driver.count == 256
+
+
+def test_the_gic_s_bypass_bits_stay_as_the_stub_set_them() -> None:
+    machine, _ = gic(control=0x1E7)
+    assert machine.written(GICC) == [(GICC, 0x1E0), (GICC, 0x1E1)]
 
 
 def test_every_interrupt_starts_disabled_level_and_aimed_at_this_core() -> None:

@@ -33,6 +33,7 @@ class VideoCore:
         self.answer: Callable[[list[int]], bytes | None] = lambda values: b""
         self.code = 0x80000000
         self.answered = ANSWERED
+        self.answered_length: int | None = None  # None: that of the answer
         self.machine.on_read |= {STATUS0: self.status, READ: self.read}
         self.machine.on_write[WRITE] = self.request
         assert lib().mailbox_init(self.pointer, BASE, self.buffer.address, PA)
@@ -52,7 +53,8 @@ class VideoCore:
 
     def request(self, message: int) -> None:
         assert message == 0xC0000000 | PA | 8
-        assert self.machine.cleaned == [(self.buffer.address, SIZE)], "cleaned before, all of it"
+        cleanings = 2 * len(self.requests) + 1  # before and after each call
+        assert self.machine.cleaned == [(self.buffer.address, SIZE)] * cleanings, "all of it"
         words = self.words()
         size, code, tag, value_bytes, tag_code = words[:5]
         assert (code, tag_code) == (0, 0)
@@ -64,7 +66,8 @@ class VideoCore:
         if answer is None:
             return
         self.buffer.write(4, struct.pack("<I", self.code))
-        self.buffer.write(16, struct.pack("<I", self.answered | len(answer)) + answer)
+        length = len(answer) if self.answered_length is None else self.answered_length
+        self.buffer.write(16, struct.pack("<I", self.answered | length) + answer)
         self.replies.append(message)
 
     def call(self, values: list[int], sent: int, expected: int) -> tuple[int, list[int]]:
@@ -190,3 +193,47 @@ def test_an_expander_pin_is_sent_with_its_offset() -> None:
     vc.answer = lambda values: struct.pack("<II", 0, values[1])
     assert lib().mailbox_set_expander(vc.pointer, 2, True) == OK
     assert vc.requests == [(0x38041, [130, 1])]
+
+
+@pytest.mark.parametrize("length", [4, 8])
+def test_an_expander_pin_is_read_by_its_value_word(length: int) -> None:
+    # Whether the firmware's length counts both words is not documented; both are written.
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", 0, 1)
+    vc.answered_length = length
+    high = ctypes.c_bool()
+    assert lib().mailbox_get_expander(vc.pointer, 2, ctypes.byref(high)) == OK
+    assert high.value
+    assert vc.requests == [(0x30041, [130, 0])]
+    assert lib().mailbox_set_expander(vc.pointer, 2, True) == OK
+
+
+@pytest.mark.parametrize("status", [130, 0x80000001, 0xFFFFFFFF])
+def test_an_expander_s_status_word_is_a_refusal(status: int) -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", status, 1)
+    high = ctypes.c_bool()
+    assert lib().mailbox_set_expander(vc.pointer, 2, True) == REFUSED
+    assert lib().mailbox_get_expander(vc.pointer, 2, ctypes.byref(high)) == REFUSED
+    assert not high.value
+
+
+def test_an_expander_that_answers_nothing_is_unknown() -> None:
+    # As QEMU's firmware does.
+    vc = VideoCore()
+    assert lib().mailbox_set_expander(vc.pointer, 2, True) == UNKNOWN
+
+
+def test_after_a_time_out_the_buffer_is_not_used_again() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", 2, 3)
+    assert vc.call([2, 7], 1, 2) == (OK, [2, 3])
+    vc.answer = lambda values: None
+    assert vc.call([2, 7], 1, 2) == (TIMEOUT, [2, 7])
+    waited, accesses, buffer = vc.machine.seconds, vc.machine.fake.accesses, vc.words()
+    # The late answer: it must not be taken for the answer to another call.
+    vc.replies.append(0xC0000000 | PA | 8)
+    for _ in range(2):
+        assert vc.call([5, 7], 1, 2) == (ABSENT, [5, 7])
+    assert (vc.machine.seconds, vc.machine.fake.accesses) == (waited, accesses)
+    assert vc.words() == buffer

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Probes one register of each device of the board before the drivers use it.
 
+#include <stddef.h>
+
+#include "drivers/board.h"
 #include "fault/probe.h"
 #include "devices.h"
 #include "soc.h"
@@ -20,14 +23,17 @@ static soc_t present;
 static const char *missing[MAX_MISSING];
 static unsigned missing_count;
 
-void devices_report_missing(const char *name) {
+static void report_missing(const char *name) {
     if (missing_count < MAX_MISSING) {
         missing[missing_count++] = name;
     }
 }
 
 const char *port_missing_device(unsigned index) {
-    return index < missing_count ? missing[index] : 0;
+    if (index < missing_count) {
+        return missing[index];
+    }
+    return index == missing_count && board_mailbox.dead ? "mailbox" : NULL;
 }
 
 static bool answers(uint64_t base, uint64_t offset) {
@@ -38,7 +44,7 @@ static bool answers(uint64_t base, uint64_t offset) {
 static void check(uint64_t *base, uint64_t offset, const char *name) {
     if (*base != 0 && !answers(*base, offset)) {
         *base = 0;
-        devices_report_missing(name);
+        report_missing(name);
     }
 }
 
@@ -47,7 +53,7 @@ static void check_interrupt_controller(void) {
     if (!answers(present.intc_base, gic ? GIC_SECOND_REGISTER : LOCAL_ROUTING)
         || !answers(present.intc_base2, gic ? GIC_SECOND_REGISTER : LEGACY_PENDING)) {
         present.intc = SOC_INTC_NONE;
-        devices_report_missing("interrupt controller");
+        report_missing("interrupt controller");
     }
 }
 

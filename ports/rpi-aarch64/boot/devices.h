@@ -12,7 +12,4 @@
 // the drivers' bounded waits keep the boot going.
 void devices_probe(void);
 
-// Reports a device that answers incorrectly. The name is kept, not copied.
-void devices_report_missing(const char *name);
-
 #endif // PORTS_RPI_AARCH64_BOOT_DEVICES_H

@@ -23,6 +23,9 @@
 #define GICC_IAR            (0x00c)
 #define GICC_EOIR           (0x010)
 
+// In GICC_CTLR: whether an interrupt that is not enabled passes the GIC by. The firmware's stub has set them.
+#define GICC_BYPASS_DISABLE (0x1e0)
+
 #define FIRST_SPI           (32) // IDs below are SGIs and PPIs, which are banked for each core
 #define PRIORITY            (0xa0a0a0a0)
 #define PRIORITY_MASK       (0xf0) // lets PRIORITY through; the lowest that all GICs implement
@@ -63,14 +66,15 @@ void gicv2_init(gicv2_t *gic, uintptr_t distributor, uintptr_t interface) {
     gic->distributor = distributor;
     gic->interface = interface;
     gic->count = 32 * ((mmio_read(distributor + GICD_TYPER) & 0x1f) + 1);
-    mmio_write(interface + GICC_CTLR, 0);
+    uint32_t bypass = mmio_read(interface + GICC_CTLR) & GICC_BYPASS_DISABLE;
+    mmio_write(interface + GICC_CTLR, bypass);
     mmio_write(distributor + GICD_CTLR, 0);
     reset_interrupts(gic);
     configure_interrupts(gic);
     mmio_write(distributor + GICD_CTLR, 1);
     mmio_write(interface + GICC_PMR, PRIORITY_MASK);
     mmio_write(interface + GICC_BPR, 0);
-    mmio_write(interface + GICC_CTLR, 1);
+    mmio_write(interface + GICC_CTLR, bypass | 1);
 }
 
 bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled) {

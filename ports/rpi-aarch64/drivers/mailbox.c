@@ -75,8 +75,8 @@ static void compose(uint32_t *buffer, uint32_t tag, const uint32_t *values, size
     buffer[TAG_VALUES + words] = 0;
 }
 
-// Hands the message over and waits until the same address comes back. Another answer (to a
-// request that timed out earlier, or of another channel) is discarded.
+// Hands the message over and waits until the same address comes back. Another answer (to a request of an earlier
+// kernel, or of another channel) is discarded.
 static bool exchange(const mailbox_t *mailbox) {
     uint32_t message = mailbox->bus_address | CHANNEL_PROPERTY;
     for (unsigned n = 0; n < MAX_STALE; ++n) {
@@ -112,12 +112,11 @@ static mailbox_result_t check_answer(const uint32_t *buffer, size_t expected_byt
     return MAILBOX_OK;
 }
 
-// mailbox_property() with the answer's length in bytes.
-static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
+// mailbox_property() with the least length of the answer in bytes.
+static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent, size_t expected,
     size_t expected_bytes) {
-    size_t expected = (expected_bytes + 3) / 4;
     size_t words = sent > expected ? sent : expected;
-    if (mailbox->base == 0) {
+    if (mailbox->base == 0 || mailbox->dead) {
         return MAILBOX_ABSENT;
     }
     if (words > MAILBOX_MAX_VALUES) {
@@ -127,6 +126,7 @@ static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values,
     // Clean, so that VideoCore sees it, and invalid, so that nothing is written back over the answer.
     arch_clean_inval_poc((uintptr_t)mailbox->buffer, MAILBOX_BUFFER_SIZE);
     if (!exchange(mailbox)) {
+        mailbox->dead = true; // the answer may come into the buffer of the next call
         return MAILBOX_TIMEOUT;
     }
     // Speculative accesses may have loaded stale lines while VideoCore worked.
@@ -140,7 +140,7 @@ static mailbox_result_t call(mailbox_t *mailbox, uint32_t tag, uint32_t *values,
 
 mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
     size_t expected) {
-    return call(mailbox, tag, values, sent, 4 * expected);
+    return call(mailbox, tag, values, sent, expected, 4 * expected);
 }
 
 // Calls a tag that sends one word (an id) and answers with it and one value.
@@ -204,21 +204,33 @@ mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial) {
 
 mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]) {
     uint32_t values[2];
-    mailbox_result_t result = call(mailbox, TAG_MAC, values, 0, 6);
+    mailbox_result_t result = call(mailbox, TAG_MAC, values, 0, 2, 6);
     for (unsigned i = 0; result == MAILBOX_OK && i < 6; ++i) {
         mac[i] = (uint8_t)(values[i / 4] >> (8 * (i % 4)));
     }
     return result;
 }
 
+// The firmware puts a status in the place of the pin's number: 0 when it has done what was asked. The length that it
+// gives its answer covers that word, and not in every release the second one.
+static mailbox_result_t call_expander(mailbox_t *mailbox, uint32_t tag, uint32_t pin, uint32_t *value) {
+    uint32_t values[2] = { EXPANDER_FIRST_PIN + pin, *value };
+    mailbox_result_t result = call(mailbox, tag, values, 2, 2, 4);
+    if (result == MAILBOX_OK && values[0] != 0) {
+        return MAILBOX_REFUSED;
+    }
+    *value = values[1];
+    return result;
+}
+
 mailbox_result_t mailbox_set_expander(mailbox_t *mailbox, uint32_t pin, bool high) {
-    uint32_t values[2] = { EXPANDER_FIRST_PIN + pin, high };
-    return mailbox_property(mailbox, TAG_SET_EXPANDER, values, 2, 2);
+    uint32_t value = high;
+    return call_expander(mailbox, TAG_SET_EXPANDER, pin, &value);
 }
 
 mailbox_result_t mailbox_get_expander(mailbox_t *mailbox, uint32_t pin, bool *high) {
-    uint32_t value;
-    mailbox_result_t result = get_by_id(mailbox, TAG_GET_EXPANDER, EXPANDER_FIRST_PIN + pin, &value);
+    uint32_t value = 0;
+    mailbox_result_t result = call_expander(mailbox, TAG_GET_EXPANDER, pin, &value);
     if (result == MAILBOX_OK) {
         *high = value != 0;
     }

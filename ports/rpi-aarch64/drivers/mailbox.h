@@ -21,9 +21,9 @@
 
 typedef enum _mailbox_result_t {
     MAILBOX_OK,
-    MAILBOX_ABSENT,     // this machine has no mailbox
+    MAILBOX_ABSENT,     // this machine has no mailbox, or an earlier call timed out
     MAILBOX_TIMEOUT,    // VideoCore did not take the request or did not answer in time
-    MAILBOX_REFUSED,    // the firmware answered that the request is bad
+    MAILBOX_REFUSED,    // the firmware answered that the request is bad or that it failed
     MAILBOX_UNKNOWN,    // the firmware does not implement the tag, or its answer is too short
 } mailbox_result_t;
 
@@ -31,6 +31,7 @@ typedef struct _mailbox_t {
     uintptr_t base;     // 0: no mailbox
     uint32_t *buffer;
     uint32_t bus_address; // of the buffer, as VideoCore sees it
+    bool dead;          // a call timed out: VideoCore may still write its answer into the buffer
 } mailbox_t;
 
 typedef struct _mailbox_memory_t {
@@ -43,7 +44,7 @@ typedef struct _mailbox_memory_t {
 // breaks these rules.
 bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa);
 
-// Calls one tag. values: `sent` words to send, replaced by `expected` words of the answer; room for the
+// Calls one tag. After a call that timed out every further one fails with MAILBOX_ABSENT, without a wait. values: `sent` words to send, replaced by `expected` words of the answer; room for the
 // larger of the two. Unchanged when the result is not MAILBOX_OK.
 mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
     size_t expected);

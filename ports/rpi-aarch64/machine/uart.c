@@ -14,7 +14,6 @@
 #include "drivers/pl011.h"
 #include "drivers/ring.h"
 #include "boot/soc.h"
-#include "boot/devices.h"
 #include "uart.h"
 
 #define PIN_TX              (14)
@@ -64,10 +63,7 @@ static bool is_plausible(uint32_t hz) {
 // disabled.
 static uint32_t set_clock(void) {
     uint32_t hz = CLOCK_HZ;
-    if (mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_TIMEOUT) {
-        board_mailbox.base = 0; // this is the first call: later ones do not wait
-        devices_report_missing("mailbox");
-    }
+    (void)mailbox_set_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz);
     if (mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_UART, &hz) == MAILBOX_OK
         && is_plausible(hz)) {
         return hz;
