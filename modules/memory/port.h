@@ -60,6 +60,7 @@ typedef struct _boot_info_t {
     const char *source;         // of the RAM banks: "device tree", "mailbox" or "board default"
     char model[BOOT_MODEL_SIZE];
     const char *soc;            // the chip's name
+    uint32_t firmware;          // build time of the board's firmware, seconds since 1970; 0 where there is none
     uint64_t x0;                // as received at entry
     uint64_t start_ticks;       // port_ticks() at the first instruction
     uint64_t prompt_ticks;      // and when the REPL first waited for input; 0 before
@@ -90,6 +91,9 @@ const char *port_board_name(void);
 
 // The name of missing device number `index`: one that the board has and that does not answer. NULL after the last.
 const char *port_missing_device(unsigned index);
+
+// The clock of the processor in Hz as it is now; 0 when it is not known.
+uint32_t port_arm_clock(void);
 
 // Why boot.py and main.py were left out or the kernel map could not be made; NULL when all went well. The first reason
 // of a start stays.

@@ -147,6 +147,8 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "mailbox_serial": (c_int, [c_void_p, c_void_p]),
     "mailbox_mac": (c_int, [c_void_p, c_void_p]),
     "mailbox_clock_rate": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "mailbox_raise_clock": (c_int, [c_void_p, c_uint32]),
+    "mailbox_firmware_revision": (c_int, [c_void_p, c_void_p]),
     "mailbox_set_expander": (c_int, [c_void_p, c_uint32, c_bool]),
     "mailbox_get_expander": (c_int, [c_void_p, c_uint32, c_void_p]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),

@@ -237,3 +237,24 @@ def test_after_a_time_out_the_buffer_is_not_used_again() -> None:
         assert vc.call([5, 7], 1, 2) == (ABSENT, [5, 7])
     assert (vc.machine.seconds, vc.machine.fake.accesses) == (waited, accesses)
     assert vc.words() == buffer
+
+
+def test_the_arm_s_clock_is_raised_to_the_most_that_is_allowed() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", 3, 1_500_000_000)
+    assert lib().mailbox_raise_clock(vc.pointer, 3) == OK
+    assert vc.requests == [(0x30004, [3, 0]), (0x38002, [3, 1_500_000_000, 0])]
+
+
+def test_a_clock_without_a_highest_rate_stays_as_it_is() -> None:
+    vc = VideoCore()
+    assert lib().mailbox_raise_clock(vc.pointer, 3) == UNKNOWN
+    assert vc.requests == [(0x30004, [3, 0])]
+
+
+def test_the_firmware_s_revision_is_one_word() -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<I", 1_713_364_000)
+    revision = ctypes.c_uint32()
+    assert lib().mailbox_firmware_revision(vc.pointer, ctypes.byref(revision)) == OK
+    assert (revision.value, vc.requests) == (1_713_364_000, [(0x1, [0])])

@@ -29,6 +29,10 @@ const char *port_missing_device(unsigned index) {
     return NULL;
 }
 
+uint32_t port_arm_clock(void) {
+    return 0;
+}
+
 const char *port_safe_mode_reason(void) {
     return NULL;
 }

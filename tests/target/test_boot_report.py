@@ -79,6 +79,19 @@ def test_the_report_is_json_with_all_its_parts(board: Machine) -> None:
     assert got["model"]
 
 
+def test_the_report_names_the_firmware_and_the_arm_s_clock(board: Machine) -> None:
+    got = report(board)
+    if board.name not in PIS:
+        assert (got["firmware"], got["arm_clock"]) == (0, 0)
+        return
+    assert got["arm_clock"] == board.eval("machine.freq()", "import machine")
+    if board.qemu is not None:
+        assert (got["firmware"], got["arm_clock"]) == (346337, 700_000_000)
+    else:
+        assert got["firmware"] > 1_670_000_000, "the boards need firmware of 2023 or later"
+        assert got["arm_clock"] >= 1_000_000_000
+
+
 def test_python_runs_at_el1_with_the_mmu_on_and_two_tables(board: Machine) -> None:
     got = report(board)
     assert got["mmu"] is True

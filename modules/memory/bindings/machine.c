@@ -70,11 +70,13 @@ static mp_obj_t device_tree_range(void) {
 static mp_obj_t memory_boot_info(void) {
     const char *error = memory_system_error();
     const char *safe_mode = port_safe_mode_reason();
-    mp_obj_t dict = mp_obj_new_dict(16);
+    mp_obj_t dict = mp_obj_new_dict(18);
     bind_store(dict, MP_QSTR_version, bind_new_text(port_version()));
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
     bind_store(dict, MP_QSTR_board, bind_new_text(port_board_name()));
     bind_store(dict, MP_QSTR_soc, bind_new_text(boot_info.soc));
+    bind_store_u64(dict, MP_QSTR_firmware, boot_info.firmware);
+    bind_store_u64(dict, MP_QSTR_arm_clock, port_arm_clock());
     bind_store(dict, MP_QSTR_source, bind_new_text(boot_info.source));
     bind_store(dict, MP_QSTR_ram, ram_list());
     bind_store(dict, MP_QSTR_reserved, reserved_list());

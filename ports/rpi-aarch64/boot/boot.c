@@ -12,6 +12,7 @@
 #include "boot_ram.h"
 #include "fault/crash_record.h"
 #include "devices.h"
+#include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/mmio.h"
 #include "drivers/timer.h"
@@ -136,6 +137,8 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     user_mode_init();
     find_memory();
     boot_place(PLACE_RAM);
+    boot_info.firmware = board_firmware();
+    board_raise_clock();
     park_cores();
     boot_place(PLACE_CORES);
     boot_describe();

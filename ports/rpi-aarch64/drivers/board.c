@@ -9,6 +9,7 @@
 #include "board.h"
 #include "psci.h"
 #include "boot/soc.h"
+#include "port.h"
 #include "watchdog.h"
 
 mailbox_t board_mailbox;
@@ -41,6 +42,22 @@ void board_init(void) {
     if (board_mailbox.base == 0) {
         init_mailbox();
     }
+}
+
+void board_raise_clock(void) {
+    (void)mailbox_raise_clock(&board_mailbox, MAILBOX_CLOCK_ARM);
+}
+
+uint32_t board_firmware(void) {
+    uint32_t revision = 0;
+    (void)mailbox_firmware_revision(&board_mailbox, &revision);
+    return revision;
+}
+
+uint32_t port_arm_clock(void) {
+    uint32_t hz = 0;
+    (void)mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_ARM, &hz);
+    return hz;
 }
 
 board_model_t board_model(void) {

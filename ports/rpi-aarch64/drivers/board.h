@@ -45,6 +45,13 @@ extern gpio_t board_gpio; // base 0: this machine has no such block
 // Sets up both from `soc`. uart_init(), which needs them first, calls it; a second call does no harm.
 void board_init(void);
 
+// Sets the ARM's clock to its highest rate: the firmware starts a kernel at the lowest (600 MHz on most boards) and
+// leaves the rest to it.
+void board_raise_clock(void);
+
+// The build time of the firmware, seconds since 1970; 0 when none answers.
+uint32_t board_firmware(void);
+
 // Returns the model. Only the first call asks the firmware.
 board_model_t board_model(void);
 

@@ -37,6 +37,7 @@
 // Stale answers that are discarded before the call fails: the FIFO holds 8.
 #define MAX_STALE       (64)
 
+#define TAG_FIRMWARE_REVISION   (0x00000001)
 #define TAG_BOARD_REVISION      (0x00010002)
 #define TAG_MAC                 (0x00010003)
 #define TAG_SERIAL              (0x00010004)
@@ -178,6 +179,16 @@ mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint
         *hz = values[1];
     }
     return result;
+}
+
+mailbox_result_t mailbox_raise_clock(mailbox_t *mailbox, uint32_t clock) {
+    uint32_t hz;
+    mailbox_result_t result = get_by_id(mailbox, TAG_MAX_CLOCK_RATE, clock, &hz);
+    return result == MAILBOX_OK ? mailbox_set_clock_rate(mailbox, clock, &hz) : result;
+}
+
+mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision) {
+    return mailbox_property(mailbox, TAG_FIRMWARE_REVISION, revision, 0, 1);
 }
 
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory) {

@@ -57,6 +57,11 @@ mailbox_result_t mailbox_clock_limits(mailbox_t *mailbox, uint32_t clock, uint32
 // *hz: the rate wanted, replaced by what the firmware says it is now.
 mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint32_t *hz);
 
+// Sets the highest rate that the firmware allows.
+mailbox_result_t mailbox_raise_clock(mailbox_t *mailbox, uint32_t clock);
+
+// The time of the firmware's build, in seconds since 1970.
+mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision);
 // The ARM's share of RAM in bytes, the board's revision code, its serial number, the Ethernet address.
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
 mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);

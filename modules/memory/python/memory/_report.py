@@ -28,6 +28,8 @@ def report():
         "version": info["version"],
         "board": info["board"],
         "model": info["model"],
+        "firmware": info["firmware"],
+        "arm_clock": info["arm_clock"],
         "el": regs["el"],
         "entry_el": info["entry_el"],
         "mmu": bool(regs["sctlr"] & 1),

@@ -86,6 +86,8 @@ class Report(TypedDict):
     version: str
     board: str
     model: str
+    firmware: int
+    arm_clock: int
     el: int
     entry_el: int
     cores: int
