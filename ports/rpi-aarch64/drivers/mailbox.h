@@ -44,8 +44,9 @@ typedef struct _mailbox_memory_t {
 // breaks these rules.
 bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa);
 
-// Calls one tag. After a call that timed out every further one fails with MAILBOX_ABSENT, without a wait. values: `sent` words to send, replaced by `expected` words of the answer; room for the
-// larger of the two. Unchanged when the result is not MAILBOX_OK.
+// Calls one tag. After a call that timed out every further one fails with MAILBOX_ABSENT, without a wait.
+// values: `sent` words to send, replaced by `expected` words of the answer; room for the larger of the two. Unchanged
+// when the result is not MAILBOX_OK.
 mailbox_result_t mailbox_property(mailbox_t *mailbox, uint32_t tag, uint32_t *values, size_t sent,
     size_t expected);
 
