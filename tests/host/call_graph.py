@@ -135,20 +135,24 @@ def include_references(headers: Iterable[Path], folders: list[Path]) -> set[Refe
     return found
 
 
-def imported_names(tree: ast.AST) -> Iterator[str]:
-    """Every name that could be a module: `from a import b` gives a.b, which may be one, and a."""
+def imported_names(tree: ast.AST, package: str) -> Iterator[str]:
+    """Every name that could be a module: `from a import b` gives a.b, which may be one, and a.
+    Relative ones are looked up in `package`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" if base else alias.name for alias in node.names)
 
 
 def import_references(modules: Mapping[str, Path]) -> set[Reference]:
     """Who imports whom among {module name: path}, in functions too."""
     found = set()
     for name, path in modules.items():
-        for imported in imported_names(ast.parse(path.read_text())):
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        for imported in imported_names(ast.parse(path.read_text()), package):
             owner = imported if imported in modules else imported.rpartition(".")[0]
             if owner in modules and owner != name:
                 found.add(Reference(name, owner, imported))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """House rules that no compiler checks: who may include what, assembly, sizes, licences."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_an_upward_include_is_caught():
         assert upward(path, text + f'#include "{header}"\n') == [header]
         if "/" in header and ".." not in header:
             assert upward(path, text + f"#include <{header}>\n") == [header]
+
+
+def test_frozen_python_imports_the_bindings_and_micropython_only():
+    known = {"_memory", "memory", "gc", "machine", "sys", "vfs"}
+    for path in (MEMORY / "python").rglob("*.py"):
+        names = call_graph.imported_names(ast.parse(path.read_text()), "memory")
+        assert {each.partition(".")[0] for each in names} <= known, path
+
+
+@each(c_files(MEMORY, PORT))
+def test_every_include_names_its_file(path):
+    """The name of a macro could stand for any file, and no rule here would see it."""
+    lines = re.findall(r"^\s*#\s*(?:include|include_next|import)\b(.*)", path.read_text(), re.M)
+    assert [line for line in lines if not re.match(r' *(<[^>]+>|"[^"]+")', line)] == []
 
 
 def test_bindings_know_micropython_the_seams_and_core_only():
@@ -267,6 +282,63 @@ def test_objects_do_not_call_in_circles(image):
     assert call_graph.circles(call_graph.without(found, OPENED)) == []
 
 
+#: What MicroPython asks of every port, beside port.h.
+OF_EVERY_PORT = {"gc_collect"}
+
+
+def layer(name: str) -> str:
+    """The layer of an object, by its name below the build folder."""
+    return next((part for part in ("core", "bindings") if f"memory/{part}/" in name), "port")
+
+
+def declarations() -> dict[tuple[str, str], str]:
+    """What the objects of one layer may use of another, by the headers that declare it."""
+    core = "\n".join(path.read_text() for path in CORE.rglob("*.h"))
+    arch = (CORE / "arch.h").read_text()
+    port = (MEMORY / "port.h").read_text() + arch + " ".join(OF_EVERY_PORT)
+    return {
+        ("bindings", "core"): core,
+        ("port", "core"): core,
+        ("core", "port"): arch,
+        ("bindings", "port"): port,
+        ("port", "bindings"): (MEMORY / "hooks.h").read_text(),
+    }
+
+
+def undeclared(found: set[call_graph.Reference]) -> list[str]:
+    """References between layers that no header between them declares: an `extern` in a C file
+    needs no include."""
+    between = declarations()
+    return [
+        str(each)
+        for each in sorted(found)
+        if layer(each.user) != layer(each.owner)
+        and not re.search(
+            rf"\b{re.escape(each.what)}\b", between.get((layer(each.user), layer(each.owner)), "")
+        )
+    ]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_objects_of_two_layers_meet_at_the_seams_only(image):
+    found = call_graph.references(linked_objects(image))
+    pairs = {(layer(each.user), layer(each.owner)) for each in found}
+    assert set(declarations()) <= pairs
+    assert undeclared(found) == []
+
+
+def test_a_reference_past_the_seams_is_told():
+    planted = [
+        call_graph.Reference("memory/bindings/space.o", "boot/boot.o", "boot_main"),
+        call_graph.Reference("fault/exception.o", "memory/bindings/space.o", "bind_space_leave"),
+        call_graph.Reference("memory/core/heap/heap.o", "memory/bindings/heap.o", "bind_retry"),
+        call_graph.Reference("memory/core/heap/heap.o", "port.o", "port_ticks"),
+    ]
+    assert undeclared(set(planted)) == [str(each) for each in sorted(planted)]
+    declared = call_graph.Reference("memory/bindings/user.o", "port.o", "port_ticks")
+    assert undeclared({declared}) == []
+
+
 #: What writes rights into tables, and who may call it: the gate; and the switch of the maps, for a
 #: page of its own code in tables that are gone when it returns.
 RIGHTS = {"paging_map", "paging_protect", "paging_replace", "paging_restrict"}
@@ -382,3 +454,17 @@ def test_circles_of_includes_and_of_imports_are_told(tmp_path):
     modules["b"].write_text("from p import a\n")
     told = call_graph.circles(call_graph.import_references(modules))
     assert told == ["b -> p.a (p.a); p.a -> b (b)"]
+
+
+def test_circles_of_relative_imports_are_told(tmp_path):
+    modules = {"p": tmp_path / "__init__.py", "p.a": tmp_path / "a.py", "p.b": tmp_path / "b.py"}
+    modules["p"].write_text("")
+    modules["p.a"].write_text("from . import b\n")
+    modules["p.b"].write_text("from .a import f\n")
+    told = call_graph.circles(call_graph.import_references(modules))
+    assert told == ["p.a -> p.b (p.b); p.b -> p.a (p.a.f)"]
+    modules["p.b"].write_text("")
+    modules["p"].write_text("from .a import f\n")
+    modules["p.a"].write_text("from ..p import g\n")
+    told = call_graph.circles(call_graph.import_references(modules))
+    assert told == ["p -> p.a (p.a.f); p.a -> p (p.g)"]
