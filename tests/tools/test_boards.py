@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 import pimem
-from pimem import ROOT
+from pimem import BUILD, ROOT
 from pimem.board import boards, tables
 from pimem.board.boards import InvalidBoard
 
+NEEDED = ("boards", "tools/pimem", "Makefile", "ports")
 Change = Callable[[dict[str, Any]], object]
 WRONG: dict[str, tuple[Change, str]] = {
     "missing": (lambda b: b.pop("image"), "'image' is missing"),
@@ -26,6 +28,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "qemu": (lambda b: b["qemu"].pop("args"), "qemu: 'args' is missing"),
     "machine": (lambda b: b["qemu"].update(cpu="x"), "qemu: unknown key 'cpu'; known are machine"),
     "args": (lambda b: b["qemu"].update(args="-m 1G"), "'args' is '-m 1G', but must be a list of"),
+    "taken": (lambda b: b.update(image="deps"), "'image' is 'deps', but must be a name of letter"),
     "models": (lambda b: b.update(models=["3A+"]), "'models' is ['3A+'], but must be a list of"),
 }
 
@@ -33,10 +36,7 @@ WRONG: dict[str, tuple[Change, str]] = {
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree with the boards of this one."""
-    for path in boards.folder().glob("*/board.json"):
-        copy = tmp_path / "boards" / path.parent.name / path.name
-        copy.parent.mkdir(parents=True)
-        copy.write_text(path.read_text())
+    shutil.copytree(boards.folder(), tmp_path / "boards")
     monkeypatch.setattr(pimem, "ROOT", tmp_path)
     return tmp_path
 
@@ -44,7 +44,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def add(tree: Path, name: str, like: str, **changes: Any) -> Path:
     data = json.loads((tree / "boards" / like / "board.json").read_text())
     path = tree / "boards" / name / "board.json"
-    path.parent.mkdir(exist_ok=True)
+    shutil.copytree(tree / "boards" / like, path.parent, dirs_exist_ok=True)
     path.write_text(json.dumps(data | changes))
     return path
 
@@ -64,11 +64,47 @@ def test_a_wrong_board_is_refused_by_file_and_key(
     assert boards.load("RPI4").name == "RPI4"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"description": }'])
-def test_what_is_not_json_is_refused(tree: Path, text: str) -> None:
-    (tree / "boards" / "RPI3" / "board.json").write_text(text)
+@pytest.mark.parametrize("text", [b"{", b"[]", b'{"description": }', b"\xff", b"[" * 100000, b""])
+def test_what_is_not_json_is_refused(tree: Path, text: bytes) -> None:
+    (tree / "boards" / "RPI3" / "board.json").write_bytes(text)
     with pytest.raises(InvalidBoard, match="^boards/RPI3/board.json: "):
         boards.load("RPI3")
+
+
+@pytest.mark.parametrize("name", ["MY BOARD", "MY:BOARD", "MY-BOARD", "MY$BOARD", "."])
+def test_a_name_that_make_would_take_apart_is_refused(tree: Path, name: str) -> None:
+    path = tree / "boards" / "RPI3"
+    path.rename(tree / "boards" / f"{name}X")
+    with pytest.raises(InvalidBoard, match="X/board.json: the name of the folder must be of let"):
+        boards.load(f"{name}X")
+    with pytest.raises(tables.SomeBoards) as told:
+        tables.board_list()
+    assert told.value.others == "QEMU_VIRT:QEMU_VIRT RPI4:RPI"
+
+
+def test_a_board_that_cannot_be_read_is_refused(tree: Path) -> None:
+    path = tree / "boards" / "RPI3" / "board.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InvalidBoard, match="^boards/RPI3/board.json: Is a directory"):
+        boards.load("RPI3")
+
+
+def test_a_model_that_the_port_does_not_have_is_refused(tree: Path) -> None:
+    add(tree, "RPI3AP", "RPI3", models=["3A_PLUS", "5B"])
+    with pytest.raises(InvalidBoard, match="RPI3AP/.*: 'models' has '5B'; .* has 3B, CM3, 3B_PLU"):
+        tables.rows_of("RPI")
+
+
+def test_boards_of_one_image_have_the_same_settings(tree: Path) -> None:
+    add(tree, "RPI5", "RPI4", models=["400"])
+    settings = tree / "boards" / "RPI5" / "mpconfigboard.mk"
+    settings.write_text("COPT = -Os\n")
+    with pytest.raises(InvalidBoard, match="RPI5/mpconfigboard.mk is not that of RPI3, with"):
+        tables.rows_of("RPI")
+    settings.unlink()
+    with pytest.raises(InvalidBoard, match="^boards/RPI5/mpconfigboard.mk is missing$"):
+        tables.rows_of("RPI")
 
 
 def test_a_folder_is_a_board(tree: Path) -> None:
@@ -110,7 +146,7 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """What make needs to list the boards."""
-    listed = ["git", "ls-files", "-zco", "--exclude-standard", "boards", "tools/pimem", "Makefile"]
+    listed = ["git", "ls-files", "-zco", "--exclude-standard", *NEEDED]
     found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, found.stdout.split("\0")):
         if (ROOT / name).is_file():
@@ -146,3 +182,26 @@ def test_a_wrong_board_does_not_keep_help_and_clean_from_working(copy: Path) -> 
     (copy / "build").mkdir()
     (copy / "build" / "x").touch()
     assert make(copy, "clean").returncode == 0 and not (copy / "build" / "x").exists()
+
+
+@pytest.mark.skipif(not (BUILD / "deps").is_dir(), reason="MicroPython's source is not here")
+def test_a_board_that_is_removed_is_gone_from_the_tables(copy: Path) -> None:
+    path = add(copy, "RPI3AP", "RPI3", models=["3A_PLUS"])
+    with (path.parent / "pins.csv").open("a") as pins:
+        pins.write("EXTRA,GPIO5,3A_PLUS\n")
+    tables_of = ("boards.c", "pins.c")
+    port = copy / "ports" / "rpi-aarch64"
+    (copy / "modules").symlink_to(ROOT / "modules")
+    words = ("BOARD=RPI4", "BUILD=build", f"MICROPYTHON_DIR={BUILD / 'deps' / 'micropython'}")
+    words += ("MICROPY_MPYCROSS=true", f"LIBFDT_DIR={BUILD}", *(f"build/{t}" for t in tables_of))
+
+    def made() -> str:
+        done = make(port, *words)
+        assert done.returncode == 0, done.stderr
+        return "".join((port / "build" / each).read_text() for each in tables_of)
+
+    text = made()
+    assert '"RPI3AP"' in text and "EXTRA" in text
+    shutil.rmtree(path.parent)
+    text = made()
+    assert '"RPI3AP"' not in text and "EXTRA" not in text

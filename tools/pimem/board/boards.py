@@ -19,6 +19,8 @@ from pimem.exits import Refusal
 DEFAULT = "RPI4"
 FAMILIES = ("rpi", "virt")
 NAME = re.compile(r"[A-Za-z0-9_]+")
+#: Folders below build/ that are not images.
+TAKEN = ("bench", "conformance", "coverage", "deps", "fuzz", "host", "mutants", "mypy", "test")
 
 
 class UnknownBoard(Refusal, ValueError):
@@ -35,6 +37,10 @@ def is_text(value: object) -> bool:
 
 def is_name(value: object) -> bool:
     return isinstance(value, str) and bool(NAME.fullmatch(value))
+
+
+def is_image(value: object) -> bool:
+    return is_name(value) and value not in TAKEN
 
 
 def is_list(each: Callable[[object], bool]) -> Callable[[object], bool]:
@@ -54,7 +60,7 @@ NAMES = Field(is_list(is_name), "a list of names")
 #: What the keys mean is in docs/porting.md, "Add a board".
 FIELDS = {
     "description": TEXT,
-    "image": Field(is_name, "a name of letters, digits and _"),
+    "image": Field(is_image, f"a name of letters, digits and _, none of {', '.join(TAKEN)}"),
     "soc": TEXT,
     "family": Field(lambda value: value in FAMILIES, f"one of {', '.join(FAMILIES)}"),
     "sdcard": Field(lambda value: isinstance(value, bool), "true or false"),
@@ -116,10 +122,12 @@ def check_keys(
 def read(path: Path) -> dict[str, Any]:
     """Return a board.json, checked."""
     where = str(path.relative_to(pimem.ROOT))
+    if not is_name(path.parent.name):
+        raise InvalidBoard(f"{where}: the name of the folder must be of letters, digits and _")
     try:
-        data = json.loads(path.read_text())
-    except ValueError as exc:
-        raise InvalidBoard(f"{where}: {exc}") from exc
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as exc:
+        raise InvalidBoard(f"{where}: {getattr(exc, 'strerror', None) or exc}") from exc
     if not isinstance(data, dict):
         raise InvalidBoard(f"{where}: must be an object")
     check_keys(where, data, FIELDS, OPTIONAL)

@@ -21,7 +21,9 @@ from pimem.board import boards
 from pimem.board.boards import Board, InvalidBoard
 from pimem.exits import OK, USAGE, Refusal, complain
 
-SOCS = pimem.ROOT / "ports" / "rpi-aarch64" / "boot" / "soc.c"
+PORT = pimem.ROOT / "ports" / "rpi-aarch64"
+SOCS = PORT / "boot" / "soc.c"
+MODELS = PORT / "drivers" / "board.h"
 
 
 class SomeBoards(InvalidBoard):
@@ -68,11 +70,37 @@ def check_soc(board: Board) -> None:
         )
 
 
+def check_models(board: Board) -> None:
+    known = re.findall(r"^ *BOARD_MODEL_(\w+) = 0x[0-9a-f]{2},", MODELS.read_text(), re.MULTILINE)
+    for model in board.models:
+        if model not in known:
+            raise InvalidBoard(
+                f"boards/{board.name}/board.json: 'models' has {model!r}; "
+                f"the port's drivers/board.h has {', '.join(known)}"
+            )
+
+
+def check_settings(board: Board, other: Board) -> None:
+    """Refuse a board whose settings are not those that its image may be built from."""
+    for name in ("mpconfigboard.h", "mpconfigboard.mk"):
+        ours, theirs = (boards.folder() / each.name / name for each in (board, other))
+        if not ours.is_file():
+            raise InvalidBoard(f"boards/{board.name}/{name} is missing")
+        if theirs.is_file() and ours.read_bytes() != theirs.read_bytes():
+            raise InvalidBoard(
+                f"boards/{board.name}/{name} is not that of {other.name}, with which it shares "
+                f"the image {board.image}: make them the same, or give it an image of its own"
+            )
+
+
 def rows_of(image: str) -> list[tuple[str, str, str]]:
     """(SoC, model, board) of an image, a board of all other models of its SoC last."""
     rows: dict[tuple[str, str], str] = {}
-    for board in sorted(boards_of(image), key=lambda board: not board.models):
+    found = boards_of(image)
+    for board in sorted(found, key=lambda board: not board.models):
         check_soc(board)
+        check_models(board)
+        check_settings(board, found[0])
         for model in board.models or ("",):
             other = rows.setdefault((board.soc, model), board.name)
             if other != board.name:
