@@ -292,6 +292,41 @@ def deep():
     assert got == [8, 8, 8, 8]
 
 
+def test_code_in_reserved_memory_is_cleaned_where_it_is_mapped(memtest: Machine) -> None:
+    # The linear map does not have it. In both halves, by map() and a pager, in use or not.
+    out = memtest.exec(
+        """
+import _memory, machine, memory
+VA, PAGE = 0x4000000000, 4096
+free = _memory.layout["free"][0]
+reserved = [run for run in memory.frames.runs() if run[2] == "reserved"]
+for start, end, _, name in reserved:
+    pa = end - PAGE
+    assert memory.probe(_memory.layout["linear"][0] + pa) is None
+    memory.kernel.map(free, pa, PAGE, "rx")
+    memory.kernel.unmap(free, PAGE)
+    space = memory.AddressSpace()
+    for _ in range(2):
+        space.map(VA, pa, PAGE, "rx")
+        space.protect(VA, PAGE, "r")
+        space.protect(VA, PAGE, "rx")
+        space.unmap(VA, PAGE)
+        space.reserve(VA, PAGE, "rx", pager=lambda va, access: space.map(va, pa, PAGE, "rx"))
+        with space:
+            machine.mem8[VA]
+            memory.sync_code(VA, PAGE)
+        space.map(VA, pa, PAGE, "r")
+        space.protect(VA, PAGE, "rx")
+        space.unmap(VA, PAGE)
+        space.activate()
+    memory.identity.activate()
+    space.close()
+print(len(reserved) > 0, memory.check())
+"""
+    )
+    assert out == f"{memtest.name in board_session.PIS} []\n"
+
+
 def test_the_shipped_image_knows_nothing_of_it(machine: Machine) -> None:
     with pytest.raises(board_session.BoardError, match="no module named '_memtest'"):
         machine.exec("import _memtest")

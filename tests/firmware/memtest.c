@@ -12,6 +12,8 @@
 #include "aarch64/cpu.h"
 #include "boot/boot_map.h"
 #include "drivers/irq.h"
+#include "core/arch.h"
+#include "core/fault/fault.h"
 #include "core/frames/frames_private.h"
 #include "boot/layout.h"
 #include "bindings/memory_system.h"
@@ -374,6 +376,31 @@ void __wrap_devices_probe(void) {
     }
     soc = &changed;
     __real_devices_probe();
+}
+
+// --- cache maintenance ---
+
+// A DC instruction on an address that is not mapped faults like a load (Arm ARM D7.5); in QEMU it does nothing. So each
+// page is asked for first, and the fault comes here.
+static void need_mapped(mem_va_t va, uint64_t size) {
+    for (mem_va_t at = mem_align_down(va, MEM_PAGE_SIZE); at - va < size || at < va; at += MEM_PAGE_SIZE) {
+        if (!fault_par_is_mapped(arch_at_s1e1r(at))) {
+            (void)*(const volatile uint8_t *)at;
+        }
+    }
+}
+
+void __real_arch_sync_code(mem_va_t va, uint64_t size);
+void __real_arch_clean_inval_poc(mem_va_t va, uint64_t size);
+
+void __wrap_arch_sync_code(mem_va_t va, uint64_t size) {
+    need_mapped(va, size);
+    __real_arch_sync_code(va, size);
+}
+
+void __wrap_arch_clean_inval_poc(mem_va_t va, uint64_t size) {
+    need_mapped(va, size);
+    __real_arch_clean_inval_poc(va, size);
 }
 
 // How often the REPL waited for a key. A test without a console sees by it that the boot is over.

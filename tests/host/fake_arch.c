@@ -8,12 +8,17 @@
 #include <string.h>
 
 #include "core/arch.h"
+#include "core/paging/descriptor.h"
 
 static fake_event_t events[FAKE_MAX_EVENTS];
 static size_t n_events;
 static bool recording;
 static uint64_t at_base, at_delta;
 static uint64_t ttbr0, ttbr1;
+static const fake_source_t *source_in_use; // the tables are in its frames
+static size_t unmapped;
+static mem_pa_t synced[FAKE_MAX_SYNCED];
+static size_t n_synced;
 
 static void record(fake_op_t op, uint64_t a, uint64_t b, uint64_t c) {
     if (!recording) {
@@ -127,12 +132,80 @@ uint64_t arch_at_s1e1w(mem_va_t va) {
     return arch_at_s1e1r(va);
 }
 
+// --- cache maintenance, which faults where the tables in use map nothing ---
+
+static const uint64_t *table_at(mem_pa_t pa) {
+    const fake_source_t *f = source_in_use;
+    bool inside = f != NULL && pa >= f->base && pa - f->base < f->frames * MEM_PAGE_SIZE && mem_is_aligned(pa, 4096);
+    return inside ? (const uint64_t *)((uintptr_t)f->memory + (pa - f->base)) : NULL;
+}
+
+static bool translate(mem_va_t va, mem_pa_t *pa) {
+    const uint64_t *table = table_at((desc_va_is_upper(va) ? ttbr1 : ttbr0) & DESC_ADDR_MASK);
+    for (unsigned level = 0; level < DESC_LEVELS && table != NULL; ++level) {
+        uint64_t desc = table[desc_index(va, level)];
+        if (desc_is_leaf(desc, level)) {
+            *pa = desc_leaf_pa(desc, level) + (va & (desc_entry_size(level) - 1));
+            return true;
+        }
+        table = desc_is_table(desc, level) ? table_at(desc_table_pa(desc)) : NULL;
+    }
+    return false;
+}
+
+void fake_set_source(const fake_source_t *f) {
+    source_in_use = f;
+}
+
+size_t fake_unmapped(void) {
+    size_t count = unmapped;
+    unmapped = 0;
+    return count;
+}
+
+size_t fake_synced(const mem_pa_t **first) {
+    size_t count = n_synced;
+    n_synced = 0;
+    *first = synced;
+    return count;
+}
+
+static void note_synced(mem_pa_t pa) {
+    if (n_synced < FAKE_MAX_SYNCED) {
+        synced[n_synced++] = pa;
+    }
+}
+
+// One event for each run of frames.
+static void maintain(fake_op_t op, mem_va_t va, uint64_t size) {
+    fake_event_t run = {op, va, 0, 0};
+    for (uint64_t done = 0; done < size; done += MEM_PAGE_SIZE) {
+        mem_pa_t pa;
+        if (!translate(va + done, &pa)) {
+            ++unmapped;
+            continue;
+        }
+        if (op == FAKE_SYNC_CODE) {
+            note_synced(pa);
+        }
+        if (run.b != 0 && run.c + run.b == pa) {
+            run.b += MEM_PAGE_SIZE;
+            continue;
+        }
+        if (run.b != 0) {
+            record(op, run.a, run.b, run.c);
+        }
+        run = (fake_event_t) {op, va + done, MEM_PAGE_SIZE, pa};
+    }
+    record(op, run.a, run.b, run.c);
+}
+
 void arch_sync_code(mem_va_t va, uint64_t size) {
-    record(FAKE_SYNC_CODE, va, size, 0);
+    maintain(FAKE_SYNC_CODE, va, size);
 }
 
 void arch_clean_inval_poc(mem_va_t va, uint64_t size) {
-    record(FAKE_CLEAN, va, size, 0);
+    maintain(FAKE_CLEAN, va, size);
 }
 
 // --- the source ---

@@ -7,6 +7,7 @@
 #include "core/mem_source.h"
 
 #define FAKE_MAX_EVENTS (20000)
+#define FAKE_MAX_SYNCED (4096)
 
 // fake_seam.py has the same list.
 typedef enum {
@@ -25,7 +26,7 @@ typedef enum {
     FAKE_UNMASK,
     FAKE_JUMP_LOW,
     FAKE_JUMP_HIGH,
-    FAKE_SYNC_CODE,
+    FAKE_SYNC_CODE, // a = address, b = bytes, c = physical address
     FAKE_CLEAN,
     FAKE_ALLOC,
     FAKE_FREE,
@@ -51,6 +52,13 @@ typedef struct _fake_source_t {
 void fake_record(bool on);
 size_t fake_events(const fake_event_t **first);
 void fake_set_ttbr(uint64_t value0, uint64_t value1);
+
+// Cache maintenance of a page is an error where the tables of TTBR0 and TTBR1, which are in frames of this source, map
+// nothing: how often that was, and the frames that were synchronised, since the last call.
+void fake_set_source(const fake_source_t *f);
+size_t fake_unmapped(void);
+size_t fake_synced(const mem_pa_t **first);
+
 void fake_set_at(uint64_t base, uint64_t delta);
 void fake_source_init(fake_source_t *f, mem_source_t *source, mem_pa_t base, void *memory, uint8_t *used,
     size_t frames);

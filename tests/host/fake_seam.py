@@ -153,6 +153,9 @@ FAKE_SIGNATURES: dict[str, tuple[type | None, list]] = {
     "fake_events": (SIZE, [PTR]),
     "fake_set_ttbr": (None, [U64, U64]),
     "fake_set_at": (None, [U64, U64]),
+    "fake_set_source": (None, [PTR]),
+    "fake_unmapped": (SIZE, []),
+    "fake_synced": (SIZE, [PTR]),
     "fake_source_init": (None, [PTR, PTR, U64, PTR, PTR, SIZE]),
 }
 

@@ -83,6 +83,7 @@ class Model:
         self.orphans: dict[int, tuple[int, int]] = {}
         self.owned_pages: dict[int, int] = {}  # owner -> pages that map its frames
         self.active: int | None = None
+        self.executable: set[int] = set()  # frames of code that calls have made, boot's not
 
     # --- pages ---
 
@@ -92,6 +93,8 @@ class Model:
         if right := right_of(page):
             key = page.pa, right
             self.rights[key] = self.rights.get(key, 0) + 1
+        if right_of(page) & X:
+            self.executable.add(page.pa)
         if page.owner is not None:
             self.owned_pages[page.owner] = self.owned_pages.get(page.owner, 0) + 1
 

@@ -214,6 +214,10 @@ class Spaces:
         self.frames = fake_seam.Frames(self.library, frames, 0x6000_0000)
         self.memory = host_library.Memory(self.library.spaces_size())
         self.s = self.memory.address
+        self.library.fake_set_source(ctypes.addressof(self.frames.state))
+        self.library.fake_set_ttbr(0, 0)
+        self.library.fake_unmapped()
+        self.synced()
         self.error = Error()
         self.damage = Damage()
         self.names: dict[str, bytes] = {}
@@ -244,7 +248,10 @@ class Spaces:
         )
         if result != 0:
             raise MemoryError(result, self.why)
-        return Space(self, pointer.value or 0)
+        space = Space(self, pointer.value or 0)
+        if upper:  # as after the switch to it
+            self.library.fake_set_ttbr(self.library.arch_read_ttbr0(), space.state.paging.root)
+        return space
 
     def owner(self, count: int = 1) -> int:
         """A frame owner with frames of its own."""
@@ -278,8 +285,15 @@ class Spaces:
         )
         return result or va.value
 
+    def synced(self) -> set[int]:
+        """The frames whose code was made visible to instruction fetches since the last call."""
+        first = PTR()
+        count = self.library.fake_synced(ctypes.byref(first))
+        return set((U64 * count).from_address(first.value or 0)) if count else set()
+
     def check(self) -> int:
         """The number of broken invariants; the first is in `damage`."""
+        assert self.library.fake_unmapped() == 0, "cache maintenance where nothing is mapped"
         self.damage = Damage()
         return self.library.spaces_check(self.s, ctypes.addressof(self.damage))
 

@@ -287,16 +287,35 @@ def test_the_rest_of_a_region_still_counts(spaces, space):
 
 
 def test_a_frame_written_and_then_made_executable_is_synchronised(spaces, space):
-    linear = spaces.frames.source.linear
+    space.activate()
     with Recorder(spaces.library) as seen:
         space.map(0, FRAME, 2 * PAGE, R | X)
     synced = [event for event in seen.events if event.op == Op.SYNC_CODE]
-    assert [(event.a, event.b) for event in synced] == [((FRAME + linear) & NONE, 2 * PAGE)]
+    assert [(event.c, event.b) for event in synced] == [(FRAME, 2 * PAGE)]
     assert seen.events.index(synced[0]) == len(seen.events) - 1
     space.map(M2, FRAME + M2, PAGE, R | W)
     with Recorder(spaces.library) as seen:
         space.protect(M2, PAGE, R | X)
     assert seen.ops()[-1] == Op.SYNC_CODE
+    assert spaces.check() == 0
+
+
+def test_code_is_synchronised_where_it_is_mapped(spaces, space):
+    # Cache maintenance faults where nothing is mapped; the linear map does not have all RAM.
+    active = spaces.open("active")
+    active.activate()
+    before, tables = spaces.library.arch_read_ttbr0(), space.state.paging
+    with Recorder(spaces.library) as seen:
+        space.map(0, FRAME, PAGE, R | X)
+    own = tables.root | tables.asid << 48
+    switched = [Op.DSB_ISHST, Op.TTBR0, Op.ISB, Op.SYNC_CODE, Op.TTBR0, Op.ISB]
+    assert seen.ops()[-6:] == switched
+    assert [event.a for event in seen.events if event.op == Op.TTBR0] == [own, before]
+    # From then on a TLB may have something of these tables.
+    with Recorder(spaces.library) as seen:
+        space.unmap(0, PAGE)
+    assert Op.TLBI_VAE1IS in seen.ops()
+    assert spaces.library.arch_read_ttbr0() == before and spaces.check() == 0
 
 
 # --- ownership ---

@@ -13,7 +13,6 @@ from fake_seam import (
     ENOENT,
     ENOMEM,
     EPERM,
-    NONE,
     PAGE,
     Op,
     R,
@@ -311,9 +310,8 @@ def test_pages_that_become_code_are_made_visible_to_fetches():
         assert paged.page_map(VA + page * PAGE, FRAME + frame * PAGE, R) == 0
     with Recorder(paged.spaces.library) as seen:
         assert paged.protect(VA, SIZE, R | X) == 0
-    assert [(e.a, e.b) for e in seen.events if e.op == Op.SYNC_CODE] == [
-        (paged.spaces.frames.source.linear + FRAME + frame * PAGE & NONE, size)
-        for frame, size in ((0, 2 * PAGE), (9, PAGE))
+    assert [(e.c, e.b) for e in seen.events if e.op == Op.SYNC_CODE] == [
+        (FRAME + frame * PAGE, size) for frame, size in ((0, 2 * PAGE), (9, PAGE))
     ]
 
 

@@ -10,7 +10,7 @@ import random
 from typing import Any
 
 import pytest
-from on_board import BLOCK, PAGE, VA, ask
+from on_board import BLOCK, PAGE, VA, ask, run
 
 from pimem.testing.board_session import Machine
 
@@ -132,3 +132,17 @@ def test_the_same_at_the_edges_of_what_boot_mapped(board: Machine, half: str) ->
         """,
     )
     assert wrong == [] and count >= 12
+
+
+def test_the_linear_map_has_all_memory_that_is_not_reserved(board: Machine) -> None:
+    # Also the kernel's: chain.S cleans what the next kernel overwrites there, and has no vectors.
+    script = """
+probe = Probe()
+runs = [run for run in memory.frames.runs() if run[2] != "reserved"]
+sections = _memory.sections()
+image = range(sections[0][2], max(pa + size for _, _, pa, size, _ in sections), PAGE)
+pages = [pa for start, end, _, _ in runs for pa in (start, end - PAGE)] + list(image)
+print([hex(pa) for pa in pages if probe(LINEAR + pa) != pa], len(pages) > 200)
+probe.close()
+"""
+    assert run(board, script) == "[] True\n"

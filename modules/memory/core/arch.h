@@ -55,7 +55,9 @@ void arch_switch_ttbr(const arch_switch_t *s);
 uint64_t arch_at_s1e1r(mem_va_t va);
 uint64_t arch_at_s1e1w(mem_va_t va);
 
-// Makes code written as data through [va, va + size) executable through any alias: clean to the point of
+// Both take addresses that are mapped: a DC instruction faults like a load.
+
+// Makes code written as data in the memory of [va, va + size) executable through any alias: clean to the point of
 // unification by line, then invalidate all instruction caches, with the barriers.
 void arch_sync_code(mem_va_t va, uint64_t size);
 

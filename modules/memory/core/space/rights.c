@@ -17,12 +17,26 @@ int rights_check(const spaces_t *s, const wx_change_t *change, const space_reque
     return result;
 }
 
-// Makes what was written through the linear map visible to instruction fetches. Boot mappings do not need it: no other
-// mapping has written their memory.
-static void sync_code(const spaces_t *s, const space_request_t *q) {
-    if ((q->attrs & MEM_PROT_X) && !(q->flags & REGION_BOOT)) {
-        arch_sync_code((uint64_t)(uintptr_t)mem_source_va(&s->source, q->pa), q->size);
+// Makes what was written through other mappings visible to instruction fetches. Boot mappings do not need it: no other
+// mapping has written their memory. Cache maintenance faults where nothing is mapped, and the linear map does not have
+// all of RAM: it goes through the mapping that has just been made, whose tables are in use meanwhile.
+static void sync_code(space_t *space, const space_request_t *q) {
+    if (!(q->attrs & MEM_PROT_X) || q->flags & REGION_BOOT) {
+        return;
     }
+    uint64_t before = arch_read_ttbr0();
+    uint64_t own = desc_ttbr(space->paging.root, space->paging.asid);
+    if (space->paging.upper || before == own) {
+        arch_sync_code(q->va, q->size);
+        return;
+    }
+    arch_dsb_ishst();
+    space->paging.live = true; // a TLB may keep what is translated now
+    arch_write_ttbr0(own);
+    arch_isb();
+    arch_sync_code(q->va, q->size);
+    arch_write_ttbr0(before);
+    arch_isb();
 }
 
 int rights_map(spaces_t *s, space_t *space, const space_request_t *q, unsigned flags, space_error_t *why) {
@@ -42,7 +56,7 @@ int rights_map(spaces_t *s, space_t *space, const space_request_t *q, unsigned f
             return space_paging_fail(space, result, &where, why);
         }
     }
-    sync_code(s, q);
+    sync_code(space, q);
     return MEM_OK;
 }
 
@@ -108,7 +122,7 @@ int rights_protect(spaces_t *s, space_t *space, const space_request_t *q, space_
         }
     }
     for (space_request_t part = {.size = 0}; next_part(space, q, &part);) {
-        sync_code(s, &part);
+        sync_code(space, &part);
     }
     return MEM_OK;
 }
