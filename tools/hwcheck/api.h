@@ -37,7 +37,8 @@ enum qemu_plugin_cb_flags {
 };
 
 enum qemu_plugin_mem_rw {
-    QEMU_PLUGIN_MEM_RW = 3,
+    QEMU_PLUGIN_MEM_R = 1,
+    QEMU_PLUGIN_MEM_W = 2,
 };
 
 // GLib's arrays: QEMU's process has the library, its headers are not needed for these.
@@ -92,10 +93,8 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
 
 unsigned int qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t info);
-bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 qemu_plugin_mem_value qemu_plugin_mem_get_value(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t va);
-bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *address);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *address);
 
 // For the core whose thread calls it: at its start, and in callbacks with QEMU_PLUGIN_CB_R_REGS.

@@ -18,6 +18,8 @@
 #define HW_NOWHERE UINT64_MAX
 #define HW_WATCH_TABLES 1
 #define HW_WATCH_CONTEXT 2
+#define HW_WATCH_CORE 4 // plugin.c: core 0 comes back from an exception or a pause
+#define HW_WATCH_SHARED 8 // another core than 0 has its MMU on
 
 // --- instructions (decode.c) ---
 
@@ -66,6 +68,10 @@ typedef struct hw_block {
     uint64_t pa; // HW_NOWHERE: not in RAM
     uint32_t count;
     bool ran; // the first time it runs is always an event
+    bool aligned; // to 128 bytes, as the entries of a vector table
+    uint16_t lines; // lines.h: how many, which, and the bytes of the first and the last one
+    struct line *line;
+    uint64_t first, last;
     bool fp;
     hw_insn_t *insn;
 } hw_block_t;
@@ -158,7 +164,6 @@ typedef struct hw {
     pthread_mutex_t lock;
     uint32_t generation; // of translations: changes whenever one may be another
     unsigned watch; // HW_WATCH_: while not 0, each block and each access is an event
-    bool shared; // another core than 0 has its MMU on
     struct lines *lines;
     struct tables *tables;
     struct context *context;

@@ -374,6 +374,17 @@ static void fetch_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t 
     }
 }
 
+void lines_of_block(const hw_t *hw, hw_block_t *block) {
+    if (block->pa == HW_NOWHERE) {
+        return;
+    }
+    uint64_t end = block->pa + 4 * block->count;
+    block->line = lines_at(hw, block->pa);
+    block->lines = (end - 1) / HW_LINE - block->pa / HW_LINE + 1;
+    block->first = UINT64_MAX << (block->pa % HW_LINE);
+    block->last = UINT64_MAX >> (HW_LINE - 1 - (end - 1) % HW_LINE);
+}
+
 // --- events ---
 
 // 4e

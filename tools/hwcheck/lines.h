@@ -17,22 +17,29 @@ enum {
     LINE_SLOW = LINE_CLEANED | LINE_INVALIDATED | LINE_NEWER | LINE_LOST | LINE_SYNCING,
 };
 
-typedef struct {
+typedef struct line {
     uint64_t dirty; // a bit a byte: newer in the cache than in memory
     uint64_t written; // a bit a byte: newer than what the instruction cache may have
     const hw_insn_t *writer; // the last one
     uint32_t at; // sequence number of the last clean, invalidation or step
-    uint16_t epoch; // number of resets before its last access
-    uint8_t flags;
-    uint8_t core : 4; // whose DSB the last operation waits for
-    uint8_t step : 4; // step_t
+    union {
+        struct {
+            uint8_t flags;
+            uint8_t step; // step_t
+            uint8_t core; // whose DSB the last operation waits for
+            uint8_t epoch; // number of resets before its last access
+        };
+        uint32_t state; // all of them, for one comparison
+    };
 } line_t;
+
+#define LINE_STATE(flags, core, epoch) ((uint32_t)(flags) | (uint32_t)(core) << 16 | (uint32_t)(epoch) << 24)
 
 typedef struct lines {
     line_t *line;
     uint64_t *newer, *lost; // by line, a bit a byte
     uint64_t count;
-    uint16_t epoch;
+    uint8_t epoch;
     uint32_t sequence; // one further with each maintenance operation and barrier
     uint32_t dsb[HW_CORES]; // of its last complete DSB
     uint32_t synced[HW_CORES]; // of the last DSB that an ISB followed
@@ -48,41 +55,42 @@ static inline uint64_t line_mask(uint64_t pa, uint32_t size) {
     return (size >= HW_LINE ? UINT64_MAX : (1ull << size) - 1) << (pa % HW_LINE);
 }
 
-// A block runs: true if none of its bytes was written since the line was fetched.
+// A block runs: true if none of its bytes was written since its lines were fetched.
 static inline bool lines_fetched(const hw_t *hw, const hw_block_t *block) {
-    if (block->pa == HW_NOWHERE) {
-        return true;
-    }
-    uint64_t end = block->pa + 4 * block->count;
-    uint16_t epoch = ((const lines_t *)hw->lines)->epoch;
-    for (uint64_t pa = block->pa; pa < end; pa = (pa | (HW_LINE - 1)) + 1) {
-        const line_t *line = lines_at(hw, pa);
-        uint64_t left = end - pa;
-        uint64_t mask = line_mask(pa, left < HW_LINE ? left : HW_LINE);
-        if (!(line->flags & LINE_FETCHED) || line->written & mask || line->epoch != epoch) {
+    const line_t *line = block->line;
+    uint64_t mask = block->first;
+    uint32_t fetched = LINE_STATE(LINE_FETCHED, 0, ((const lines_t *)hw->lines)->epoch);
+    for (unsigned left = block->lines; left; left--, line++) {
+        mask = left == 1 ? mask & block->last : mask;
+        if ((line->state & LINE_STATE(LINE_FETCHED, 0, 255)) != fetched || line->written & mask) {
             return false;
         }
+        mask = UINT64_MAX;
     }
     return true;
 }
 
-// A cacheable access to RAM: true if that is all. Otherwise it has to be an event.
-static inline bool lines_plain(const hw_t *hw, uint64_t pa, uint32_t size, bool store, const hw_insn_t *insn) {
-    line_t *line = lines_at(hw, pa);
-    unsigned slow = store ? LINE_SLOW : LINE_SLOW & ~LINE_SYNCING;
-    if (line->flags & slow || line->epoch != ((const lines_t *)hw->lines)->epoch || pa % HW_LINE + size > HW_LINE) {
+// A cacheable access to this byte of a line, and no further: true if that is all. Otherwise it has
+// to be an event.
+static inline bool lines_plain(const hw_t *hw, line_t *line, unsigned byte, uint32_t size, const hw_insn_t *writer) {
+    uint32_t cached = LINE_STATE(LINE_TOUCHED | LINE_MAPPED, 0, ((const lines_t *)hw->lines)->epoch);
+    if (!writer) {
+        return (line->state & LINE_STATE((LINE_SLOW & ~LINE_SYNCING) | LINE_TOUCHED | LINE_MAPPED, 0, 255)) == cached &&
+               byte + size <= HW_LINE;
+    }
+    uint32_t looked_at = LINE_STATE(LINE_SLOW | LINE_TOUCHED | LINE_MAPPED, 255, 255);
+    if ((line->state & looked_at) != cached || byte + size > HW_LINE) {
         return false;
     }
-    line->flags |= LINE_TOUCHED | LINE_MAPPED;
-    if (store) {
-        uint64_t mask = line_mask(pa, size);
-        line->dirty |= mask;
-        line->written |= mask;
-        line->writer = insn;
-        line->core = 0;
-    }
+    uint64_t mask = ((1ull << size) - 1) << byte; // size < 64: of a load or store
+    line->dirty |= mask;
+    line->written |= mask;
+    line->writer = writer;
     return true;
 }
+
+// For lines_fetched(): the lines of a block.
+void lines_of_block(const hw_t *hw, hw_block_t *block);
 
 // The table walker reads these descriptors.
 void lines_walked(hw_t *hw, const hw_event_t *event, const hw_map_t *map);

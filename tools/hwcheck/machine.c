@@ -66,7 +66,7 @@ static void write_register(hw_t *hw, const hw_event_t *event) {
         hw->generation++;
     }
     if (event->core != 0 && hw_mmu_on(&hw->core[event->core])) {
-        hw->shared = true;
+        hw->watch |= HW_WATCH_SHARED;
     }
 }
 

@@ -31,15 +31,22 @@ typedef struct {
 typedef struct {
     uint64_t page;
     uint32_t generation;
-    bool plain; // cacheable RAM that holds no table: lines_plain() may answer
     uint64_t offset; // PA - VA
     hw_map_t map;
 } tlb_t;
+
+// The same, as far as lines_plain() may answer: cacheable RAM that holds no table.
+typedef struct {
+    uint64_t page;
+    line_t *line; // the first one of the page
+    uint32_t generation;
+} plain_t;
 
 static hw_t *hw;
 static hw_config_t config = {.speculation = true};
 static core_t cores[HW_CORES];
 static tlb_t tlb[TLB_SIZE];
+static plain_t plain[TLB_SIZE];
 
 // --- registers ---
 
@@ -148,25 +155,29 @@ static tlb_t *translate(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
         entry->generation = hw->generation;
         entry->offset = map.pa - (va & ~(HW_PAGE - 1ull));
         entry->map = map;
-        entry->plain = map.valid && map.mmu && map.memory == HW_NORMAL_WB && hw_is_ram(hw, map.pa) &&
-            !tables_is_table(hw, map.pa);
+        if (!vcpu && map.valid && map.mmu && map.memory == HW_NORMAL_WB && hw_is_ram(hw, map.pa) &&
+            !tables_is_table(hw, map.pa)) {
+            plain[entry - tlb] = (plain_t) {entry->page, lines_at(hw, map.pa), hw->generation};
+        }
     }
     return entry;
 }
 
 // --- loads and stores ---
 
-static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn) {
+static __attribute__((noinline)) void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va,
+    const hw_insn_t *insn, bool store) {
     uint32_t left = 1u << qemu_plugin_mem_size_shift(info);
     struct qemu_plugin_hwaddr *address = qemu_plugin_get_hwaddr(info, va);
     uint64_t pa = address ? qemu_plugin_hwaddr_phys_addr(address) : HW_NOWHERE;
+    pthread_mutex_lock(&hw->lock);
     while (left) {
         uint32_t here = HW_PAGE - va % HW_PAGE;
         tlb_t *entry = translate(vcpu, va, insn);
         hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
         event.va = va;
         event.size = left < here ? left : here;
-        event.store = qemu_plugin_mem_is_store(info);
+        event.store = store;
         event.map = entry->map;
         event.pa = pa != HW_NOWHERE ? pa : va + entry->offset;
         if (event.store && event.size <= 8) {
@@ -177,21 +188,28 @@ static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, 
         left -= event.size;
         pa = HW_NOWHERE; // of the next page QEMU says nothing
     }
+    pthread_mutex_unlock(&hw->lock);
 }
 
-static void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *data) {
-    const hw_insn_t *insn = data;
-    if (!vcpu && !hw->watch && !hw->shared && insn->op == HW_OP_MEMORY) {
-        const tlb_t *entry = &tlb[va / HW_PAGE % TLB_SIZE];
-        if (entry->page == va / HW_PAGE && entry->generation == hw->generation && entry->plain &&
-            lines_plain(hw, va + entry->offset, 1u << qemu_plugin_mem_size_shift(info),
-                    qemu_plugin_mem_is_store(info), insn)) {
+static inline void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn,
+    bool store) {
+    if (!vcpu && !hw->watch && insn->op == HW_OP_MEMORY) {
+        const plain_t *entry = &plain[va / HW_PAGE % TLB_SIZE];
+        uint32_t size = insn->pair ? 1u << qemu_plugin_mem_size_shift(info) : insn->element;
+        if (entry->page == va / HW_PAGE && entry->generation == hw->generation &&
+            lines_plain(hw, entry->line + va % HW_PAGE / HW_LINE, va % HW_LINE, size, store ? insn : NULL)) {
             return;
         }
     }
-    pthread_mutex_lock(&hw->lock);
-    slow_access(vcpu, info, va, insn);
-    pthread_mutex_unlock(&hw->lock);
+    slow_access(vcpu, info, va, insn, store);
+}
+
+static void on_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
+    on_access(vcpu, info, va, insn, false);
+}
+
+static void on_store(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
+    on_access(vcpu, info, va, insn, true);
 }
 
 // --- system instructions ---
@@ -237,7 +255,10 @@ static void on_system(unsigned vcpu, void *data) {
             add_operand(&event, vcpu);
         }
         hw_event(hw, &event);
-        cores[vcpu].new_el |= insn->op == HW_OP_ERET;
+        if (insn->op == HW_OP_ERET) {
+            cores[vcpu].new_el = true;
+            hw->watch |= vcpu ? 0 : HW_WATCH_CORE;
+        }
     }
     pthread_mutex_unlock(&hw->lock);
 }
@@ -267,15 +288,17 @@ static void resync(unsigned vcpu) {
     }
 }
 
-static bool is_vector(unsigned vcpu, const hw_block_t *block) {
+// The physical addresses of the vectors are as of this generation of translations.
+static void find_vectors(unsigned vcpu) {
     core_t *core = &cores[vcpu];
-    if (core->generation != hw->generation) {
-        for (int el = 1; el < 4; el++) {
-            hw_map_t map = hw_walk(hw, vcpu, hw->core[vcpu].vbar[el]);
-            core->vector[el] = map.valid ? map.pa : HW_NOWHERE;
-        }
-        core->generation = hw->generation;
+    for (int el = 1; el < 4; el++) {
+        hw_map_t map = hw_walk(hw, vcpu, hw->core[vcpu].vbar[el]);
+        core->vector[el] = map.valid ? map.pa : HW_NOWHERE;
     }
+    core->generation = hw->generation;
+}
+
+static inline bool is_vector(const core_t *core, const hw_block_t *block) {
     uint64_t base = block->pa & ~0x7ffull;
     return base == core->vector[1] || base == core->vector[2] || base == core->vector[3];
 }
@@ -297,8 +320,13 @@ static void exception(unsigned vcpu, const hw_block_t *block) {
     hw_event(hw, &event);
 }
 
-static void slow_block(unsigned vcpu, hw_block_t *block) {
+static __attribute__((noinline)) void slow_block(unsigned vcpu, hw_block_t *block) {
     core_t *core = &cores[vcpu];
+    pthread_mutex_lock(&hw->lock);
+    block->ran = true;
+    if (!vcpu) {
+        hw->watch &= ~HW_WATCH_CORE;
+    }
     if (core->resync || !hw->core[vcpu].known) {
         resync(vcpu);
     }
@@ -306,7 +334,10 @@ static void slow_block(unsigned vcpu, hw_block_t *block) {
         set_el(vcpu);
         core->new_el = false;
     }
-    if (block->va % 0x80 == 0 && is_vector(vcpu, block)) {
+    if (core->generation != hw->generation) {
+        find_vectors(vcpu);
+    }
+    if (block->aligned && is_vector(core, block)) {
         exception(vcpu, block);
     }
     hw_event_t event = new_event(HW_FETCH, vcpu, block->insn);
@@ -315,18 +346,17 @@ static void slow_block(unsigned vcpu, hw_block_t *block) {
     event.pa = block->pa;
     event.size = 4 * block->count;
     hw_event(hw, &event);
+    pthread_mutex_unlock(&hw->lock);
 }
 
 static void on_block(unsigned vcpu, void *data) {
     hw_block_t *block = data;
-    bool quiet = block->ran && !hw->watch && !cores[0].resync && !cores[0].new_el && block->va % 0x80;
-    if (!vcpu && quiet && lines_fetched(hw, block)) {
+    const core_t *core = &cores[vcpu];
+    bool vector = block->aligned && (core->generation != hw->generation || is_vector(core, block));
+    if (!vcpu && !hw->watch && block->ran && !vector && lines_fetched(hw, block)) {
         return;
     }
-    pthread_mutex_lock(&hw->lock);
-    block->ran = true;
     slow_block(vcpu, block);
-    pthread_mutex_unlock(&hw->lock);
 }
 
 // --- translation ---
@@ -342,7 +372,8 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
         case HW_OP_MEMORY:
         case HW_OP_EXCLUSIVE:
         case HW_OP_ATOMIC:
-            qemu_plugin_register_vcpu_mem_cb(handle, on_access, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_RW, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, on_load, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, on_store, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, insn);
             return;
         default:
             qemu_plugin_register_vcpu_insn_exec_cb(handle, on_system, QEMU_PLUGIN_CB_R_REGS, insn);
@@ -365,6 +396,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     uint64_t pa = at < hw->ram_size ? at + config.ram_base : HW_NOWHERE;
     pthread_mutex_lock(&hw->lock);
     hw_block_t *block = block_of(qemu_plugin_insn_vaddr(first), pa, words, count);
+    block->aligned = block->va % 0x80 == 0;
+    lines_of_block(hw, block);
     pthread_mutex_unlock(&hw->lock);
     qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
     for (uint32_t i = 0; i < count; i++) {
@@ -406,7 +439,10 @@ static void on_core(qemu_plugin_id_t id, unsigned int vcpu) {
 
 static void on_resume(qemu_plugin_id_t id, unsigned int vcpu) {
     (void)id;
+    pthread_mutex_lock(&hw->lock);
     cores[vcpu].resync = true;
+    hw->watch |= vcpu ? 0 : HW_WATCH_CORE;
+    pthread_mutex_unlock(&hw->lock);
 }
 
 API_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
