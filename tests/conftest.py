@@ -10,7 +10,7 @@ import pytest
 from pimem.board import boards
 from pimem.testing import port_options, transcript
 
-pytest_plugins = ["results", "side_by_side"]
+pytest_plugins = ["results", "side_by_side", "boot_ways"]
 
 ROOT = Path(__file__).parents[1]
 TRANSCRIPTS = ROOT / "build" / "test" / "transcripts"

@@ -3,42 +3,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import device_trees
 import pytest
+from boot_stub import Start, counter_args, start_args
+from boot_ways import VIRT_STUB_KERNEL, virt_tree
 from device_trees import MODELS
 from machine_code import assemble
 from socs import soc_of
 
 from pimem.board import boards
 from pimem.board.qemu import kernel_args, loader_args
-from pimem.setup.packages import qemu_program
 from pimem.testing import BoardError, Machine, board_session
 
-GCC = "aarch64-linux-gnu-gcc"
-OBJCOPY = "aarch64-linux-gnu-objcopy"
-STUB = Path(__file__).with_name("stub.S")
 MIB = 1 << 20
 PARKING_PAGE = 0x7F000
 KERNEL = {board.name: soc_of(board).ram + 0x80000 for board in boards.load_all()}
-VIRT_STUB_KERNEL = 0x40200000  # without a kernel of its own, QEMU has a device tree below this
-# By SoC.
-STUB_AT = {"BCM2837": 0, "BCM2711": 0, "QEMU virt": 0x47FF0000}
-STUB_FLAGS = {
-    "BCM2837": ["-DFREQUENCY=19200000"],
-    "BCM2711": ["-DFREQUENCY=54000000", "-DGICD=0xff841000", "-DGICC=0xff842000"],
-    "QEMU virt": [],
-}
-COUNTER = {
-    "BCM2837": "cortex-a53-arm-cpu.cntfrq=19200000",
-    "BCM2711": "cortex-a72-arm-cpu.cntfrq=54000000",
-}
 
 #: SMC at EL1, which no firmware need answer.
 SMC = f"""
@@ -65,35 +49,12 @@ def image_size(name: str) -> int:
     return int.from_bytes(header[16:24], "little")
 
 
-def compile_raw(source: Path, target: Path, address: int, flags: Sequence[str]) -> Path:
-    """Assembles to the bytes that belong at `address`; the ELF stays beside them."""
-    elf = target.with_suffix(".elf")
-    link = [f"-Wl,-Ttext={address:#x}", "-Wl,--build-id=none", "-o", str(elf)]
-    subprocess.run(
-        [GCC, "-nostdlib", "-static", "-no-pie", *flags, *link, str(source)], check=True
-    )
-    subprocess.run([OBJCOPY, "-O", "binary", "-j", ".text", str(elf), str(target)], check=True)
-    return target
-
-
 @pytest.fixture
 def stub(tmp_path: Path) -> Stub:
     """QEMU options that start the stub on every core, the kernel and a device tree in place."""
 
     def place(name: str, dtb: bytes | None, dtb_at: int = 0, kernel_at: int = 0) -> list[str]:
-        kernel_at = kernel_at or KERNEL[name]
-        flags = [
-            f"-DKERNEL={kernel_at:#x}",
-            f"-DDTB={dtb_at:#x}",
-            *STUB_FLAGS[boards.load(name).soc],
-        ]
-        raw = compile_raw(STUB, tmp_path / "stub.bin", STUB_AT[boards.load(name).soc], flags)
-        args = loader_args(board_session.kernel(boards.load(name)), kernel_at)
-        args += loader_args(raw, STUB_AT[boards.load(name).soc], cpu=0)
-        if dtb is not None:
-            (tmp_path / "test.dtb").write_bytes(dtb)
-            args += loader_args(tmp_path / "test.dtb", dtb_at)
-        return args
+        return start_args(boards.load(name), tmp_path, Start(dtb, dtb_at, kernel_at))
 
     return place
 
@@ -128,26 +89,6 @@ def parked(machine: Machine) -> list[bool]:
 
 
 @pytest.mark.parametrize("name", board_session.PIS)
-def test_a_raw_image_starts_at_el2_without_a_device_tree(name: str) -> None:
-    with board_session.booted(name) as machine:
-        report = check(machine, el=2, ram_from="mailbox")
-        assert report["cores"] == 4
-        x0 = machine.eval("_memory.boot_info()['x0']", "import _memory")
-        assert x0 == 0x100, "QEMU passes an old tag list, which is not used"
-
-
-@pytest.mark.parametrize("name", board_session.PIS)
-def test_an_elf_starts_at_el3_on_four_cores(name: str, tmp_path: Path) -> None:
-    # An ELF at physical addresses: QEMU then enters it at EL3 with every core at once.
-    source = tmp_path / "wrap.S"
-    kernel = board_session.kernel(boards.load(name))
-    source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
-    compile_raw(source, tmp_path / "wrap.bin", KERNEL[name], [])
-    with board_session.booted(name, kernel_args(tmp_path / "wrap.elf")) as machine:
-        check(machine, el=3, ram_from="mailbox")
-
-
-@pytest.mark.parametrize("name", board_session.PIS)
 def test_a_raw_image_with_a_device_tree_uses_it(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pi.dtb"
     path.write_bytes(device_trees.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)))
@@ -157,20 +98,6 @@ def test_a_raw_image_with_a_device_tree_uses_it(name: str, tmp_path: Path) -> No
         assert report["ram"][0] == [0, 0x3C000000], "QEMU rewrites the memory node"
         assert report["model"] == MODELS[boards.load(name).soc][0]
         assert machine.eval("_memory.boot_info()['x0']", "import _memory") >= 0x8000000
-
-
-def test_virt_starts_at_el1_with_qemu_s_device_tree() -> None:
-    with board_session.booted("QEMU_VIRT") as machine:
-        report = check(machine, el=1, ram_from="device tree")
-        assert report["ram"] == [[0x40000000, 0x48000000]]
-        assert report["cores"] == 1
-
-
-def test_virt_starts_at_el2_too() -> None:
-    board = boards.load("QEMU_VIRT")
-    board = dataclasses.replace(board, machine="virt,virtualization=on")
-    with board_session.booted("QEMU_VIRT", board=board) as machine:
-        check(machine, el=2, ram_from="device tree")
 
 
 # The most hardware-like way: a stub at EL3 on four cores, the device tree wherever we like.
@@ -190,13 +117,13 @@ def test_a_stub_at_el3_starts_the_kernel_as_a_board_does(
 ) -> None:
     at = PLACES[place](name)
     blob = device_trees.build(pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),))
-    extra = ("-global", COUNTER[boards.load(name).soc])
+    extra = counter_args(boards.load(name))
     with board_session.booted(name, stub(name, blob, at), extra=extra) as machine:
         report = check(machine, el=2, ram_from="device tree")
         assert report["ram"] == [[0, 0x3B400000]]
         assert report["model"] == MODELS[boards.load(name).soc][0]
         assert machine.eval("_memory.boot_info()['x0']", "import _memory") == at
-        hz = int(COUNTER[boards.load(name).soc].partition("=")[2])
+        hz = int(extra[1].partition("=")[2])
         assert machine.eval("_memory.regs()['cntfrq']") == hz
         state = machine.eval("memory.frames.state(0x3b3ff000)", "import memory")
         assert state[0] in ("free", "used"), "the blob was copied, its place given back"
@@ -375,11 +302,7 @@ def pi_or_virt_tree(name: str, folder: Path) -> tuple[bytes, int]:
         return device_trees.build(
             pi_tree(name, ((0, 0x3B400000),)), reserve=((0, 0x1000),)
         ), 0x2000000
-    path = folder / "virt.dtb"
-    board = boards.load(name)
-    command = [qemu_program(), "-M", f"{board.machine},dumpdtb={path}", *board.qemu_args]
-    subprocess.run([*command, "-display", "none"], check=True, capture_output=True)
-    return path.read_bytes(), 0x44000000
+    return virt_tree(boards.load(name), folder), 0x44000000
 
 
 # What memory holds at power-on.

@@ -15,11 +15,13 @@ from pathlib import Path
 import device_trees
 import pytest
 import tables
+from boot_stub import Start, start_args
+from boot_ways import VIRT_STUB_KERNEL
 from on_board import ENOMEM, PAGE, ask, ask_all, same_state
-from test_boot_matrix import STUB_AT, VIRT_STUB_KERNEL, check, compile_raw
+from test_boot_matrix import check
 
 from pimem.board import boards
-from pimem.board.qemu import QemuError, loader_args
+from pimem.board.qemu import QemuError
 from pimem.testing import Machine, board_session
 
 GIB = 1 << 30
@@ -30,7 +32,6 @@ PI4 = ((0, 0x3B400000), (GIB, 0xBC000000), (4 * GIB, 0x80000000), (6 * GIB, 0x80
 HOLEY = tuple((GIB + start, size) for start, size in PI4)
 WHOLE = ((GIB, 8 * GIB),)
 DTB_AT = 0x44000000
-STUB = Path(__file__).with_name("stub.S")
 
 Banks = tuple[tuple[int, int], ...]
 
@@ -50,12 +51,8 @@ def tree(banks: Banks) -> bytes:
 
 def holey_args(folder: Path) -> list[str]:
     """A stub that enters the kernel with our device tree."""
-    (folder / "test.dtb").write_bytes(tree(HOLEY))
-    flags = [f"-DKERNEL={VIRT_STUB_KERNEL:#x}", f"-DDTB={DTB_AT:#x}"]
-    raw = compile_raw(STUB, folder / "stub.bin", STUB_AT["QEMU virt"], flags)
-    args = loader_args(board_session.kernel(boards.load("QEMU_VIRT")), VIRT_STUB_KERNEL)
-    args += loader_args(raw, STUB_AT["QEMU virt"], cpu=0)
-    return args + loader_args(folder / "test.dtb", DTB_AT)
+    start = Start(tree(HOLEY), DTB_AT, VIRT_STUB_KERNEL)
+    return start_args(boards.load("QEMU_VIRT"), folder, start)
 
 
 @pytest.fixture(scope="module", params=["whole", "holey"])

@@ -9,11 +9,16 @@
 #include "boot/place.h"
 #include "core/fault/syndrome.h"
 
-// MIDR_EL1 part number of the Cortex-A72 (BCM2711), the SoC with a GIC.
+// MIDR_EL1 part number of the Cortex-A72, which the machines with a GIC have.
 #define PART_CORTEX_A72     0xd08
+#ifdef BOARD_QEMU_VIRT
+#define GICD                0x08000000
+#define GICC                0x08010000
+#else
 // BCM2711's GIC as the ARM sees it (low peripheral mode).
-#define BCM2711_GICD        0xff841000
-#define BCM2711_GICC        0xff842000
+#define GICD                0xff841000
+#define GICC                0xff842000
+#endif
 
 // Shows a place that boot has passed, in a bring-up image. Clobbers what a C function may.
 .macro place number
@@ -94,7 +99,7 @@ boot_el3:
     msr CNTFRQ_EL0, x0
 1:  cmp w9, w10
     b.ne 3f
-    ldr x1, =BCM2711_GICD           // every interrupt to group 1, which is the non-secure one
+    ldr x1, =GICD                   // every interrupt to group 1, which is the non-secure one
     add x2, x1, #0x80
     mov w0, #-1
     mov w3, #8
@@ -103,7 +108,7 @@ boot_el3:
     b.ne 2b
     mov w0, #3
     str w0, [x1]
-    ldr x1, =BCM2711_GICC
+    ldr x1, =GICC
     mov w0, #0x1e7
     str w0, [x1]
     mov w0, #0xff
@@ -167,10 +172,13 @@ boot_el1:
     cmp x0, x1
     b.lo 1b
 
+#ifndef BOARD_QEMU_VIRT             // it has one core
     cmp x22, #3                     // entered at EL3: the other cores wait in boot_park
     b.ne 2f
     bl boot_park_install
-2:  place PLACE_CLEARED
+2:
+#endif
+    place PLACE_CLEARED
     mov x0, x20
     adr x1, _start
     bl boot_map_build               // boot_map_t *boot_map_build(dtb, image): tables, registers
