@@ -223,6 +223,54 @@ OURS = [
     ),
     Crasher(
         0,
+        "array_extend_impl",
+        "an array made from a list that an item's __int__() makes longer",
+        """
+        import array
+        class Number:
+            def __int__(self):
+                items.extend(range(1000))
+                return 7
+        items = [Number(), 1]
+        got = sum(array.array("q", items))
+        """,
+        "= 8",
+        "fault: read from 0x000000000000000e",
+    ),
+    Crasher(
+        0,
+        "array_extend_impl",
+        "an array made from a list that an item's __float__() empties",
+        """
+        import array
+        class Number:
+            def __float__(self):
+                items.clear()
+                return 7.0
+        items = [Number()] + [1.0] * 1000
+        got = sum(array.array("d", items))
+        """,
+        "IndexError",
+        "`7.0`, by luck: what followed was not written",
+    ),
+    Crasher(
+        0,
+        "mp_seq_cmp_objs",
+        "an item whose __eq__() removes the other items of a list that is compared",
+        """
+        class Item:
+            def __eq__(self, other):
+                while len(left) > 1:
+                    left.pop()
+                return True
+        left, right = [Item()] + [1] * 50, [Item()] + [1] * 50
+        got = left == right, left < right, left.count(1)
+        """,
+        "= (False, True, 1)",
+        "fault: read from 0x0000000000000000",
+    ),
+    Crasher(
+        0,
         "array_construct",
         "an array made from an object that says it is shorter than it is",
         """

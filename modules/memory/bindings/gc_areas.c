@@ -2,6 +2,8 @@
 // The collector's areas beyond its first arena: runs of frames, mapped in the window "gc" of the kernel half. Runs
 // inside gc_alloc and gc_collect, so nothing here makes or reads a Python object.
 
+#include <string.h>
+
 #include "py/gc.h"
 #include "py/mpstate.h"
 
@@ -136,11 +138,14 @@ static bool may_run_python(const mp_obj_base_t *obj) {
 size_t gc_areas_python_finalisers(void) {
     size_t count = 0;
     for (const mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        // A byte for eight blocks, as in py/gc.c.
-        for (size_t i = 0; i <= area->gc_last_used_block / 8; ++i) {
-            for (unsigned bits = area->gc_finaliser_table_start[i]; bits != 0; bits &= bits - 1) {
-                size_t block = 8 * i + __builtin_ctz(bits);
-                count += may_run_python((void *)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK));
+        // A bit for each block, as in py/gc.c; behind the table, which may end within the last 64, is the area's pool.
+        for (size_t i = 0; i <= area->gc_last_used_block; i += 64) {
+            uint64_t bits;
+            memcpy(&bits, area->gc_finaliser_table_start + i / 8, sizeof(bits));
+            for (; bits != 0; bits &= bits - 1) {
+                size_t block = i + __builtin_ctzll(bits);
+                count += block <= area->gc_last_used_block
+                    && may_run_python((void *)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK));
             }
         }
     }

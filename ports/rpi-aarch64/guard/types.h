@@ -5,8 +5,19 @@
 #define PORTS_RPI_AARCH64_GUARD_TYPES_H
 
 #include "py/obj.h"
+#include "py/objtype.h"
 
-// Whether this stands where the native base of an instance is to be: its __init__() has not been called.
-bool guard_is_uninitialised(mp_const_obj_t o);
+// What stands where the native base of an instance is to be as long as its __init__() has not been called.
+extern const void *const guard_uninitialised;
+
+static inline bool guard_is_uninitialised(mp_const_obj_t o) {
+    return o == MP_OBJ_FROM_PTR(guard_uninitialised);
+}
+
+// Whether converting this to a number may run Python code.
+static inline bool guard_is_instance(mp_obj_t o) {
+    return !mp_obj_is_small_int(o) && mp_obj_is_obj(o) && o != MP_OBJ_NULL
+           && mp_obj_is_instance_type(((mp_obj_base_t *)MP_OBJ_TO_PTR(o))->type);
+}
 
 #endif // PORTS_RPI_AARCH64_GUARD_TYPES_H

@@ -26,7 +26,9 @@ static mp_set_t *const set = NULL;
         result; \
     })
 
-#define mp_unary_op(op, o) GUARDED(mp_obj_t, (mp_unary_op)((op), (o)))
-#define mp_obj_equal(a, b) GUARDED(bool, (mp_obj_equal)((a), (b)))
+// Small integers need neither a call nor a guard: the only unary operator here is the hash, and theirs is they.
+#define mp_unary_op(op, o) (mp_obj_is_small_int(o) ? (o) : GUARDED(mp_obj_t, (mp_unary_op)((op), (o))))
+#define mp_obj_equal(a, b) \
+    (mp_obj_is_small_int(a) && mp_obj_is_small_int(b) ? (a) == (b) : GUARDED(bool, (mp_obj_equal)((a), (b))))
 
 #include "py/map.c"

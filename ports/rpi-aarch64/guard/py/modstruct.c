@@ -2,9 +2,12 @@
 // struct: sizes and offsets that wrap, and arguments whose conversion runs Python code that changes the buffer.
 
 #include "guard/guard.h"
+#include "guard/types.h"
 #include "py/binary.h"
 #include "py/runtime.h"
 #include "py/unicode.h"
+
+#include "boot/layout.h"
 
 static mp_obj_t struct_calcsize(mp_obj_t fmt_in);
 static mp_obj_t struct_pack(size_t n_args, const mp_obj_t *args);
@@ -76,11 +79,38 @@ static byte *guard_place(const mp_buffer_info_t *bufinfo, mp_int_t offset, size_
     return (byte *)bufinfo->buf + offset;
 }
 
+// Short formats with counts of a few digits, at offsets that are not far, are left to the fetched functions: none of
+// their sums wraps, because nothing is mapped that close to the end of the addresses.
+#define GUARD_FAR (1u << 31)
+enum { GUARD_SHORT_FORMAT = 255, GUARD_SHORT_DIGITS = 5, GUARD_LARGEST_COUNT = 99999, GUARD_LARGEST_ITEM = 8 };
+_Static_assert((uint64_t)GUARD_SHORT_FORMAT * GUARD_LARGEST_COUNT * GUARD_LARGEST_ITEM < GUARD_FAR, "a short format");
+_Static_assert(UINT64_MAX - (LAYOUT_VIEW + LAYOUT_VIEW_SIZE) > 2ull * GUARD_FAR, "the end of the last window");
+
+static bool guard_is_far(mp_obj_t offset) {
+    return !mp_obj_is_small_int(offset) || (mp_uint_t)MP_OBJ_SMALL_INT_VALUE(offset) > GUARD_FAR;
+}
+
+static bool guard_is_long(mp_obj_t fmt_in) {
+    const char *fmt = mp_obj_str_get_str(fmt_in);
+    size_t digits = 0;
+    size_t i = 0;
+    for (; i < GUARD_SHORT_FORMAT && fmt[i] != '\0' && digits <= GUARD_SHORT_DIGITS; i++) {
+        digits = (unsigned char)(fmt[i] - '0') < 10 ? digits + 1 : 0;
+    }
+    return fmt[i] != '\0' || digits > GUARD_SHORT_DIGITS;
+}
+
 static mp_obj_t struct_calcsize(mp_obj_t fmt_in) {
+    if (!guard_is_long(fmt_in)) {
+        return fetched_struct_calcsize(fmt_in);
+    }
     return mp_obj_new_int_from_uint(guard_calcsize(fmt_in));
 }
 
 static mp_obj_t struct_pack(size_t n_args, const mp_obj_t *args) {
+    if (!guard_is_long(args[0])) {
+        return fetched_struct_pack(n_args, args);
+    }
     size_t size = guard_calcsize(args[0]);
     vstr_t vstr;
     vstr_init_len(&vstr, size);
@@ -89,7 +119,19 @@ static mp_obj_t struct_pack(size_t n_args, const mp_obj_t *args) {
     return mp_obj_new_bytes_from_vstr(&vstr);
 }
 
+static bool guard_has_instance(size_t n_args, const mp_obj_t *args) {
+    for (size_t i = 0; i < n_args; i++) {
+        if (guard_is_instance(args[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static mp_obj_t struct_pack_into(size_t n_args, const mp_obj_t *args) {
+    if (!guard_is_far(args[2]) && !guard_is_long(args[0]) && !guard_has_instance(n_args - 3, args + 3)) {
+        return fetched_struct_pack_into(n_args, args);
+    }
     mp_int_t offset = mp_obj_get_int(args[2]);
     size_t size = guard_calcsize(args[0]);
     mp_buffer_info_t bufinfo;
@@ -104,6 +146,9 @@ static mp_obj_t struct_pack_into(size_t n_args, const mp_obj_t *args) {
 }
 
 static mp_obj_t struct_unpack_from(size_t n_args, const mp_obj_t *args) {
+    if ((n_args == 2 || !guard_is_far(args[2])) && !guard_is_long(args[0])) {
+        return fetched_struct_unpack_from(n_args, args);
+    }
     mp_obj_t checked[] = {args[0], args[1], MP_OBJ_NEW_SMALL_INT(0)};
     if (n_args > 2) {
         checked[2] = mp_obj_new_int(mp_obj_get_int(args[2]));

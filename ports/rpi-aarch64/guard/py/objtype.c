@@ -49,9 +49,7 @@ mp_obj_t fetched_mp_obj_cast_to_native_base(mp_obj_t self_in, mp_const_obj_t nat
 #undef type_attr
 #undef native_base_init_wrapper
 
-bool guard_is_uninitialised(mp_const_obj_t o) {
-    return o == MP_OBJ_FROM_PTR(&native_base_init_wrapper_obj);
-}
+const void *const guard_uninitialised = &native_base_init_wrapper_obj;
 
 // The native base of an instance whose __init__() has called that of the base.
 static mp_obj_t guard_native_base(mp_obj_t base) {

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Comparisons of items run Python code, which may change the lists that are compared or searched. The tables that they
+// leave are kept (keep.h), and an item that was removed in place is MP_OBJ_NULL: like the end of a list, it equals
+// nothing else and comes first.
+
+#include "guard/guard.h"
+#include "py/runtime.h"
+
+static inline bool guard_equal(mp_obj_t a, mp_obj_t b) {
+    return a == MP_OBJ_NULL || b == MP_OBJ_NULL ? a == b : mp_obj_equal(a, b);
+}
+
+static mp_obj_t guard_compare(mp_uint_t op, mp_obj_t a, mp_obj_t b) {
+    if (a == MP_OBJ_NULL || b == MP_OBJ_NULL) {
+        bool is_more = op == MP_BINARY_OP_MORE || op == MP_BINARY_OP_MORE_EQUAL;
+        return mp_obj_new_bool(a == b ? op == MP_BINARY_OP_MORE_EQUAL : is_more && b == MP_OBJ_NULL);
+    }
+    return mp_binary_op(op, a, b);
+}
+
+#define mp_obj_equal guard_equal
+#define mp_binary_op guard_compare
+
+#include "py/sequence.c"
