@@ -70,7 +70,7 @@ static void translate(driver_t *driver, hw_event_t *event, uint64_t va, int memo
     if (memory == WALK) {
         event->map = hw_walk(driver->hw, event->core, va);
         if (event->map.mmu) {
-            tables_walked(driver->hw, va, &event->map);
+            tables_walked(driver->hw, event->core, va, &event->map);
         }
     } else {
         event->map = (hw_map_t) {.valid = true, .mmu = true, .pa = va, .memory = memory};

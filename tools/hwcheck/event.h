@@ -164,6 +164,8 @@ typedef struct hw {
     pthread_mutex_t lock;
     uint32_t generation; // of translations: changes whenever one may be another
     unsigned watch; // HW_WATCH_: while not 0, each block and each access is an event
+    uint32_t epoch; // one more at each barrier that orders stores
+    uint32_t completed; // the epoch after the last DSB: older stores are complete
     struct lines *lines;
     struct tables *tables;
     struct context *context;
@@ -180,6 +182,17 @@ void hw_event(hw_t *hw, const hw_event_t *event);
 hw_t *hw_new(const hw_config_t *config, uint8_t *ram, uint64_t ram_size);
 void hw_free(hw_t *hw);
 
+// machine.c: the registers of the event's core once its MSR has run.
+hw_core_t hw_after(const hw_t *hw, const hw_event_t *event);
+
+// walk.c: where the walk of half `high` of a regime begins; level 4: there is no walk.
+typedef struct {
+    uint64_t root;
+    uint64_t va; // that its first descriptor translates
+    uint16_t entries;
+    uint8_t level;
+} hw_root_t;
+hw_root_t hw_root(const hw_core_t *core, unsigned regime, bool high);
 // walk.c: the translation of `va` by the tables as memory has them now.
 hw_map_t hw_walk(const hw_t *hw, unsigned core, uint64_t va);
 bool hw_mmu_on(const hw_core_t *core);

@@ -25,8 +25,9 @@ lines_t *lines_new(const hw_t *hw) {
     lines->line = reserve(lines->count * sizeof(line_t));
     lines->newer = reserve(lines->count * sizeof(uint64_t));
     lines->lost = reserve(lines->count * sizeof(uint64_t));
+    lines->stored = reserve(hw->ram_size / HW_PAGE * sizeof(uint32_t));
     lines->sequence = 1;
-    if (!lines->line || !lines->newer || !lines->lost) {
+    if (!lines->line || !lines->newer || !lines->lost || !lines->stored) {
         lines_free(lines);
         return NULL;
     }
@@ -38,6 +39,7 @@ void lines_free(lines_t *lines) {
         munmap(lines->line, lines->count * sizeof(line_t));
         munmap(lines->newer, lines->count * sizeof(uint64_t));
         munmap(lines->lost, lines->count * sizeof(uint64_t));
+        munmap(lines->stored, lines->count * HW_LINE / HW_PAGE * sizeof(uint32_t));
         free(lines);
     }
 }
@@ -153,6 +155,9 @@ static void cached_access(hw_t *hw, const hw_event_t *event, line_t *line, uint6
 static void access_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t size) {
     line_t *line = settle(hw, pa);
     uint64_t mask = line_mask(pa, size);
+    if (event->store) {
+        *lines_stored(hw, pa) = hw->epoch;
+    }
     if (line->flags & LINE_LOST) {
         if (!event->store && *lost(hw, line) & mask) {
             hw_report(hw, event, "4g", line->writer,

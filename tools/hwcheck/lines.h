@@ -38,6 +38,7 @@ typedef struct line {
 typedef struct lines {
     line_t *line;
     uint64_t *newer, *lost; // by line, a bit a byte
+    uint32_t *stored; // by page: hw->epoch of its last store
     uint64_t count;
     uint8_t epoch;
     uint32_t sequence; // one further with each maintenance operation and barrier
@@ -49,6 +50,10 @@ typedef struct lines {
 
 static inline line_t *lines_at(const hw_t *hw, uint64_t pa) {
     return &((const lines_t *)hw->lines)->line[(pa - hw->config.ram_base) / HW_LINE];
+}
+
+static inline uint32_t *lines_stored(const hw_t *hw, uint64_t pa) {
+    return &((const lines_t *)hw->lines)->stored[(pa - hw->config.ram_base) / HW_PAGE];
 }
 
 static inline uint64_t line_mask(uint64_t pa, uint32_t size) {
@@ -86,6 +91,7 @@ static inline bool lines_plain(const hw_t *hw, line_t *line, unsigned byte, uint
     line->dirty |= mask;
     line->written |= mask;
     line->writer = writer;
+    hw->lines->stored[(line - hw->lines->line) / (HW_PAGE / HW_LINE)] = hw->epoch;
     return true;
 }
 

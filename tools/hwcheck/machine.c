@@ -13,6 +13,7 @@ hw_t *hw_new(const hw_config_t *config, uint8_t *ram, uint64_t ram_size) {
     hw->ram = ram;
     hw->ram_size = ram_size;
     hw->generation = 1;
+    hw->epoch = 1;
     pthread_mutex_init(&hw->lock, NULL);
     hw->report = report_new(hw);
     hw->lines = lines_new(hw);
@@ -59,6 +60,25 @@ static uint64_t *register_of(hw_core_t *core, uint16_t sys) {
     return NULL;
 }
 
+hw_core_t hw_after(const hw_t *hw, const hw_event_t *event) {
+    hw_core_t core = hw->core[event->core];
+    uint64_t *place = register_of(&core, event->insn->sys);
+    if (place) {
+        *place = event->value;
+    }
+    return core;
+}
+
+static void count_barrier(hw_t *hw, const hw_event_t *event) {
+    if ((event->insn->sys & 3) == 1) { // of loads only
+        return;
+    }
+    hw->epoch++;
+    if (event->kind == HW_DSB) {
+        hw->completed = hw->epoch;
+    }
+}
+
 static void write_register(hw_t *hw, const hw_event_t *event) {
     uint64_t *place = register_of(&hw->core[event->core], event->insn->sys);
     if (place) {
@@ -79,6 +99,8 @@ void hw_event(hw_t *hw, const hw_event_t *event) {
     }
     if (event->kind == HW_SYSREG) {
         write_register(hw, event);
+    } else if (event->kind == HW_DSB || event->kind == HW_DMB) {
+        count_barrier(hw, event);
     } else if (event->kind == HW_TLBI || event->kind == HW_RESET) {
         hw->generation++;
     }

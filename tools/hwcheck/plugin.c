@@ -140,7 +140,7 @@ static hw_map_t walk(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
     if (map.mmu) {
         hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
         event.va = va;
-        tables_walked(hw, va, &map);
+        tables_walked(hw, vcpu, va, &map);
         lines_walked(hw, &event, &map);
     }
     return map;

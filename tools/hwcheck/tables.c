@@ -1,35 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Rules 5 and 7: translation tables, what the TLB may still hold of them, and what they map.
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#include "event.h"
 #include "tables.h"
 
-#define MOST 256
+#include <stdlib.h>
+#include <sys/mman.h>
 
-// A translation that the TLB may still hold.
-typedef struct {
-    uint64_t start, end; // virtual
-    const hw_insn_t *writer; // of the descriptor that replaced it
-    bool visible; // a DSB followed the store
-    bool flushed; // a TLBI of it followed that
-} stale_t;
-
-typedef struct {
-    bool used;
-    uint8_t level;
-    uint64_t va; // that its first entry translates
-} page_t;
-
-typedef struct tables {
-    page_t *page; // by page of RAM
-    uint64_t *shadow; // by double word of RAM: what tables held before the store that is looked at
-    uint64_t size;
-    stale_t stale[MOST];
-    unsigned count;
-} tables_t;
+#include "tables_private.h"
 
 static void *reserve(uint64_t size) {
     void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -42,112 +18,156 @@ tables_t *tables_new(const hw_t *hw) {
         tables->size = hw->ram_size;
         tables->page = reserve(tables->size / HW_PAGE * sizeof(page_t));
         tables->shadow = reserve(tables->size);
+        if (!tables->page || !tables->shadow) {
+            free(tables);
+            return NULL;
+        }
     }
     return tables;
 }
 
 void tables_free(tables_t *tables) {
-    munmap(tables->page, tables->size / HW_PAGE * sizeof(page_t));
-    munmap(tables->shadow, tables->size);
-    free(tables);
-}
-
-static page_t *page_of(const hw_t *hw, uint64_t pa) {
-    return hw_is_ram(hw, pa) ? &hw->tables->page[(pa - hw->config.ram_base) / HW_PAGE] : NULL;
+    if (tables) {
+        while (tables->pending) {
+            pending_t *pending = tables->pending;
+            tables->pending = pending->next;
+            free(pending);
+        }
+        munmap(tables->page, tables->size / HW_PAGE * sizeof(page_t));
+        munmap(tables->shadow, tables->size);
+        free(tables);
+    }
 }
 
 bool tables_is_table(const hw_t *hw, uint64_t pa) {
-    const page_t *page = page_of(hw, pa);
-    return page && page->used;
+    const page_t *page = pages_of(hw, pa);
+    return page && page->links;
 }
 
-static uint64_t span(unsigned level) {
-    return 1ull << (39 - 9 * level);
+static void set_watch(hw_t *hw) {
+    bool watch = hw->tables->pending || roots_pending(hw);
+    hw->watch = (hw->watch & ~HW_WATCH_TABLES) | (watch ? HW_WATCH_TABLES : 0);
 }
 
-void tables_walked(hw_t *hw, uint64_t va, const hw_map_t *map) {
-    for (unsigned level = 0; level < 4; level++) {
-        page_t *page = map->entry[level] == HW_NOWHERE ? NULL : page_of(hw, map->entry[level]);
-        if (!page || page->used) {
-            continue;
-        }
-        *page = (page_t) {true, level, va & ~(512 * span(level) - 1)};
-        uint64_t offset = (map->entry[level] - hw->config.ram_base) & ~(HW_PAGE - 1ull);
-        memcpy((uint8_t *)hw->tables->shadow + offset, hw->ram + offset, HW_PAGE);
+void tables_walked(hw_t *hw, unsigned core, uint64_t va, const hw_map_t *map) {
+    (void)va;
+    unsigned level = 0;
+    while (level < 3 && map->entry[level] == HW_NOWHERE) {
+        level++;
     }
-}
-
-static void store(hw_t *hw, const hw_event_t *event) {
-    tables_t *tables = hw->tables;
-    const page_t *page = page_of(hw, event->pa);
-    if (!page || !page->used) {
+    if (map->entry[level] == HW_NOWHERE || tables_is_table(hw, map->entry[level])) {
         return;
     }
-    uint64_t *shadow = &tables->shadow[(event->pa - hw->config.ram_base) / 8];
-    uint64_t before = *shadow, after = hw_read64(hw, event->pa);
-    *shadow = after;
-    hw->generation++;
-    if (before == after || !(before & 1) || tables->count == MOST) {
-        return;
-    }
-    uint64_t start = page->va + (event->pa / 8 % 512) * span(page->level);
-    tables->stale[tables->count++] = (stale_t) {start, start + span(page->level), event->insn, false, false};
+    hw_event_t event = {.kind = HW_RESET, .core = core, .va = HW_NOWHERE, .pa = HW_NOWHERE};
+    roots_sync(hw, &event, &hw->core[core]);
+    set_watch(hw);
 }
 
-// 5c: an access or a fetch that may still go through what a table held before.
+// Aborts: instruction 0x20 and 0x21, data 0x24 and 0x25; of translation, access flag or permission.
+static bool is_abort(uint64_t esr) {
+    unsigned class = esr >> 26 & 63, status = esr & 63;
+    return (class & ~5u) == 0x20 && status >= 4 && status < 16;
+}
+
+bool tables_use(const hw_event_t *event, use_t *use, unsigned *el) {
+    switch (event->kind) {
+        case HW_FETCH:
+            *use = EXECUTE;
+            return true;
+        case HW_EXCEPTION:
+            *use = (event->value >> 26 & 63) < 0x24 ? EXECUTE : event->value >> 6 & 1 ? WRITE : READ;
+            *el = event->value >> 26 & 1 ? *el : 0;
+            return is_abort(event->value);
+        case HW_AT:
+            *el = event->insn->sys & 2 ? 0 : 1;
+            *use = event->insn->sys & 1 ? WRITE : READ;
+            return event->insn->sys < HW_SYS(1, 1, 0, 0, 0);
+        default:
+            *use = event->store ? WRITE : READ;
+            return event->va != HW_NOWHERE;
+    }
+}
+
+// 5c, 5d: what is used may be translated by what a table held before, or may not be translated yet.
+// 5i: QEMU has translated by something else than the tables say, and nothing above explains it.
 static void check(hw_t *hw, const hw_event_t *event) {
-    for (unsigned i = 0; i < hw->tables->count; i++) {
-        const stale_t *stale = &hw->tables->stale[i];
-        if (event->va - stale->start < stale->end - stale->start) {
-            hw_report(hw, event, "5c", stale->writer, "the TLB may still have the translation from before the store");
+    use_t use;
+    unsigned el = hw->core[event->core].el;
+    if (!(hw->watch & HW_WATCH_TABLES) && event->kind != HW_ACCESS) {
+        return;
+    }
+    if (!tables_use(event, &use, &el) || !hw_mmu_on(&hw->core[event->core])) {
+        return;
+    }
+    hw_map_t now = event->kind == HW_ACCESS ? event->map : hw_walk(hw, event->core, event->va);
+    now.pa = now.valid ? (now.pa & ~(HW_PAGE - 1ull)) | event->va % HW_PAGE : HW_NOWHERE;
+    if (hw->watch & HW_WATCH_TABLES && (pending_check(hw, event, use, &now) | roots_check(hw, event, use, &now))) {
+        return;
+    }
+    if (event->kind == HW_ACCESS && event->map.mmu && event->pa != HW_NOWHERE && event->pa != now.pa) {
+        hw_report(hw, event, "5i", NULL, "QEMU's TLB has another translation than the tables");
+    }
+}
+
+static void change_registers(hw_t *hw, const hw_event_t *event) {
+    switch (event->insn->sys & ~(7u << 11)) {
+        case HW_SYS(3, 0, 1, 0, 0): // SCTLR
+        case HW_SYS(3, 0, 2, 0, 0): // TTBR0
+        case HW_SYS(3, 0, 2, 0, 1): // TTBR1
+        case HW_SYS(3, 0, 2, 0, 2): { // TCR
+            hw_core_t core = hw_after(hw, event);
+            roots_sync(hw, event, &core);
         }
     }
 }
 
-static void barrier(tables_t *tables) {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < tables->count; i++) {
-        tables->stale[i].visible = true;
-        if (!tables->stale[i].flushed) {
-            tables->stale[kept++] = tables->stale[i];
-        }
-    }
-    tables->count = kept;
-}
-
-static void flush(tables_t *tables, const hw_event_t *event) {
-    bool by_address = event->insn->sys & 1; // VAE1, VAAE1, VALE1, VAALE1; else all, or an ASID
-    uint64_t va = (uint64_t)((int64_t)(event->value << 20) >> 8);
-    for (unsigned i = 0; i < tables->count; i++) {
-        stale_t *stale = &tables->stale[i];
-        if (stale->visible && (!by_address || va - stale->start < stale->end - stale->start)) {
-            stale->flushed = true;
-        }
+static void follow(hw_t *hw, const hw_event_t *event) {
+    switch (event->kind) {
+        case HW_ACCESS:
+        case HW_ZVA:
+            if (event->store) {
+                pages_store(hw, event);
+            }
+            break;
+        case HW_SYSREG:
+            change_registers(hw, event);
+            break;
+        case HW_DSB:
+            pending_barrier(hw, event);
+            roots_barrier(hw, event);
+            break;
+        case HW_ISB:
+        case HW_EXCEPTION:
+        case HW_ERET:
+            pending_synchronize(hw, event);
+            roots_synchronize(hw, event->core);
+            break;
+        case HW_TLBI:
+            pending_flush(hw, event);
+            roots_flush(hw, event);
+            break;
+        case HW_RESET:
+            pending_clear(hw);
+            roots_clear(hw);
+            break;
+        default:
+            break;
     }
 }
 
 void tables_event(hw_t *hw, const hw_event_t *event) {
     switch (event->kind) {
         case HW_ACCESS:
-            check(hw, event);
-            if (event->store) {
-                store(hw, event);
-            }
-            break;
+        case HW_ZVA:
         case HW_FETCH:
+        case HW_EXCEPTION:
+        case HW_AT:
+        case HW_CACHE:
             check(hw, event);
-            break;
-        case HW_DSB:
-            barrier(hw->tables);
-            break;
-        case HW_TLBI:
-            flush(hw->tables, event);
-            break;
-        case HW_RESET:
-            hw->tables->count = 0;
             break;
         default:
-            return;
+            break;
     }
-    hw->watch = (hw->watch & ~HW_WATCH_TABLES) | (hw->tables->count ? HW_WATCH_TABLES : 0);
+    follow(hw, event);
+    set_watch(hw);
 }

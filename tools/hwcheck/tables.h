@@ -5,9 +5,10 @@
 
 #include "event.h"
 
-// A walk for `va` read these descriptors: their pages are tables from now on, and every store to
-// them is an event.
-void tables_walked(hw_t *hw, uint64_t va, const hw_map_t *map);
+// A walk for `va` read these descriptors. Their tables are known already, but where a core's
+// registers changed without an instruction: they are looked for then.
+void tables_walked(hw_t *hw, unsigned core, uint64_t va, const hw_map_t *map);
+// Whether a store to `pa` may change a descriptor: it has to be an event.
 bool tables_is_table(const hw_t *hw, uint64_t pa);
 
 #endif

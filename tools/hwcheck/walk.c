@@ -3,6 +3,7 @@
 #include "event.h"
 
 #define ADDRESS 0x0000fffffffff000ull
+#define ROOT 0x0000fffffffffffeull // fewer than 512 descriptors are aligned to their size
 
 unsigned hw_regime(const hw_core_t *core) {
     return core->el < 2 ? 1 : core->el;
@@ -12,24 +13,28 @@ bool hw_mmu_on(const hw_core_t *core) {
     return core->sctlr[hw_regime(core)] & 1;
 }
 
-typedef struct {
-    uint64_t root;
-    unsigned bits; // of the address that are translated; 0: no walk (EPD, or an address that has none)
-} half_t;
 
-static half_t half_of(const hw_core_t *core, unsigned regime, uint64_t va) {
+static unsigned bits_of(const hw_core_t *core, unsigned regime, bool high) {
+    unsigned size = core->tcr[regime] >> (high ? 16 : 0) & 63;
+    return size < 16 ? 48 : 64 - size;
+}
+
+hw_root_t hw_root(const hw_core_t *core, unsigned regime, bool high) {
+    unsigned bits = bits_of(core, regime, high);
+    bool off = regime == 1 ? core->tcr[1] >> (high ? 23 : 7) & 1 : high;
+    uint8_t level = bits > 39 ? 0 : bits > 30 ? 1 : bits > 21 ? 2 : 3;
+    uint64_t entries = 1ull << (bits - (39 - 9 * level));
+    uint64_t root = (high ? core->ttbr1 : core->ttbr0[regime]) & ROOT & ~(8 * entries - 1);
+    return (hw_root_t) {root, high ? UINT64_MAX << bits : 0, entries, off ? 4 : level};
+}
+
+// Whether the address is one of those that the walk translates.
+static bool in_half(const hw_core_t *core, unsigned regime, uint64_t va, bool high) {
     uint64_t tcr = core->tcr[regime];
-    bool high = regime == 1 && (va >> 55 & 1);
-    unsigned size = high ? tcr >> 16 & 63 : tcr & 63;
-    bool off = regime == 1 && (tcr >> (high ? 23 : 7) & 1);
     bool any_tag = regime == 1 ? tcr >> (high ? 38 : 37) & 1 : tcr >> 20 & 1;
-    unsigned bits = size < 16 ? 48 : 64 - size;
-    uint64_t above = (any_tag ? va << 8 >> 8 : va) >> bits;
+    unsigned bits = bits_of(core, regime, high);
     uint64_t ones = (any_tag ? UINT64_MAX << 8 >> 8 : UINT64_MAX) >> bits;
-    if (off || above != (high ? ones : 0)) {
-        bits = 0;
-    }
-    return (half_t) {(high ? core->ttbr1 : core->ttbr0[regime]) & ADDRESS & ~1ull, bits};
+    return ((any_tag ? va << 8 >> 8 : va) >> bits) == (high ? ones : 0);
 }
 
 static hw_memory_t memory_type(uint8_t mair) {
@@ -64,14 +69,15 @@ hw_map_t hw_walk(const hw_t *hw, unsigned number, uint64_t va) {
     if (!map.mmu) {
         return map;
     }
-    half_t half = half_of(core, regime, va);
-    uint64_t table = half.root;
+    bool high = regime == 1 && (va >> 55 & 1);
+    hw_root_t root = hw_root(core, regime, high);
+    uint64_t table = root.root;
     map.valid = false;
     map.pa = HW_NOWHERE;
-    if (!half.bits) {
+    if (!in_half(core, regime, va, high)) {
         return map;
     }
-    for (unsigned level = half.bits > 39 ? 0 : half.bits > 30 ? 1 : half.bits > 21 ? 2 : 3; level < 4; level++) {
+    for (unsigned level = root.level; level < 4; level++) {
         unsigned shift = 39 - 9 * level;
         uint64_t at = table + 8 * (va >> shift & 511);
         map.level = level;
