@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from pimem.board import boards
+from pimem.board import boards, hwcheck
 from pimem.testing import port_options, transcript
 
 pytest_plugins = ["results", "side_by_side", "boot_ways"]
@@ -42,11 +43,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.setdefault(hwcheck.VARIABLE, "0")
     if config.option.pimem_transcripts is None:
         config.option.pimem_transcripts = TRANSCRIPTS
     if not config.option.pimem_board and not config.option.pimem_port:
         config.option.pimem_board = boards.names()
     port_options.places(config)  # complains of what it cannot understand
+
+
+def pytest_report_header() -> str:
+    return f"hardware checker: {hardware_checker()}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"hardware checker: {hardware_checker()}")
+
+
+def hardware_checker() -> str:
+    if hwcheck.wanted():
+        return "on, but for runs that count instructions"
+    return f"off: ${hwcheck.VARIABLE} is {os.environ.get(hwcheck.VARIABLE)!r}, not '1'"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

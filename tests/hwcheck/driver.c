@@ -18,6 +18,7 @@ typedef struct {
 driver_t *driver_new(const char *const *options, uint64_t ram_size);
 void driver_free(driver_t *driver);
 void driver_core(driver_t *driver, unsigned core, unsigned el, uint64_t sctlr);
+void driver_pc(driver_t *driver, uint64_t pc);
 void driver_write(driver_t *driver, uint64_t pa, uint64_t value);
 void driver_system(driver_t *driver, unsigned core, uint32_t word, uint64_t value, int memory);
 void driver_access(driver_t *driver, unsigned core, uint32_t word, uint64_t va, int memory, uint64_t value);
@@ -50,6 +51,11 @@ void driver_free(driver_t *driver) {
 void driver_core(driver_t *driver, unsigned core, unsigned el, uint64_t sctlr) {
     driver->hw->core[core] = (hw_core_t) {.el = el, .known = true};
     driver->hw->core[core].sctlr[el ? el : 1] = sctlr;
+}
+
+// Where the next instruction is.
+void driver_pc(driver_t *driver, uint64_t pc) {
+    driver->pc = pc;
 }
 
 // What was in memory before the first event.

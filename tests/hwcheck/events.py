@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,11 @@ class Machine:
         args: list[Any] = [core, ctypes.c_uint32(word), U64(va), memory, U64(value)]
         self.lib.driver_access(self.driver, *args)
 
-    def load(self, va: int, memory: int = WB, *, size: int = 8, core: int = 0) -> None:
+    def load(
+        self, va: int, memory: int = WB, *, size: int = 8, core: int = 0, pc: int | None = None
+    ) -> None:
+        if pc is not None:
+            self.lib.driver_pc(self.driver, U64(pc))
         self.access(LOAD[size], va, memory, core=core)
 
     def store(
@@ -138,8 +143,10 @@ class Machine:
         self.lib.driver_exception(self.driver, core, U64(esr), U64(far), U64(elr))
 
     def violations(self) -> list[hwcheck.Violation]:
+        """Return what was reported since the last time."""
         return hwcheck.read(self.out)
 
     def rules(self) -> list[str]:
         """Return the rules reported so far, each once, in order."""
-        return list(dict.fromkeys(each.rule for each in self.violations()))
+        lines = self.out.read_text().splitlines()
+        return list(dict.fromkeys(json.loads(line)["rule"] for line in lines))

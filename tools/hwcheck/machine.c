@@ -94,7 +94,8 @@ void hw_event(hw_t *hw, const hw_event_t *event) {
     tables_event(hw, event);
     context_event(hw, event);
     lines_event(hw, event);
-    if (event->insn && event->kind != HW_ACCESS && event->kind != HW_FETCH && event->kind != HW_DMB) {
+    if (event->insn && event->kind != HW_ACCESS && event->kind != HW_FETCH && event->kind != HW_ZVA &&
+        event->kind != HW_DMB) {
         hw_remember(hw, event);
     }
     if (event->kind == HW_SYSREG) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "decode.h"
 #include "event.h"
@@ -91,12 +93,22 @@ static bool told(report_t *report, const char *rule, uint64_t pc, uint64_t cause
     return false;
 }
 
+// The reader empties the file when it has read it: what was told is told again then.
+static void forget_if_read(report_t *report) {
+    struct stat status;
+    if (report->out && report->count && fstat(fileno(report->out), &status) == 0 && status.st_size == 0) {
+        report->count = 0;
+    }
+}
+
 void hw_report(hw_t *hw, const hw_event_t *event, const char *rule, const hw_insn_t *cause, const char *format, ...) {
     report_t *report = hw->report;
     uint64_t by = cause ? hw_insn_va(cause) : HW_NOWHERE;
+    forget_if_read(report);
     if (told(report, rule, event->pc, by) || !report->out) {
         return;
     }
+    flock(fileno(report->out), LOCK_EX); // the reader reads and empties it in one step
     char text[400];
     va_list arguments;
     va_start(arguments, format);
@@ -111,6 +123,7 @@ void hw_report(hw_t *hw, const hw_event_t *event, const char *rule, const hw_ins
     write_recent(report);
     fputs("}\n", report->out);
     fflush(report->out);
+    flock(fileno(report->out), LOCK_UN);
     if (hw->config.stop) {
         abort();
     }

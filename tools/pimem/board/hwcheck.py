@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
+import re
 import shlex
+import struct
 import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +31,8 @@ FLAGS = shlex.split(
 COMPILE_SECONDS = 120
 VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
 RAM_ID = "ram"
+RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
+PT_LOAD = 1
 
 
 class NoChecker(CommandError):
@@ -70,6 +75,9 @@ MACHINES = {
         0xFE000000 + MAILBOX,
     ),
 }
+
+
+DEFAULT_MEGABYTES = {"raspi3ap": 512, "raspi3b": 1024, "raspi4b": 2048}
 
 
 def machine_of(machine: str, megabytes: int) -> Hardware:
@@ -148,24 +156,42 @@ def compile_plugin(command: Sequence[str], target: Path) -> None:
     temporary.replace(target)
 
 
-def megabytes_of(args: Sequence[str]) -> int:
-    """Return the size that `-m` gives: the launcher has to make the RAM itself."""
-    size = args[list(args).index("-m") + 1]
-    return int(size[:-1]) << (10 if size[-1] in "gG" else 0)
-
-
 def ranges(name: str, listed: Iterable[tuple[int, int]]) -> list[str]:
     return [f"{name}={start:x}-{end:x}" for start, end in listed]
 
 
-def arguments(hardware: Hardware, megabytes: int, out: Path) -> list[str]:
-    """Return QEMU's arguments: RAM that the plugin can read, and the plugin."""
-    options = [str(build()), f"out={out}", f"ram_base={hardware.ram_base:x}"]
+def megabytes_of(machine: str, args: Sequence[str]) -> int:
+    """Return the size of RAM, which the launcher has to make: what the last `-m` says, or what
+    the machine has."""
+    sizes = [value for option, value in itertools.pairwise(args) if option == "-m"]
+    if not sizes:
+        return DEFAULT_MEGABYTES.get(machine.partition(",")[0], 128)
+    size = sizes[-1]
+    return int(size[:-1]) << 10 if size[-1] in "gG" else int(size.rstrip("mM"))
+
+
+def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
+    """Return what the plugin has to know of the machine that a command line of QEMU starts."""
+    hardware = machine_of(machine, megabytes_of(machine, command))
+    options = [f"ram_base={hardware.ram_base:x}"]
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
-    options += ranges("gic", hardware.gic)
-    options += [f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else []
+    options += ranges("gic", hardware.gic) + ranges("image", loaded(command, hardware.ram_base))
+    return options + ([f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else [])
+
+
+def with_checker(command: Sequence[str], out: Path) -> list[str]:
+    """Return QEMU's command line with the checker in it, which reports to the file `out`, and
+    with RAM that it can read."""
+    if "-icount" in command:
+        raise NoChecker("the hardware checker does not work with icount: leave one of them out")
+    at = list(command).index("-M") + 1
+    machine = command[at]
+    megabytes = megabytes_of(machine, command)
+    options = ",".join([str(build()), f"out={out}", *plugin_options(machine, command)])
     memory = f"memory-backend-memfd,id={RAM_ID},size={megabytes}M,share=on"
-    return ["-object", memory, "-plugin", ",".join(options)]
+    before, after = command[: at - 1], command[at + 1 :]
+    own = ["-object", memory, "-M", f"{machine},memory-backend={RAM_ID}", "-plugin", options]
+    return [*before, *own, *after]
 
 
 def number(value: str | None) -> int | None:
@@ -204,12 +230,50 @@ def add_places(violations: Sequence[Violation], elf: Path | None) -> None:
 
 
 def read(out: Path, elf: Path | None = None) -> list[Violation]:
-    """Return what was reported so far. The last line may be half written."""
+    """Return what was reported since the last time, and empty the file. The plugin tells again
+    then what it told before."""
     try:
-        text = out.read_text()
+        with out.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            lines = file.read().splitlines()
+            file.truncate(0)
     except FileNotFoundError:
         return []
-    whole = text[: text.rfind("\n") + 1]
-    violations = [parse(line) for line in whole.splitlines()]
+    violations = [parse(line) for line in lines]
     add_places(violations, elf)
     return violations
+
+
+def wanted() -> bool:
+    """Return whether tests check hardware unless they say otherwise: $HWCHECK is 1."""
+    return os.environ.get(VARIABLE) == "1"
+
+
+def loaded_elf(elf: Path) -> list[tuple[int, int]]:
+    """Return where an ELF's segments are loaded."""
+    data = elf.read_bytes()
+    table, size, count = struct.unpack_from("<32xQ14xHH", data)
+    found = []
+    for number in range(count):
+        kind, address, length = struct.unpack_from("<I20xQ8xQ", data, table + number * size)
+        if kind == PT_LOAD:
+            found.append((address, address + length))
+    return found
+
+
+def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:
+    """Return what QEMU writes to memory at each reset: kernel and files of loader devices. It
+    places a device tree by itself, where no guest writes."""
+    found = []
+    for option, value in itertools.pairwise(boot):
+        if option == "-kernel" and Path(value).is_file():
+            kernel = Path(value)
+            start = ram_base + RAW_OFFSET
+            with kernel.open("rb") as file:
+                elf = file.read(4) == b"\x7fELF"
+            found += loaded_elf(kernel) if elf else [(start, start + kernel.stat().st_size)]
+        place = re.fullmatch(r"loader,file=(.+?),addr=(0x[0-9a-f]+)(,.*)?", value)
+        if option == "-device" and place and Path(place[1]).is_file():
+            start = int(place[2], 16)
+            found.append((start, start + Path(place[1]).stat().st_size))
+    return found

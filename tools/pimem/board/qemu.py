@@ -97,21 +97,26 @@ class Qemu:
         self._said = self._folder / "stderr"
         self._qmp: Qmp | None = None
         self._pty_fd = -1
+        self._last_violations: list[hwcheck.Violation] = []
         serial = f"pty,id=serial0,logfile={log}" if log else "pty,id=serial0"
         # A socket that is connected from the start: QEMU 10.0 hangs or crashes now and then when a
         # client connects to its monitor while it starts.
         ours, theirs = socket.socketpair()
-        self._checked = hardware_check
         self.command = self._command(boot, serial, icount, reboot)
         self.command += ["-chardev", f"socket,id=qmp0,fd={theirs.fileno()}"]
         self.command += ["-mon", "chardev=qmp0,mode=control"]
         if guest_errors:
             self.command += ["-d", "guest_errors,unimp", "-D", str(guest_errors)]
         self.command += extra
+        self._reports = self._folder / "hwcheck.json" if hardware_check else None
         try:
+            if self._reports:
+                self.command = hwcheck.with_checker(self.command, self._reports)
             self._process = self._start(theirs)
-        except QemuError:
+        except CommandError:
             ours.close()
+            theirs.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
         atexit.register(self.close)
         self._connect(ours)
@@ -132,8 +137,6 @@ class Qemu:
         self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool
     ) -> list[str]:
         command = [qemu_program(), "-M", self.board.machine, *self.board.qemu_args]
-        if self._checked:
-            command[1:3] = self._checker(icount)
         command += ["-display", "none", "-monitor", "none", "-S", "-preconfig"]
         command += ["-chardev", serial, "-serial", "chardev:serial0"]
         command += kernel_args(self.board.kernel) if boot is None else boot
@@ -144,20 +147,15 @@ class Qemu:
             command += NO_REBOOT
         return command
 
-    def _checker(self, icount: bool) -> list[str]:
-        """Return the machine with the hardware checker in it."""
-        if icount:
-            raise QemuError("the hardware checker does not work with icount: drop one of them")
-        megabytes = hwcheck.megabytes_of(self.board.qemu_args)
-        hardware = hwcheck.machine_of(self.board.machine, megabytes)
-        args = hwcheck.arguments(hardware, megabytes, self._folder / "hwcheck.json")
-        return ["-M", f"{self.board.machine},memory-backend={hwcheck.RAM_ID}", *args]
-
     def violations(self, elf: Path | None = None) -> list[hwcheck.Violation]:
-        """Return what the hardware checker has reported so far, with symbols of `elf`."""
-        if not self._checked:
+        """Return what the hardware checker has reported since the last time, with symbols of
+        `elf`; after close() too."""
+        if self._reports is None:
             raise QemuError("this machine was started without hardware_check=True")
-        return hwcheck.read(self._folder / "hwcheck.json", elf)
+        found = [*self._last_violations, *hwcheck.read(self._reports)]
+        self._last_violations = []
+        hwcheck.add_places(found, elf)
+        return found
 
     def _start(self, monitor: socket.socket) -> subprocess.Popen[bytes]:
         """Start QEMU, which takes its end of the monitor's connection over."""
@@ -270,6 +268,8 @@ class Qemu:
         if self.running():
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=10)
+        if self._reports:
+            self._last_violations += hwcheck.read(self._reports)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Qemu:

@@ -17,6 +17,7 @@ raises. All else is imported at the first use of one of them.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["BoardCrash", "BoardError", "Machine", "NoAnswer", "ScriptError"]
 
 PROBLEM = pytest.StashKey[str]()  # why no board can be tested, found while tests are collected
+BROKEN = pytest.StashKey[set[str]]()  # rules of the hardware checker, by a test
 
 
 def __getattr__(name: str) -> Any:
@@ -68,6 +70,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "emulator: a test that no real board can run")
+    config.addinivalue_line(
+        "markers", "breaks_hardware(*rules): it breaks these rules of the hardware checker"
+    )
     if config.getoption("pimem_board") or config.getoption("pimem_port"):
         asked_places(config)  # wrong ones are an error, even if no test uses a board
 
@@ -125,6 +130,47 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     from pimem.testing.scheduling import by_port
 
     return by_port(config, log, [str(place) for place in asked_places(config)])
+
+
+def check_hardware(item: pytest.Item, complete: bool) -> None:
+    """Fail a test that broke other rules of the hardware checker than those of its marker, or,
+    when it is complete, did not break these."""
+    from pimem.board.hwcheck import HardwareViolation
+    from pimem.testing import board_session
+
+    found = board_session.new_violations()
+    broken = item.stash.setdefault(BROKEN, set())
+    broken.update(each.rule for each in found)
+    allowed = {rule for mark in item.iter_markers("breaks_hardware") for rule in mark.args}
+    others = [each for each in found if each.rule not in allowed]
+    if others:
+        raise pytest.fail.Exception(str(HardwareViolation(others)), pytrace=False)
+    missing = allowed - broken
+    if complete and missing and board_session.CHECKED:
+        text = f"the test does not break {', '.join(sorted(missing))}, as its marker says"
+        raise pytest.fail.Exception(text, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    if checks_hardware():
+        check_hardware(item, True)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Check what the fixtures did as well."""
+    result = yield
+    if checks_hardware():
+        check_hardware(item, False)
+    return result
+
+
+def checks_hardware() -> bool:
+    """Return whether a machine may be checked: without, nothing is imported for it."""
+    return "pimem.testing.board_session" in sys.modules
 
 
 @pytest.hookimpl(wrapper=True)

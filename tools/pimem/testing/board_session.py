@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import boards, reset, session
+from pimem.board import boards, hwcheck, reset, session
 from pimem.board.boards import Board
 from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
+from pimem.board.hwcheck import Violation
 from pimem.board.link import END, RAW_PROMPT, Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
@@ -50,6 +51,17 @@ def __getattr__(name: str) -> tuple[str, ...]:
 
 class NoImage(Refusal, FileNotFoundError):
     """The image of a board has not been built."""
+
+
+#: Machines whose hardware is checked, with the ELF of their symbols, for new_violations().
+CHECKED: list[tuple[Qemu, Path]] = []
+
+
+def new_violations() -> list[Violation]:
+    """Return what was reported since the last time; machines that ended are forgotten."""
+    found = [each for qemu, symbols in CHECKED for each in qemu.violations(symbols)]
+    CHECKED[:] = [each for each in CHECKED if each[0].running()]
+    return found
 
 
 def image_folder(board: Board) -> Path:
@@ -135,9 +147,12 @@ def start(
     board: Board | None = None,
     extra: Sequence[str] = (),
     guest_errors: Path | None = None,
+    hardware_check: bool | None = None,
 ) -> Machine:
-    """Start an emulated board; nothing has been read from it yet."""
+    """Start an emulated board; nothing has been read from it yet. By default the hardware is
+    checked where $HWCHECK is 1, and time is not counted by instructions."""
     board = board or boards.load(name)
+    check = hwcheck.wanted() and not icount if hardware_check is None else hardware_check
     qemu = Qemu(
         board,
         kernel_args(kernel(board)) if args is None else args,
@@ -145,7 +160,10 @@ def start(
         reboot=reboot,
         extra=extra,
         guest_errors=guest_errors,
+        hardware_check=check,
     )
+    if check:
+        CHECKED.append((qemu, elf(board)))
     return Machine(board, session.attach(qemu).link, qemu=qemu)
 
 
