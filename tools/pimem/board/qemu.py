@@ -110,12 +110,9 @@ class Qemu:
         self.command += extra
         self._reports = self._folder / "hwcheck.json" if hardware_check else None
         try:
-            if self._reports:
-                self.command = hwcheck.with_checker(self.command, self._reports)
             self._process = self._start(theirs)
         except CommandError:
             ours.close()
-            theirs.close()
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         atexit.register(self.close)
@@ -159,9 +156,15 @@ class Qemu:
 
     def _start(self, monitor: socket.socket) -> subprocess.Popen[bytes]:
         """Start QEMU, which takes its end of the monitor's connection over."""
+        with monitor:
+            if self._reports:
+                self.command = hwcheck.with_checker(self.command, self._reports)
+            return self._start_process(monitor)
+
+    def _start_process(self, monitor: socket.socket) -> subprocess.Popen[bytes]:
         logger.info("starting %s", shlex.join(self.command))
         try:
-            with monitor, self._said.open("wb") as said:
+            with self._said.open("wb") as said:
                 return subprocess.Popen(
                     self.command,
                     stdin=subprocess.DEVNULL,
