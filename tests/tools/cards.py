@@ -25,6 +25,8 @@ NEEDED = {
     "400": "start4.elf fixup4.dat bcm2711-rpi-400.dtb",
     "CM4": "start4.elf fixup4.dat bcm2711-rpi-cm4.dtb",
 }
+#: As start.elf says it.
+BUILT = b"VC_BUILD_ID_TIME: 18:28:41\0VC_BUILD_ID_TIME: Feb 11 2026\0"
 COMMON = {"config.txt", "kernel8.img", "README.txt", "LICENCE.broadcom", "COPYING.linux"}
 
 
@@ -49,7 +51,9 @@ def make_boot_folder(folder: Path) -> Path:
     folder.mkdir()
     names = needed() - {"config.txt", "kernel8.img", "README.txt"} | {"bcm2710-rpi-zero-2.dtb"}
     for name in names:
-        (folder / name).write_bytes(noise(name, 5000 if name.endswith(".dtb") else 300_000))
+        built = BUILT if name.startswith("start") else b""
+        data = noise(name, 5000 if name.endswith(".dtb") else 300_000)
+        (folder / name).write_bytes(built + data)
     return folder
 
 

@@ -86,7 +86,7 @@ class Archive:
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Archive:
     (tmp_path / "deps").mkdir()
-    archive = Archive(tmp_path, {"trixie": VERSION, "bookworm": OLDER})
+    archive = Archive(tmp_path, {"forky": VERSION, "trixie": OLDER, "bookworm": None})
     monkeypatch.setattr(pimem, "DEPS", tmp_path / "deps", raising=False)
     monkeypatch.setattr(firmware, "suite_lists", archive.lists)
     monkeypatch.setattr(apt, "is_debian", lambda: True)
@@ -102,7 +102,7 @@ def test_everything_is_fetched_once_and_its_origin_known(archive: Archive) -> No
         parcel, name = (FIRMWARE, "") if file.name in FIRMWARE.files else (TREES, KERNEL)
         assert file.data == noise(parcel.files[file.name], 1000), name
     assert {file.origin for file in files} == {
-        f"Debian trixie, raspi-firmware {VERSION}",
+        f"Debian forky, raspi-firmware {VERSION}",
         f"Debian trixie, {KERNEL} 6.6.6-1",
     }
     assert firmware.from_debian(archive.say) == files
@@ -112,20 +112,20 @@ def test_everything_is_fetched_once_and_its_origin_known(archive: Archive) -> No
 
 def test_the_choice_and_its_size_are_told_before_the_download(archive: Archive) -> None:
     firmware.from_debian(archive.say)
-    assert f"fetching raspi-firmware {VERSION} from trixie (0.0 MB)" in archive.said
+    assert f"fetching raspi-firmware {VERSION} from forky (0.0 MB)" in archive.said
 
 
 def test_a_pin_that_has_left_one_suite_is_taken_from_the_next(archive: Archive) -> None:
-    archive.versions["trixie"] = "1.2099"
+    archive.versions["forky"] = "1.2099"
     files = firmware.from_debian(archive.say)
-    assert f"Debian bookworm, raspi-firmware {OLDER}" in {file.origin for file in files}
+    assert f"Debian trixie, raspi-firmware {OLDER}" in {file.origin for file in files}
     assert f"Debian trixie, {KERNEL} 6.6.6-1" in {file.origin for file in files}
 
 
 def test_a_suite_that_is_gone_is_passed_over(archive: Archive) -> None:
     del archive.versions["trixie"]
     files = firmware.from_debian(archive.say)
-    assert {file.origin.split(",")[0] for file in files} == {"Debian bookworm"}
+    assert {file.origin.split(",")[0] for file in files} == {"Debian forky", "Debian bookworm"}
 
 
 def test_a_firmware_of_another_checksum_is_refused(archive: Archive) -> None:
@@ -133,7 +133,7 @@ def test_a_firmware_of_another_checksum_is_refused(archive: Archive) -> None:
     with pytest.raises(Refusal) as caught:
         firmware.from_debian(archive.say)
     assert "trixie: has no raspi-firmware" in str(caught.value)
-    assert "bookworm: has no raspi-firmware" in str(caught.value)
+    assert "forky: has no raspi-firmware" in str(caught.value)
     assert archive.fetched == []
 
 
@@ -169,3 +169,15 @@ def test_private_lists_use_nothing_of_this_machine(tmp_path: Path) -> None:
     assert settings["APT::Architectures"] == "arm64"
     for key in ("Dir::Etc::SourceParts", "Dir::State::Lists", "Dir::Cache"):
         assert Path(settings[key]).is_relative_to(tmp_path)
+
+
+def test_no_pin_is_older_than_the_boards_in_the_readme() -> None:
+    """The second revision of the Pi 3A+ needs firmware of 2023."""
+    assert all(version > "1.20230509" for version in firmware.FIRMWARE_PINS)
+
+
+def test_a_start_file_tells_when_it_was_built() -> None:
+    time, day = b"VC_BUILD_ID_TIME: 18:28:41\0", b"VC_BUILD_ID_TIME: Feb  1 2026\0"
+    data = noise("a", 100) + time + b"VC_BUILD_ID_VARIANT: start\0" + day + noise("b", 100)
+    assert firmware.CardFile("start4.elf", data, "").built == "Feb  1 2026 18:28:41"
+    assert firmware.CardFile("fixup4.dat", noise("a", 100), "").built == ""

@@ -84,6 +84,22 @@ def test_the_readme_names_the_checksum_of_everything_else(image: Path, tmp_path:
     assert "MicroPython v9.9.9 on 2024-01-01" in text
 
 
+def test_the_listing_tells_when_the_firmware_was_built(image: Path, tmp_path: Path) -> None:
+    lines = extract(image, tmp_path / "out")["README.txt"].decode().splitlines()
+    built = {line.split()[0] for line in lines if line.endswith("built Feb 11 2026 18:28:41")}
+    assert built == {"start.elf", "start4.elf"}
+
+
+def test_config_txt_is_what_the_firmware_reads(image: Path, tmp_path: Path) -> None:
+    lines = extract(image, tmp_path / "out")["config.txt"].decode().splitlines()
+    assert max(map(len, lines)) <= 98, "the firmware ignores the rest of a line"
+    settings = {line for line in lines if line and line[0] not in "#["}
+    assert {"arm_64bit=1", "kernel=kernel8.img", "enable_uart=1", "initial_turbo=0"} <= settings
+    # The firmware itself turns tags off where there is a device tree; with 1 it has once left
+    # the tree's memory as it is on disk.
+    assert not any(line.startswith("disable_commandline_tags") for line in settings)
+
+
 def test_there_is_a_folder_for_modules_and_a_name_for_people(image: Path) -> None:
     listing = tool("mdir", "-i", f"{image}@@{PARTITION}", "::")
     assert "lib          <DIR>" in listing

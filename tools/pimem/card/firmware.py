@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -21,12 +22,16 @@ from pimem import growth
 from pimem.exits import Refusal
 from pimem.setup import apt
 
-SUITES = ("trixie", "bookworm")
+#: Where to look, in this order. The newest firmware, which boards of a later revision need, comes
+#: into Debian's next release; device trees are those of a released kernel.
+FIRMWARE_SUITES = ("forky", "sid", "trixie")
+TREE_SUITES = ("trixie", "bookworm")
 LISTS_SIZE = "20 MB"
 #: Debian versions of the firmware that are known good, in order of preference, by .deb sha256.
+#: None before 2023: those do not start a Pi 3A+ of the second revision.
 FIRMWARE_PINS = {
+    "1.20260408+ds-1": "9e215abb588e9adadf69a67107736fc2fa108ef3f17fa93589919c5e66ffe209",
     "1.20240424+ds-6": "f95a3d3c41df10bac33580be91b595efa1e126ad5e4b7eca75ce26fbbc69af06",
-    "1.20220830+ds-1": "0094ced47a7fbb6a220ff83e7b43aa637a5d8f6802461e2e4e474597fb796f62",
 }
 FIRMWARE_PACKAGE, KERNEL_PACKAGE = "raspi-firmware", "linux-image-arm64"
 
@@ -58,6 +63,10 @@ BOARD_FILES = {
 #: Both allow passing the files on, with their text beside them.
 FIRMWARE_LICENCE, TREES_LICENCE = "LICENCE.broadcom", "COPYING.linux"
 
+#: In start.elf and start4.elf, which have two strings of this name.
+BUILD_DAY = re.compile(rb"VC_BUILD_ID_TIME: ([A-Z][a-z]{2} +\d+ \d{4})")
+BUILD_TIME = re.compile(rb"VC_BUILD_ID_TIME: (\d\d:\d\d:\d\d)")
+
 Say = Callable[[str], None]
 
 
@@ -73,6 +82,12 @@ class CardFile:
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 
+    @property
+    def built(self) -> str:
+        """When VideoCore's program was built, as it says itself; '' where it does not."""
+        day, time = BUILD_DAY.search(self.data), BUILD_TIME.search(self.data)
+        return f"{day[1].decode()} {time[1].decode()}" if day and time else ""
+
 
 @dataclass(frozen=True)
 class Parcel:
@@ -82,6 +97,7 @@ class Parcel:
     package: str
     files: dict[str, str]  # name on the card: path in the package ({} is its version string)
     locate: Callable[[apt.PrivateLists], apt.Package | None]
+    suites: tuple[str, ...]
     pins: tuple[str, ...] = ()  # the versions that will do; () means any
 
     @property
@@ -110,6 +126,7 @@ FIRMWARE = Parcel(
     {name: f"./usr/lib/raspi-firmware/{name}" for name in (*PI3_FIRMWARE, *PI4_FIRMWARE)}
     | {FIRMWARE_LICENCE: "./usr/share/doc/raspi-firmware/copyright"},
     locate_firmware,
+    FIRMWARE_SUITES,
     tuple(FIRMWARE_PINS),
 )
 TREES = Parcel(
@@ -118,6 +135,7 @@ TREES = Parcel(
     {name: f"./usr/lib/{{}}/broadcom/{linux}" for name, linux in DEVICE_TREES.items()}
     | {TREES_LICENCE: "./usr/share/doc/{}/copyright"},
     locate_kernel,
+    TREE_SUITES,
 )
 
 
@@ -166,7 +184,7 @@ def suite_lists(suite: str, say: Say) -> apt.PrivateLists:
 def fetch(parcel: Parcel, lists_of: Callable[[str], apt.PrivateLists], say: Say) -> list[CardFile]:
     """Fetch from the first suite that has the package; AptError says how each of them failed."""
     problems = []
-    for suite in SUITES:
+    for suite in parcel.suites:
         try:
             package = parcel.locate(lists_of(suite))
             if package is None:

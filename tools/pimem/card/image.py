@@ -63,8 +63,12 @@ def content_lines(files: Sequence[CardFile]) -> list[str]:
     """Return a line for each file in `sha256sum -c`'s form, then where the files come from."""
     lines = [f"{file.sha256}  {file.name}" for file in files]
     lines.append("")
-    lines += [f"{file.name:{NAME_WIDTH}} {len(file.data):8}  {file.origin}" for file in files]
+    lines += [f"{file.name:{NAME_WIDTH}} {len(file.data):8}  {source(file)}" for file in files]
     return lines
+
+
+def source(file: CardFile) -> str:
+    return f"{file.origin}, built {file.built}" if file.built else file.origin
 
 
 def read_config() -> CardFile:

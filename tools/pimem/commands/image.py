@@ -37,7 +37,13 @@ def show(path: Path, files: Sequence[CardFile], as_json: bool) -> None:
         print("\n".join(image.content_lines(files)))
         return
     listing = [
-        {"name": file.name, "size": len(file.data), "sha256": file.sha256, "origin": file.origin}
+        {
+            "name": file.name,
+            "size": len(file.data),
+            "sha256": file.sha256,
+            "origin": file.origin,
+            "built": file.built or None,
+        }
         for file in files
     ]
     record = {"image": str(path), "size": size, "sha256": digest}
