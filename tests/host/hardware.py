@@ -160,6 +160,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "irq_set_handler": (c_bool, [c_uint32, HANDLER, c_void_p]),
     "irq_enable": (c_bool, [c_uint32]),
     "irq_disable": (c_bool, [c_uint32]),
+    "irq_call_cores": (None, [ctypes.c_uint]),
     "irq_dispatch": (None, []),
     "irq_wait": (None, []),
     "irq_stats": (ctypes.POINTER(IrqStats), []),

@@ -157,6 +157,41 @@ def test_an_interrupt_beyond_the_gics_lines_is_refused() -> None:
     assert machine.writes[-1] == (GICD + 0x104, 1 << 31)
 
 
+# Other cores.
+
+
+@pytest.mark.parametrize(
+    ("kind", "writes"),
+    [
+        (
+            GICV2,
+            [(MMIO + GICD, 3), (MMIO + GICD + 0xF00, 1 << 17)]
+            + [(MMIO + GICD, 3), (MMIO + GICD + 0xF00, 1 << 18)],
+        ),
+        (
+            BCM2836,
+            [
+                (MMIO + LOCAL + 0x54, 8),
+                (MMIO + LOCAL + 0x9C, 1),
+                (MMIO + LOCAL + 0x58, 8),
+                (MMIO + LOCAL + 0xAC, 1),
+            ],
+        ),
+    ],
+)
+def test_other_cores_are_called_by_one_interrupt_each(
+    kind: int, writes: list[tuple[int, int]]
+) -> None:
+    machine = hardware.Machine(lib())
+    machine.on_read |= {MMIO + GICD + 4: lambda: 7}
+    first, second = (GICD, GICC) if kind == GICV2 else (LOCAL, LEGACY)
+    soc = hardware.Soc(intc=kind, intc_base=first, intc_base2=second)
+    lib().irq_init(ctypes.byref(soc))
+    machine.writes.clear()
+    lib().irq_call_cores(3)
+    assert machine.writes == writes
+
+
 # Dispatch.
 
 

@@ -8,6 +8,10 @@
 #include "el2.h"
 #include "boot/chain.h"
 
+// BCM2836's local block: for core 0, and 4 or 16 bytes later for the next one.
+#define LOCAL_MAILBOX_CONTROL   0x50
+#define LOCAL_MAILBOX_CLEAR     0xcc // of mailbox 3
+
 function chain_jump
     msr DAIFSet, #15
     msr TTBR0_EL1, x0
@@ -76,6 +80,37 @@ chain_copy:
     ic iallu
     dsb sy
     isb
+
+    // The other cores, which an interrupt has woken, go to the loop from which the new kernel can release them.
+    ldp x1, x2, [x0, #CHAIN_WORDS]
+    cbz x1, chain_enter
+    str x2, [x1, #8]
+    stp x2, x2, [x1, #16]
+    dsb sy
+    mrs x4, CNTPCT_EL0              // a second for them to come
+    mrs x5, CNTFRQ_EL0
+    add x4, x4, x5
+4:  ldr x5, [x1, #8]
+    ldp x6, x7, [x1, #16]
+    orr x5, x5, x6
+    orr x5, x5, x7
+    cbz x5, 5f
+    isb
+    mrs x6, CNTPCT_EL0
+    cmp x6, x4
+    b.lo 4b
+5:  ldr x1, [x0, #CHAIN_LOCAL]
+    cbz x1, chain_enter
+    mov w2, #1
+    str w2, [x1, #LOCAL_MAILBOX_CLEAR + 16]
+    str w2, [x1, #LOCAL_MAILBOX_CLEAR + 32]
+    str w2, [x1, #LOCAL_MAILBOX_CLEAR + 48]
+    str wzr, [x1, #LOCAL_MAILBOX_CONTROL + 4]
+    str wzr, [x1, #LOCAL_MAILBOX_CONTROL + 8]
+    str wzr, [x1, #LOCAL_MAILBOX_CONTROL + 12]
+    dsb sy
+
+chain_enter:
     ldp x4, x0, [x0, #CHAIN_ENTRY]
     mov x1, #0
     mov x2, #0

@@ -19,6 +19,14 @@
 #define GICD                0xff841000
 #define GICC                0xff842000
 #endif
+// The ARM-local blocks of the Pis, which clock the counter, and a register there.
+#define BCM2837_LOCAL       0x40000000
+#define BCM2711_LOCAL       0xff800000
+#define LOCAL_PRESCALER     0x008
+// CNTFRQ_EL0 in QEMU, where nothing else says how fast the counter is.
+#define QEMU_FREQUENCY      62500000
+// RES1 bits; MMU and caches off.
+#define SCTLR_EL2_OFF       0x30c50830
 
 // Shows a place that boot has passed, in a bring-up image. Clobbers what a C function may.
 .macro place number
@@ -48,13 +56,13 @@ image_mark:
 
 boot_entry:
     msr DAIFSet, #15
-    mrs x9, MPIDR_EL1
-    tst x9, #0xff
-    b.ne boot_park
-    mov x20, x0                     // x20: what the firmware passed
-    mrs x21, CNTPCT_EL0             // x21: time of the first instruction
     mrs x22, CurrentEL
     lsr x22, x22, #2                // x22: exception level at entry
+    mrs x9, MPIDR_EL1
+    tst x9, #0xff
+    b.ne boot_other
+    mov x20, x0                     // x20: what the firmware passed
+    mrs x21, CNTPCT_EL0             // x21: time of the first instruction
 #if BOOT_BRINGUP
     address x0, __exception_stack_end
     mov sp, x0                      // of the exception level at entry
@@ -66,8 +74,11 @@ boot_entry:
     b.eq boot_el2
     b boot_el1
 
-// Another core, entered at once with this one (an ELF at EL3). It waits until the boot core has
-// put the parking loop in place and goes there: nothing may stay parked inside the image.
+// Another core, entered at once with this one (an ELF at EL3): down to EL2, where a firmware stub would have left it.
+// It waits until boot.c has put the parking loop in place and goes there: nothing may stay parked inside the image.
+boot_other:
+    cmp x22, #3
+    b.eq boot_el3
 boot_park:
     address x1, boot_park_address
 1:  ldr x2, [x1]
@@ -76,7 +87,7 @@ boot_park:
     b 1b
 2:  br x2
 
-// EL3: no firmware stub ran, so do its work, then go on at EL2.
+// EL3: no firmware stub ran, so do its work, on each core, then go on at EL2.
 boot_el3:
     mov x0, #0x5b1                  // SCR_EL3: NS, RW, HCE, SMD, RES1
     msr SCR_EL3, x0
@@ -87,33 +98,56 @@ boot_el3:
     mrs x0, S3_1_C15_C2_1           // CPUECTLR_EL1.SMPEN: coherency, needed before caches are on
     orr x0, x0, #0x40
     msr S3_1_C15_C2_1, x0
+    mrs x11, MPIDR_EL1
+    ands x11, x11, #0xff            // x11: the core
     mrs x9, MIDR_EL1
     ubfx x9, x9, #4, #12
-    mov w10, #PART_CORTEX_A72
-    mrs x0, CNTFRQ_EL0
-    cbnz x0, 1f                     // hardware leaves it 0; QEMU presets its own rate
+    cmp w9, #PART_CORTEX_A72        // the flags hold until the GIC's part below
+#ifndef BOARD_QEMU_VIRT
+    mrs x0, S3_1_C11_C0_2           // L2CTLR_EL1: the latency of the L2's RAM, which these chips need
+    mov x1, #0x22
+    orr x0, x0, x1
+    msr S3_1_C11_C0_2, x0
+    ldr x1, =BCM2837_LOCAL
+    ldr x2, =BCM2711_LOCAL
+    csel x1, x2, x1, eq
+    str wzr, [x1]                   // the counter counts the crystal's cycles by 1
+    mov w0, #0x80000000
+    str w0, [x1, #LOCAL_PRESCALER]  // and all of them
     ldr w0, =19200000
     ldr w1, =54000000
-    cmp w9, w10
     csel w0, w1, w0, eq
+    mrs x1, CNTFRQ_EL0              // unknown after reset; QEMU's counter runs at its own rate, which is there
+    ldr w2, =QEMU_FREQUENCY
+    sub x2, x1, x2
+    cbz x2, 1f
     msr CNTFRQ_EL0, x0
-1:  cmp w9, w10
+1:
+#endif
     b.ne 3f
     ldr x1, =GICD                   // every interrupt to group 1, which is the non-secure one
     add x2, x1, #0x80
     mov w0, #-1
-    mov w3, #8
+    str w0, [x2], #4                // the first of these words is each core's own
+    cbnz x11, 4f
+    mov w3, #7
 2:  str w0, [x2], #4
     subs w3, w3, #1
     b.ne 2b
     mov w0, #3
     str w0, [x1]
-    ldr x1, =GICC
+4:  ldr x1, =GICC
     mov w0, #0x1e7
     str w0, [x1]
     mov w0, #0xff
     str w0, [x1, #4]
-3:  adr x0, boot_el2
+3:
+    ldr w0, =SCTLR_EL2_OFF          // unknown after reset
+    msr SCTLR_EL2, x0
+    cmp x11, #0
+    adr x0, boot_el2
+    adr x1, boot_park
+    csel x0, x0, x1, eq
     msr ELR_EL3, x0
     mov x0, #(PSTATE_EL2H | PSTATE_DAIF)
     msr SPSR_EL3, x0
@@ -122,6 +156,9 @@ boot_el3:
 
 // EL2: keep a small stub there (el2_vectors) and go on at EL1.
 boot_el2:
+    ldr w0, =SCTLR_EL2_OFF          // a loader's translation tables for EL2 are not ours: the stub at el2_vectors
+    msr SCTLR_EL2, x0               //   runs at physical addresses
+    isb
     mov x0, #(1 << 31)              // HCR_EL2.RW: EL1 is AArch64; TSC: SMC is trapped, for what is at EL3 may
     orr x0, x0, #(1 << 19)          //   have no answer. Nothing else is.
     msr HCR_EL2, x0
@@ -172,12 +209,6 @@ boot_el1:
     cmp x0, x1
     b.lo 1b
 
-#ifndef BOARD_QEMU_VIRT             // it has one core
-    cmp x22, #3                     // entered at EL3: the other cores wait in boot_park
-    b.ne 2f
-    bl boot_park_install
-2:
-#endif
     place PLACE_CLEARED
     mov x0, x20
     adr x1, _start
@@ -232,29 +263,11 @@ boot_high:
     b .
     .ltorg
 
-// Copies the parking loop into the parking page and publishes its address (MMU off, EL1, core 0,
-// only where no firmware stub is below us). Clobbers x0..x5.
-boot_park_install:
-    mov x0, #PARKING_PAGE
-    address x1, parking_loop
-    address x2, parking_loop_end
-1:  ldr w3, [x1], #4
-    str w3, [x0], #4
-    cmp x1, x2
-    b.lo 1b
-    dsb sy
-    ic iallu
-    dsb sy
-    isb
-    mov x0, #PARKING_PAGE
-    address x1, boot_park_address
-    str x0, [x1]
-    dsb sy
-    sev
-    ret
-
-// Not in .bss: the boot core clears that while the others look here.
+// Not in .bss: the boot core clears that while the others look here. A cache line of its own: boot.c writes it with
+// caches on, and they read without.
     .section .data.boot_park_address, "aw"
-    .balign 8
+    .global boot_park_address
+    .balign 64
 boot_park_address:
     .quad 0
+    .balign 64

@@ -18,14 +18,12 @@
 #include "drivers/timer.h"
 #include "layout.h"
 #include "main.h"
+#include "parking.h"
 #include "place.h"
 #include "hooks.h"
 #include "soc.h"
 #include "machine/uart.h"
 #include "fault/user_mode.h"
-
-#define SPIN_TABLE_SLOTS (0xd8)     // 64-bit words, one a core, polled by parked cores
-#define PI_CORES (4)
 
 extern char __image_start[], __image_end[];
 
@@ -66,7 +64,7 @@ static void limit_to_arm_memory(void) {
 
 static void find_memory(void) {
     strncpy(boot_info.model, soc->machine, BOOT_MODEL_SIZE - 1);
-    boot_info.cores = soc->stub_end != soc->ram_start ? PI_CORES : 1;
+    boot_info.cores = soc->stub_end != soc->ram_start ? PARKING_CORES : 1;
     find_dtb();
     if (boot_info.dtb != NULL && boot_fdt_read(&boot_info)) {
         boot_info.source = "device tree";
@@ -79,26 +77,6 @@ static void find_memory(void) {
     for (unsigned i = 0; i < SOC_MAX_WINDOWS && soc->windows[i].end != 0; ++i) {
         exclude(soc->windows[i].start, soc->windows[i].end, soc->windows[i].name);
     }
-}
-
-// The firmware left cores 1 to 3 in a polling loop in its stub. They are sent to a WFI loop in the
-// parking page: QEMU's polling loop uses a host core each; the WFI loop uses none.
-static void park_cores(void) {
-    extern char parking_loop[], parking_loop_end[];
-    if (soc->stub_end == soc->ram_start || boot_info.entry_el == 3 || boot_info.uses_psci) {
-        return;
-    }
-    volatile uint32_t *page = (volatile uint32_t *)soc_mmio(PARKING_PAGE);
-    const uint32_t *code = (const uint32_t *)parking_loop;
-    for (size_t i = 0; i < (size_t)(parking_loop_end - parking_loop) / 4; ++i) {
-        page[i] = code[i];
-    }
-    volatile uint64_t *slots = (volatile uint64_t *)soc_mmio(SPIN_TABLE_SLOTS);
-    cpu_send_event(); // its barrier: the loop is in memory before a core jumps to it
-    for (unsigned core = 1; core < PI_CORES; ++core) {
-        slots[core] = PARKING_PAGE;
-    }
-    cpu_send_event();
 }
 
 // From now on the tree is our packed copy: the blob's own place has been given back. Without a copy
@@ -139,7 +117,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     boot_place(PLACE_RAM);
     boot_info.firmware = board_firmware();
     board_raise_clock();
-    park_cores();
+    parking_start();
     boot_place(PLACE_CORES);
     boot_describe();
     memory_system_init();

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <libfdt.h>
+
 #include "py/gc.h"
 #include "py/mperrno.h"
 #include "py/mphal.h"
@@ -22,6 +24,7 @@
 #include "image_mark.h"
 #include "layout.h"
 #include "machine/machine_pin.h"
+#include "parking.h"
 #include "soc.h"
 #include "machine/uart.h"
 
@@ -45,6 +48,7 @@
 
 // Boot protocol: the next kernel rejects a device tree with less than 2 MiB below 1 GiB.
 #define DTB_MAX_SIZE (0x200000)
+#define TREE_GROWTH (64) // one more entry in its list of reservations
 
 typedef struct _header_t {
     char magic[8];
@@ -61,6 +65,7 @@ typedef struct _staging_t {
     mem_pa_t pa;
     size_t count; // frames; 0: there is none
     uint64_t dtb, copier, tables, packed;
+    uint64_t tree_room; // bytes for the device tree
 } staging_t;
 
 static staging_t staging;
@@ -223,7 +228,8 @@ static int take_run(mem_pa_t from, size_t count) {
 
 static void take_staging(const header_t *header, mem_range_t target) {
     staging.dtb = mem_align_up(header->image, MEM_PAGE_SIZE);
-    staging.copier = staging.dtb + mem_align_up(boot_info.dtb != NULL ? boot_info.dtb_size : 0, MEM_PAGE_SIZE);
+    staging.tree_room = boot_info.dtb != NULL ? mem_align_up(boot_info.dtb_size + TREE_GROWTH, MEM_PAGE_SIZE) : 0;
+    staging.copier = staging.dtb + staging.tree_room;
     staging.tables = staging.copier + MEM_PAGE_SIZE;
     staging.packed = staging.tables + DESC_LEVELS * MEM_PAGE_SIZE;
     size_t count = mem_align_up(staging.packed + header->packed, MEM_PAGE_SIZE) >> MEM_PAGE_SHIFT;
@@ -265,13 +271,17 @@ static void unpack(const header_t *header) {
     }
 }
 
+static bool is_ours(const uint8_t *image, size_t size) {
+    return size >= IMAGE_MARK_AT + IMAGE_MARK_SIZE
+           && memcmp(image + IMAGE_MARK_AT, IMAGE_MARK_PREFIX, strlen(IMAGE_MARK_PREFIX)) == 0;
+}
+
 // An image of this project must be for this machine; other images are not checked.
 static void check_mark(const uint8_t *image, size_t size) {
     const char *mark = (const char *)image + IMAGE_MARK_AT;
     const char *own = (const char *)LAYOUT_LINEAR + boot_map.image_pa + IMAGE_MARK_AT;
     size_t prefix = strlen(IMAGE_MARK_PREFIX);
-    bool ours = size >= IMAGE_MARK_AT + IMAGE_MARK_SIZE && memcmp(mark, own, prefix) == 0;
-    if (ours && strncmp(mark, own, IMAGE_MARK_SIZE) != 0) {
+    if (is_ours(image, size) && strncmp(mark, own, IMAGE_MARK_SIZE) != 0) {
         char name[IMAGE_MARK_SIZE + 1] = "";
         strncpy(name, mark + prefix, IMAGE_MARK_SIZE - prefix);
         bind_raise_os(-MP_EINVAL, MP_ERROR_TEXT("bootloader: an image for %s, and this machine runs the one for %s"),
@@ -325,9 +335,18 @@ static void map_copier(void) {
     }
 }
 
-static uint64_t next_x0(void) {
+// A kernel of others does not know of the page that the other cores wait in.
+static bool reserve_parking_page(void *tree) {
+    return fdt_open_into(boot_info.dtb, tree, (int)staging.tree_room) == 0
+           && fdt_add_mem_rsv(tree, PARKING_PAGE, MEM_PAGE_SIZE) == 0 && fdt_pack(tree) == 0;
+}
+
+static uint64_t next_x0(bool ours) {
+    void *tree = staged(staging.dtb);
     if (boot_info.dtb != NULL) {
-        memcpy(staged(staging.dtb), boot_info.dtb, boot_info.dtb_size);
+        if (ours || !parking_is_used() || !reserve_parking_page(tree)) {
+            memcpy(tree, boot_info.dtb, boot_info.dtb_size);
+        }
         return staging.pa + staging.dtb;
     }
     // A device tree that was not copied is lost.
@@ -340,9 +359,10 @@ static void stage_copier(mem_range_t target) {
         .source = {staging.pa, staging.pa + staging.dtb},
         .target = target,
         .entry = target.start,
-        .x0 = next_x0(),
+        .x0 = next_x0(is_ours(staged(0), staging.dtb)),
         .el = boot_info.entry_el,
     };
+    parking_plan(&plan);
     memcpy(staged(staging.copier), chain_copier, (size_t)(chain_copier_end - chain_copier));
     memcpy(staged(staging.copier + CHAIN_PLAN_AT), &plan, sizeof(plan));
     map_copier();
@@ -358,6 +378,7 @@ NORETURN static void enter(mem_range_t target) {
     (void)cpu_irq_save();
     cpu_timer_stop();
     irq_init(soc); // every interrupt disabled, none pending
+    parking_wake();
     mem_pa_t copier = staging.pa + staging.copier;
     chain_jump(desc_ttbr(staging.pa + staging.tables, 0), copier, copier + CHAIN_PLAN_AT);
 }

@@ -21,7 +21,9 @@
 //
 // The new kernel gets the place of this one and is entered as this one was: same exception level (EL2 after EL3),
 // x0 = a packed copy of the device tree, or the x0 of this kernel's start when that was no tree; exceptions masked,
-// timer and interrupt controller quiet, MMU and caches off, the other cores in the parking page.
+// timer and interrupt controller quiet, MMU and caches off. The other cores wait at EL2 in the parking page (layout.h)
+// until the spin table of the firmware's stub releases them; a kernel that is not of this project gets a device tree
+// that reserves the page.
 
 #ifndef PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H
 #define PORTS_RPI_AARCH64_BOOT_BOOTLOADER_H

@@ -13,6 +13,9 @@
 #define CHAIN_TARGET    32
 #define CHAIN_ENTRY     48
 #define CHAIN_EL        64
+#define CHAIN_WORDS     72
+#define CHAIN_SPIN      80
+#define CHAIN_LOCAL     88
 
 #ifndef __ASSEMBLER__
 
@@ -25,6 +28,9 @@ typedef struct _chain_plan_t {
     mem_pa_t entry;     // first instruction
     uint64_t x0;        // x0 of the new kernel
     uint64_t el;        // 1: it is entered at EL1; else at EL2, through this kernel's stub there
+    mem_pa_t words; // the spin table: an 8-byte word for each core; 0: no other cores to call back
+    mem_pa_t spin;  // the loop that clears a core's word and releases it by the next value there
+    mem_pa_t local; // BCM2836's local block, in which the interrupts of the other cores are to be cleared; or 0
 } chain_plan_t;
 
 // Position-independent code for a separate page; the plan's physical address is its argument.

@@ -70,4 +70,12 @@
 // that belongs to the firmware's stub and is never handed out.
 #define PARKING_PAGE                0x7f000
 
+// In that page: the loop from which a word of the spin table releases a core, as from the firmware's stub; and the
+// physical address of the GIC's CPU interface, 8 bytes, or 0.
+#define PARKING_SPIN                0x800
+#define PARKING_GICC                0xff8
+
+// The spin table of the firmware's stub: an 8-byte word for each core, the address that it is to go to.
+#define SPIN_TABLE                  0xd8
+
 #endif // PORTS_RPI_AARCH64_BOOT_LAYOUT_H

@@ -9,6 +9,9 @@
 #define LOCAL_TIMER_CONTROL     (0x40)
 #define LOCAL_MAILBOX_CONTROL   (0x50)
 #define LOCAL_IRQ_SOURCE        (0x60)
+// Of each core: a word that enables its mailboxes, four words that set bits in them.
+#define CORE_MAILBOX_CONTROL(core)  (0x50 + 4 * (core))
+#define CORE_MAILBOX_SET(core, n)   (0x80 + 16 * (core) + 4 * (n))
 
 #define LOCAL_FIRST_MAILBOX     (4)
 #define LOCAL_LEGACY            (8) // source bit: an interrupt of the legacy controller is pending
@@ -68,6 +71,11 @@ bool bcm2836_intc_set_enabled(bcm2836_intc_t *intc, uint32_t irq, bool enabled) 
     }
     mmio_write(intc->legacy + (enabled ? LEGACY_ENABLE : LEGACY_DISABLE) + 4 * (irq / 32), bit);
     return true;
+}
+
+void bcm2836_intc_call_core(bcm2836_intc_t *intc, unsigned core) {
+    mmio_write(intc->local + CORE_MAILBOX_CONTROL(core), 1u << 3);
+    mmio_write(intc->local + CORE_MAILBOX_SET(core, 3), 1);
 }
 
 // Reads the pending words, not bits 8 and 9 of "basic pending", which summarise them: a peripheral with

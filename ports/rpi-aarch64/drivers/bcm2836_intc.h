@@ -28,6 +28,9 @@ void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy);
 // Returns false if there is no such interrupt.
 bool bcm2836_intc_set_enabled(bcm2836_intc_t *intc, uint32_t irq, bool enabled);
 
+// Interrupts another core by its mailbox 3.
+void bcm2836_intc_call_core(bcm2836_intc_t *intc, unsigned core);
+
 // Returns the number of one interrupt that is pending and enabled, or BCM2836_INTC_NONE.
 uint32_t bcm2836_intc_pending(const bcm2836_intc_t *intc);
 

@@ -15,6 +15,7 @@
 #define GICD_IPRIORITYR     (0x400)
 #define GICD_ITARGETSR      (0x800)
 #define GICD_ICFGR          (0xc00)
+#define GICD_SGIR           (0xf00)
 
 // CPU interface.
 #define GICC_CTLR           (0x000)
@@ -84,6 +85,13 @@ bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled) {
     uintptr_t bank = enabled ? GICD_ISENABLER : GICD_ICENABLER;
     mmio_write(gic->distributor + bank + 4 * (irq / 32), 1u << (irq % 32));
     return true;
+}
+
+// The other core's interrupt is in the group where the firmware's stub has put it. The non-secure side has one bit for
+// the only group it sees; in QEMU's GIC, which has both groups, the second bit is for group 1.
+void gicv2_call_core(gicv2_t *gic, unsigned core) {
+    mmio_write(gic->distributor + GICD_CTLR, 3);
+    mmio_write(gic->distributor + GICD_SGIR, 1u << (16 + core));
 }
 
 uint32_t gicv2_acknowledge(gicv2_t *gic) {

@@ -23,6 +23,9 @@ void gicv2_init(gicv2_t *gic, uintptr_t distributor, uintptr_t interface);
 // Returns false if there is no such interrupt.
 bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled);
 
+// Interrupts another core by the software-generated interrupt 0.
+void gicv2_call_core(gicv2_t *gic, unsigned core);
+
 // Acknowledges the next pending interrupt. The value goes to gicv2_end() unchanged, unless
 // gicv2_irq() of it is GICV2_NONE: a spurious one must not be ended.
 uint32_t gicv2_acknowledge(gicv2_t *gic);

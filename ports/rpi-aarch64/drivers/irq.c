@@ -65,6 +65,16 @@ bool irq_disable(uint32_t irq) {
     return set_enabled(irq, false);
 }
 
+void irq_call_cores(unsigned cores) {
+    for (unsigned core = 1; core < cores; ++core) {
+        if (kind == SOC_INTC_GICV2) {
+            gicv2_call_core(&gic, core);
+        } else if (kind == SOC_INTC_BCM2836) {
+            bcm2836_intc_call_core(&intc, core);
+        }
+    }
+}
+
 static void handle(uint32_t irq) {
     const irq_entry_t *entry = irq < IRQ_COUNT ? &table[irq] : 0;
     if (entry != 0 && entry->fn != 0) {
