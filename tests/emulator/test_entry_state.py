@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import boot_ways
 import pytest
-from test_boot_matrix import KERNEL, compile_raw
+from boot_stub import compile_raw, usual_kernel
 
 from pimem.board import boards
 from pimem.board.gdb import Gdb
@@ -52,8 +53,9 @@ def system_registers(folder: Path, *names: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", board_session.PIS)
 def test_what_a_loader_leaves_at_el2_is_undone(name: str, tmp_path: Path) -> None:
-    raw = compile_raw(LOADER, tmp_path / "loader.bin", KERNEL[name], [f"-DKERNEL={LOADED_AT:#x}"])
-    args = kernel_args(raw) + loader_args(board_session.kernel(boards.load(name)), LOADED_AT)
+    board, flags = boards.load(name), [f"-DKERNEL={LOADED_AT:#x}"]
+    raw = compile_raw(LOADER, tmp_path / "loader.bin", usual_kernel(board), flags)
+    args = kernel_args(raw) + loader_args(board_session.kernel(board), LOADED_AT)
     with board_session.booted(name, args, extra=stub_options(tmp_path)) as machine:
         report = machine.eval("memory.report()", "import memory")
         assert (report["entry_el"], report["safe_mode"]) == (2, None)
@@ -66,14 +68,10 @@ def test_what_a_loader_leaves_at_el2_is_undone(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", board_session.PIS)
 def test_entry_at_el3_does_the_stub_s_work(name: str, tmp_path: Path) -> None:
-    source = tmp_path / "wrap.S"
-    source.write_text(
-        f'.text\n.global _start\n_start:\n.incbin "{board_session.kernel(boards.load(name))}"\n'
-    )
-    compile_raw(source, tmp_path / "wrap.bin", KERNEL[name], [])
+    args = boot_ways.elf(boards.load(name), tmp_path)
     soc = boards.load(name).soc
     extra = (*stub_options(tmp_path), "-global", f"{CORES[soc]}.cntfrq={ODD_RATE}")
-    with board_session.booted(name, kernel_args(tmp_path / "wrap.elf"), extra=extra) as machine:
+    with board_session.booted(name, args, extra=extra) as machine:
         assert machine.eval("memory.report()", "import memory")["entry_el"] == 3
         found = system_registers(tmp_path, "SCTLR_EL2", "CNTFRQ_EL0", "SCR_EL3")
         assert found["SCTLR_EL2"] == SCTLR_OFF
@@ -85,10 +83,5 @@ def test_entry_at_el3_does_the_stub_s_work(name: str, tmp_path: Path) -> None:
 
 
 def test_entry_at_el3_keeps_the_rate_of_qemu_s_counter(tmp_path: Path) -> None:
-    source = tmp_path / "wrap.S"
-    source.write_text(
-        f'.text\n.global _start\n_start:\n.incbin "{board_session.kernel(boards.load("RPI4"))}"\n'
-    )
-    compile_raw(source, tmp_path / "wrap.bin", KERNEL["RPI4"], [])
-    with board_session.booted("RPI4", kernel_args(tmp_path / "wrap.elf")) as machine:
+    with board_session.booted("RPI4", boot_ways.elf(boards.load("RPI4"), tmp_path)) as machine:
         assert machine.eval("_memory.regs()['cntfrq']", "import _memory") == 62_500_000

@@ -8,16 +8,16 @@ import struct
 import time
 from pathlib import Path
 
+import boot_ways
 import device_trees
 import pytest
+from boot_stub import Start, compile_raw, start_args
+from device_trees import MODELS
 from socs import soc_of
-from test_boot_matrix import KERNEL, MODELS, Stub, compile_raw, stub
 
 from pimem.board import boards, bootloader
 from pimem.board.qemu import kernel_args
 from pimem.testing import Machine, board_session
-
-__all__ = ["stub"]  # a fixture
 
 SOURCE = Path(__file__).with_name("release.S")
 X0_AT = 0x7F00000  # in RAM that no image uses
@@ -36,19 +36,16 @@ def tree_of(name: str) -> bytes:
     return device_trees.build(tree, reserve=((0, 0x1000), RESERVED))
 
 
-def options(way: str, name: str, folder: Path, place: Stub) -> list[str]:
-    kernel = board_session.kernel(boards.load(name))
-    if way == "raw":
-        return kernel_args(kernel)
+def options(way: str, name: str, folder: Path) -> list[str]:
+    board = boards.load(name)
     if way == "stub":
-        return place(name, tree_of(name), 0x2000000)
+        return start_args(board, folder, Start(tree_of(name), 0x2000000))
     if way == "EL3":
-        source = folder / "wrap.S"
-        source.write_text(f'.text\n.global _start\n_start:\n.incbin "{kernel}"\n')
-        compile_raw(source, folder / "wrap.bin", KERNEL[name], [])
-        return kernel_args(folder / "wrap.elf")
+        return boot_ways.elf(board, folder)
+    if way == "raw":
+        return kernel_args(board_session.kernel(board))
     (folder / "pi.dtb").write_bytes(tree_of(name))
-    return kernel_args(kernel, folder / "pi.dtb")
+    return kernel_args(board_session.kernel(board), folder / "pi.dtb")
 
 
 def said(machine: Machine) -> str:
@@ -76,10 +73,8 @@ def reservations(machine: Machine) -> list[tuple[int, int]]:
 
 @pytest.mark.parametrize("name", board_session.PIS)
 @pytest.mark.parametrize("way", WAYS)
-def test_another_kernel_releases_the_cores(
-    way: str, name: str, tmp_path: Path, stub: Stub
-) -> None:
-    with board_session.booted(name, options(way, name, tmp_path, stub)) as machine:
+def test_another_kernel_releases_the_cores(way: str, name: str, tmp_path: Path) -> None:
+    with board_session.booted(name, options(way, name, tmp_path)) as machine:
         bootloader.send(machine.link, other_kernel(name, tmp_path))
         assert said(machine) == "<120><220><320>.", "each core, at EL2, with x0 = 0"
         if way in ("device tree", "stub"):
@@ -89,11 +84,9 @@ def test_another_kernel_releases_the_cores(
 
 
 @pytest.mark.parametrize("name", board_session.PIS)
-def test_a_kernel_of_this_project_gets_the_tree_as_it_is(
-    name: str, tmp_path: Path, stub: Stub
-) -> None:
+def test_a_kernel_of_this_project_gets_the_tree_as_it_is(name: str, tmp_path: Path) -> None:
     """It knows the page; one more reservation at each start would fill its table."""
-    with board_session.booted(name, options("stub", name, tmp_path, stub)) as machine:
+    with board_session.booted(name, options("stub", name, tmp_path)) as machine:
         machine.exec("import memory")
         before = machine.eval("memory.report()['reserved']")
         bootloader.send(machine.link, board_session.kernel(boards.load(name)).read_bytes())
