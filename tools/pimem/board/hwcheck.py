@@ -7,6 +7,7 @@ is the usual way to use it.
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
 import itertools
@@ -170,9 +171,18 @@ def megabytes_of(machine: str, args: Sequence[str]) -> int:
     return int(size[:-1]) << 10 if size[-1] in "gG" else int(size.rstrip("mM"))
 
 
+def whole_ram(hardware: Hardware) -> tuple[tuple[int, int], ...]:
+    """Return the first bank up to the first device above it, and the other banks."""
+    start, end = hardware.ram[0]
+    devices = min((first for first, _ in hardware.mmio if first >= end), default=end)
+    return ((start, min(devices, 0x40000000 + start)), *hardware.ram[1:])
+
+
 def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     """Return what the plugin has to know of the machine that a command line of QEMU starts."""
     hardware = machine_of(machine, megabytes_of(machine, command))
+    if "-dtb" in command:  # it may give the guest all of RAM
+        hardware = dataclasses.replace(hardware, ram=whole_ram(hardware))
     options = [f"ram_base={hardware.ram_base:x}"]
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
     options += ranges("gic", hardware.gic) + ranges("image", loaded(command, hardware.ram_base))

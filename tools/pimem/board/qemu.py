@@ -144,6 +144,10 @@ class Qemu:
             command += NO_REBOOT
         return command
 
+    @property
+    def checks_hardware(self) -> bool:
+        return self._reports is not None
+
     def violations(self, elf: Path | None = None) -> list[hwcheck.Violation]:
         """Return what the hardware checker has reported since the last time, with symbols of
         `elf`; after close() too."""

@@ -46,11 +46,20 @@ def launch(
     reboot: bool = False,
     log: Path | None = None,
     extra: Sequence[str] = (),
+    hardware_check: bool = False,
 ) -> Qemu:
     """Start the board's machine, paused, with `kernel` or the board's own image; with `reboot`
     it restarts when the guest resets it."""
     boot = kernel_args(kernel_of(board, kernel))
-    return Qemu(board, boot, icount=icount, reboot=reboot, log=log, extra=extra)
+    return Qemu(
+        board,
+        boot,
+        icount=icount,
+        reboot=reboot,
+        log=log,
+        extra=extra,
+        hardware_check=hardware_check,
+    )
 
 
 def finish_boot(link: Link, sink: Sink | None = None) -> str:
@@ -111,6 +120,7 @@ def open_session(
     reboot: bool = False,
     silence: float = SILENCE,
     extra: Sequence[str] = (),
+    hardware_check: bool = False,
 ) -> Session:
     """Open a session: with the board on `port` as it is, or with an emulated one that boots.
 
@@ -118,7 +128,11 @@ def open_session(
     image is missing, QemuError and NoAnswer what cannot be started or opened.
     """
     elf = elf_of(board, kernel)
+    if port is not None and hardware_check:
+        raise Refusal("the hardware checker is a part of QEMU: leave --port or it out")
     if port is not None:
         return Session(board, Link(port, silence=silence, elf=elf))
-    machine = launch(board, kernel, icount=icount, reboot=reboot, extra=extra)
+    machine = launch(
+        board, kernel, icount=icount, reboot=reboot, extra=extra, hardware_check=hardware_check
+    )
     return attach(machine, elf=elf, silence=silence)

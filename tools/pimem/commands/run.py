@@ -18,9 +18,10 @@ from pathlib import Path
 from pimem.board import boards, monitor
 from pimem.board.errors import BoardRestarted
 from pimem.board.follow import ALONE, Company
+from pimem.board.hwcheck import HardwareViolation
 from pimem.board.line import SILENCE
 from pimem.board.script import STDIN, execute
-from pimem.board.session import Session, open_session
+from pimem.board.session import Session, elf_of, open_session
 from pimem.board.terminal import keys_for_a_script
 from pimem.board.text import Output
 from pimem.commands import _options
@@ -58,6 +59,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _options.add_source(parser)
     _options.add_icount(parser)
     _options.add_script_timeout(parser)
+    parser.add_argument(
+        "--hardware-check",
+        action="store_true",
+        help="report, at the end, what QEMU forgives and a real core does not (docs/hwcheck.md)",
+    )
 
 
 def read_script(name: str | None, arguments: Sequence[str]) -> Script | None:
@@ -105,6 +111,14 @@ def run_script(
         execute(session.link, source, output, name=script.name, argv=script.argv, company=beside)
 
 
+def check_hardware(session: Session, kernel: Path | None) -> None:
+    """HardwareViolation if the hardware checker has reported something."""
+    if session.machine is not None and session.machine.checks_hardware:
+        violations = session.machine.violations(elf_of(session.board, kernel))
+        if violations:
+            raise HardwareViolation(violations)
+
+
 def after_restart(session: Session, restart: BoardRestarted, talk: Output) -> int:
     """Wait for the prompt of a board that restarted; return the exit code."""
     report(restart)
@@ -119,13 +133,14 @@ def after_restart(session: Session, restart: BoardRestarted, talk: Output) -> in
 def run(options: argparse.Namespace) -> int | None:
     board = boards.load(options.board)
     place = {"port": options.port, "kernel": options.kernel, "icount": options.icount}
+    check = {"hardware_check": options.hardware_check}
     silence = SILENCE if options.timeout is None else options.timeout
     try:
         script = read_script(options.script, options.arguments)
         if script is None:
             return monitor.talk(board, **place)
         with (
-            open_session(board, silence=silence, reboot=True, **place) as session,
+            open_session(board, silence=silence, reboot=True, **place, **check) as session,
             Output(sys.stdout) as output,
             Output(sys.stderr) as talk,
         ):
@@ -134,6 +149,7 @@ def run(options: argparse.Namespace) -> int | None:
                     run_script(session, script, output, talk, beside)
             except BoardRestarted as exc:
                 return after_restart(session, exc, talk)
+            check_hardware(session, options.kernel)
     except KeyboardInterrupt:
         return INTERRUPTED
     return None
