@@ -93,7 +93,7 @@ def command(sources: Sequence[str], defines: Sequence[str]) -> list[str]:
 def fingerprint(cmd: Sequence[str], sources: Sequence[str]) -> str:
     """Changes with the command, the sources and every header they could include."""
     digest = hashlib.sha256("\0".join(cmd).encode())
-    headers = [*MECHANISM.rglob("*.h"), *FAKES.glob("*.h")]
+    headers = [*MECHANISM.rglob("*.h"), *FAKES.rglob("*.h"), *(PORT / "guard").glob("*.h")]
     beside = {path.parent for path in map(find_source, sources)}
     headers += [path for folder in beside for path in folder.glob("*.h")]
     for path in sorted({*headers, *map(find_source, sources)}):

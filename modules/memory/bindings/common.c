@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "py/builtin.h"
-#include "py/gc.h"
 #include "py/mperrno.h"
 #include "py/objint.h"
 #include "py/objstr.h"
@@ -61,15 +60,6 @@ void bind_need_kernel(void) {
     if (!memory_system_is_switched()) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("memory cannot be managed: the kernel map is not in use"));
     }
-}
-
-int bind_retry(int (*attempt)(void *args), void *args) {
-    int result = attempt(args);
-    if (result == MEM_ENOMEM) {
-        gc_collect();
-        result = attempt(args);
-    }
-    return result;
 }
 
 // ValueError with the value as Python prints it, cut to a length that fits a line.

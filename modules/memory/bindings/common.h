@@ -13,6 +13,7 @@
 
 #include "hooks.h"
 #include "memory_system.h"
+#include "retry.h"
 
 // --- arguments; `what` is the argument's name in the message ---
 
@@ -47,10 +48,6 @@ void bind_store_u64(mp_obj_t dict, qstr key, uint64_t value);
 mp_obj_t bind_new_text(const char *text);
 
 // --- exceptions, beside those of hooks.h; the texts go through MP_ERROR_TEXT() ---
-
-// Calls attempt(args), a call of the mechanism, and returns its result. When memory ran out (MEM_ENOMEM), garbage is
-// collected, whose objects may own frames, blocks and ASIDs, and it is called once more.
-int bind_retry(int (*attempt)(void *args), void *args);
 
 // ValueError: "Frames 0x0000000040000000 is closed".
 void bind_raise_closed(const char *type, uint64_t address) __attribute__((noreturn));

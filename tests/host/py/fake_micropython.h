@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// As much of MicroPython's headers as the files need that guard_shim.c tries on the host.
+
+#ifndef TESTS_HOST_PY_FAKE_MICROPYTHON_H
+#define TESTS_HOST_PY_FAKE_MICROPYTHON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MICROPY_BYTES_PER_GC_BLOCK (64)
+#define MICROPY_VERSION (0)
+#define MP_NOINLINE __attribute__((noinline))
+#define MIN(x, y) ((x) < (y) ? (x) : (y))
+#define MAX(x, y) ((x) > (y) ? (x) : (y))
+
+typedef uint8_t byte;
+typedef intptr_t mp_int_t;
+typedef uintptr_t mp_uint_t;
+typedef void *mp_obj_t;
+typedef const char *mp_rom_error_text_t;
+typedef struct _mp_obj_type_t {
+    const char *name;
+} mp_obj_type_t;
+
+typedef struct _nlr_jump_callback_node_t {
+    struct _nlr_jump_callback_node_t *prev;
+    void (*fun)(void *node);
+} nlr_jump_callback_node_t;
+
+#define MP_ERROR_TEXT(text) (text)
+extern const mp_obj_type_t mp_type_OverflowError;
+void mp_raise_msg(const mp_obj_type_t *type, mp_rom_error_text_t text) __attribute__((noreturn));
+void mp_seq_multiply(const void *items, size_t item_size, size_t len, size_t times, void *dest);
+
+void *m_malloc(size_t size);
+void *m_malloc0(size_t size);
+void *m_malloc_maybe(size_t size);
+void *m_realloc(void *old, size_t size);
+void *m_realloc_maybe(void *old, size_t size, bool allow_move);
+#define m_new(type, num) ((type *)m_malloc(sizeof(type) * (num)))
+#define m_renew(type, ptr, old_num, new_num) ((type *)m_realloc((ptr), sizeof(type) * (new_num)))
+#define m_del(type, ptr, num) free(ptr)
+
+typedef struct _mp_state_mem_area_t {
+    struct _mp_state_mem_area_t *next;
+    byte *gc_alloc_table_start;
+    byte *gc_finaliser_table_start;
+    byte *gc_pool_start;
+    byte *gc_pool_end;
+    size_t gc_last_used_block;
+} mp_state_mem_area_t;
+
+typedef struct _fake_state_t {
+    mp_state_mem_area_t area;
+    void *stack_top;
+    size_t gc_lock_depth;
+} fake_state_t;
+
+extern fake_state_t fake_state;
+#define MP_STATE_MEM(name) (fake_state.name)
+#define MP_STATE_THREAD(name) (fake_state.name)
+#define GC_COLLECT_FLAG (1)
+
+void gc_collect(void);
+void gc_collect_start(void);
+void gc_collect_root(void **pointers, size_t count);
+void gc_collect_end(void);
+
+#endif // TESTS_HOST_PY_FAKE_MICROPYTHON_H

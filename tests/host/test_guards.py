@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The guards against damage by Python code, as far as they are functions of their own."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import random
+import re
+from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_int, c_size_t, c_void_p
+from itertools import accumulate
+
+import host_library
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SOURCES = [
+    "guard_shim.c",
+    str(host_library.PORT / "machine" / "gc_port.c"),
+    str(host_library.MEMORY / "bindings" / "retry.c"),
+]
+TOO_LARGE = (1 << 64) - 1 >> 2
+REFUSED = (1 << 64) - 1
+BLOCK = 64
+POOL = 0xFFFF_00A0_0000_1300
+FREE, HEAD, TAIL, MARK = range(4)
+ENOMEM = 12
+TIB = 1 << 40
+
+#: Sizes around where products and sums of 64 bits wrap.
+EDGES = [0, 1, 2, 7, 8, 9, 1 << 31, 1 << 32, 1 << 58, 1 << 59, 1 << 60, 1 << 61, 1 << 62, 1 << 63]
+SIZES = st.sampled_from(EDGES) | st.integers(0, (1 << 64) - 1)
+Attempt = CFUNCTYPE(c_int, c_void_p)
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    lib = host_library.build("guards", SOURCES)
+    lib.guard_shim_size.argtypes = [c_size_t] * 3
+    lib.guard_shim_new.argtypes = [c_size_t, c_bool]
+    lib.guard_shim_repeat.argtypes = [c_size_t] * 3
+    for name in ("size", "new", "repeat", "collect"):
+        getattr(lib, f"guard_shim_{name}").restype = c_size_t
+    lib.guard_shim_renew.argtypes = [c_void_p, c_size_t, c_size_t, c_bool]
+    lib.guard_shim_renew.restype = c_void_p
+    lib.guard_shim_collect.argtypes = [
+        *(c_size_t, c_char_p, c_char_p, c_size_t, POINTER(c_size_t), c_size_t)
+    ]
+    lib.bind_retry.argtypes = [Attempt, c_void_p]
+    return lib
+
+
+@given(SIZES, SIZES, SIZES)
+def test_a_size_is_right_or_too_large(base: int, count: int, item: int) -> None:
+    right = base + count * item
+    assert library().guard_shim_size(base, count, item) == min(right, TOO_LARGE)
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 1 << 61, (1 << 61) + 1, (1 << 61) - 1, 1 << 63])
+@pytest.mark.parametrize("head", [0, 8])
+def test_what_is_allocated_has_room_for_all_items(count: int, head: int) -> None:
+    assert library().guard_shim_new(count, head != 0) == min(head + 8 * count, TOO_LARGE)
+
+
+@given(st.sampled_from([1, 2, 8]), SIZES, SIZES)
+def test_a_repetition_that_wraps_is_refused(item: int, length: int, times: int) -> None:
+    size = item * length * times
+    right = size if size < TOO_LARGE else REFUSED
+    assert library().guard_shim_repeat(item, length, times) == right
+
+
+@pytest.mark.parametrize(("old", "new"), [(100, 300), (300, 100), (100, 100), (64, 65)])
+def test_memory_that_is_left_stays_as_it_was(old: int, new: int) -> None:
+    content = random.Random(old).randbytes(old)
+    memory = ctypes.create_string_buffer(content, old)
+    moved = library().guard_shim_renew(memory, old, new, False)
+    assert moved != ctypes.addressof(memory)
+    assert memory.raw == content
+    assert ctypes.string_at(moved, min(old, new)) == content[: min(old, new)]
+
+
+def test_memory_that_grows_where_it_is_is_not_copied() -> None:
+    memory = ctypes.create_string_buffer(b"x" * 64, 64)
+    assert library().guard_shim_renew(memory, 64, 128, True) == ctypes.addressof(memory)
+
+
+def marked(kinds: list[int], finalisers: list[int], words: list[int]) -> list[int]:
+    """What the collector marks, with these words on the stack."""
+    array = (c_size_t * 256)(*words)
+    count = library().guard_shim_collect(
+        POOL, bytes(kinds), bytes(finalisers), len(kinds), array, len(words)
+    )
+    return sorted(set(array[:count]))
+
+
+def heap(chance: random.Random) -> tuple[list[int], list[int], list[int]]:
+    """Kinds of blocks, which have a finaliser, and where each piece of memory begins."""
+    sizes = [chance.choice([1, 1, 2, 3, 5, 30, 70, 200]) for _ in range(30)]
+    kinds, finalisers = [], []
+    for size in sizes:
+        first = chance.choice([FREE, HEAD, HEAD, HEAD, MARK])
+        kinds += [first] + [TAIL if first != FREE else FREE] * (size - 1)
+        finalisers += [int(first == HEAD and chance.random() < 0.2)] + [0] * (size - 1)
+    ends = zip(accumulate(sizes), sizes, strict=True)
+    return kinds, finalisers, [end - size for end, size in ends for _ in range(size)]
+
+
+@given(st.integers(0, 1 << 32))
+def test_a_word_marks_the_memory_that_it_points_into(seed: int) -> None:
+    chance = random.Random(seed)
+    kinds, finalisers, starts = heap(chance)
+    size = len(kinds) * BLOCK
+    words = [POOL + chance.randrange(-2 * BLOCK, size + 2 * BLOCK) for _ in range(10)]
+    words += [POOL + start * BLOCK for start in chance.sample(starts, 5)]
+    chance.shuffle(words)
+    right = set()
+    for word in words:
+        if POOL <= word < POOL + size:
+            start = starts[(word - POOL) // BLOCK]
+            address = POOL + start * BLOCK
+            # Objects with a finaliser are to be found by their start.
+            if kinds[start] == HEAD and (word == address or not finalisers[start]):
+                right.add(address)
+    assert marked(kinds, finalisers, words) == sorted(right)
+
+
+@pytest.mark.parametrize("blocks", [1, 4, 5, 31, 32, 33, 36, 64, 65, 2000])
+def test_large_memory_is_found_from_each_of_its_blocks(blocks: int) -> None:
+    for before in range(5):
+        kinds = [MARK] * before + [HEAD] + [TAIL] * (blocks - 1)
+        for block in {0, 1, blocks // 2, blocks - 2, blocks - 1} & set(range(blocks)):
+            word = POOL + (before + block) * BLOCK + 8
+            assert marked(kinds, [0] * len(kinds), [word]) == [POOL + before * BLOCK]
+
+
+@pytest.mark.parametrize(
+    ("results", "right"), [([0], 0), ([ENOMEM, 0], 0), ([ENOMEM] * 2, ENOMEM), ([22], 22)]
+)
+def test_memory_has_run_out_only_after_a_collection(results: list[int], right: int) -> None:
+    lib = library()
+    collections = c_size_t.in_dll(lib, "guard_shim_collections")
+    before = collections.value
+    seen: list[int] = []
+
+    @Attempt
+    def attempt(_: object) -> int:
+        seen.append(collections.value - before)
+        return -results[len(seen) - 1]
+
+    marked([HEAD], [0], [])  # the stack that is looked at is there
+    before = collections.value
+    assert lib.bind_retry(attempt, None) == -right
+    assert seen == list(range(len(results)))
+
+
+def test_views_have_the_room_that_the_half_has() -> None:
+    text = (host_library.PORT / "boot" / "layout.h").read_text()
+    found = re.search(r"^#define LAYOUT_VIEW_SIZE +(0x\w+)$", text, re.M)
+    assert found and int(found[1], 16) >= 64 * TIB
