@@ -3,19 +3,123 @@
 
 from __future__ import annotations
 
-from events import ISB_WORD, LOAD, NOP, Machine
+from pathlib import Path
+
+import pytest
+from events import DEVICE, ERET_WORD, ISB_WORD, LOAD, NOP, RET, WB, Machine
+
+LOW, HIGH = 0x5000, 0xFFFF000000005000
+FMOV, AESE = 0x9E670000, 0x4E284820
+UART, GIC = 0x3F201000, 0x3F841000
 
 
-def test_6a_a_load_before_the_isb(machine: Machine) -> None:
-    machine.do("msr mair_el1")
-    machine.fetch(0x1000, NOP, LOAD[8])
+@pytest.fixture
+def board(tmp_path: Path) -> Machine:
+    """A machine with devices."""
+    return Machine(tmp_path, 0, "mmio=3f000000-40000000", f"gic={GIC:x}-{GIC + 0x1000:x}")
+
+
+@pytest.mark.parametrize("register", ["mair_el1", "sctlr_el1", "tcr_el1", "ttbr0_el1"])
+def test_6a_a_load_before_the_isb(machine: Machine, register: str) -> None:
+    machine.do(f"msr {register}", value=0x30D0180D + 4096)
+    machine.load(machine.base + LOW)
     assert machine.rules() == ["6a"]
-    assert machine.violations()[0].pc == 0x1004
 
 
 def test_6a_an_isb_is_enough(machine: Machine) -> None:
-    machine.do("msr mair_el1")
-    machine.fetch(0x1000, NOP, ISB_WORD, LOAD[8])
+    machine.do("msr mair_el1", value=0x4404FF)
+    machine.fetch(machine.base + 0x1000, NOP, ISB_WORD, LOAD[8], RET)
     machine.do("isb")
-    machine.fetch(0x2000, LOAD[8])
+    machine.load(machine.base + LOW)
     assert machine.rules() == []
+
+
+def test_6a_a_branch_before_the_isb(machine: Machine) -> None:
+    machine.do("msr mair_el1", value=0x4404FF)
+    machine.fetch(machine.base + 0x1000, NOP, RET)
+    assert machine.rules() == ["6a"]
+    assert machine.violations()[0].pc == machine.base + 0x1004
+
+
+def test_6a_only_the_half_that_the_root_translates(machine: Machine) -> None:
+    machine.do("msr ttbr1_el1", value=0x5000)
+    machine.fetch(machine.base + 0x1000, NOP, RET)
+    machine.load(machine.base + LOW)
+    assert machine.rules() == []
+    machine.load(HIGH)
+    assert machine.rules() == ["6a"]
+
+
+def test_6a_the_value_that_it_has_already(machine: Machine) -> None:
+    machine.do("msr mair_el1", value=0x44)
+    machine.do("isb")
+    machine.do("msr mair_el1", value=0x44)
+    machine.load(machine.base + LOW)
+    assert machine.rules() == []
+
+
+def test_6a_registers_of_a_lower_level_count_from_eret_on(machine: Machine) -> None:
+    machine.core(0, el=2)
+    machine.do("msr mair_el1", value=0x44)
+    machine.load(machine.base + LOW)
+    machine.fetch(machine.base + 0x1000, ERET_WORD)
+    assert machine.rules() == []
+
+
+@pytest.mark.parametrize("isb", [True, False])
+def test_6a_the_mmu_is_turned_on_after_an_isb(machine: Machine, isb: bool) -> None:
+    machine.core(0, sctlr=0x30D00800)
+    machine.do("msr mair_el1", value=0x44)
+    machine.load(machine.base + LOW, DEVICE)
+    if isb:
+        machine.do("isb")
+    machine.do("msr sctlr_el1", value=0x30D0180D)
+    assert machine.rules() == ([] if isb else ["6a"])
+
+
+@pytest.mark.parametrize("isb", [True, False])
+def test_6b_floating_point_before_the_isb(machine: Machine, isb: bool) -> None:
+    machine.do("msr cpacr_el1", value=3 << 20)
+    if isb:
+        machine.do("isb")
+    machine.fetch(machine.base + 0x1000, NOP, FMOV)
+    assert machine.rules() == ([] if isb else ["6b"])
+
+
+@pytest.mark.parametrize("isb", [True, False])
+def test_6c_an_exception_before_the_isb(machine: Machine, isb: bool) -> None:
+    machine.do("msr vbar_el1", value=0x80000)
+    if isb:
+        machine.do("isb")
+    machine.exception(0x56000000)
+    assert machine.rules() == ([] if isb else ["6c"])
+
+
+@pytest.mark.parametrize(("size", "offset"), [(1, 0), (2, 0), (8, 0)])
+def test_8a_a_device_register_by_other_than_a_word(board: Machine, size: int, offset: int) -> None:
+    board.load(UART + offset, DEVICE, size=size)
+    assert board.rules() == ["8a"]
+    board.close()
+
+
+def test_8a_words_and_bytes_of_the_interrupt_controller(board: Machine) -> None:
+    board.load(UART, DEVICE, size=4)
+    board.load(GIC + 1, DEVICE, size=1)
+    assert board.rules() == []
+    board.load(GIC, DEVICE, size=2)
+    assert board.rules() == ["8a"]
+    board.close()
+
+
+def test_8b_a_device_register_through_the_cache(board: Machine) -> None:
+    board.load(UART, WB, size=4)
+    assert board.rules() == ["8b"]
+    board.close()
+
+
+def test_9_cryptography(machine: Machine) -> None:
+    machine.fetch(machine.base + 0x1000, NOP, FMOV)
+    assert machine.rules() == []
+    machine.fetch(machine.base + 0x2000, NOP, AESE)
+    assert machine.rules() == ["9-crypto"]
+    assert machine.violations()[0].pc == machine.base + 0x2004

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Rules 6, 8 and 9: system registers that take effect at an ISB only, device accesses, and
+// Rules 6, 8 and 9: system registers that take effect at an ISB only, accesses to devices, and
 // instructions that the Pis do not have.
 #include <stdlib.h>
 
 #include "event.h"
 
+// What a register that was written has an effect on. Arm ARM D23.1.2 "General behavior of accesses
+// to the AArch64 System registers": an indirect read sees it after a context synchronization event.
+typedef enum { TRANSLATION, LOW_HALF, HIGH_HALF, FLOATING_POINT, VECTORS, BEFORE_MMU, SLOTS } slot_t;
+
 typedef struct context {
-    const hw_insn_t *pending[HW_CORES]; // the first MSR that no ISB followed yet
+    const hw_insn_t *pending[HW_CORES][SLOTS]; // the first MSR since the last ISB
+    bool known[HW_CORES]; // one of them is not NULL
 } context_t;
 
 context_t *context_new(const hw_t *hw) {
@@ -18,62 +23,187 @@ void context_free(context_t *context) {
     free(context);
 }
 
-// Registers of which a load, a store or a branch may depend.
-static bool changes_context(uint16_t sys) {
+static void set_watch(hw_t *hw) {
+    hw->watch &= ~HW_WATCH_CONTEXT;
+    for (int core = 0; core < HW_CORES; core++) {
+        hw->watch |= hw->context->known[core] ? HW_WATCH_CONTEXT : 0;
+    }
+}
+
+static void synchronize(hw_t *hw, unsigned core) {
+    for (int slot = 0; slot < SLOTS; slot++) {
+        hw->context->pending[core][slot] = NULL;
+    }
+    hw->context->known[core] = false;
+}
+
+// --- MSR ---
+
+// The exception level whose own registers these are; 0: of no level.
+static unsigned level_of(uint16_t sys) {
+    static const uint8_t level[8] = {[0] = 1, [4] = 2, [6] = 3};
+    return level[HW_SYS_OP1(sys)];
+}
+
+static bool slot_of(uint16_t sys, slot_t *slot, unsigned regime) {
     switch (sys & ~(7u << 11)) {
         case HW_SYS(3, 0, 1, 0, 0): // SCTLR
-        case HW_SYS(3, 0, 2, 0, 0): // TTBR0
-        case HW_SYS(3, 0, 2, 0, 1): // TTBR1
         case HW_SYS(3, 0, 2, 0, 2): // TCR
         case HW_SYS(3, 0, 10, 2, 0): // MAIR
+            *slot = TRANSLATION;
+            return true;
+        case HW_SYS(3, 0, 2, 0, 0): // TTBR0
+            *slot = regime == 1 ? LOW_HALF : TRANSLATION;
+            return true;
+        case HW_SYS(3, 0, 2, 0, 1): // TTBR1
+            *slot = HIGH_HALF;
+            return true;
+        case HW_SYS(3, 0, 1, 0, 2): // CPACR_EL1
+        case HW_SYS(3, 0, 1, 1, 2): // CPTR_EL2 and CPTR_EL3
+            *slot = FLOATING_POINT;
+            return true;
+        case HW_SYS(3, 0, 12, 0, 0): // VBAR
+            *slot = VECTORS;
             return true;
     }
     return false;
 }
 
-// 6a: what runs between the MSR and its ISB.
+static uint64_t old_value(const hw_core_t *core, uint16_t sys, unsigned el) {
+    switch (sys & ~(7u << 11)) {
+        case HW_SYS(3, 0, 1, 0, 0):
+            return core->sctlr[el];
+        case HW_SYS(3, 0, 2, 0, 2):
+            return core->tcr[el];
+        case HW_SYS(3, 0, 10, 2, 0):
+            return core->mair[el];
+        case HW_SYS(3, 0, 2, 0, 0):
+            return core->ttbr0[el];
+        case HW_SYS(3, 0, 2, 0, 1):
+            return core->ttbr1;
+        case HW_SYS(3, 0, 1, 0, 2):
+            return core->cpacr;
+        case HW_SYS(3, 0, 12, 0, 0):
+            return core->vbar[el];
+    }
+    return 0; // not followed
+}
+
+// Registers of a higher level than what runs count from the ERET on; so do those of a lower one.
+static void write_register(hw_t *hw, const hw_event_t *event) {
+    const hw_core_t *core = &hw->core[event->core];
+    const hw_insn_t **pending = hw->context->pending[event->core];
+    uint16_t sys = event->insn->sys;
+    unsigned el = level_of(sys), regime = hw_regime(core);
+    slot_t slot;
+    if (el != regime || !slot_of(sys, &slot, regime) || old_value(core, sys, el) == event->value) {
+        return;
+    }
+    bool control = (sys & ~(7u << 11)) == HW_SYS(3, 0, 1, 0, 0);
+    if (control && event->value & 1 && !hw_mmu_on(core) && pending[BEFORE_MMU]) {
+        hw_report(hw, event, "6a", pending[BEFORE_MMU],
+            "the MMU is turned on, and no ISB made sure of the registers that it uses");
+    }
+    if (!control && slot <= HIGH_HALF && !hw_mmu_on(core)) {
+        slot = BEFORE_MMU;
+    }
+    if (!pending[slot]) {
+        pending[slot] = event->insn;
+    }
+    hw->context->known[event->core] = true;
+}
+
+// --- what runs before the ISB ---
+
+// The MSR that bears on a use of this address.
+static const hw_insn_t *bears_on(const hw_t *hw, const hw_event_t *event, uint64_t va) {
+    const hw_insn_t *const *pending = hw->context->pending[event->core];
+    return pending[TRANSLATION] ? pending[TRANSLATION] : pending[va >> 55 & 1 ? HIGH_HALF : LOW_HALF];
+}
+
+static bool synchronizes(const hw_insn_t *insn) {
+    return insn->op == HW_OP_ISB || insn->op == HW_OP_ERET || insn->op == HW_OP_TRAP;
+}
+
+// 6a for branches, 6b, 9.
 static void check_block(hw_t *hw, const hw_event_t *event) {
-    const hw_insn_t **pending = &hw->context->pending[event->core];
-    for (uint32_t i = event->value; *pending && i < event->block->count; i++) {
+    const hw_insn_t **pending = hw->context->pending[event->core];
+    hw_event_t at = *event;
+    bool synchronized = !hw->context->known[event->core];
+    for (uint32_t i = event->value; i < event->block->count; i++, at.pc += 4) {
         const hw_insn_t *insn = &event->block->insn[i];
-        if (insn->op == HW_OP_ISB || insn->op == HW_OP_ERET || insn->op == HW_OP_TRAP) {
-            return;
+        at.insn = insn;
+        at.va = at.pc;
+        if (insn->crypto) {
+            hw_report(hw, &at, "9-crypto", NULL, "AES, SHA and PMULL are not in the Pi's cores: it is undefined there");
         }
-        if (insn->op == HW_OP_MEMORY || insn->op == HW_OP_EXCLUSIVE || insn->op == HW_OP_BRANCH) {
-            hw_event_t at = *event;
-            at.pc = event->pc + 4 * (i - event->value);
-            hw_report(hw, &at, "6a", *pending,
-                "a load, store or branch after a system register was written, and no ISB");
-            *pending = NULL;
+        synchronized |= synchronizes(insn);
+        if (synchronized) {
+            continue;
+        }
+        const hw_insn_t *cause = bears_on(hw, event, at.pc);
+        if (insn->op == HW_OP_BRANCH && cause) {
+            hw_report(hw, &at, "6a", cause, "a branch after a system register was written, and no ISB");
+        }
+        if (insn->fp && pending[FLOATING_POINT]) {
+            hw_report(hw, &at, "6b", pending[FLOATING_POINT],
+                "an FP or SIMD instruction after its access was changed, and no ISB");
+            pending[FLOATING_POINT] = NULL;
         }
     }
 }
 
-static void set_watch(hw_t *hw) {
-    hw->watch &= ~HW_WATCH_CONTEXT;
-    for (int core = 0; core < HW_CORES; core++) {
-        hw->watch |= hw->context->pending[core] ? HW_WATCH_CONTEXT : 0;
+// 8a, 8b: the Pi's peripherals take aligned 32-bit accesses; a GIC takes bytes too.
+static void check_device(hw_t *hw, const hw_event_t *event) {
+    if (event->pa == HW_NOWHERE || !hw_in(hw->config.mmio, event->pa)) {
+        return;
+    }
+    bool bytes = event->size == 1 && hw_in(hw->config.gic, event->pa);
+    if ((event->size != 4 || event->pa % 4) && !bytes) {
+        hw_report(hw, event, "8a", NULL, "a device register is accessed by %u bytes at %#llx: by 4, aligned, only",
+            (unsigned)event->size, (unsigned long long)event->pa);
+    }
+    if (event->map.mmu && event->map.memory != HW_DEVICE) {
+        hw_report(hw, event, "8b", NULL, "a device register is accessed through a mapping that is not Device");
+    }
+}
+
+static void check_access(hw_t *hw, const hw_event_t *event) {
+    const hw_insn_t *cause = hw->context->known[event->core] ? bears_on(hw, event, event->va) : NULL;
+    if (cause) {
+        hw_report(hw, event, "6a", cause, "a load or store after a system register was written, and no ISB");
+    }
+    if (event->kind == HW_ACCESS) {
+        check_device(hw, event);
     }
 }
 
 void context_event(hw_t *hw, const hw_event_t *event) {
-    const hw_insn_t **pending = &hw->context->pending[event->core];
+    const hw_insn_t **pending = hw->context->pending[event->core];
     switch (event->kind) {
-        case HW_SYSREG:
-            if (!*pending && changes_context(event->insn->sys)) {
-                *pending = event->insn;
-            }
-            break;
-        case HW_ISB:
-        case HW_EXCEPTION:
-        case HW_ERET:
-        case HW_RESET:
-            *pending = NULL;
-            break;
+        case HW_ACCESS:
+        case HW_ZVA:
+            check_access(hw, event);
+            return;
         case HW_FETCH:
-            if (*pending) {
+            if (hw->context->known[event->core] || event->block->fp) {
                 check_block(hw, event);
             }
+            break;
+        case HW_SYSREG:
+            write_register(hw, event);
+            break;
+        case HW_EXCEPTION:
+            if (pending[VECTORS]) {
+                hw_report(hw, event, "6c", pending[VECTORS],
+                    "an exception after VBAR was written, and no ISB: it may go to the vectors before");
+            }
+            synchronize(hw, event->core);
+            break;
+        case HW_ISB:
+        case HW_ERET:
+        case HW_RESET:
+            synchronize(hw, event->core);
             break;
         default:
             return;

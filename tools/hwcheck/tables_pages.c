@@ -24,13 +24,19 @@ sense_t pages_sense(const hw_t *hw, unsigned core, const place_t *place) {
                       place->regime, registers->el};
 }
 
+// IRGN and ORGN: bit 0 of each is set for write-back.
+bool pages_cached(const hw_t *hw, unsigned core, const place_t *place) {
+    uint64_t tcr = hw->core[core].tcr[place->regime] >> (place->regime == 1 && place->va >> 55 & 1 ? 16 : 0);
+    return (tcr >> 8 & 1) && (tcr >> 10 & 1);
+}
+
 // --- how often each page of RAM is mapped write-back, and otherwise ---
 
 static void count(hw_t *hw, uint64_t mair, uint64_t desc, unsigned level, int change) {
     uint64_t start = desc_pa(desc, level, 0);
     bool cached = desc_memory(desc, mair) == HW_NORMAL_WB;
     for (uint64_t pa = start; pa < start + desc_span(level); pa += HW_PAGE) {
-        page_t *page = pages_of(hw, pa);
+        page_t *page = hw_in(hw->config.mmio, pa) ? NULL : pages_of(hw, pa);
         if (page) {
             uint16_t *counter = cached ? &page->cacheable : &page->other;
             *counter += change > 0 ? *counter < UINT16_MAX : *counter > 0 ? -1 : 0;
@@ -95,7 +101,8 @@ static void check_order(hw_t *hw, const hw_event_t *event, uint64_t table, const
 
 // 5e: the walker reads memory, and the cache has newer bytes of the table.
 static void check_dirty(hw_t *hw, const hw_event_t *event, uint64_t table, const place_t *place) {
-    for (uint64_t pa = table; !place->cached && pa < table + HW_PAGE; pa += HW_LINE) {
+    bool cached = pages_cached(hw, event->core, place);
+    for (uint64_t pa = table; !cached && pa < table + HW_PAGE; pa += HW_LINE) {
         if (lines_at(hw, pa)->dirty && !(lines_at(hw, pa)->flags & LINE_CLEANED)) {
             hw_report(hw, event, "5e", lines_at(hw, pa)->writer,
                 "TCR lets walks bypass the cache, and the table at %#llx is in it only", (unsigned long long)table);
@@ -193,7 +200,8 @@ static void change(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t afte
         pending_written(hw, event, page, at);
         reach(hw, event, &place, at, after, "5f");
     }
-    if (event->map.memory != HW_NORMAL_WB && event->map.memory != HW_NORMAL_WT && place.cached) {
+    if (event->map.memory != HW_NORMAL_WB && event->map.memory != HW_NORMAL_WT &&
+        pages_cached(hw, event->core, &place)) {
         hw_report(hw, event, "5e", event->insn, "the walker reads through the cache, the store goes past it");
     }
 }

@@ -20,7 +20,7 @@ static pending_t *find(const hw_t *hw, uint64_t table, uint64_t va) {
     return NULL;
 }
 
-static pending_t *of(hw_t *hw, uint64_t pa, const place_t *place) {
+static pending_t *of(hw_t *hw, unsigned core, uint64_t pa, const place_t *place) {
     uint64_t table = pa & ~(HW_PAGE - 1ull);
     pending_t *pending = find(hw, table, place->va);
     if (!pending) {
@@ -34,6 +34,7 @@ static pending_t *of(hw_t *hw, uint64_t pa, const place_t *place) {
         pending->next = hw->tables->pending;
         hw->tables->pending = pending;
     }
+    pending->core = core;
     return pending;
 }
 
@@ -64,7 +65,7 @@ static void mark_below(hw_t *hw, const hw_event_t *event, uint64_t table) {
     if (!page || page->links != 1) { // still linked by another
         return;
     }
-    pending_t *pending = of(hw, table, &page->place);
+    pending_t *pending = of(hw, event->core, table, &page->place);
     for (unsigned i = 0; i < ENTRIES; i++) {
         uint64_t desc = pages_shadow(hw, table, i);
         kind_t kind = desc_kind(desc, page->place.level);
@@ -86,7 +87,7 @@ void pending_replaced(hw_t *hw, const hw_event_t *event, const page_t *page, uns
         first = at & ~15u; // one TLB entry may hold all of the set
         last = first + 15;
     }
-    pending_t *pending = of(hw, table, &page->place);
+    pending_t *pending = of(hw, event->core, table, &page->place);
     for (unsigned i = first; i <= last; i++) {
         if (i == at) {
             mark(hw, event, pending, i, before);
@@ -104,7 +105,7 @@ void pending_replaced(hw_t *hw, const hw_event_t *event, const page_t *page, uns
 
 // 5a: made before the old one was gone.
 void pending_written(hw_t *hw, const hw_event_t *event, const page_t *page, unsigned at) {
-    pending_t *pending = of(hw, event->pa, &page->place);
+    pending_t *pending = of(hw, event->core, event->pa, &page->place);
     sense_t sense = pages_sense(hw, event->core, &page->place);
     uint64_t after = pages_shadow(hw, event->pa, at);
     if (pending->stale[at] != SETTLED && !(pending->also[at] == after && pending->old[at] == after)) {
@@ -116,7 +117,9 @@ void pending_written(hw_t *hw, const hw_event_t *event, const page_t *page, unsi
                 (unsigned long long)place_va(&page->place, at), pending_missing(pending->stale[at]));
         }
     }
-    pending->fresh[at] = STORED;
+    // Valid before too: what matters until the TLBI is the old one.
+    bool replaces = pending->stale[at] != SETTLED && pending->writer[at] == event->insn;
+    pending->fresh[at] = replaces ? SETTLED : STORED;
     pending->writer[at] = event->insn;
     widen(pending, at);
 }
@@ -174,7 +177,8 @@ void pending_barrier(hw_t *hw, const hw_event_t *event) {
 static void check_dirty(hw_t *hw, const hw_event_t *event, const pending_t *pending, unsigned at) {
     uint64_t pa = pending->table + 8 * at;
     const line_t *line = lines_at(hw, pa);
-    if (!pending->place.cached && line->dirty & line_mask(pa, 8) && !(line->flags & LINE_CLEANED)) {
+    bool cached = pages_cached(hw, event->core, &pending->place);
+    if (!cached && line->dirty & line_mask(pa, 8) && !(line->flags & LINE_CLEANED)) {
         hw_report(hw, event, "5e", pending->writer[at],
             "TCR lets walks bypass the cache, and the descriptor for %#llx is in it only",
             (unsigned long long)place_va(&pending->place, at));
@@ -184,7 +188,7 @@ static void check_dirty(hw_t *hw, const hw_event_t *event, const pending_t *pend
 void pending_synchronize(hw_t *hw, const hw_event_t *event) {
     for (pending_t *each = hw->tables->pending; each; each = each->next) {
         for (unsigned i = each->low; i <= each->high && i < ENTRIES; i++) {
-            if (each->fresh[i] == VISIBLE) {
+            if (each->core == event->core && each->fresh[i] == VISIBLE) {
                 each->fresh[i] = SETTLED;
                 check_dirty(hw, event, each, i);
                 pages_check_set(hw, event, each->table, i, each->writer[i]);

@@ -56,7 +56,6 @@ typedef struct {
     uint16_t first, count;
     uint8_t level, regime;
     uint8_t inherit;
-    bool cached; // the walker reads it through the cache
 } place_t;
 
 typedef struct {
@@ -83,6 +82,8 @@ void pages_clear(hw_t *hw);
 void pages_store(hw_t *hw, const hw_event_t *event);
 // The leaf of `va` below the table at `pa`, as it was last seen; false: there is none.
 bool pages_find(const hw_t *hw, uint64_t pa, uint64_t va, uint64_t *desc, unsigned *level);
+// Whether TCR lets the walker read this table through the cache.
+bool pages_cached(const hw_t *hw, unsigned core, const place_t *place);
 sense_t pages_sense(const hw_t *hw, unsigned core, const place_t *place);
 // tables_rules.c: rules 5g and 7 for a descriptor that becomes reachable.
 void pages_check_leaf(hw_t *hw, const hw_event_t *event, const place_t *place, unsigned at, uint64_t desc);
@@ -96,6 +97,7 @@ typedef struct pending {
     struct pending *next;
     uint64_t table; // physical
     place_t place;
+    unsigned core; // that wrote last
     unsigned low, high; // all that are not settled are from low to high
     uint8_t stale[ENTRIES]; // state_t of what the TLB may still have
     uint8_t fresh[ENTRIES]; // state_t of what the walker may not see yet: STORED, VISIBLE (no ISB yet)
@@ -127,6 +129,7 @@ typedef struct {
     bool high;
     bool global; // holds leaves that are not bound to its ASID
     uint8_t active; // a bit for each core whose register has it
+    uint8_t core; // the last one that had it
     uint8_t state; // state_t since it is not active: STORED, VISIBLE after the ISB, FLUSHED
     const hw_insn_t *replaced; // the MSR
 } root_t;

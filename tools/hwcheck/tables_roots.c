@@ -16,11 +16,9 @@ static root_t wanted(const hw_core_t *core, unsigned regime, bool high) {
     if (!(core->sctlr[regime] & 1) || at.level > 3) {
         return (root_t) {0};
     }
-    uint64_t tcr = core->tcr[regime] >> (high ? 16 : 0);
     place_t place = {
         .va = at.va, .asid = high && !(core->tcr[1] >> 22 & 1) ? ANY_ASID : roots_asid(core),
         .first = at.root / 8 % ENTRIES, .count = at.entries, .level = at.level, .regime = regime,
-        .cached = (tcr >> 8 & 1) && (tcr >> 10 & 1),
     };
     if (place.first + place.count > ENTRIES) {
         place.count = ENTRIES - place.first;
@@ -132,6 +130,7 @@ static root_t *find(hw_t *hw, const root_t *like) {
 
 static void leave(hw_t *hw, const hw_event_t *event, root_t *root) {
     root->active &= ~(1 << event->core);
+    root->core = event->core;
     if (!root->active) {
         root->state = STORED;
         root->replaced = event->insn;
@@ -185,9 +184,8 @@ void roots_sync(hw_t *hw, const hw_event_t *event, const hw_core_t *core) {
 // --- barriers and TLBI ---
 
 void roots_synchronize(hw_t *hw, unsigned core) {
-    (void)core;
     for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
-        if (each->pa && !each->active && each->state == STORED) {
+        if (each->pa && !each->active && each->core == core && each->state == STORED) {
             each->state = VISIBLE;
         }
     }

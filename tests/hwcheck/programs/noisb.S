@@ -4,7 +4,7 @@
 #include "program.inc"
 
 main:
-    movq x0, MAIR
+    movq x0, MAIR + 0xff000000
     msr mair_el1, x0
 #if !BAD
     isb
