@@ -6,15 +6,15 @@
     .global _start
 _start:
     ldr x0, =0x30c51830             // SCTLR_EL2.I
+    ldr x1, =0x00ab00000dead000
+    mov x2, #3
+    ldr x4, =KERNEL
     msr SCTLR_EL2, x0
-    ldr x0, =0x00ab00000dead000
-    msr VTTBR_EL2, x0
-    msr TTBR0_EL2, x0
-    msr VBAR_EL2, x0
-    mov x0, #3
-    msr HSTR_EL2, x0
+    msr VTTBR_EL2, x1
+    msr TTBR0_EL2, x1
+    msr VBAR_EL2, x1
+    msr HSTR_EL2, x2
+    mov x0, #0
     dsb sy
     isb
-    mov x0, #0
-    ldr x4, =KERNEL
     br x4
