@@ -69,6 +69,7 @@ class Start:
     entry_el: int = 2
     frequency: int = 0  # 0: the SoC's
     timers: bool = False  # running, and expired
+    serror: bool = False  # pending; with entry_el=1
     fill: Ranges = ()  # (start, end) of memory filled with 0xA5
     writes: Ranges = ()  # (address, value) of device registers
     files: tuple[tuple[Path, int], ...] = ()  # what else is in memory, such as an initrd
@@ -105,7 +106,7 @@ def patched(board: Board, start: Start) -> bytes:
     """The stub's code with its parameters."""
     firmware = FIRMWARE[board.soc]
     parameters = struct.pack(
-        "<9Q",
+        "<10Q",
         start.kernel_at or usual_kernel(board),
         start.dtb_at,
         start.frequency or firmware.frequency,
@@ -114,6 +115,7 @@ def patched(board: Board, start: Start) -> bytes:
         firmware.gicc,
         firmware.local,
         start.timers,
+        start.serror,
         (FILLED if soc_of(board).ram == 0 else firmware.at + 0x8000) if start.fill else 0,
     )
     parameters += pairs(start.fill, FILL_PAIRS) + pairs(start.writes, WRITE_PAIRS)

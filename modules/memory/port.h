@@ -65,6 +65,7 @@ typedef struct _boot_info_t {
     uint64_t start_ticks;       // port_ticks() at the first instruction
     uint64_t prompt_ticks;      // and when the REPL first waited for input; 0 before
     unsigned entry_el;
+    uint64_t entry_serror;      // ESR_EL1 of an SError that was pending at entry; 0: there was none
     unsigned cores;             // cores the machine has; only one runs
     bool uses_psci;             // they are started by firmware calls, not by the spin table
     unsigned pa_range;          // ID_AA64MMFR0_EL1.PARange

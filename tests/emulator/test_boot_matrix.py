@@ -10,7 +10,7 @@ from typing import Any
 
 import device_trees
 import pytest
-from boot_stub import Start, counter_args, start_args
+from boot_stub import USUAL_DTB, Start, counter_args, start_args, usual_tree
 from boot_ways import VIRT_STUB_KERNEL, virt_tree
 from device_trees import MODELS
 from machine_code import assemble
@@ -339,3 +339,22 @@ def test_memory_of_the_run_before_does_no_harm(name: str) -> None:
         assert check(machine, el=2, ram_from="mailbox")["frames"] == before
     finally:
         machine.close()
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+def test_an_serror_that_was_pending_at_entry_is_told(name: str, tmp_path: Path) -> None:
+    # What the firmware or another kernel left behind must not end the boot.
+    board = boards.load(name)
+    start = Start(usual_tree(board), USUAL_DTB, entry_el=1, serror=True)
+    with board_session.booted(name, start_args(board, tmp_path, start)) as machine:
+        report = check(machine, el=1, ram_from="device tree")
+        assert report["entry_serror"] >> 26 == 0x2F
+        told = f"an SError was pending at entry, ESR {report['entry_serror']:#010x}\n"
+        assert told in machine.report
+
+
+@pytest.mark.parametrize("name", board_session.BOARDS)
+def test_without_one_nothing_is_told(name: str) -> None:
+    with board_session.booted(name) as machine:
+        assert machine.eval("memory.report()['entry_serror']", "import memory") == 0
+        assert "SError" not in machine.report

@@ -19,8 +19,8 @@ NM = "aarch64-linux-gnu-nm"
 # Runs, at least once, with the MMU off: all memory is device memory then.
 EARLY_C = ("boot/boot_map.o", "boot/early.o", "boot/soc.o", "drivers/early_uart.o")
 EARLY_S = ("aarch64/start.o", "aarch64/el2.o", "aarch64/chain.o", "aarch64/parking.o")
-# What start.S calls that is not in it: boot_map_build() before the MMU is on, boot_main() after.
-CALLED_EARLY = {"boot_map_build", "boot_main"}
+# What start.S calls that is not in it: boot_map_build() before the MMU is on, the others after.
+CALLED_EARLY = {"boot_map_build", "entry_serror_take", "boot_main"}
 PLANNER = "frames_init:frames_metadata_size"
 STACK_BYTES = 1024  # of a function's frame; the exception stack has 16 KiB, the thread's 64
 EXCLUSIVE = re.compile(r"\b(ld[a]?xrb?h?|ld[a]?xp|st[l]?xrb?h?|st[l]?xp|cas\w*|ldadd\w*|swp\w*)\b")

@@ -20,6 +20,7 @@ gicd:       .quad 0                 // 0: no GIC
 gicc:       .quad 0
 local:      .quad 0                 // the ARM-local registers; 0: none
 timers:     .quad 0                 // 1: the timers run and have expired
+serror:     .quad 0                 // 1: an SError is pending when the kernel starts, at EL1
 filled:     .quad 0                 // where it is noted that memory has been filled: a reset does not do it again
 fill:       .fill 32, 8, 0          // pairs (start, end) of memory to be filled with 0xa5; 0, 0 ends them
 writes:     .fill 64, 8, 0          // pairs (address, value) of device registers to be written before the start
@@ -89,6 +90,11 @@ el2:
     b.ne jump
     // What the boot protocol of Linux asks of a loader that starts a kernel at EL1.
     mov x0, #(1 << 31)              // EL1 is AArch64
+    parameter x1, serror
+    cbz x1, 16f
+    mov x1, #0x120                  // AMO and VSE: a virtual one
+    orr x0, x0, x1
+16:
     msr HCR_EL2, x0
     mov x0, #3                      // it may use the physical counter and timer
     msr CNTHCTL_EL2, x0

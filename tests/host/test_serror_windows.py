@@ -61,3 +61,9 @@ def test_what_enters_el0_and_machine_mem_take_the_thread_s(tmp_path: Path) -> No
     assert texts[:at] == ["dsb sy", "msr daifclr, #0x4", "isb"]
     waits = texts.index("mrs x0, isr_el1")
     assert texts[waits - 1] == "dsb sy" and re.search(r"#8\b", texts[waits + 1])
+
+
+def test_what_was_pending_at_entry_is_taken_where_it_is_known(tmp_path: Path) -> None:
+    # After the ISB the SError has the address of the return, which is in the window.
+    texts = code("entry_serror.S", ".text.entry_serror_take", tmp_path)
+    assert texts == ["dsb sy", "msr daifclr, #0x4", "isb", "ret"]

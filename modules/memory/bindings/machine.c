@@ -82,6 +82,7 @@ static mp_obj_t memory_boot_info(void) {
     bind_store(dict, MP_QSTR_reserved, reserved_list());
     bind_store(dict, MP_QSTR_image, new_pair(boot_info.image.start, boot_info.image.end));
     bind_store_u64(dict, MP_QSTR_entry_el, boot_info.entry_el);
+    bind_store_u64(dict, MP_QSTR_entry_serror, boot_info.entry_serror);
     bind_store_u64(dict, MP_QSTR_cores, boot_info.cores);
     bind_store_u64(dict, MP_QSTR_x0, boot_info.x0);
     bind_store(dict, MP_QSTR_dtb, device_tree_range());

@@ -253,7 +253,7 @@ boot_high:
     tlbi vmalle1
     dsb nsh
     isb
-    msr DAIFClr, #4                 // SError: asynchronous bus errors must be seen
+    bl entry_serror_take            // from here on SErrors are unmasked
     mov x0, x20
     mov x1, x21
     mov x2, x22

@@ -48,11 +48,22 @@ void exception_sync(trap_frame_t *trap) {
     }
 }
 
+extern char entry_serror_take[], entry_serror_end[];
+
+// Whether it was pending before boot: it is noted for the boot report.
+static bool entry_recover(const trap_frame_t *trap) {
+    if (trap->elr < (uintptr_t)entry_serror_take || trap->elr >= (uintptr_t)entry_serror_end) {
+        return false;
+    }
+    boot_info.entry_serror = trap->esr;
+    return true;
+}
+
 // A bus error of the thread that is reported after its instruction: a Python exception where that is safe. The address
 // is not known, and the PC is of a later instruction.
 void exception_serror(trap_frame_t *trap) {
     (void)step_done(trap); // whether the instruction was done does not matter: it is not tried again
-    if (probe_recover(trap) || user_mode_recover(trap)) {
+    if (probe_recover(trap) || user_mode_recover(trap) || entry_recover(trap)) {
         return;
     }
     need_raising(trap);

@@ -32,6 +32,7 @@ def report():
         "arm_clock": info["arm_clock"],
         "el": regs["el"],
         "entry_el": info["entry_el"],
+        "entry_serror": info["entry_serror"],
         "mmu": bool(regs["sctlr"] & 1),
         "ttbr0": regs["ttbr0"],
         "ttbr1": regs["ttbr1"],
@@ -70,6 +71,8 @@ def info():
         "%s (%s), entered at EL%d, %d cores\n"
         % (r["model"], r["board"], r["entry_el"], r["cores"])
     )
+    if r["entry_serror"]:
+        out("an SError was pending at entry, ESR 0x%08x\n" % r["entry_serror"])
     for start, end in r["ram"]:
         out(
             "RAM      %012x-%012x %6d MiB from %s\n"

@@ -90,6 +90,7 @@ class Report(TypedDict):
     arm_clock: int
     el: int
     entry_el: int
+    entry_serror: int
     cores: int
     mmu: bool
     ttbr0: int
