@@ -11,7 +11,7 @@ import pytest
 from pimem.board import boards, hwcheck
 from pimem.testing import port_options, transcript
 
-pytest_plugins = ["results", "side_by_side", "boot_ways"]
+pytest_plugins = ["results", "side_by_side", "boot_ways", "rule_table"]
 
 ROOT = Path(__file__).parents[1]
 TRANSCRIPTS = ROOT / "build" / "test" / "transcripts"
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    os.environ.setdefault(hwcheck.VARIABLE, "0")
+    os.environ.setdefault(hwcheck.VARIABLE, "1")
     if config.option.pimem_transcripts is None:
         config.option.pimem_transcripts = TRANSCRIPTS
     if not config.option.pimem_board and not config.option.pimem_port:
@@ -61,7 +61,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def hardware_checker() -> str:
     if hwcheck.wanted():
-        return "on, but for runs that count instructions"
+        return "on for the boards of the target tests, but for runs that count instructions"
     return f"off: ${hwcheck.VARIABLE} is {os.environ.get(hwcheck.VARIABLE)!r}, not '1'"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import boards, hwcheck, reset, session
+from pimem.board import boards, reset, session
 from pimem.board.boards import Board
 from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
 from pimem.board.hwcheck import Violation
@@ -147,12 +147,11 @@ def start(
     board: Board | None = None,
     extra: Sequence[str] = (),
     guest_errors: Path | None = None,
-    hardware_check: bool | None = None,
+    hardware_check: bool = False,
 ) -> Machine:
-    """Start an emulated board; nothing has been read from it yet. By default the hardware is
-    checked where $HWCHECK is 1, and time is not counted by instructions."""
+    """Start an emulated board; nothing has been read from it yet. What the hardware checker
+    reports of it, new_violations() gives."""
     board = board or boards.load(name)
-    check = hwcheck.wanted() and not icount if hardware_check is None else hardware_check
     qemu = Qemu(
         board,
         kernel_args(kernel(board)) if args is None else args,
@@ -160,9 +159,9 @@ def start(
         reboot=reboot,
         extra=extra,
         guest_errors=guest_errors,
-        hardware_check=check,
+        hardware_check=hardware_check,
     )
-    if check:
+    if hardware_check:
         CHECKED.append((qemu, elf(board)))
     return Machine(board, session.attach(qemu).link, qemu=qemu)
 

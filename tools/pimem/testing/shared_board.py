@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from pimem.board import reset
+from pimem.board import hwcheck, reset
 from pimem.board.errors import BoardError
 from pimem.testing import board_session
 from pimem.testing.port_options import Place
@@ -36,9 +36,12 @@ class SharedBoard:
         self.failures = 0
         return machine
 
+    def boot(self) -> board_session.Machine:
+        return board_session.boot(self.name, hardware_check=hwcheck.wanted())
+
     def get(self) -> board_session.Machine:
         if self.machine is None:
-            self.machine = self.attach(self.port) if self.port else board_session.boot(self.name)
+            self.machine = self.attach(self.port) if self.port else self.boot()
             self.machine.link.tap = self.transcript
             self.machine.soft_reset()
             self.free = self.machine.free_frames()
