@@ -69,3 +69,12 @@ parking_spin_end:
     .if parking_loop_end - parking_loop > PARKING_SPIN
     .error "the first loop reaches into the second"
     .endif
+
+// Where the cores go that start.S holds; 0 until the page is ready. Not in .bss: the boot core clears that while they
+// look here. A cache line of its own: parking.c writes it with caches on, and they read without.
+    .section .data.boot_park_address, "aw"
+    .global boot_park_address
+    .balign 64
+boot_park_address:
+    .quad 0
+    .balign 64

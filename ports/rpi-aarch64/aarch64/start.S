@@ -262,12 +262,3 @@ boot_high:
     bl boot_main                    // boot_main(dtb, start_ticks, entry_el) does not return
     b .
     .ltorg
-
-// Not in .bss: the boot core clears that while the others look here. A cache line of its own: boot.c writes it with
-// caches on, and they read without.
-    .section .data.boot_park_address, "aw"
-    .global boot_park_address
-    .balign 64
-boot_park_address:
-    .quad 0
-    .balign 64

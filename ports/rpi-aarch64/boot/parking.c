@@ -13,7 +13,7 @@
 #include "soc.h"
 
 extern const uint32_t parking_loop[], parking_loop_end[], parking_spin[], parking_spin_end[];
-extern uint64_t boot_park_address; // start.S: where the cores go that it holds
+extern uint64_t boot_park_address;
 
 bool parking_is_used(void) {
     return soc->stub_end != soc->ram_start && !boot_info.uses_psci;
