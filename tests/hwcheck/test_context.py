@@ -123,3 +123,9 @@ def test_9_cryptography(machine: Machine) -> None:
     machine.fetch(machine.base + 0x2000, NOP, AESE)
     assert machine.rules() == ["9-crypto"]
     assert machine.violations()[0].pc == machine.base + 0x2004
+
+
+def test_6a_a_fetch_from_the_half_whose_root_was_written(machine: Machine) -> None:
+    machine.do("msr ttbr1_el1", value=0x5000)
+    machine.fetch(HIGH, NOP)
+    assert machine.rules() == ["6a"]

@@ -12,6 +12,7 @@ typedef enum { TRANSLATION, LOW_HALF, HIGH_HALF, FLOATING_POINT, VECTORS, BEFORE
 typedef struct context {
     const hw_insn_t *pending[HW_CORES][SLOTS]; // the first MSR since the last ISB
     bool known[HW_CORES]; // one of them is not NULL
+    bool high[HW_CORES]; // the last MSR ran in the upper half
 } context_t;
 
 context_t *context_new(const hw_t *hw) {
@@ -111,6 +112,7 @@ static void write_register(hw_t *hw, const hw_event_t *event) {
         pending[slot] = event->insn;
     }
     hw->context->known[event->core] = true;
+    hw->context->high[event->core] = event->pc >> 55 & 1;
 }
 
 // --- what runs before the ISB ---
@@ -130,6 +132,10 @@ static void check_block(hw_t *hw, const hw_event_t *event) {
     const hw_insn_t **pending = hw->context->pending[event->core];
     hw_event_t at = *event;
     bool synchronized = !hw->context->known[event->core];
+    const hw_insn_t *root = pending[event->pc >> 55 & 1 ? HIGH_HALF : LOW_HALF];
+    if (root && hw->context->high[event->core] != (event->pc >> 55 & 1)) {
+        hw_report(hw, event, "6a", root, "a fetch from the half whose root was written, and no ISB");
+    }
     for (uint32_t i = event->value; i < event->block->count; i++, at.pc += 4) {
         const hw_insn_t *insn = &event->block->insn[i];
         at.insn = insn;
