@@ -205,8 +205,9 @@ bench: images
 fuzz: setup
 	@.venv/bin/python -m pimem.dev.fuzz $(if $(filter command line,$(origin SECONDS)),--seconds $(SECONDS)) </dev/null
 
-mutants: setup
+mutants: setup images
 	@.venv/bin/python -m pimem.dev.mutants $(MUTANTS) </dev/null
+	@.venv/bin/python tests/hwcheck/image_plants.py $(IMAGE_PLANTS) </dev/null
 
 coverage: setup
 	@.venv/bin/python -m pimem.dev.coverage </dev/null
