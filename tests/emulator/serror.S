@@ -47,8 +47,7 @@ enter:
 // EL2: x0 = where to return to, x4 = DAIF there.
 el2_arm:
     mrs x1, VBAR_EL2
-    adr x2, kernel_vbar
-    str x1, [x2]
+    msr TTBR0_EL2, x1               // EL2's MMU is off: a place to keep it that is not memory
     adr x1, vectors
     msr VBAR_EL2, x1
     mrs x1, MDCR_EL2
@@ -75,16 +74,12 @@ el2_return:
     msr SPSR_EL2, x4
     isb
     eret
-    .balign 8
-kernel_vbar:
-    .quad 0
 
     .balign 0x800
 vectors:
     .space 0x400                    // nothing that is enabled comes from EL2 itself
     msr TPIDR_EL2, x9
-    adr x9, kernel_vbar
-    ldr x9, [x9]
+    mrs x9, TTBR0_EL2
     msr VBAR_EL2, x9
     mrs x9, ESR_EL2
     lsr x9, x9, #EC_SHIFT
