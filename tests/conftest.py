@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import boot_stub
 import pytest
 
 from pimem.board import boards, hwcheck
-from pimem.testing import port_options, transcript
+from pimem.testing import board_session, port_options, transcript
 
 pytest_plugins = ["results", "side_by_side", "boot_ways", "rule_table"]
 
@@ -70,3 +71,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     runs = not hasattr(config, "workerinput") and not config.option.collectonly
     if runs and config.option.pimem_transcripts == TRANSCRIPTS:
         transcript.remove_old(TRANSCRIPTS)
+
+
+@pytest.fixture(scope="session")
+def board_start(tmp_path_factory: pytest.TempPathFactory) -> board_session.StartArgs:
+    """Emulated Pis start as their firmware starts them: at EL3 on four cores, with a tree."""
+
+    def args(name: str) -> list[str] | None:
+        board = boards.load(name)
+        folder = tmp_path_factory.mktemp("stub")
+        return boot_stub.usual_start(board, folder) if board.family == "rpi" else None
+
+    return args

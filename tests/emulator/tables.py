@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 UPPER = 0xFFFF_0000_0000_0000
 OUTPUT = 0x0000_FFFF_FFFF_F000
@@ -116,3 +117,16 @@ def runs(leaves: list[Leaf]) -> list[tuple[int, int, int, str, str]]:
                 continue
         joined.append((leaf.va, leaf.end, leaf.pa, prot, memtype))
     return joined
+
+
+def joined(told: list[list[Any]]) -> list[tuple[int, int, int, str, str]]:
+    """What mappings() tells as runs() does: it cuts them where regions end."""
+    out: list[tuple[Any, ...]] = []
+    for start, end, pa, prot, memtype in told:
+        if out and out[-1][1] == start and out[-1][3:] == (prot, memtype):
+            first, last, first_pa, *_ = out[-1]
+            if first_pa + last - first == pa:
+                out[-1] = (first, end, first_pa, prot, memtype)
+                continue
+        out.append((start, end, pa, prot, memtype))
+    return out

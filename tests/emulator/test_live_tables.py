@@ -209,16 +209,7 @@ def test_what_can_be_overrun_lies_between_unmapped_pages(live: Live) -> None:
 def test_mappings_tells_what_the_tables_say(live: Live, space: str) -> None:
     told = live.machine.eval(f"[tuple(m)[:5] for m in memory.{space}.mappings()]", "import memory")
     leaves = live.kernel if space == "kernel" else live.identity
-    # It cuts runs where regions end; joined again they must be the same.
-    joined: list[tuple[Any, ...]] = []
-    for start, end, pa, prot, memtype in told:
-        if joined and joined[-1][1] == start and joined[-1][3:] == (prot, memtype):
-            first, last, first_pa, *_ = joined[-1]
-            if first_pa + last - first == pa:
-                joined[-1] = (first, end, first_pa, prot, memtype)
-                continue
-        joined.append((start, end, pa, prot, memtype))
-    assert joined == tables.runs(leaves)
+    assert tables.joined(told) == tables.runs(leaves)
 
 
 def test_a_walk_in_python_reads_the_same_descriptors(live: Live) -> None:

@@ -58,6 +58,7 @@ def reader_board(shared_board: SharedBoard, request: pytest.FixtureRequest) -> M
     return machine
 
 
+@pytest.mark.only_raw  # as `pimem run` does: other RAM has other addresses
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_true(reader_board: Machine, page: str) -> None:
     board = reader_board

@@ -11,6 +11,8 @@ from socs import soc_of
 
 from pimem.testing.board_session import PIS, Machine
 
+pytestmark = pytest.mark.also_raw
+
 VA = 0x60_0000_0000
 UNDEFINED, ILLEGAL_STATE, INSTRUCTION_ABORT, DATA_ABORT = 0, 0x0E, 0x21, 0x25
 STATUS = {TRANSLATION: 0x04, PERMISSION: 0x0C, "external abort": 0x10, "alignment fault": 0x21}
@@ -351,6 +353,7 @@ def test_a_fault_made_by_hand_is_an_ordinary_exception(board: Machine) -> None:
     assert out == "Fault(5,) (5,)\n"
 
 
+@pytest.mark.also_raw(False)
 def test_100_000_faults_leave_nothing_behind(board: Machine) -> None:
     got = value(
         board,
@@ -402,6 +405,7 @@ got = [kind(f, 0), kind(json.dumps, nest(200000)), kind(re.match, '(a|b)*c', 'ab
 """
 
 
+@pytest.mark.also_raw(False)
 def test_recursion_without_end_is_a_runtime_error(board: Machine) -> None:
     got = board.eval("got", RECURSION, timeout=120)
     assert board.exec("print(6 * 7)") == "42\n"

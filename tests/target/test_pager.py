@@ -21,7 +21,7 @@ from on_board import (
 
 from pimem.testing.board_session import Machine
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.also_raw]
 
 
 def test_the_first_touch_of_a_page_calls_the_pager(board: Machine) -> None:

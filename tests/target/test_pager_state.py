@@ -9,7 +9,7 @@ from on_board import PAGED, PAGED_END, ask
 
 from pimem.testing.board_session import Machine
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.also_raw]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from on_board import PAGE, PAGED, PAGED_END, ask, ask_all, run
 from pimem import ROOT
 from pimem.testing.board_session import Machine
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = [pytest.mark.usefixtures("nothing_left"), pytest.mark.also_raw]
 
 FOLDER = ROOT / "modules" / "memory" / "python" / "memory" / "pagers"
 

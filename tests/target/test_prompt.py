@@ -11,6 +11,8 @@ import pytest
 from pimem.board.link import PROMPT, Link
 from pimem.testing.board_session import Machine
 
+pytestmark = pytest.mark.also_raw
+
 LEFT, RIGHT, UP, DOWN, HOME, END = (f"\x1b[{letter}" for letter in "DCABHF")
 CTRL_LEFT, CTRL_RIGHT = "\x1b[1;5D", "\x1b[1;5C"
 ALT_B, ALT_F, ALT_D, ALT_BACKSPACE = "\x1bb", "\x1bf", "\x1bd", "\x1b\x7f"

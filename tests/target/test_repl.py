@@ -14,6 +14,8 @@ import pytest
 from pimem.board.link import PROMPT, Link
 from pimem.testing.board_session import Machine
 
+pytestmark = pytest.mark.also_raw
+
 PASTE_BYTES = 64 << 10
 RECEIVED = "memory.report()['uart']"
 
@@ -102,6 +104,7 @@ def test_blocks_are_indented_and_tab_completes(board: Machine) -> None:
         link.read_until(PROMPT)
 
 
+@pytest.mark.also_raw(False)
 def test_a_paste_of_64_kib_loses_nothing(board: Machine) -> None:
     before = board.eval(RECEIVED, "import memory")
     payload = ("0123456789abcdef" * 3 + "#") * (PASTE_BYTES // 49)
@@ -127,6 +130,7 @@ def test_64_kib_typed_while_python_is_busy_are_kept(board: Machine) -> None:
     assert got["uart"]["overruns"] == 0
 
 
+@pytest.mark.also_raw(False)
 def test_when_the_ring_is_full_the_line_is_held_and_that_is_counted(board: Machine) -> None:
     if board.qemu is None:
         pytest.skip("a real UART has no back-pressure: what does not fit is lost, and counted")

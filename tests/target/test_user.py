@@ -22,6 +22,8 @@ from on_board import (
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import Machine
 
+pytestmark = pytest.mark.also_raw
+
 # --- system calls ---
 
 HELLO = """

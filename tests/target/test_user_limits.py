@@ -10,6 +10,8 @@ from on_board import CODE, EBUSY, EFAULT, ENDLESS, EPERM, ETIMEDOUT, STACK, star
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import Machine
 
+pytestmark = pytest.mark.also_raw
+
 # --- limits ---
 
 
@@ -82,6 +84,7 @@ r = user.run({code("svc #1; svc #1; svc #1; svc #2")}, handler=answer)
     assert got == [2, [1, 1, 1]]
 
 
+@pytest.mark.also_raw(False)
 def test_ten_thousand_programs_leave_nothing_behind(board: Machine) -> None:
     got = value(
         board,

@@ -9,6 +9,8 @@ from on_board import PERMISSION, TRAPPED, UNDEFINED, value
 
 from pimem.testing.board_session import Machine
 
+pytestmark = pytest.mark.also_raw
+
 
 @pytest.mark.parametrize(
     ("source", "argument", "access"),

@@ -8,8 +8,9 @@
 
 #include "port.h"
 
-// Adds a reservation. When the table is full the entry that grows least is widened to cover the new range too: RAM
-// may be wasted, but nothing reserved is handed out. Empty ranges, and what is beyond 48 bits of address, are ignored.
+// Adds a reservation. When the table is full the two that are nearest to each other become one, with what is between
+// them: RAM may be wasted, but nothing reserved is handed out. Empty ranges, and what is beyond 48 bits of address, are
+// ignored.
 void boot_reserve(uint64_t start, uint64_t end, const char *name);
 
 // Copies a text of the device tree, cut to size - 1 bytes. It is printed, and becomes a str of Python: a byte that is

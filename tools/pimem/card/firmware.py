@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -234,8 +234,9 @@ def read_deb(archive: Path, wanted: set[str]) -> dict[str, bytes]:
     return contents
 
 
-def from_debian(say: Say) -> list[CardFile]:
-    """Return all that a card needs beside the kernel; fetch what an earlier run did not keep."""
+def from_debian(say: Say, parcels: Sequence[Parcel] = ()) -> list[CardFile]:
+    """Return all that a card needs beside the kernel, or some parcels of it; fetch what an earlier
+    run did not keep."""
     known: dict[str, apt.PrivateLists] = {}
 
     def lists_of(suite: str) -> apt.PrivateLists:
@@ -244,7 +245,7 @@ def from_debian(say: Say) -> list[CardFile]:
         return known[suite]
 
     files = []
-    for parcel in (FIRMWARE, TREES):
+    for parcel in parcels or (FIRMWARE, TREES):
         found = cached(parcel)
         if found is None:
             if not apt.is_debian():

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
-    from pimem.testing.board_session import Machine
+    from pimem.testing.board_session import Machine, StartArgs
     from pimem.testing.port_options import Place
     from pimem.testing.shared_board import SharedBoard
 
@@ -73,6 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "breaks_hardware(*rules): it breaks these rules of the hardware checker"
     )
+    config.addinivalue_line(
+        "markers",
+        "also_raw: runs on each emulated Pi a second time, started from its raw image;"
+        " also_raw(False) excepts a test of a file",
+    )
+    config.addinivalue_line("markers", "only_raw: emulated Pis start from their raw image")
     if config.getoption("pimem_board") or config.getoption("pimem_port"):
         asked_places(config)  # wrong ones are an error, even if no test uses a board
 
@@ -108,11 +114,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "shared_board" not in metafunc.fixturenames:
         return
     try:
-        places = [place.parameter() for place in asked_places(metafunc.config)]
+        found = asked_places(metafunc.config)
     except pytest.UsageError as exc:
         # Raised here, it would be an error of each file, with a traceback.
         metafunc.config.stash[PROBLEM] = str(exc)
         return
+    only = bool(metafunc.definition.get_closest_marker("only_raw"))
+    marker = metafunc.definition.get_closest_marker("also_raw")
+    if only or (marker and marker.args != (False,)):
+        from pimem.testing.port_options import with_raw
+
+        found = with_raw(found, only)
+    places = [place.parameter() for place in found]
     metafunc.parametrize("shared_board", places, indirect=True, scope="session")
 
 
@@ -200,13 +213,19 @@ def in_one_line() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def shared_board(request: pytest.FixtureRequest) -> Iterator[SharedBoard]:
+def board_start() -> StartArgs:
+    """How an emulated board starts: from its raw image. A conftest.py may say otherwise."""
+    return lambda name: None
+
+
+@pytest.fixture(scope="session")
+def shared_board(request: pytest.FixtureRequest, board_start: StartArgs) -> Iterator[SharedBoard]:
     """The board that `board` gives to one test after the other."""
     if PROBLEM in request.config.stash:
         pytest.fail(request.config.stash[PROBLEM], pytrace=False)
     from pimem.testing.shared_board import SharedBoard
 
-    shared = SharedBoard(request.param)
+    shared = SharedBoard(request.param, board_start)
     yield shared
     shared.drop()
 
@@ -222,14 +241,18 @@ def board(shared_board: SharedBoard, request: pytest.FixtureRequest) -> Iterator
     shared_board.settle()
 
 
-def started(name: str, *, icount: bool = False) -> Iterator[Machine]:
+def started(
+    name: str, args: Sequence[str] | None = None, *, icount: bool = False
+) -> Iterator[Machine]:
     from pimem.board import hwcheck
     from pimem.testing.board_session import booted
 
     check = hwcheck.wanted() and not icount
     with contextlib.ExitStack() as stack:
         with in_one_line():
-            machine = stack.enter_context(booted(name, icount=icount, hardware_check=check))
+            machine = stack.enter_context(
+                booted(name, args, icount=icount, hardware_check=check)
+            )
         yield machine
 
 
@@ -239,7 +262,7 @@ def fresh(shared_board: SharedBoard) -> Iterator[Machine]:
     if shared_board.port:
         port = shared_board.port
         pytest.skip(f"needs an emulated board of its own, and this is one on {port}")
-    yield from started(shared_board.name)
+    yield from started(shared_board.name, shared_board.start_args)
 
 
 @pytest.fixture

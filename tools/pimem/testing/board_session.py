@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
 from pimem.exits import Refusal
 
+#: QEMU's arguments that start a board of some name; None: its raw image.
+StartArgs = Callable[[str], Sequence[str] | None]
 #: The names of all boards, and of the Raspberry Pis among them.
 BOARDS: tuple[str, ...]
 PIS: tuple[str, ...]

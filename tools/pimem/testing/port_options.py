@@ -30,9 +30,11 @@ class Place:
 
     board: str
     port: str | None = None
+    raw: bool = False  # emulated: its raw image, whatever `board_start` says
 
     def __str__(self) -> str:
-        return f"{self.board}@{self.port}" if self.port else self.board
+        name = f"{self.board}-raw" if self.raw else self.board
+        return f"{name}@{self.port}" if self.port else name
 
     def parameter(self) -> object:
         """Return it for parametrize: the place is part of each test's name."""
@@ -69,6 +71,13 @@ def places(config: pytest.Config) -> list[Place]:
     if ports:
         return [parse_port(each, named) for each in ports]
     return [Place(name) for name in named or [boards.DEFAULT]]
+
+
+def with_raw(found: Sequence[Place], only: bool) -> list[Place]:
+    """Add, for each emulated Raspberry Pi, its start from the raw image, or only leave that."""
+    pis = [each for each in found if not each.port and each.board in board_session.PIS]
+    raw = [Place(each.board, raw=True) for each in pis]
+    return [*(each for each in found if not only or each not in pis), *raw]
 
 
 def answer(place: Place) -> str | None:

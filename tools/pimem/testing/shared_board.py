@@ -17,8 +17,9 @@ ATTEMPTS = 3
 class SharedBoard:
     """Keeps one board running for many tests, and starts it again after a crash."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, start: board_session.StartArgs) -> None:
         self.name = place.board
+        self.start_args = None if place.raw else start(place.board)
         self.port = place.port
         self.sequence = reset.configured(None)
         self.transcript = Transcript()
@@ -37,7 +38,8 @@ class SharedBoard:
         return machine
 
     def boot(self) -> board_session.Machine:
-        return board_session.boot(self.name, hardware_check=hwcheck.wanted())
+        check = hwcheck.wanted()
+        return board_session.boot(self.name, self.start_args, hardware_check=check)
 
     def get(self) -> board_session.Machine:
         if self.machine is None:
