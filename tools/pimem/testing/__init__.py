@@ -250,9 +250,7 @@ def started(
     check = hwcheck.wanted() and not icount
     with contextlib.ExitStack() as stack:
         with in_one_line():
-            machine = stack.enter_context(
-                booted(name, args, icount=icount, hardware_check=check)
-            )
+            machine = stack.enter_context(booted(name, args, icount=icount, hardware_check=check))
         yield machine
 
 
