@@ -90,8 +90,9 @@ def test_a_board_that_says_nothing_is_not_waited_for_for_ever() -> None:
     assert heard.data == b"" and not heard.trouble
 
 
-def test_listening_ends_at_the_prompt(fake: FakeBoard) -> None:
-    with Link(fake.url) as link:
+def test_listening_ends_at_the_prompt() -> None:
+    with FakeBoard() as board, Link(board.url) as link:
+        board.boot()
         heard = listen(link, first=10, silence=10)
     assert heard.at_prompt
 
