@@ -20,4 +20,7 @@ static inline bool guard_is_instance(mp_obj_t o) {
            && mp_obj_is_instance_type(((mp_obj_base_t *)MP_OBJ_TO_PTR(o))->type);
 }
 
+// Whether this is the cell of a variable that a closure shares.
+bool guard_is_cell(mp_obj_t o);
+
 #endif // PORTS_RPI_AARCH64_GUARD_TYPES_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Comparisons of items run Python code, which may change the lists that are compared or searched. The tables that they
 // leave are kept (keep.h), and an item that was removed in place is MP_OBJ_NULL: like the end of a list, it equals
-// nothing else and comes first.
+// nothing else and comes first. Slices may have a step so large that the next index wraps.
 
 #include "guard/guard.h"
 #include "py/runtime.h"
@@ -20,5 +20,16 @@ static mp_obj_t guard_compare(mp_uint_t op, mp_obj_t a, mp_obj_t b) {
 
 #define mp_obj_equal guard_equal
 #define mp_binary_op guard_compare
-
+#define mp_seq_extract_slice(...) fetched_mp_seq_extract_slice(__VA_ARGS__)
+mp_obj_t fetched_mp_seq_extract_slice(const mp_obj_t *seq, mp_bound_slice_t *indexes);
 #include "py/sequence.c"
+#undef mp_seq_extract_slice
+
+// No list is that long: any such step leads past its end.
+#define GUARD_FURTHEST ((mp_int_t)(GUARD_TOO_LARGE >> 1))
+
+mp_obj_t mp_seq_extract_slice(const mp_obj_t *seq, mp_bound_slice_t *indexes) {
+    mp_bound_slice_t within = *indexes;
+    within.step = MAX(-GUARD_FURTHEST, MIN(within.step, GUARD_FURTHEST));
+    return fetched_mp_seq_extract_slice(seq, &within);
+}
