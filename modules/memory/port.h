@@ -68,6 +68,7 @@ typedef struct _boot_info_t {
     uint64_t entry_serror;      // ESR_EL1 of an SError that was pending at entry; 0: there was none
     unsigned cores;             // cores the machine has; only one runs
     bool uses_psci;             // they are started by firmware calls, not by the spin table
+    bool reset_asked;           // the run before this one ended by machine.reset()
     unsigned pa_range;          // ID_AA64MMFR0_EL1.PARange
     mem_va_t linear;            // RAM at physical address PA is mapped at linear + PA
     mem_range_t window;         // the only RAM that the boot map maps there (physical)

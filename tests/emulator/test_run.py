@@ -210,3 +210,33 @@ def test_counting_instructions_gives_the_same_output() -> None:
 def test_make_is_quiet_where_nothing_is_to_do() -> None:
     done = subprocess.run(["make", "images"], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+#: Resets that no call of machine.reset() makes: the power block's registers, and PSCI.
+WATCHDOG = """\
+from machine import mem32
+mem32[{base} + 0x24] = 0x5A00000A
+mem32[{base} + 0x1C] = 0x5A000020
+"""
+PSCI = """\
+import memory, struct
+page, space = memory.frames.alloc(), memory.AddressSpace()
+memoryview(page)[:12] = struct.pack("<III", 0x52800120, 0x72B08000, 0xD4000002)
+space.map(0x1000, page, prot="rx")
+with space:
+    memory.call(0x1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        ("RPI3", WATCHDOG.format(base="0x3f100000")),
+        ("RPI4", WATCHDOG.format(base="0xfe100000")),
+        ("QEMU_VIRT", PSCI),
+    ],
+)
+def test_a_reset_that_was_not_asked_for_ends_with_3(name: str, script: str) -> None:
+    done = run(name, script)
+    assert "the board restarted" in done.stderr and "at its prompt again" in done.stderr
+    assert done.returncode == 3

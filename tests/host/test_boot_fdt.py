@@ -15,6 +15,7 @@ from device_trees import Node, Ranges
 from spaces import Range
 
 MAX_BANKS, MAX_RESERVED, NAME_SIZE, MODEL_SIZE = 8, 16, 24, 64
+MAX_SECTIONS, MAX_KEPT = 12, 8
 M1, G1 = 1 << 20, 1 << 30
 END = 1 << 48  # of physical addresses
 
@@ -23,8 +24,21 @@ class Reserved(ctypes.Structure):
     _fields_ = [("range", Range), ("name", ctypes.c_char * NAME_SIZE)]
 
 
+class Section(ctypes.Structure):
+    """boot_section_t."""
+
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("protected_name", ctypes.c_char_p),
+        ("va", ctypes.c_uint64),
+        ("pa", ctypes.c_uint64),
+        ("size", ctypes.c_uint64),
+        ("prot", ctypes.c_uint32),
+    ]
+
+
 class Info(ctypes.Structure):
-    """The beginning of boot_info_t (port.h)."""
+    """boot_info_t (port.h)."""
 
     _fields_ = [
         ("ram", Range * MAX_BANKS),
@@ -36,6 +50,27 @@ class Info(ctypes.Structure):
         ("dtb_size", ctypes.c_size_t),
         ("source", ctypes.c_char_p),
         ("model", ctypes.c_char * MODEL_SIZE),
+        ("soc", ctypes.c_char_p),
+        ("firmware", ctypes.c_uint32),
+        ("x0", ctypes.c_uint64),
+        ("start_ticks", ctypes.c_uint64),
+        ("prompt_ticks", ctypes.c_uint64),
+        ("entry_el", ctypes.c_uint),
+        ("cores", ctypes.c_uint),
+        ("uses_psci", ctypes.c_bool),
+        ("reset_asked", ctypes.c_bool),
+        ("pa_range", ctypes.c_uint),
+        ("linear", ctypes.c_uint64),
+        ("window", Range),
+        ("trampoline", ctypes.c_uint64),
+        ("kept", ctypes.c_uint64 * MAX_KEPT),
+        ("kept_count", ctypes.c_size_t),
+        ("sections", Section * MAX_SECTIONS),
+        ("section_count", ctypes.c_size_t),
+        ("layout", ctypes.c_void_p),
+        ("layout_count", ctypes.c_size_t),
+        ("mmio", ctypes.c_void_p),
+        ("mmio_count", ctypes.c_size_t),
     ]
 
 

@@ -17,6 +17,7 @@ import heap_lib
 import host_library
 import pytest
 import spaces
+import test_boot_fdt
 import test_boot_ram
 import test_fault
 import test_line_keys
@@ -61,6 +62,9 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     spaces.FrameOwner: "frame_owner_t",
     spaces.SpaceStruct: "space_t",
     spaces.Switch: "space_switch_t",
+    test_boot_fdt.Reserved: "boot_reserved_t",
+    test_boot_fdt.Section: "boot_section_t",
+    test_boot_fdt.Info: "boot_info_t",
     test_boot_ram.Range: "mem_range_t",
     test_fault.Info: "fault_info_t",
     test_line_keys.Keys: "line_keys_t",

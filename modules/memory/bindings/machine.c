@@ -85,6 +85,7 @@ static mp_obj_t memory_boot_info(void) {
     bind_store_u64(dict, MP_QSTR_entry_serror, boot_info.entry_serror);
     bind_store_u64(dict, MP_QSTR_cores, boot_info.cores);
     bind_store_u64(dict, MP_QSTR_x0, boot_info.x0);
+    bind_store(dict, MP_QSTR_reset_asked, mp_obj_new_bool(boot_info.reset_asked));
     bind_store(dict, MP_QSTR_dtb, device_tree_range());
     bind_store(dict, MP_QSTR_uart, uart_dict());
     bind_store(dict, MP_QSTR_error, error != NULL ? bind_new_text(error) : mp_const_none);

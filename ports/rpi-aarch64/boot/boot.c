@@ -105,6 +105,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     boot_info.start_ticks = start_ticks;
     boot_info.entry_el = (unsigned)entry_el;
     crash_record_take();
+    boot_info.reset_asked = crash_record_reset_asked();
     devices_probe();
     boot_place(PLACE_DEVICES);
     irq_init(soc);

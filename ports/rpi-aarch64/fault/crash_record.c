@@ -19,6 +19,10 @@ typedef struct _record_t {
 
 static record_t kept __attribute__((section(".noinit.crash"), aligned(64)));
 static char last[LINE_SIZE];
+static bool reset_asked;
+
+// In the place of a line: no report begins like this.
+static const char reset_line[] = "\n";
 
 // FNV-1a, 64 bits.
 static uint64_t checksum_of(const char *line) {
@@ -39,10 +43,17 @@ void crash_record_keep(const char *line) {
     arch_clean_inval_poc((uintptr_t)&kept, sizeof(kept));
 }
 
+void crash_record_keep_reset(void) {
+    crash_record_keep(reset_line);
+}
+
 void crash_record_take(void) {
     if (kept.magic == MAGIC && kept.checksum == checksum_of(kept.line)) {
-        memcpy(last, kept.line, sizeof(last));
-        last[LINE_SIZE - 1] = '\0';
+        reset_asked = kept.line[0] == reset_line[0];
+        if (!reset_asked) {
+            memcpy(last, kept.line, sizeof(last));
+            last[LINE_SIZE - 1] = '\0';
+        }
     }
     kept.magic = 0;
     arch_clean_inval_poc((uintptr_t)&kept, sizeof(kept));
@@ -50,4 +61,8 @@ void crash_record_take(void) {
 
 const char *crash_record_last(void) {
     return last[0] != '\0' ? last : NULL;
+}
+
+bool crash_record_reset_asked(void) {
+    return reset_asked;
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
-// One line about the last crash, kept over the reset in RAM that no start clears.
+// How the last run ended, as one line about its crash or as a reset that was asked for: kept over the reset in RAM that no
+// start clears.
 
 #ifndef PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
 #define PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
 
+#include <stdbool.h>
+
 // Keeps the line (cut to 239 characters), written through to memory: the reset empties the caches.
 void crash_record_keep(const char *line);
+
+// Keeps that the reset to come is asked for, by a program or at the prompt.
+void crash_record_keep_reset(void);
 
 // Called once by boot: takes over what the last run kept, if its checksum is right. It is then gone
 // from memory, so that the next start does not report it again.
@@ -14,5 +20,8 @@ void crash_record_take(void);
 // The line taken over; NULL when the last run did not end in a crash. RAM keeps its contents over a
 // reset, not over a loss of power. Whether the firmware overwrites them is not known.
 const char *crash_record_last(void);
+
+// Whether the last run ended by a reset that was asked for. A watchdog's reset, and one from outside, are not.
+bool crash_record_reset_asked(void);
 
 #endif // PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H

@@ -4,6 +4,7 @@
 #include "py/mperrno.h"
 #include "py/mphal.h"
 
+#include "boot/boot.h"
 #include "fault/crash_record.h"
 #include "drivers/board.h"
 #include "drivers/irq.h"
@@ -64,12 +65,12 @@ static mp_obj_t mp_machine_unique_id(void) {
 
 NORETURN static void mp_machine_reset(void) {
     uart_flush();
+    crash_record_keep_reset();
     board_reset();
 }
 
-// On these SoCs every reset by software is a watchdog reset, so that is HARD_RESET; WDT_RESET is for
-// a watchdog that expired, which nothing arms yet. CRASH_RESET: the run before ended in a crash report,
-// which memory.last_crash() returns as one line.
+// On these SoCs every reset by software is a watchdog reset: one that was asked for is HARD_RESET, another WDT_RESET.
+// CRASH_RESET: the run before ended in a crash report, which memory.last_crash() returns as one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;
@@ -81,7 +82,7 @@ static mp_int_t mp_machine_reset_cause(void) {
         case BOARD_RESET_POWER_ON:
             return RESET_POWER_ON;
         case BOARD_RESET_SOFTWARE:
-            return RESET_HARD;
+            return boot_info.reset_asked ? RESET_HARD : RESET_WATCHDOG;
         default:
             return RESET_UNKNOWN;
     }

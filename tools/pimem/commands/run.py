@@ -32,9 +32,16 @@ A board that restarts while the script runs ends the command once its prompt is 
 machine.reset(), with 3 after a crash or a watchdog. The script is not repeated.
 """
 SHOW_REPORT = b"import memory\nmemory.info()\n"
+#: Whether the reset was not asked for: by a crash, a watchdog or from outside.
 FAILED_BEFORE = """\
 import machine
-print(machine.reset_cause() in [getattr(machine, n, -1) for n in ("CRASH_RESET", "WDT_RESET")])
+try:
+    import _memory
+    asked = _memory.boot_info()["reset_asked"]
+except (ImportError, KeyError):
+    asked = True
+bad = [getattr(machine, n, -1) for n in ("CRASH_RESET", "WDT_RESET")]
+print(machine.reset_cause() in bad or not asked)
 """
 
 
