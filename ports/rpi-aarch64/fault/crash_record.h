@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How the last run ended, as one line about its crash or as a reset that was asked for: kept over the reset in RAM that no
-// start clears.
+// How the last run ended, as one line about its crash or as a reset that was asked for: kept over the reset in RAM that
+// no start clears.
 
 #ifndef PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
 #define PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
