@@ -345,6 +345,9 @@ static __attribute__((noinline)) void slow_block(unsigned vcpu, hw_block_t *bloc
     core->alias = event.pc - block->va;
     event.pa = block->pa;
     event.size = 4 * block->count;
+    if (hw->watch & HW_WATCH_TABLES) {
+        event.map = translate(vcpu, event.va, block->insn)->map;
+    }
     hw_event(hw, &event);
     pthread_mutex_unlock(&hw->lock);
 }

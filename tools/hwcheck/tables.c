@@ -99,7 +99,7 @@ static void check(hw_t *hw, const hw_event_t *event) {
     if (!tables_use(event, &use, &el) || !hw_mmu_on(&hw->core[event->core])) {
         return;
     }
-    hw_map_t now = event->kind == HW_ACCESS ? event->map : hw_walk(hw, event->core, event->va);
+    hw_map_t now = event->map.mmu ? event->map : hw_walk(hw, event->core, event->va);
     now.pa = now.valid ? (now.pa & ~(HW_PAGE - 1ull)) | event->va % HW_PAGE : HW_NOWHERE;
     if (hw->watch & HW_WATCH_TABLES && (pending_check(hw, event, use, &now) | roots_check(hw, event, use, &now))) {
         return;
@@ -167,6 +167,10 @@ void tables_event(hw_t *hw, const hw_event_t *event) {
             break;
         default:
             break;
+    }
+    bool used = event->kind == HW_FETCH || event->kind == HW_ACCESS;
+    if (used && !(event->store && tables_is_table(hw, event->pa))) {
+        return; // the most frequent ones, which change nothing
     }
     follow(hw, event);
     set_watch(hw);
