@@ -21,6 +21,7 @@ from pimem.exits import FAILED, OK, Refusal, complain
 
 SECONDS = 10.0
 STEP = 0.1
+HEAD = 4096
 MACHINES = {
     "raspi3b": ("-m", "1G", "-smp", "4"),
     "raspi4b": ("-m", "2G", "-smp", "4"),
@@ -56,6 +57,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def require(path: Path | None) -> None:
     if path is not None and not path.is_file():
         raise Refusal(f"no file {path}")
+
+
+def require_code(image: Path) -> None:
+    """Refuse what cannot be a kernel: it would run into nothing, and end without a violation."""
+    with image.open("rb") as file:
+        head = file.read(HEAD)
+    if not head:
+        raise Refusal(f"{image} is empty: name a raw image or an ELF")
+    if b"\0" not in head and head.isascii():
+        raise Refusal(f"{image} is text: name a raw image or an ELF")
 
 
 def is_elf(path: Path) -> bool:
@@ -99,6 +110,7 @@ def run(options: argparse.Namespace) -> int:
         raise Refusal(f"--seconds {options.seconds:g} is not positive")
     for path in (options.image, options.dtb, options.elf):
         require(path)
+    require_code(options.image)
     name = options.machine
     board = Board(name, name, "", name, MACHINES[name], False, "", "", ())
     boot = kernel_args(options.image, options.dtb)
