@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import pytest
+
 from pimem.commands.hwcheck import require_code
 from pimem.exits import Refusal
 
