@@ -15,6 +15,7 @@ from textwrap import dedent
 import pytest
 from crashers import PUBLISHED, Crasher
 from crashers_calls import CALLS, NUMBERS_AND_TEXT
+from crashers_files import RE_ENTERED
 from crashers_more import MORE
 from crashers_ours import OURS
 
@@ -23,7 +24,7 @@ from pimem.testing.board_session import Machine
 ALL = PUBLISHED + CALLS + NUMBERS_AND_TEXT
 PAGE = Path(__file__).parents[2] / "docs" / "crashers.md"
 GROUP = 13
-NEW = OURS + MORE
+NEW = OURS + MORE + RE_ENTERED
 GROUPS = [(ALL + NEW)[i : i + GROUP] for i in range(0, len(ALL + NEW), GROUP)]
 SECONDS = 60
 

@@ -6,6 +6,7 @@
 #include "py/gc.h"
 #include "py/mpstate.h"
 
+#include "guard/busy.h"
 #include "hooks.h"
 
 uintptr_t gc_helper_registers(uintptr_t registers[20]);
@@ -98,6 +99,7 @@ static MP_NOINLINE void collect_registers_and_stack(void) {
 static void collect_once(void) {
     gc_collect_start();
     collect_registers_and_stack();
+    guard_busy_collect();
     gc_collect_end();
     gc_areas_collected();
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// A littlefs whose device is busy refuses calls (busy.h), before they change its current directory, which holds the
+// path of the call that runs. Its list of open files refers to objects of the heap, and while it works, to its stack.
+
+#include <stddef.h>
+
+#include "py/gc.h"
+#include "py/runtime.h"
+#include "lib/littlefs/lfs2.h"
+#include "extmod/vfs.h"
+#include "guard/busy.h"
+
+static inline void guard_refuse(const lfs2_t *lfs) {
+    guard_busy_refuse(lfs->cfg->context);
+}
+
+typedef struct _guard_closing_t {
+    nlr_jump_callback_node_t callback;
+    lfs2_t *lfs;
+    lfs2_file_t *file;
+} guard_closing_t;
+
+// The device raised an exception while a finaliser closed the file, whose memory is free after that.
+static void guard_not_closed(void *callback) {
+    guard_closing_t *closing = callback;
+    struct lfs2_mlist **open = &closing->lfs->mlist;
+    while (gc_is_locked() && *open != NULL) {
+        if (*open == (struct lfs2_mlist *)closing->file) {
+            *open = (*open)->next;
+            return;
+        }
+        open = &(*open)->next;
+    }
+}
+
+// A file that was not opened, as its path is no string, has a finaliser all the same.
+static int guard_close(lfs2_t *lfs, lfs2_file_t *file) {
+    guard_refuse(lfs);
+    if (file->cfg == NULL) {
+        return 0;
+    }
+    guard_closing_t closing = { .lfs = lfs, .file = file };
+    nlr_push_jump_callback(&closing.callback, guard_not_closed);
+    int result = lfs2_file_close(lfs, file);
+    nlr_pop_jump_callback(false);
+    return result;
+}
+
+// Each function that gets a path or a mode calls it first, and has the filesystem as self.
+#define mp_obj_str_get_str(str) (guard_busy_refuse(&self->blockdev), (mp_obj_str_get_str)(str))
+#define lfs2_dir_open(lfs, ...) (guard_refuse(lfs), (lfs2_dir_open)((lfs), __VA_ARGS__))
+#define lfs2_dir_read(lfs, ...) (guard_refuse(lfs), (lfs2_dir_read)((lfs), __VA_ARGS__))
+#define lfs2_dir_close(lfs, ...) (guard_refuse(lfs), (lfs2_dir_close)((lfs), __VA_ARGS__))
+#define lfs2_fs_traverse(lfs, ...) (guard_refuse(lfs), (lfs2_fs_traverse)((lfs), __VA_ARGS__))
+#define lfs2_file_read(lfs, ...) (guard_refuse(lfs), (lfs2_file_read)((lfs), __VA_ARGS__))
+#define lfs2_file_write(lfs, ...) (guard_refuse(lfs), (lfs2_file_write)((lfs), __VA_ARGS__))
+#define lfs2_file_seek(lfs, ...) (guard_refuse(lfs), (lfs2_file_seek)((lfs), __VA_ARGS__))
+#define lfs2_file_tell(lfs, ...) (guard_refuse(lfs), (lfs2_file_tell)((lfs), __VA_ARGS__))
+#define lfs2_file_sync(lfs, ...) (guard_refuse(lfs), (lfs2_file_sync)((lfs), __VA_ARGS__))
+#define lfs2_file_close(lfs, file) guard_close((lfs), (file))
+
+#include "extmod/vfs_lfs.c"
+
+// NULL if the device belongs to another filesystem.
+static lfs2_t *guard_lfs(mp_vfs_blockdev_t *device) {
+    mp_obj_vfs_lfs2_t *vfs = (void *)((char *)device - offsetof(mp_obj_vfs_lfs2_t, blockdev));
+    return vfs->base.type == &mp_type_vfs_lfs2 ? &vfs->lfs : NULL;
+}
+
+void guard_lfs_collect(mp_vfs_blockdev_t *device) {
+    lfs2_t *lfs = guard_lfs(device);
+    for (struct lfs2_mlist *open = lfs == NULL ? NULL : lfs->mlist; open != NULL; open = open->next) {
+        void *object = NULL;
+        if (open->type == LFS2_TYPE_REG) {
+            object = (char *)open - offsetof(mp_obj_vfs_lfs2_file_t, file);
+        } else if (open->type == LFS2_TYPE_DIR) {
+            object = (char *)open - offsetof(mp_vfs_lfs2_ilistdir_it_t, dir);
+        }
+        gc_collect_root(&object, 1);
+    }
+}
+
+// An exception of the device leaves littlefs: what its list has on the stack, which has no type, is taken out.
+void guard_lfs_exception(mp_vfs_blockdev_t *device) {
+    lfs2_t *lfs = guard_lfs(device);
+    for (struct lfs2_mlist **open = lfs == NULL ? NULL : &lfs->mlist; open != NULL && *open != NULL;) {
+        if ((*open)->type == LFS2_TYPE_REG || (*open)->type == LFS2_TYPE_DIR) {
+            open = &(*open)->next;
+        } else {
+            *open = (*open)->next;
+        }
+    }
+}
