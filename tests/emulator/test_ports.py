@@ -58,7 +58,8 @@ def test_a_board_that_does_not_come_back_holds_up_a_few_tests_only(
         raise board_session.NoAnswer("absent")
 
     monkeypatch.setattr(board_session, "attach", absent)
-    shared_board = SharedBoard(port_options.Place("RPI4", "/dev/ttyX"))
+    place = port_options.Place("RPI4", "/dev/ttyX")
+    shared_board = SharedBoard(place, lambda board: pytest.fail("a board on a port is started"))
     for _ in range(3):
         with pytest.raises(board_session.NoAnswer):
             shared_board.get()

@@ -56,6 +56,7 @@ class Info(ctypes.Structure):
         ("start_ticks", ctypes.c_uint64),
         ("prompt_ticks", ctypes.c_uint64),
         ("entry_el", ctypes.c_uint),
+        ("entry_serror", ctypes.c_uint64),
         ("cores", ctypes.c_uint),
         ("uses_psci", ctypes.c_bool),
         ("reset_asked", ctypes.c_bool),

@@ -10,6 +10,8 @@
 
 #define MAGIC (0x637261736865640a)
 #define LINE_SIZE (240)
+// The first character in the place of a line: no report begins like this.
+#define RESET_MARK ('\n')
 
 typedef struct _record_t {
     uint64_t magic;
@@ -21,9 +23,6 @@ static record_t kept __attribute__((section(".noinit.crash"), aligned(64)));
 static char last[LINE_SIZE];
 static bool reset_asked;
 
-// In the place of a line: no report begins like this.
-static const char reset_line[] = "\n";
-
 // FNV-1a, 64 bits.
 static uint64_t checksum_of(const char *line) {
     uint64_t sum = 0xcbf29ce484222325;
@@ -33,23 +32,29 @@ static uint64_t checksum_of(const char *line) {
     return sum;
 }
 
-void crash_record_keep(const char *line) {
-    memset(kept.line, 0, sizeof(kept.line));
-    for (size_t i = 0; i < LINE_SIZE - 1 && line[i] != '\0'; ++i) {
-        kept.line[i] = line[i];
-    }
+static void seal(void) {
     kept.checksum = checksum_of(kept.line);
     kept.magic = MAGIC;
     arch_clean_inval_poc((uintptr_t)&kept, sizeof(kept));
 }
 
+void crash_record_keep(const char *line) {
+    memset(kept.line, 0, sizeof(kept.line));
+    for (size_t i = 0; i < LINE_SIZE - 1 && line[i] != '\0'; ++i) {
+        kept.line[i] = line[i];
+    }
+    seal();
+}
+
 void crash_record_keep_reset(void) {
-    crash_record_keep(reset_line);
+    memset(kept.line, 0, sizeof(kept.line));
+    kept.line[0] = RESET_MARK;
+    seal();
 }
 
 void crash_record_take(void) {
     if (kept.magic == MAGIC && kept.checksum == checksum_of(kept.line)) {
-        reset_asked = kept.line[0] == reset_line[0];
+        reset_asked = kept.line[0] == RESET_MARK;
         if (!reset_asked) {
             memcpy(last, kept.line, sizeof(last));
             last[LINE_SIZE - 1] = '\0';

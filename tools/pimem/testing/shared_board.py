@@ -19,7 +19,7 @@ class SharedBoard:
 
     def __init__(self, place: Place, start: board_session.StartArgs) -> None:
         self.name = place.board
-        self.start_args = None if place.raw else start(place.board)
+        self.start_args = None if place.raw or place.port else start(place.board)
         self.port = place.port
         self.sequence = reset.configured(None)
         self.transcript = Transcript()
