@@ -3,7 +3,7 @@
 
 #include "aarch64/cpu.h"
 #include "drivers/early_uart.h"
-#include "drivers/mmio.h"
+#include "drivers/gpio.h"
 #include "early.h"
 #include "place.h"
 #include "soc.h"
@@ -48,23 +48,29 @@ void early_stop(const char *cause) {
 
 #if BOOT_BRINGUP
 
-#define GPFSEL          (0x00)
-#define GPSET           (0x1c)
-#define GPCLR           (0x28)
-#define GPIO_OUTPUT     (1u)
 // Header pin 11. It is shown to a scope or a logic analyser: one pulse a place.
 #define SCOPE_PIN       (17)
 #define ON_MS           (100)
 #define OFF_MS          (150)
 #define SLOWEST_HZ      (19200000)  // if CNTFRQ_EL0 is 0: at EL3 nothing has written it yet
 
-static const char names[PLACE_COUNT][16] = {
-    "entry", "EL1", "memory cleared", "page tables", "MMU on", "devices",
-    "interrupts", "console", "RAM found", "cores parked", "frames", "MicroPython",
+static const char lines[PLACE_COUNT][40] = {
+    "[boot 1 of 12: entry]\r\n",
+    "[boot 2 of 12: EL1]\r\n",
+    "[boot 3 of 12: memory cleared]\r\n",
+    "[boot 4 of 12: page tables]\r\n",
+    "[boot 5 of 12: MMU on]\r\n",
+    "[boot 6 of 12: devices]\r\n",
+    "[boot 7 of 12: interrupts]\r\n",
+    "[boot 8 of 12: console]\r\n",
+    "[boot 9 of 12: RAM found]\r\n",
+    "[boot 10 of 12: cores parked]\r\n",
+    "[boot 11 of 12: frames]\r\n",
+    "[boot 12 of 12: MicroPython]\r\n",
 };
 
-const char *early_place_name(unsigned place) {
-    return names[place - 1];
+const char *early_place_line(unsigned place) {
+    return lines[place - 1];
 }
 
 static void pause_ms(uint64_t ms) {
@@ -74,39 +80,28 @@ static void pause_ms(uint64_t ms) {
     }
 }
 
-static void make_output(uintptr_t gpio, unsigned pin) {
-    uintptr_t select = gpio + GPFSEL + 4 * (pin / 10);
-    unsigned shift = 3 * (pin % 10);
-    mmio_write(select, (mmio_read(select) & ~(7u << shift)) | GPIO_OUTPUT << shift);
-}
-
-static void set(uintptr_t gpio, unsigned pin, unsigned where) {
-    mmio_write(gpio + where + 4 * (pin / 32), 1u << (pin % 32));
-}
-
-void early_blink(uintptr_t gpio, unsigned led) {
-    make_output(gpio, SCOPE_PIN);
-    set(gpio, SCOPE_PIN, GPSET);
+static void drive(const gpio_t *gpio, unsigned led, bool high) {
+    gpio_write(gpio, SCOPE_PIN, high);
     if (led != 0) {
-        make_output(gpio, led);
-        set(gpio, led, GPSET);
+        gpio_write(gpio, led, high);
     }
+}
+
+void early_blink(uintptr_t base, unsigned led) {
+    const gpio_t gpio = { .base = base };
+    gpio_set_function(&gpio, SCOPE_PIN, GPIO_OUTPUT);
+    if (led != 0) {
+        gpio_set_function(&gpio, led, GPIO_OUTPUT);
+    }
+    drive(&gpio, led, true);
     pause_ms(ON_MS);
-    set(gpio, SCOPE_PIN, GPCLR);
-    if (led != 0) {
-        set(gpio, led, GPCLR);
-    }
+    drive(&gpio, led, false);
     pause_ms(OFF_MS);
 }
 
-// These places have one digit.
 void early_place(unsigned place) {
     start_console();
-    early_uart_puts(soc->uart, "[boot ");
-    early_uart_put(soc->uart, (uint8_t)('0' + place));
-    early_uart_puts(soc->uart, " of 12: ");
-    early_uart_puts(soc->uart, early_place_name(place));
-    early_uart_puts(soc->uart, "]\r\n");
+    early_uart_puts(soc->uart, early_place_line(place));
     if (soc->gpio != 0) {
         early_blink(soc->gpio, soc->led);
     }

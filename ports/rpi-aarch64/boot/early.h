@@ -16,9 +16,9 @@ void early_stop(const char *cause) __attribute__((noreturn));
 // Of a bring-up image: shows a place before PLACE_MMU. Called by start.S, at any exception level.
 void early_place(unsigned place);
 
-// Of a bring-up image: the name of a place, and one blink of the LED (pin `led`; 0: none) with a pulse on GPIO17, by
-// the GPIO registers at address `gpio`. About a quarter of a second.
-const char *early_place_name(unsigned place);
+// Of a bring-up image: the line that shows a place, and one blink of the LED (pin `led`; 0: none) with a pulse on
+// GPIO17, by the GPIO registers at address `gpio`. About a quarter of a second.
+const char *early_place_line(unsigned place);
 void early_blink(uintptr_t gpio, unsigned led);
 
 #endif // PORTS_RPI_AARCH64_BOOT_EARLY_H

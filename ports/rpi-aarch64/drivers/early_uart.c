@@ -1,29 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The PL011 before the MMU is on; see early_uart.h. Registers: Arm DDI 0183, GPIO: BCM2711 manual 5.2.
+// The PL011 before the MMU is on; see early_uart.h.
 
 #include "early_uart.h"
+#include "gpio.h"
 #include "mmio.h"
-
-#define DR          (0x00)
-#define FR          (0x18)
-#define IBRD        (0x24)
-#define FBRD        (0x28)
-#define LCRH        (0x2c)
-#define CR          (0x30)
-#define IMSC        (0x38)
-#define ICR         (0x44)
-
-#define FR_BUSY         (1u << 3)
-#define FR_TXFF         (1u << 5)
-#define LCRH_8BIT_FIFO  (0x70)
-#define CR_ENABLE       (0x301) // UARTEN, TXE, RXE
-#define INT_ALL         (0x7ff)
-
-#define GPFSEL1     (0x04)
-#define GPFSEL3     (0x0c)
-#define GPIO14_15   (077u << 12)    // in GPFSEL1
-#define ALT0        (044u << 12)    // of both
-#define GPIO32_33   (077u << 6)     // in GPFSEL3: the Bluetooth chip; 0 makes both inputs
+#include "pl011_registers.h"
 
 #define BAUD        (115200)
 // Reads of the flag register: with the MMU off one takes 50 ns or more, and a FIFO of 32 bytes 2.8 ms.
@@ -34,10 +15,13 @@ static void wait_for_clear(uintptr_t base, uint32_t flag) {
     }
 }
 
-static void set_pins(uintptr_t gpio) {
+static void set_pins(uintptr_t base) {
+    const gpio_t gpio = { .base = base };
     // Bluetooth's pins first: one UART must not be on two pairs of pins.
-    mmio_clear_bits(gpio + GPFSEL3, GPIO32_33);
-    mmio_write(gpio + GPFSEL1, (mmio_read(gpio + GPFSEL1) & ~GPIO14_15) | ALT0);
+    gpio_set_function(&gpio, PL011_PIN_BLUETOOTH_TX, GPIO_INPUT);
+    gpio_set_function(&gpio, PL011_PIN_BLUETOOTH_RX, GPIO_INPUT);
+    gpio_set_function(&gpio, PL011_PIN_TX, GPIO_ALT0);
+    gpio_set_function(&gpio, PL011_PIN_RX, GPIO_ALT0);
 }
 
 void early_uart_start(uintptr_t base, uint32_t clock, uintptr_t gpio) {

@@ -3,32 +3,15 @@
 
 #include "mmio.h"
 #include "pl011.h"
+#include "pl011_registers.h"
 #include "timer.h"
-
-#define DR          (0x00)
-#define FR          (0x18)
-#define IBRD        (0x24)
-#define FBRD        (0x28)
-#define LCRH        (0x2c)
-#define CR          (0x30)
-#define IFLS        (0x34)
-#define IMSC        (0x38)
-#define ICR         (0x44)
-#define DMACR       (0x48)
 
 #define DR_ERROR    (0x700) // framing, parity, break
 #define DR_OVERRUN  (0x800)
 
-#define FR_BUSY     (1u << 3)
-#define FR_RXFE     (1u << 4)
-#define FR_TXFF     (1u << 5)
-
-#define LCRH_8BIT_FIFO  (0x70)
-#define CR_ENABLE       (0x301) // UARTEN, TXE, RXE
 #define IFLS_EIGHTH     (0x00)  // receive interrupt at 1/8: the most time before an overrun
 #define INT_RX          (1u << 4)
 #define INT_RX_TIMEOUT  (1u << 6)
-#define INT_ALL         (0x7ff)
 
 // Longer than a full FIFO (32 bytes) at 9600 baud, the slowest that firmware may have left.
 #define BUSY_US         (50000)

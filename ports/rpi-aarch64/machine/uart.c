@@ -12,15 +12,10 @@
 #include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/pl011.h"
+#include "drivers/pl011_registers.h"
 #include "drivers/ring.h"
 #include "boot/soc.h"
 #include "uart.h"
-
-#define PIN_TX              (14)
-#define PIN_RX              (15)
-// Where the firmware connects the PL011 to the Bluetooth chip.
-#define PIN_BLUETOOTH_TX    (32)
-#define PIN_BLUETOOTH_RX    (33)
 
 // The rate to set, and the range in which the firmware's answer is accepted. QEMU answers 3 MHz.
 #define CLOCK_HZ            (48000000)
@@ -47,12 +42,12 @@ static void set_pins(void) {
         return;
     }
     // Bluetooth's pins first: one UART must not be on two pairs of pins.
-    gpio_set_function(&board_gpio, PIN_BLUETOOTH_TX, GPIO_INPUT);
-    gpio_set_function(&board_gpio, PIN_BLUETOOTH_RX, GPIO_INPUT);
-    gpio_set_pull(&board_gpio, PIN_TX, GPIO_PULL_NONE);
-    gpio_set_pull(&board_gpio, PIN_RX, GPIO_PULL_UP);
-    gpio_set_function(&board_gpio, PIN_TX, GPIO_ALT0);
-    gpio_set_function(&board_gpio, PIN_RX, GPIO_ALT0);
+    gpio_set_function(&board_gpio, PL011_PIN_BLUETOOTH_TX, GPIO_INPUT);
+    gpio_set_function(&board_gpio, PL011_PIN_BLUETOOTH_RX, GPIO_INPUT);
+    gpio_set_pull(&board_gpio, PL011_PIN_TX, GPIO_PULL_NONE);
+    gpio_set_pull(&board_gpio, PL011_PIN_RX, GPIO_PULL_UP);
+    gpio_set_function(&board_gpio, PL011_PIN_TX, GPIO_ALT0);
+    gpio_set_function(&board_gpio, PL011_PIN_RX, GPIO_ALT0);
 }
 
 static bool is_plausible(uint32_t hz) {
