@@ -7,16 +7,15 @@ loaded later. Where $PIMEM_REQUIRE_ASAN is set, as by `make test`, its absence i
 """
 
 import ctypes
-import fcntl
 import functools
 import hashlib
 import os
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from pimem import DEPS
+from pimem.compiler import compile_once
 
 ROOT = Path(__file__).resolve().parents[2]
 MEMORY = ROOT / "modules" / "memory"
@@ -33,8 +32,6 @@ FLAGS = shlex.split(
     "-std=gnu11 -O1 -g -Wall -Wextra -Werror -fPIC -shared -fno-omit-frame-pointer "
     "-fsanitize=undefined -fno-sanitize-recover=all"
 )
-
-COMPILE_SECONDS = 120
 
 
 def examples(count: int) -> int:
@@ -105,28 +102,10 @@ def library(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> P
     """The path of the library of these sources, compiled now if it is not there yet."""
     cmd = command(sources, defines)
     path = BUILD / f"{name}-{fingerprint(cmd, sources)}.so"
-    BUILD.mkdir(parents=True, exist_ok=True)
-    # Other test processes may need the same library at the same time: one compiles it.
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            compile_library(cmd, path)
+    said = compile_once(path, cmd)
+    if said:
+        raise BuildError(f"{shlex.join(cmd)}\n{said}")
     return path
-
-
-def compile_library(cmd: Sequence[str], path: Path) -> None:
-    """Runs the compiler; the library is there when it is complete."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    result = subprocess.run(
-        [*cmd, "-o", str(temporary)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMPILE_SECONDS,
-    )
-    if result.returncode != 0:
-        raise BuildError(f"{shlex.join(cmd)}\n{result.stdout}{result.stderr}")
-    temporary.replace(path)
 
 
 def build(name: str, sources: Sequence[str], defines: Sequence[str] = ()) -> ctypes.CDLL:

@@ -16,7 +16,6 @@ import os
 import re
 import shlex
 import struct
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +23,12 @@ from typing import Any
 
 import pimem
 from pimem.board import symbols
+from pimem.compiler import compile_once
 from pimem.exits import FAILED, USAGE, CommandError
 
 FLAGS = shlex.split(
     "-std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden -pthread"
 )
-COMPILE_SECONDS = 120
 VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
 RAM_ID = "ram"
 RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
@@ -135,26 +134,10 @@ def build() -> Path:
     for path in sorted(folder().glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     target = pimem.BUILD / "hwcheck" / f"hwcheck-{digest.hexdigest()[:16]}.so"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may need it at once
-        if not target.exists():
-            compile_plugin(command, target)
+    said = compile_once(target, command)
+    if said:
+        raise NoChecker(f"the hardware checker cannot be built:\n{said}")
     return target
-
-
-def compile_plugin(command: Sequence[str], target: Path) -> None:
-    temporary = target.with_suffix(".tmp")
-    done = subprocess.run(
-        [*command, "-o", str(temporary)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMPILE_SECONDS,
-    )
-    if done.returncode:
-        raise NoChecker(f"the hardware checker cannot be built:\n{done.stdout}{done.stderr}")
-    temporary.replace(target)
 
 
 def ranges(name: str, listed: Iterable[tuple[int, int]]) -> list[str]:

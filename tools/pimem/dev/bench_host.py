@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pimem import BUILD, ROOT
+from pimem.compiler import compile_to
 from pimem.exits import USAGE, CommandError
 
 SOURCE = ROOT / "tools" / "bench"
@@ -30,7 +31,6 @@ PROGRAM = BUILD / "bench" / "host_bench"
 #: whether it is one file or several with an arch seam between them.
 FLAGS = ["-std=gnu11", "-O2", "-flto", "-DNDEBUG", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-Wno-missing-field-initializers"]
-COMPILE_SECONDS = 300
 RUN_SECONDS = 1200
 PROCESSES = 7
 #: By how much the ratio of two times was seen to differ between runs minutes apart, on machines
@@ -191,15 +191,9 @@ def build() -> Path:
         sources += sorted((MEMORY / "core").rglob(pattern))
     compiler = shlex.split(os.environ.get("HOSTCC", "gcc"))
     command = [*compiler, *FLAGS, f"-I{MEMORY}", f"-I{SOURCE}", *map(str, sources)]
-    done = subprocess.run(
-        [*command, "-o", str(PROGRAM)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMPILE_SECONDS,
-    )
-    if done.returncode:
-        raise HostBenchError(f"cannot build tools/bench:\n{done.stderr.strip()}")
+    said = compile_to(PROGRAM, command)
+    if said:
+        raise HostBenchError(f"cannot build tools/bench:\n{said}")
     return PROGRAM
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pimem import BUILD, DEPS, ROOT
+from pimem.compiler import compile_to
 from pimem.exits import FAILED, OK, USAGE, CommandError, complain, report
 from pimem.setup import apt
 from pimem.setup.messages import say
@@ -29,7 +30,6 @@ WORK = BUILD / "fuzz"
 FLAGS = ["-std=gnu11", "-g", "-O1", "-fsanitize=fuzzer,address,undefined"]
 FLAGS += ["-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror"]
 FLAGS += ["-Wno-missing-field-initializers", f"-I{MEMORY}", f"-I{SOURCE}"]
-COMPILE_SECONDS = 300
 INPUT_SECONDS = 10  # an input that takes longer hangs
 SPARE_SECONDS = 120  # for loading the corpus and ending, on a busy machine
 MAX_INPUT = 400
@@ -133,15 +133,9 @@ def build(target: Target, folder: Path = WORK) -> Path:
     main = SOURCE / f"fuzz_{target.name}.c"
     program = folder / f"fuzz_{target.name}"
     command = ["clang", *FLAGS, *target.flags, str(main), *map(str, target.sources)]
-    done = subprocess.run(
-        [*command, "-o", str(program)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMPILE_SECONDS,
-    )
-    if done.returncode:
-        raise FuzzError(f"cannot build {main.name}:\n{done.stderr.strip()}")
+    said = compile_to(program, command)
+    if said:
+        raise FuzzError(f"cannot build {main.name}:\n{said}")
     return program
 
 

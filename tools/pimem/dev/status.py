@@ -71,7 +71,7 @@ ROWS = (
     ),
     Row(
         "bus errors",
-        ("tests/target/test_serror*.py", "tests/emulator/test_serror*.py"),
+        ("tests/emulator/test_serror.py", "tests/host/test_serror_windows.py"),
         ("probes",),
         "injected through EL2",
     ),
