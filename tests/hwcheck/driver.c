@@ -27,7 +27,7 @@ void driver_event(driver_t *driver, unsigned core, hw_kind_t kind, uint64_t pa, 
 void driver_exception(driver_t *driver, unsigned core, uint64_t esr, uint64_t far, uint64_t elr);
 
 driver_t *driver_new(const char *const *options, uint64_t ram_size) {
-    hw_config_t config = {.speculation = true};
+    hw_config_t config = {0};
     for (; *options; options++) {
         if (!hw_option(&config, *options)) {
             return NULL;

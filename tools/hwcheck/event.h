@@ -147,8 +147,6 @@ typedef struct {
     hw_range_t image[HW_RANGES]; // loaded anew at each reset
     uint64_t mailbox; // the VideoCore's: the register that a request is written to; 0: none
     uint64_t ram_base; // where the RAM object begins, physically
-    bool speculation; // a line mapped cacheable may be in the cache, whether touched or not
-    bool stop; // at the first violation
     char out[256];
 } hw_config_t;
 
@@ -223,7 +221,6 @@ void hw_report(hw_t *hw, const hw_event_t *event, const char *rule, const hw_ins
 __attribute__((format(printf, 5, 6)));
 // A system instruction, for the "recent" of reports.
 void hw_remember(hw_t *hw, const hw_event_t *event);
-unsigned hw_reports(const hw_t *hw);
 
 // blocks.c: the block of these instructions; the same one each time they are translated.
 hw_block_t *block_of(uint64_t va, uint64_t pa, const uint32_t *words, uint32_t count);

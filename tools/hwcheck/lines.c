@@ -109,7 +109,7 @@ static void write_memory(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_
             writer);
     }
     bool may_be_cached = line->flags & LINE_TOUCHED ||
-        (hw->config.speculation && line->flags & LINE_MAPPED && hw_mmu_on(&hw->core[event->core]));
+        (line->flags & LINE_MAPPED && hw_mmu_on(&hw->core[event->core]));
     if (may_be_cached) {
         *newer(hw, line) |= mask;
         line->flags |= LINE_NEWER;
@@ -372,7 +372,7 @@ static void fetch_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t 
             hw_report(hw, event, "3-fetch-of-dirty-line", line->writer,
                 "instructions are fetched from memory, the cache has newer ones");
         }
-    } else if (line->written & mask && (hw->config.speculation || line->flags & LINE_FETCHED)) {
+    } else if (line->written & mask) {
         hw_report(hw, event, "3-stale-instruction-fetch", line->writer, "code that was written runs: %s",
             missing_step(lines, line));
         line->written = 0;

@@ -24,11 +24,6 @@ static bool add_range(hw_range_t *ranges, const char *text) {
     return false;
 }
 
-static bool set_flag(bool *flag, const char *text) {
-    *flag = !strcmp(text, "on");
-    return *flag || !strcmp(text, "off");
-}
-
 bool hw_option(hw_config_t *config, const char *option) {
     const char *value = strchr(option, '=');
     if (!value) {
@@ -52,9 +47,7 @@ bool hw_option(hw_config_t *config, const char *option) {
     return !strcmp(name, "ram") ? add_range(config->ram, value) :
            !strcmp(name, "mmio") ? add_range(config->mmio, value) :
            !strcmp(name, "gic") ? add_range(config->gic, value) :
-           !strcmp(name, "image") ? add_range(config->image, value) :
-           !strcmp(name, "spec") ? set_flag(&config->speculation, value) :
-           !strcmp(name, "stop") ? set_flag(&config->stop, value) : false;
+           !strcmp(name, "image") ? add_range(config->image, value) : false;
 }
 
 uint64_t hw_find_ram(uint8_t **ram) {

@@ -43,7 +43,7 @@ typedef struct {
 } plain_t;
 
 static hw_t *hw;
-static hw_config_t config = {.speculation = true};
+static hw_config_t config;
 static core_t cores[HW_CORES];
 static tlb_t tlb[TLB_SIZE];
 static plain_t plain[TLB_SIZE];

@@ -51,10 +51,6 @@ void report_free(report_t *report) {
     free(report);
 }
 
-unsigned hw_reports(const hw_t *hw) {
-    return hw->report->count;
-}
-
 void hw_remember(hw_t *hw, const hw_event_t *event) {
     report_t *report = hw->report;
     unsigned slot = report->next++ % HW_RECENT;
@@ -124,7 +120,4 @@ void hw_report(hw_t *hw, const hw_event_t *event, const char *rule, const hw_ins
     fputs("}\n", report->out);
     fflush(report->out);
     flock(fileno(report->out), LOCK_UN);
-    if (hw->config.stop) {
-        abort();
-    }
 }

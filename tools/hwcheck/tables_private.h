@@ -109,7 +109,6 @@ typedef struct pending {
 // A valid descriptor was replaced by another or by nothing.
 void pending_replaced(hw_t *hw, const hw_event_t *event, const page_t *page, unsigned at, uint64_t before);
 void pending_written(hw_t *hw, const hw_event_t *event, const page_t *page, unsigned at);
-pending_t *pending_find(const hw_t *hw, uint64_t table, uint64_t va);
 void pending_barrier(hw_t *hw, const hw_event_t *event);
 void pending_synchronize(hw_t *hw, const hw_event_t *event);
 void pending_flush(hw_t *hw, const hw_event_t *event);
