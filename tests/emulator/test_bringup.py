@@ -102,6 +102,8 @@ def test_a_board_that_is_in_order_gets_a_file_of_passed_steps(
     assert f"[boot {len(PLACES)} of {len(PLACES)}: {PLACES[-1].name}]" in result["transcript"] or (
         kind == ""
     )
+    holes = next(step for step in result["steps"] if step["name"] == "probes")["data"]["holes"]
+    assert any("Fault" in str(hole["mem32"]) for hole in holes), "no address that does not answer"
     assert result["board"] == board and result["emulated"] and result["port"] is None
 
 
@@ -138,7 +140,7 @@ def test_a_board_that_dies_is_told_with_its_advice_and_an_exit_code(tmp_path: Pa
     kernel = dying(image("RPI4", "-bringup"), 9, BRANCH_TO_ITSELF, tmp_path)
     done = bringup(tmp_path, "--kernel", str(kernel), "--silence", "3")
     assert done.returncode == 4
-    assert "after 'RAM found': it stopped while it sends the other cores" in done.stderr
+    assert "after 'RAM found': it stopped while it asks the firmware" in done.stderr
     step = json.loads((tmp_path / "result.json").read_text())["steps"][0]
     assert step["status"] == "failed" and step["data"]["place"] == 9
 

@@ -11,9 +11,11 @@ import pytest
 from fake_board import FakeBoard
 
 from pimem import ROOT
+from pimem.board import boards
 from pimem.board.errors import BoardCrash
 from pimem.board.link import Link
-from pimem.bringup.listen import Heard, listen
+from pimem.bringup import checks
+from pimem.bringup.listen import MARK, Heard, listen
 from pimem.bringup.places import PLACES
 from pimem.bringup.result import FAILED, PASSED, SKIPPED, Result, Step
 from pimem.bringup.verdict import judge
@@ -33,9 +35,11 @@ def test_the_places_are_those_of_the_kernel() -> None:
     ]
     assert dict(names)["COUNT"] == str(len(PLACES))
     source = (ROOT / "ports" / "rpi-aarch64" / "boot" / "early.c").read_text()
-    table = re.search(r"names\[PLACE_COUNT\]\[(\d+)\] = \{(.*?)\};", source, re.DOTALL)
-    assert table and re.findall(r'"([^"]+)"', table[2]) == [place.name for place in PLACES]
-    assert max(len(place.name) for place in PLACES) < int(table[1])
+    lines = re.findall(r'"(\[boot [^"]*\])\\r\\n"', source)
+    found = [match.groups() for match in map(MARK.fullmatch, lines) if match]
+    assert found == [
+        (str(number), str(len(PLACES)), place.name) for number, place in enumerate(PLACES, 1)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +141,7 @@ def test_the_page_explains_each_place_and_each_step() -> None:
         assert f"| {number} | {place.name} | {place.then} | {place.stopped} |" in page
     for step in ("facts", "health", "probes", "code", "programs", "resets", "paste", "clock"):
         assert f"| `{step}` |" in page
+
+
+def test_the_probes_have_addresses_for_every_board() -> None:
+    assert {board.soc for board in boards.load_all()} == set(checks.HOLES)

@@ -19,11 +19,11 @@ from pimem.board.text import to_text
 from pimem.bringup import scripts
 from pimem.bringup.result import FAILED, PASSED, SKIPPED, Step
 
-#: Physical addresses that nothing answers at, by SoC.
+#: Physical addresses that nothing answers at, by the SoC of board.json.
 HOLES = {
     "BCM2711": (0xFD5D2F00, 0xFC000000, 0xFD500000),
-    "BCM2837": (0x3F600000,),
-    "virt": (0x09F00000,),
+    "BCM2837": (0x3F600000, 0x40000800),
+    "QEMU virt": (0x09011000,),
 }
 #: The generic timer's rate on a real board, by SoC.
 COUNTER_RATES = {"BCM2711": 54_000_000, "BCM2837": 19_200_000}
@@ -58,7 +58,7 @@ def judged(step: Step, problems: list[str], meaning: str) -> Step:
     return step
 
 
-def facts(session: Session, emulated: bool) -> Step:
+def facts(session: Session) -> Step:
     """Compare the machine's own description with what a board of this kind has."""
     step = Step("facts", "EL2, MMU on, RAM from the device tree, the counter's rate of the SoC")
     step.data = ask(session, scripts.FACTS)
@@ -67,7 +67,7 @@ def facts(session: Session, emulated: bool) -> Step:
         problems.append(f"MMU {report['mmu']}, safe mode {report['safe_mode']!r}")
     if report["missing"]:
         problems.append(f"devices that do not answer: {', '.join(report['missing'])}")
-    if not emulated:
+    if session.machine is None:
         problems += real_facts(step.data)
     return judged(step, problems, "docs/hardware-day.md, `facts`, says what each value means.")
 
@@ -93,17 +93,17 @@ def health(session: Session) -> Step:
     return judged(step, problems, "Memory is not what was written to it, or a table is wrong.")
 
 
-def probes(session: Session, soc: str, emulated: bool) -> Step:
+def probes(session: Session) -> Step:
     """Touch addresses that nothing answers at: None, False and an exception, and no crash.
 
-    QEMU answers 0 where it has a placeholder for a device: on an emulated board that is noted.
+    QEMU answers 0 for devices that it does not model: on an emulated board that is noted.
     """
     step = Step("probes", "a hole reads as None, refuses a write, and mem32 raises memory.Fault")
-    step.data = {"holes": ask(session, scripts.PROBES.format(holes=HOLES.get(soc, ())))}
+    step.data = {"holes": ask(session, scripts.PROBES.format(holes=HOLES[session.board.soc]))}
     problems = []
     for hole in step.data["holes"]:
         where = f"{hole['address']:#x}"
-        if emulated and hole["probe"] == 0:
+        if session.machine and hole["probe"] == 0:
             step.printed = f"as expected; QEMU answers for {where}"
             continue
         if hole["probe"] is not None:

@@ -26,9 +26,9 @@ PLACES = (
     ),
     Place(
         "EL1",
-        "clears .bss, and puts the other cores aside",
-        "RAM behind the image does not take stores, or another core runs in it: is "
-        "`kernel_address` 0x80000, and is the image whole?",
+        "clears .bss",
+        "RAM behind the image does not take stores: is `kernel_address` 0x80000, and is the image "
+        "whole?",
     ),
     Place(
         "memory cleared",
@@ -66,8 +66,10 @@ PLACES = (
     ),
     Place(
         "RAM found",
-        "sends the other cores to the parking loop",
-        "The spin table of the firmware's stub is not at 0xd8: is there an `armstub=`?",
+        "asks the firmware for its release, raises the processor's clock, and sends the other "
+        "cores to the parking page",
+        "The higher clock needs a better power supply, or the spin table of the firmware's stub "
+        "is not at 0xd8: is there an `armstub=`?",
     ),
     Place(
         "cores parked",

@@ -94,20 +94,12 @@ def tell(step: Step) -> None:
 def measurements(
     session: Session, amounts: Amounts, say: Callable[[str], None]
 ) -> dict[str, Callable[[], Step]]:
-    """Return the measurements in their order. The SoC is known from the first."""
-    emulated = session.machine is not None
-    heap = min(amounts.heap, EMULATED_HEAP) if emulated else amounts.heap
-    soc = [""]
-
-    def facts() -> Step:
-        step = checks.facts(session, emulated)
-        soc[0] = step.data["soc"]
-        return step
-
+    """Return the measurements in their order."""
+    heap = min(amounts.heap, EMULATED_HEAP) if session.machine else amounts.heap
     return {
-        "facts": facts,
+        "facts": lambda: checks.facts(session),
         "health": lambda: checks.health(session),
-        "probes": lambda: checks.probes(session, soc[0], emulated),
+        "probes": lambda: checks.probes(session),
         "code": lambda: checks.code(session, amounts.rounds),
         "programs": lambda: checks.programs(session, amounts.rounds),
         "resets": lambda: checks.resets(session, amounts.resets, say),
