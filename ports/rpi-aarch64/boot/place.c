@@ -16,7 +16,7 @@ unsigned boot_place_last(void) {
 
 void boot_place(unsigned place) {
     last = place;
-#if BOOT_BRINGUP
+    #if BOOT_BRINGUP
     if (place != 0) {
         const char *line = early_place_line(place);
         uart_early_write(line, strlen(line));
@@ -24,5 +24,5 @@ void boot_place(unsigned place) {
             early_blink(soc_mmio(soc->gpio), soc->led);
         }
     }
-#endif
+    #endif
 }
