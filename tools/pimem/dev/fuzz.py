@@ -142,10 +142,12 @@ def build(target: Target, folder: Path = WORK) -> Path:
 def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Result:
     """Run a target from its corpus until a limit of libFuzzer's, within some time.
 
-    Inputs that reach something new, the log and findings go beside the program.
+    Inputs that reach something new, the log and findings go beside the program. The corpus is
+    given by name, in order: a folder's order, which a run depends on, differs between checkouts.
     """
     found = program.with_name(target.name)
     found.mkdir(exist_ok=True)
+    inputs = sorted((CORPUS / target.name).iterdir())
     command = [
         str(program),
         *limit,
@@ -153,8 +155,8 @@ def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Re
         f"-max_len={target.max_input}",
         f"-artifact_prefix={found}-",
         "-print_final_stats=1",
+        f"-seed_inputs={','.join(map(str, inputs))}",
         str(found),
-        str(CORPUS / target.name),
     ]
     with found.with_suffix(".log").open("w+") as log:
         done = subprocess.run(
