@@ -5,6 +5,7 @@
 
 #include "decode.h"
 #include "event.h"
+#include "lines.h"
 #include "tables.h"
 
 enum { WALK = -1 }; // as `memory`: by the tables
@@ -13,12 +14,14 @@ typedef struct {
     hw_t *hw;
     uint8_t *ram;
     uint64_t pc; // each instruction is one further
+    uint64_t used; // where the next access goes as QEMU has it; HW_NOWHERE: as it is translated
 } driver_t;
 
 driver_t *driver_new(const char *const *options, uint64_t ram_size);
 void driver_free(driver_t *driver);
 void driver_core(driver_t *driver, unsigned core, unsigned el, uint64_t sctlr);
 void driver_pc(driver_t *driver, uint64_t pc);
+void driver_used(driver_t *driver, uint64_t pa);
 void driver_write(driver_t *driver, uint64_t pa, uint64_t value);
 void driver_system(driver_t *driver, unsigned core, uint32_t word, uint64_t value, int memory);
 void driver_access(driver_t *driver, unsigned core, uint32_t word, uint64_t va, int memory, uint64_t value);
@@ -38,6 +41,7 @@ driver_t *driver_new(const char *const *options, uint64_t ram_size) {
     memset(driver->ram, 0, ram_size);
     driver->hw = hw_new(&config, driver->ram, ram_size);
     driver->pc = 0xc0de0000;
+    driver->used = HW_NOWHERE;
     return driver;
 }
 
@@ -56,6 +60,11 @@ void driver_core(driver_t *driver, unsigned core, unsigned el, uint64_t sctlr) {
 // Where the next instruction is.
 void driver_pc(driver_t *driver, uint64_t pc) {
     driver->pc = pc;
+}
+
+// Where QEMU's own TLB takes the next access.
+void driver_used(driver_t *driver, uint64_t pa) {
+    driver->used = pa;
 }
 
 // What was in memory before the first event.
@@ -77,6 +86,7 @@ static void translate(driver_t *driver, hw_event_t *event, uint64_t va, int memo
         event->map = hw_walk(driver->hw, event->core, va);
         if (event->map.mmu) {
             tables_walked(driver->hw, event->core, va, &event->map);
+            lines_walked(driver->hw, event, &event->map);
         }
     } else {
         event->map = (hw_map_t) {.valid = true, .mmu = true, .pa = va, .memory = memory};
@@ -119,6 +129,8 @@ void driver_access(driver_t *driver, unsigned core, uint32_t word, uint64_t va, 
     event.size = event.insn->element;
     event.store = !(word >> 22 & 3);
     translate(driver, &event, va, memory);
+    event.pa = driver->used != HW_NOWHERE ? driver->used : event.pa;
+    driver->used = HW_NOWHERE;
     if (event.store && hw_is_ram(driver->hw, event.pa)) {
         memcpy(driver->ram + (event.pa - driver->hw->config.ram_base), &value, event.size < 8 ? event.size : 8);
     }

@@ -110,6 +110,10 @@ class Machine:
     def system(self, word: int, value: int = 0, *, core: int = 0, memory: int = WB) -> None:
         self.lib.driver_system(self.driver, core, ctypes.c_uint32(word), U64(value), memory)
 
+    def used(self, pa: int) -> None:
+        """Let the next access go where the tables do not say: QEMU has a TLB of its own."""
+        self.lib.driver_used(self.driver, U64(pa))
+
     def access(
         self, word: int, va: int, memory: int = WB, *, value: int = 0, core: int = 0
     ) -> None:
@@ -150,3 +154,38 @@ class Machine:
         """Return the rules reported so far, each once, in order."""
         lines = self.out.read_text().splitlines()
         return list(dict.fromkeys(json.loads(line)["rule"] for line in lines))
+
+
+PAGE = 4096
+VA = 0x80201000  # of the page of Tables; VA = PA elsewhere
+MAIR = 0x4404FF  # 0 is write-back, 1 Device-nGnRE, 2 non-cacheable
+TCR = 0x1B5193519  # three levels from level 1, write-back, inner shareable; no TTBR1
+TABLE = 3
+RW = 0x60000000000703
+RX = 0x40000000000783
+BLOCK = 0x60000000000701
+NOT_GLOBAL, CONTIGUOUS = 1 << 11, 1 << 52
+
+
+class Tables:
+    """Tables of three levels in memory, one page mapped at VA; TTBR0 has them if `on`."""
+
+    def __init__(
+        self, machine: Machine, at: int = 0x100000, leaf: int = RW, *, on: bool = True
+    ) -> None:
+        self.root, self.middle, self.last, self.page = (
+            machine.base + at + n * PAGE for n in range(4)
+        )
+        self.root_entry = self.root + 8 * (VA >> 30)
+        self.middle_entry = self.middle + 8 * (VA >> 21 & 511)
+        self.entry = self.last + 8 * (VA >> 12 & 511)
+        self.descriptor = self.page + leaf
+        machine.write(self.root_entry, self.middle + TABLE)
+        machine.write(self.middle_entry, self.last + TABLE)
+        machine.write(self.entry, self.descriptor)
+        machine.do("msr mair_el1", value=MAIR)
+        machine.do("msr tcr_el1", value=TCR)
+        machine.do("isb")
+        if on:
+            machine.do("msr ttbr0_el1", value=self.root)
+            machine.do("isb")

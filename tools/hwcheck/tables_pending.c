@@ -256,21 +256,42 @@ void pending_clear(hw_t *hw) {
 
 // --- uses ---
 
-bool pending_matters(const sense_t *sense, uint64_t old, const hw_event_t *event, use_t use, const hw_map_t *now) {
+typedef struct {
+    bool was, is;
+} allowed_t;
+
+// Whether the old leaf allows the use, and whether the tables do now.
+static allowed_t allowed(const sense_t *sense, uint64_t old, const hw_event_t *event, use_t use, const hw_map_t *now) {
     unsigned el = sense->el;
     use_t unused;
     tables_use(event, &unused, &el);
+    sense_t leaf = *sense;
+    leaf.level = now->level;
+    return (allowed_t) {desc_allows(sense, old, use, el), now->valid && desc_allows(&leaf, now->descriptor, use, el)};
+}
+
+static bool elsewhere(const sense_t *sense, uint64_t old, const hw_event_t *event, const hw_map_t *now) {
+    return desc_pa(old, sense->level, event->va) != now->pa || desc_memory(old, sense->mair) != now->memory;
+}
+
+bool pending_matters(const sense_t *sense, uint64_t old, const hw_event_t *event, use_t use, const hw_map_t *now) {
     kind_t kind = desc_kind(old, sense->level);
     if (kind != LEAF) {
         return kind == SUBTABLE;
     }
-    sense_t leaf = *sense;
-    leaf.level = now->level;
-    bool was = desc_allows(sense, old, use, el), is = now->valid && desc_allows(&leaf, now->descriptor, use, el);
-    if (!was || !is) {
-        return was != is;
+    allowed_t allows = allowed(sense, old, event, use, now);
+    return allows.was != allows.is || (allows.was && elsewhere(sense, old, event, now));
+}
+
+// For a report of 5c: whether permissions were taken away or given, where no more than these changed.
+static const char *permissions(const sense_t *sense, uint64_t old, const hw_event_t *event, use_t use,
+    const hw_map_t *now) {
+    if (desc_kind(old, sense->level) != LEAF || !now->valid || elsewhere(sense, old, event, now)) {
+        return "";
     }
-    return desc_pa(old, sense->level, event->va) != now->pa || desc_memory(old, sense->mair) != now->memory;
+    allowed_t allows = allowed(sense, old, event, use, now);
+    return allows.was == allows.is ? "" : allows.was ? "; it is denied now, and may still go through" :
+           "; it is allowed now, and may still fault";
 }
 
 static bool check_one(hw_t *hw, const hw_event_t *event, const pending_t *pending, use_t use, const hw_map_t *now) {
@@ -287,9 +308,9 @@ static bool check_one(hw_t *hw, const hw_event_t *event, const pending_t *pendin
     if (pending->stale[at] && ours && (pending_matters(&sense, pending->old[at], event, use, now) ||
                                        pending_matters(&sense, pending->also[at], event, use, now))) {
         hw_report(hw, event, "5c", pending->writer[at],
-            "%s uses what the TLB may still have from before the store: %s",
+            "%s uses what the TLB may still have from before the store: %s%s",
             event->kind == HW_EXCEPTION ? "a fault" : use == EXECUTE ? "a fetch" : "an access",
-            pending_missing(pending->stale[at]));
+            pending_missing(pending->stale[at]), permissions(&sense, pending->old[at], event, use, now));
         return true;
     }
     if (pending->fresh[at] && event->kind != HW_EXCEPTION) {
