@@ -152,5 +152,6 @@ void driver_event(driver_t *driver, unsigned core, hw_kind_t kind, uint64_t pa, 
 
 void driver_exception(driver_t *driver, unsigned core, uint64_t esr, uint64_t far, uint64_t elr) {
     hw_event_t event = {.kind = HW_EXCEPTION, .core = core, .va = far, .pa = HW_NOWHERE, .value = esr, .other = elr};
+    event.pc = driver->pc;
     hw_event(driver->hw, &event);
 }

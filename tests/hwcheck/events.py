@@ -143,7 +143,11 @@ class Machine:
     ) -> None:
         self.lib.driver_event(self.driver, core, kind, U64(pa), size, store)
 
-    def exception(self, esr: int, far: int = 0, elr: int = 0, core: int = 0) -> None:
+    def exception(
+        self, esr: int, far: int = 0, elr: int = 0, core: int = 0, pc: int | None = None
+    ) -> None:
+        if pc is not None:
+            self.lib.driver_pc(self.driver, U64(pc))
         self.lib.driver_exception(self.driver, core, U64(esr), U64(far), U64(elr))
 
     def violations(self) -> list[hwcheck.Violation]:

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import random
 import re
 import subprocess
 import sys
@@ -63,6 +66,51 @@ def test_the_same_as_json() -> None:
 def test_what_cannot_be_run(args: list[str], text: str) -> None:
     done = pimem("hwcheck", *args)
     assert (done.returncode, done.stderr) == (2, f"pimem: {text}\n")
+
+
+def random_bytes() -> bytes:
+    return random.Random(11).randbytes(100_000)
+
+
+#: No AArch64 code, though a file of some kind.
+NO_KERNELS = {
+    "zeros": bytes(100_000),
+    "ones": b"\xff" * 100_000,
+    "random": random_bytes(),
+    "jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + random_bytes(),
+    "arm32": bytes.fromhex("0000a0e1") * 8 + random_bytes(),
+    "gzip": gzip.compress(random_bytes()),
+    "xz": lzma.compress(random_bytes()),
+    "runs out": bytes.fromhex("1f2003d5") * 100,
+    "leaves": bytes.fromhex("00000017"),
+}
+
+
+@pytest.mark.parametrize("machine", ["raspi3b", "raspi4b", "virt"])
+@pytest.mark.parametrize("kind", NO_KERNELS)
+def test_what_is_no_kernel_is_told(kind: str, machine: str, tmp_path: Path) -> None:
+    path = tmp_path / "some.img"
+    path.write_bytes(NO_KERNELS[kind])
+    done = pimem("hwcheck", "--machine", machine, "--seconds", "0.5", str(path))
+    assert done.returncode == 3, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"pimem: {path} is no AArch64 kernel for {machine}, or one that ")
+    assert "rule 10-exception-loop: " in done.stdout
+
+
+def test_an_elf_whose_entry_is_not_mapped_is_told() -> None:
+    board = board_session.boards.load("RPI4")
+    done = pimem("hwcheck", "--seconds", "0.5", str(board_session.elf(board)))
+    assert done.returncode == 3
+    assert "which began at 0xffff0080000" in done.stderr
+
+
+@pytest.mark.parametrize("name", board_session.IMAGES)
+def test_our_own_kernels_repeat_no_exception(name: str) -> None:
+    board = board_session.boards.load(name)
+    kernel = str(board_session.kernel(board))
+    done = pimem("hwcheck", "--machine", board.machine.partition(",")[0], "--seconds", "3", kernel)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_the_missing_tlbi_of_the_page(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rules 6, 8 and 9, event by event."""
+"""Rules 6, 8, 9 and 10, event by event."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from events import DEVICE, ERET_WORD, ISB_WORD, LOAD, NOP, RET, WB, Machine
+
+from pimem.board import hwcheck
 
 LOW, HIGH = 0x5000, 0xFFFF000000005000
 FMOV, AESE = 0x9E670000, 0x4E284820
@@ -129,3 +131,22 @@ def test_6a_a_fetch_from_the_half_whose_root_was_written(machine: Machine) -> No
     machine.do("msr ttbr1_el1", value=0x5000)
     machine.fetch(HIGH, NOP)
     assert machine.rules() == ["6a"]
+
+
+UNDEFINED = 0x02000000
+
+
+def test_10_an_exception_in_the_first_instruction_of_its_vector(machine: Machine) -> None:
+    machine.exception(UNDEFINED, elr=0x80004, pc=0x200)
+    assert machine.rules() == []
+    machine.exception(UNDEFINED, elr=0x200, pc=0x200)
+    machine.exception(UNDEFINED, elr=0x200, pc=0x200)
+    (loop,) = machine.violations()
+    assert (loop.rule, loop.pc, loop.va) == (hwcheck.EXCEPTION_LOOP, 0x200, 0x80004)
+    assert loop.text.endswith("core 0 came there by an undefined instruction, ESR 0x2000000")
+
+
+def test_10_code_at_the_vectors_of_a_reset_is_no_exception(machine: Machine) -> None:
+    machine.exception(0, elr=0, pc=0)
+    machine.exception(UNDEFINED, elr=0x204, pc=0x200)
+    assert machine.rules() == []

@@ -149,3 +149,11 @@ def test_an_emulator_that_dies_at_its_start_is_an_error(
     monkeypatch.setenv("QEMU", str(program))
     with pytest.raises(QemuError, match="QEMU closed the connection\nno such machine"):
         Qemu(boards.load("RPI4"))
+
+
+def test_what_qemu_says_of_its_serial_line_is_no_error(tmp_path: Path) -> None:
+    kernel = tmp_path / "cut.elf"
+    kernel.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes(44))
+    with pytest.raises(QemuError) as caught:
+        Qemu(boards.load("RPI4"), kernel_args(kernel))
+    assert "cut.elf" in str(caught.value) and "redirected" not in str(caught.value)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Rules 6, 8 and 9: system registers that take effect at an ISB only, accesses to devices, and
-// instructions that the Pis do not have.
+// Rules 6, 8, 9 and 10: system registers that take effect at an ISB only, accesses to devices,
+// instructions that the Pis do not have, and exceptions that repeat for ever.
 #include <stdlib.h>
 
 #include "event.h"
@@ -13,6 +13,7 @@ typedef struct context {
     const hw_insn_t *pending[HW_CORES][SLOTS]; // the first MSR since the last ISB
     bool known[HW_CORES]; // one of them is not NULL
     bool high[HW_CORES]; // the last MSR ran in the upper half
+    uint64_t elr[HW_CORES], esr[HW_CORES]; // of the last exception that was not one of a loop
 } context_t;
 
 context_t *context_new(const hw_t *hw) {
@@ -184,6 +185,44 @@ static void check_access(hw_t *hw, const hw_event_t *event) {
     }
 }
 
+static const char *class_of(uint64_t esr) {
+    switch (esr >> 26 & 0x3f) {
+        case 0x00:
+            return "an undefined instruction";
+        case 0x15:
+        case 0x16:
+        case 0x17:
+            return "an SVC, HVC or SMC";
+        case 0x20:
+        case 0x21:
+            return "a fetch";
+        case 0x22:
+            return "a PC that is not aligned";
+        case 0x24:
+        case 0x25:
+            return "a load or store";
+    }
+    return "an exception";
+}
+
+// 10: the first instruction of a vector, where no other one has run, gives the same exception again.
+static void check_loop(hw_t *hw, const hw_event_t *event) {
+    context_t *context = hw->context;
+    hw_event_t at = *event;
+    if (!event->value) { // no exception has been: VBAR is 0 at a reset, and code begins there
+        return;
+    }
+    if (event->other != event->pc) {
+        context->elr[event->core] = event->other;
+        context->esr[event->core] = event->value;
+        return;
+    }
+    at.va = context->elr[event->core];
+    hw_report(hw, &at, "10-exception-loop", NULL,
+        "the first instruction of the vector gives an exception, for ever; core %u came there by %s, ESR %#llx",
+        event->core, class_of(context->esr[event->core]), (unsigned long long)context->esr[event->core]);
+}
+
 void context_event(hw_t *hw, const hw_event_t *event) {
     const hw_insn_t **pending = hw->context->pending[event->core];
     switch (event->kind) {
@@ -204,6 +243,7 @@ void context_event(hw_t *hw, const hw_event_t *event) {
                 hw_report(hw, event, "6c", pending[VECTORS],
                     "an exception after VBAR was written, and no ISB: it may go to the vectors before");
             }
+            check_loop(hw, event);
             synchronize(hw, event->core);
             break;
         case HW_ISB:

@@ -298,8 +298,9 @@ static void find_vectors(unsigned vcpu) {
     core->generation = hw->generation;
 }
 
+// A vector may also be where there is no RAM: VBAR is 0 before it is written.
 static inline bool is_vector(const core_t *core, const hw_block_t *block) {
-    uint64_t base = block->pa & ~0x7ffull;
+    uint64_t base = (block->pa == HW_NOWHERE ? block->va : block->pa) & ~0x7ffull;
     return base == core->vector[1] || base == core->vector[2] || base == core->vector[3];
 }
 

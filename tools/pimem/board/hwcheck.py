@@ -16,7 +16,7 @@ import os
 import re
 import shlex
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
 RAM_ID = "ram"
 RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
 PT_LOAD = 1
+#: The rule that tells of a guest which does nothing any more.
+EXCEPTION_LOOP = "10-exception-loop"
 
 
 class NoChecker(CommandError):
@@ -242,16 +244,26 @@ def wanted() -> bool:
     return os.environ.get(VARIABLE) == "1"
 
 
-def loaded_elf(elf: Path) -> list[tuple[int, int]]:
-    """Return where an ELF's segments are loaded."""
+def elf_segments(elf: Path) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each loaded segment: its offset and size in the file, its address and size in
+    memory. struct.error where the file breaks off before their list ends."""
     data = elf.read_bytes()
     table, size, count = struct.unpack_from("<32xQ14xHH", data)
-    found = []
     for number in range(count):
-        kind, address, length = struct.unpack_from("<I20xQ8xQ", data, table + number * size)
+        at = table + number * size
+        kind, offset, address, kept, length = struct.unpack_from("<I4xQ8xQQQ", data, at)
         if kind == PT_LOAD:
-            found.append((address, address + length))
-    return found
+            yield offset, kept, address, length
+
+
+def loaded_elf(elf: Path) -> list[tuple[int, int]]:
+    """Return where an ELF's segments are loaded."""
+    return [(address, address + length) for _, _, address, length in elf_segments(elf)]
+
+
+def elf_end(elf: Path) -> int:
+    """Return how long the file has to be for its segments."""
+    return max((offset + kept for offset, kept, _, _ in elf_segments(elf)), default=0)
 
 
 def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:

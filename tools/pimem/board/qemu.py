@@ -42,6 +42,8 @@ ICOUNT = ("-icount", "shift=0,sleep=off")
 STAY = ("-no-shutdown",)
 NO_REBOOT = ("-no-reboot",)  # a guest that resets itself stops the machine too
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
+PTY_LINE = "char device redirected to"  # which QEMU prints of the serial line
+QEMU_ENDED = "QEMU ended"  # begins the reason where its process is gone
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 
@@ -226,9 +228,10 @@ class Qemu:
     def said(self) -> str:
         """Return what QEMU itself printed: its own errors, not the guest's."""
         try:
-            return self._said.read_text(errors="replace").strip()
+            lines = self._said.read_text(errors="replace").splitlines()
         except OSError:
             return ""
+        return "\n".join(line for line in lines if not line.startswith(PTY_LINE)).strip()
 
     def ended(self) -> str | None:
         """Return why the guest cannot send anything any more, or None while it may."""
@@ -237,7 +240,7 @@ class Qemu:
         except QmpError:  # it closes the connection when it ends, and only then
             self._process.wait(timeout=10)
         if not self.running():
-            return f"QEMU ended with status {self._process.returncode} {self.said()}".strip()
+            return f"{QEMU_ENDED} with status {self._process.returncode} {self.said()}".strip()
         changes = [event["event"] for event in self.qmp.events if event["event"] in RUN_STATE]
         if changes[-1:] != ["STOP"]:
             return None

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import struct
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from pimem.board.boards import Board
-from pimem.board.hwcheck import Violation
-from pimem.board.qemu import Qemu, kernel_args
-from pimem.exits import FAILED, OK, Refusal, complain
+from pimem.board.hwcheck import EXCEPTION_LOOP, Violation, elf_end
+from pimem.board.qemu import QEMU_ENDED, Qemu, kernel_args
+from pimem.exits import CRASHED, FAILED, OK, Refusal, complain
 
 SECONDS = 10.0
 STEP = 0.1
 HEAD = 4096
+ELF = b"\x7fELF"
+ELF_HEADER = struct.Struct("<4xBB10xHH36xH6x")  # bits, byte order, type, machine, segments
+AARCH64 = (2, 1, 183)
+ELF_PROGRAMS = (2, 3)  # at a fixed address, at any
 MACHINES = {
     "raspi3b": ("-m", "1G", "-smp", "4"),
     "raspi4b": ("-m", "2G", "-smp", "4"),
@@ -32,6 +37,7 @@ exit codes:
   0    no violation
   1    violations
   2    usage, or the checker does not work here
+  3    no kernel: it does nothing but repeat an exception; or QEMU ended by itself
 Addresses get names from --elf, else from the kernel itself if it is an ELF, else from a file of
 the same name with .elf, or from kernel8.elf or firmware.elf beside it.
 """
@@ -60,18 +66,38 @@ def require(path: Path | None) -> None:
 
 
 def require_code(image: Path) -> None:
-    """Refuse what cannot be a kernel: it would run into nothing, and end without a violation."""
+    """Refuse what cannot be a kernel by its first bytes. Of others, how they run tells."""
     with image.open("rb") as file:
         head = file.read(HEAD)
     if not head:
         raise Refusal(f"{image} is empty: name a raw image or an ELF")
     if b"\0" not in head and head.isascii():
         raise Refusal(f"{image} is text: name a raw image or an ELF")
+    if head.startswith(ELF):
+        require_aarch64(image, head)
+
+
+def require_aarch64(image: Path, head: bytes) -> None:
+    """Refuse an ELF that QEMU would not load, or that has nothing to load."""
+    if len(head) < ELF_HEADER.size:
+        raise Refusal(f"{image} is an ELF whose header breaks off")
+    bits, order, kind, machine, segments = ELF_HEADER.unpack_from(head)
+    if (bits, order, machine) != AARCH64:
+        raise Refusal(f"{image} is an ELF of another machine than 64-bit Arm, little-endian")
+    if kind not in ELF_PROGRAMS or not segments:
+        raise Refusal(f"{image} is an ELF, but no linked program: it has no segments to load")
+    try:
+        end = elf_end(image)
+    except struct.error:
+        raise Refusal(f"{image} is an ELF that breaks off before its list of segments") from None
+    size = image.stat().st_size
+    if size < end:
+        raise Refusal(f"{image} is an ELF that breaks off: it has {size} bytes of {end}")
 
 
 def is_elf(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4) == b"\x7fELF"
+        return file.read(4) == ELF
 
 
 def symbols_of(image: Path, named: Path | None) -> Path | None:
@@ -105,6 +131,15 @@ def show(violations: Sequence[Violation], as_json: bool) -> None:
             print(f"{each}\n")
 
 
+def no_kernel(image: Path, machine: str, loop: Violation) -> str:
+    """Return what an exception that repeats for ever means."""
+    return (
+        f"{image} is no AArch64 kernel for {machine}, or one that crashed without a handler: "
+        f"core {loop.core} does nothing but repeat an exception at {loop.pc:#x}, "
+        f"which began at {loop.place(loop.va or 0)}"
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     if options.seconds <= 0:
         raise Refusal(f"--seconds {options.seconds:g} is not positive")
@@ -118,6 +153,11 @@ def run(options: argparse.Namespace) -> int:
         ended = watch(machine, options.seconds)
         violations = machine.violations(symbols_of(options.image, options.elf))
     show(violations, options.json)
-    number = len(violations)
+    loops = [each for each in violations if each.rule == EXCEPTION_LOOP]
+    number = len(violations) - len(loops)
     complain(f"{ended}; {number or 'no'} violation{'' if number == 1 else 's'}")
-    return FAILED if violations else OK
+    if loops:
+        complain(no_kernel(options.image, name, loops[0]))
+    if number:
+        return FAILED
+    return CRASHED if loops or ended.startswith(QEMU_ENDED) else OK
