@@ -16,6 +16,7 @@ from power_on import power_on
 from terminals import at_a_terminal, read_until
 
 from pimem import ROOT
+from pimem.board.errors import ScriptError
 from pimem.testing import board_session
 
 README = (ROOT / "README.md").read_text()
@@ -101,6 +102,37 @@ def test_a_script_prints_what_it_likes() -> None:
     done = run("RPI4", f"print({text!r}, end='')\nraise SystemExit('a\x04b')")
     assert (done.returncode, done.stdout) == (1, text)
     assert done.stderr.endswith("a\x04b\n")
+
+
+def test_a_crash_line_before_a_pause_is_output() -> None:
+    text = '*** crash: no\nCRASH {"cause":"x","fault":5}\n'
+    done = run("RPI4", f"import time\nprint({text!r}, end='')\ntime.sleep(2.5)\nprint('goes on')")
+    assert (done.returncode, done.stdout) == (0, text + "goes on\n")
+
+
+#: What looks like the end of a script, or like a crash.
+LOOKS = (
+    "a\x04b\x04>",
+    "\x04\x04>",
+    "CRASH {oops}\n",
+    '*** crash: no\nCRASH {"cause":"x"}\n',
+    'CRASH {"cause":1}\n',
+    "CRASH {",
+)
+
+
+@pytest.mark.parametrize("pause", [0, 0.3])
+def test_a_test_of_the_plugin_prints_what_it_likes(pause: float) -> None:
+    with board_session.booted("RPI4") as machine:
+        for text in LOOKS:
+            script = f"import sys, time\nsys.stdout.write({text!r})\ntime.sleep({pause})\nprint(1)"
+            assert machine.exec(script) == text + "1\n"
+        with pytest.raises(ScriptError) as caught:
+            machine.exec("print('a\\x04b')\nraise ValueError('c\\x04d')")
+        assert caught.value.output == "a\x04b\n"
+        assert caught.value.traceback.endswith("ValueError: c\x04d\n")
+        assert machine.exec("print('a\\x04>')\nraise SystemExit(1)") == "a\x04>\n"
+        assert machine.eval("1 + 1") == 2
 
 
 RESET = "print('before')\nimport machine\nmachine.reset()\n"

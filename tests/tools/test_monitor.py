@@ -118,6 +118,14 @@ def test_text_that_only_mentions_a_crash_is_none(elf: tuple[Path, dict[str, int]
     assert not seen.watcher.crashed and seen.text == "print('CRASH {')\n"
 
 
+def test_output_that_looks_like_a_crash_line_is_none() -> None:
+    seen = Seen(stamps=False)
+    seen.watcher.feed(b"CRASH {oops}\r\n")
+    assert not seen.watcher.crashed and seen.text == "CRASH {oops}\n"
+    seen.watcher.feed(b"*** crash: fault\r\nCRASH {oops}\r\n")
+    assert seen.watcher.crashed
+
+
 @pytest.mark.parametrize("line", [b'CRASH {"backtr', b"CRASH {}", b'CRASH {"backtrace": ["no"]}'])
 def test_a_damaged_report_is_still_a_crash(line: bytes, elf: tuple[Path, dict[str, int]]) -> None:
     seen = Seen(elf[0], stamps=False)

@@ -2,8 +2,9 @@
 """Follow a script that runs on a board: its output, and how it ends.
 
 A script may print anything, also text that looks like a crash report or a boot report. Such text
-is held back until it is clear what it is: after a crash a board is silent; after a restart the
-emulator says so, or the board is at its prompt. Whatever goes on is output.
+is held back until it is clear what it is: after a crash a board is silent, and an emulated one
+has all its interrupts masked; after a restart the emulator says so, or the board is at its prompt.
+Whatever goes on is output.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def read_crash_line(line: bytes, after_report: bool) -> dict[str, Any] | None:
         report = json.loads(line[len(CRASH_MARK) - 1 :])
     except ValueError:
         return {} if after_report else None
-    return report if isinstance(report, dict) and "cause" in report else None
+    return report if isinstance(report.get("cause"), str) else None
 
 
 def find_crash(data: bytes, *, at_end: bool) -> tuple[int, dict[str, Any]] | None:
@@ -173,7 +174,7 @@ class Follower:
             if not self._link.tells_restarts and AT_PROMPT.search(self._link.recent()):
                 self._at_a_prompt()
             found = find_crash(bytes(self._data), at_end=True)
-            if found:
+            if found and self._link.halted():
                 raise self._crash(*found)
         elif len(self._data) < HELD_BYTES and time.monotonic() - self._held < HELD_SECONDS:
             return

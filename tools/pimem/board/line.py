@@ -37,6 +37,16 @@ Sink = Callable[[bytes], None]
 Tap = Callable[[str, bytes], None]  # gets a direction, '<' from the board or '>' to it, and data
 
 
+def crash_report(line: bytes, after_report: bool) -> dict[str, Any] | None:
+    """Return the JSON of a line that begins with CRASH_MARK: {} where it is damaged, None where
+    nothing says that it was one: no JSON, and no crash report before it."""
+    text = line[len(CRASH_MARK) - 1 :]
+    try:
+        return dict(json.loads(text))
+    except ValueError:
+        return {} if after_report or text.startswith(b'{"') else None
+
+
 def begun(data: bytes | bytearray, pattern: bytes) -> int:
     """Return how many bytes at the end of `data` could be the beginning of `pattern`."""
     return next((n for n in range(len(pattern) - 1, 0, -1) if data.endswith(pattern[:n])), 0)
@@ -44,6 +54,10 @@ def begun(data: bytes | bytearray, pattern: bytes) -> int:
 
 def _still_there() -> str | None:
     return None
+
+
+def _it_may() -> bool:
+    return True
 
 
 class Line:
@@ -54,17 +68,20 @@ class Line:
         baudrate: int = BAUD,
         ended: Callable[[], str | None] = _still_there,
         restarts: Callable[[], int] | None = None,
+        halted: Callable[[], bool] = _it_may,
         silence: float = SILENCE,
         elf: Path | None = None,
     ) -> None:
         """Open `url`. `ended` tells why the machine behind it stopped (None: it runs), `restarts`
-        how often it has restarted (None: that cannot be known); `elf` is the ELF of its image."""
+        how often it has restarted (None: that cannot be known), `halted` whether it may have
+        crashed; `elf` is the ELF of its image."""
         self.url = url
         self.silence = silence
         self.elf = elf
         self._brief = min(silence, REPL_SECONDS)
         self._ended = ended
         self._restarts = restarts
+        self.halted = halted
         self._restarts_at_prompt = 0
         self._watching = True  # for crash lines
         self.tap: Tap | None = None  # sees all that passes
@@ -123,7 +140,8 @@ class Line:
 
     def receive(self) -> bytes:
         """Return what has come by now, at most POLL_SECONDS later; b'' if nothing has."""
-        self._poll()
+        if not self._buffer:
+            self._poll()
         return self.unread()
 
     def unread_again(self, data: bytes | bytearray) -> None:
@@ -275,7 +293,6 @@ class Line:
         for line in lines:
             if line.startswith(CRASH_MARK):
                 self._crashed(line)
-                return
         if self._line.startswith(CRASH_MARK):
             self._finish_crash_line()
 
@@ -289,13 +306,17 @@ class Line:
             self._line += more
             self._keep(more)
         self._crashed(bytes(self._line))
+        # Judged: what is missing of the line does not make it another one.
+        self._line = bytearray() if self._line.endswith(b"\n") else bytearray(b".")
 
     def _crashed(self, line: bytes) -> None:
-        try:
-            report = json.loads(line[len(CRASH_MARK) - 1 :])
-        except ValueError:
-            report = {}
-        self._crash = self.crash(report, self._report_text())
+        """Note a crash, unless the line is output that looks like one."""
+        report = crash_report(line, REPORT_MARK in self._recent)
+        if report is not None and (self.halted() or self._restarted()):
+            self._crash = self.crash(report, self._report_text())
+
+    def _restarted(self) -> bool:
+        return self.restarts() > self._restarts_at_prompt
 
     def crash(self, report: dict[str, Any], text: str) -> BoardCrash:
         """Return the exception for a crash report, with the text that led there."""
@@ -303,7 +324,7 @@ class Line:
 
     @staticmethod
     def _why(report: dict[str, Any]) -> str:
-        known = [report[key] for key in ("cause", "fault") if key in report]
+        known = [str(report[key]) for key in ("cause", "fault") if key in report]
         return ": ".join(["the board crashed", *known])
 
     def _report_text(self) -> str:

@@ -20,6 +20,26 @@ PROMPT = b">>> "
 BANNER = b"MicroPython "  # the friendly REPL's first line; what precedes it is the boot report
 
 
+DONE = END + b">"  # ends what the raw REPL sends of a script
+TRACEBACK = b"Traceback (most recent call last):\r\n"
+REBOOT = b"MPY: soft reboot\r\n"
+
+
+def ending(data: bytes) -> tuple[bytes, bytes]:
+    """Split all that the raw REPL sent of a script into its output and its traceback.
+
+    Both may have END in them. SystemExit has no traceback: a soft reset follows.
+    """
+    if not data.endswith(DONE):
+        return data[: max(data.rfind(END + END + REBOOT), 0)], b""
+    data = data.removesuffix(DONE)
+    trace = data.rfind(END + TRACEBACK)
+    if data.endswith(END) or trace < 0:
+        output, _, errors = data.rpartition(END)
+        return output, errors
+    return data[:trace], data[trace + 1 :]
+
+
 class Link(Line):
     """A line with MicroPython at its other end."""
 
@@ -69,9 +89,18 @@ class Link(Line):
         """
         self.paste(code.encode() if isinstance(code, str) else code)
         output = self.read_until(END, silence=silence, sink=sink)[:-1]
-        errors = self.read_until(END, silence=silence)[:-1]
-        self.read_until(b">", silence=silence)
-        return to_text(output), to_text(errors)
+        data = output + END + self.read_until(END, silence=silence)
+        data += self.read_until(b">", silence=silence)
+        # The script may have printed all of this. An idle raw REPL answers Ctrl-A.
+        self.write(RAW_MODE)
+        data += self.read_until(RAW_PROMPT, silence=silence)[: -len(RAW_PROMPT)]
+        if not data.endswith((DONE, RAW_PROMPT)):
+            while self.receive():  # the answer, which comes after the prompt of a soft reset
+                pass
+        whole, errors = ending(data)
+        if sink and len(whole) > len(output):
+            sink(whole[len(output) :])
+        return to_text(whole), to_text(errors)
 
     def run(
         self, code: str | bytes, *, sink: Sink | None = None, silence: float | None = None

@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -45,6 +47,11 @@ RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 PTY_LINE = "char device redirected to"  # which QEMU prints of the serial line
 QEMU_ENDED = "QEMU ended"  # begins the reason where its process is gone
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
+
+
+MASKS = re.compile(r"\bPSTATE=([0-9a-f]{8})")  # in what "info registers" prints
+ALL_MASKED = 0x3C0  # DAIF: scripts can mask three of the four
+HALT_LOOKS, HALT_SECONDS = 5, 0.01  # an exception of a board that runs is over by then
 
 
 logger = logging.getLogger(__name__)
@@ -255,6 +262,19 @@ class Qemu:
             event["event"] == "RESET" and bool(event["data"].get("guest"))
             for event in self.qmp.events
         )
+
+    def halted(self) -> bool:
+        """Return whether core 0 stays where all interrupts are masked, as after a crash; True also
+        where QEMU does not tell."""
+        for _ in range(HALT_LOOKS):
+            try:
+                found = MASKS.search(self.registers())
+            except (QemuError, QmpError):
+                return True
+            if found and int(found[1], 16) & ALL_MASKED != ALL_MASKED:
+                return False
+            time.sleep(HALT_SECONDS)
+        return True
 
     def read_physical(self, address: int, size: int) -> bytes:
         """Return guest memory as the bus sees it, independent of the MMU."""

@@ -102,7 +102,12 @@ def attach(machine: Qemu, *, elf: Path | None = None, silence: float = SILENCE) 
     """Open the link to a machine that is paused, and let it run. The session owns the machine."""
     try:
         link = Link(
-            machine.pty, ended=machine.ended, restarts=machine.restarts, silence=silence, elf=elf
+            machine.pty,
+            ended=machine.ended,
+            restarts=machine.restarts,
+            halted=machine.halted,
+            silence=silence,
+            elf=elf,
         )
         machine.resume()
     except BaseException:
