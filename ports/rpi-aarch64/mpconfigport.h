@@ -36,6 +36,7 @@ typedef intptr_t mp_off_t;
 #define MP_SSIZE_MAX                        (0x7fffffffffffffff)
 
 // Speed: see the measurements in docs/.
+#define MICROPY_OPT_COMPUTED_GOTO           (1)
 #define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE   (1024)
 
 // There is no native code emitter for AArch64 in this release.

@@ -11,10 +11,11 @@ from pimem.testing.board_session import PIS, Machine
 MIB = 1 << 20
 
 # Floats are the only objects made in the loop, so the one that does not fit any more is the first
-# object of the area that is added: its block 0. Areas begin at multiples of 2 MiB of a window with
-# the collector's own record of the area, whose fifth word is the address of block 0.
+# object of the area that is added: its block 0. Areas begin at multiples of 2 MiB of a window, with
+# the collector's own record of the area, whose fifth word is the address of block 0. The first
+# arena and the least area, which a collection has added already, come before them.
 BLOCK_0 = (
-    f"WINDOW = {layout.GC}"
+    f"WINDOW = {layout.GC + 4 * MIB}"
     + """
 import gc
 from machine import mem64
@@ -32,7 +33,7 @@ def grow(n):
     for area, (at, i) in first.items():
         if mem64[(area << 21) + 32] == at:
             return i, keep[i]
-found, kept = grow(30000)
+found, kept = grow(200000)
 gc.collect()
 """
 )

@@ -14,12 +14,22 @@
 // Frames that stay free for tables and records of later mappings.
 #define HELD_BACK_FRAMES (128)
 
+// The least area: the first collection adds it to the arena of the image, which suffices for boot. With the arena
+// alone a program with few live objects would collect all the time.
+#define LEAST_FRAMES (DESC_ENTRIES) // a block of 2 MiB
+#define LEAST_STEP (16)             // its size is a multiple of so many frames
+#define LEAST_SHARE (384)           // of the free memory it takes at most one part in so many,
+#define LEAST_KEPT (64)             // and it stays, empty, while so many times its size are free
+
 size_t gc_areas_limit;
 
 static size_t area_frames; // in all areas
 
 // Areas that the collector took out of its list although their first block is live (see gc_areas_free()).
 static mp_state_mem_area_t *kept_areas;
+
+static mp_state_mem_area_t *least_area; // NULL: there is none
+static size_t least_size;               // bytes
 
 size_t gc_areas_frames(void) {
     return area_frames;
@@ -107,6 +117,22 @@ void *gc_areas_alloc(size_t size) {
     return (void *)(uintptr_t)start;
 }
 
+static void add_least_area(void) {
+    size_t share = gc_areas_available() / LEAST_SHARE >> MEM_PAGE_SHIFT;
+    size_t frames = MIN(share, LEAST_FRAMES) / LEAST_STEP * LEAST_STEP;
+    if (least_area == NULL && frames != 0) {
+        least_size = frames << MEM_PAGE_SHIFT;
+        least_area = gc_areas_alloc(least_size);
+        if (least_area != NULL) {
+            gc_add(least_area, (byte *)least_area + least_size);
+        }
+    }
+}
+
+static bool keeps_least_area(void) {
+    return gc_areas_available() >= LEAST_KEPT * least_size;
+}
+
 static void unmap_area(void *area) {
     // An area's end is where its guard begins: regions follow each other without a gap up to there.
     mem_va_t start = (uintptr_t)area;
@@ -118,15 +144,18 @@ static void unmap_area(void *area) {
 }
 
 // The collector (py/gc.c, 1.25 to 1.29) frees an area when the highest block in use is number 0, but that block may be
-// live: the area is set aside, and linked in again after the collection.
+// live: the area is set aside, and linked in again after the collection. So is the least area while memory is plenty.
 void gc_areas_free(void *start) {
     mp_state_mem_area_t *area = start;
     bool block0_in_use = (area->gc_alloc_table_start[0] & 3) != 0;
-    if (block0_in_use) {
+    if (block0_in_use || (area == least_area && keeps_least_area())) {
         area->next = kept_areas;
         kept_areas = area;
-    } else {
-        unmap_area(start);
+        return;
+    }
+    unmap_area(start);
+    if (area == least_area) {
+        least_area = NULL;
     }
 }
 
@@ -164,4 +193,14 @@ void gc_areas_collected(void) {
         last->next = area;
         last = area;
     }
+    add_least_area();
+}
+
+void gc_areas_reset(void) {
+    while (kept_areas != NULL) {
+        mp_state_mem_area_t *area = kept_areas;
+        kept_areas = area->next;
+        unmap_area(area);
+    }
+    least_area = NULL;
 }

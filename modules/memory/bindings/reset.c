@@ -27,6 +27,7 @@ void memory_binding_deinit(void) {
     bind_space_leave();
     bind_pager_reset();
     gc_sweep_all();
+    gc_areas_reset();
     size_t spaces = bind_space_reset();
     size_t blocks = bind_heap_reset();
     size_t frames = bind_frames_reset();
