@@ -33,7 +33,7 @@ def grow(n):
     for area, (at, i) in first.items():
         if mem64[(area << 21) + 32] == at:
             return i, keep[i]
-found, kept = grow(200000)
+found, kept = grow(70000)
 gc.collect()
 """
 )
