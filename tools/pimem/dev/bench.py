@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from pimem import BUILD
@@ -25,7 +26,7 @@ from pimem.board.boards import Board
 from pimem.board.errors import BoardError
 from pimem.board.gdb import PC, Gdb, GdbError
 from pimem.board.session import launch
-from pimem.dev import bench_host, bench_target
+from pimem.dev import bench_host, bench_python, bench_target
 from pimem.exits import USAGE, CommandError, Failure
 
 #: The REPL asks for its first key just after it has printed its first prompt.
@@ -44,7 +45,11 @@ IMAGE_LIMIT = 716_800
 HEAP_CALL_LIMIT = 600
 FAULT_LIMIT = 10_000
 REPORT = BUILD / "bench.json"
-PARTS = ("host", "boot", "target")
+#: Of perf_bench on the board to the unix port, in thousandths: the geometric mean to the port as
+#: MicroPython builds it and to the tuned one, and the worst benchmark to that.
+STANDARD_LIMIT, TUNED_LIMIT, WORST_LIMIT = 720, 965, 1_100
+SUM_LIMIT = 92
+PARTS = ("host", "boot", "target", "python")
 SEED = 20251122
 REPEAT = 21
 
@@ -193,6 +198,22 @@ def measure_target(tally: Tally) -> None:
         tally.figure(f"{board.name}: of a {what}", int(statistics.median(costs)))
 
 
+def measure_python(tally: Tally) -> None:
+    """Measure the interpreter on the default board beside MicroPython's unix port."""
+    board = boards.load(boards.DEFAULT)
+    found = bench_python.measure(board, bench_python.source())
+    print(*bench_python.table(found.benchmarks), sep="\n", flush=True)
+    tally.report["perf_bench"] = [asdict(each) for each in found.benchmarks]
+    name = f"{board.name}: perf_bench"
+    for what, ratio, limit in (
+        ("to unix standard", found.to_standard(), STANDARD_LIMIT),
+        ("to unix tuned", found.to_tuned(), TUNED_LIMIT),
+        ("to unix tuned, worst", found.worst_to_tuned(), WORST_LIMIT),
+    ):
+        tally.row(f"{name} {what}, thousandths", round(ratio * 1000), limit)
+    tally.row(f"{board.name}: sum(range(10**6)), an iteration", found.iteration, SUM_LIMIT)
+
+
 def measure(parts: Sequence[str], seed: int, repeat: int) -> Tally:
     """Measure some of PARTS, print every figure and write all of them to REPORT.
 
@@ -206,6 +227,8 @@ def measure(parts: Sequence[str], seed: int, repeat: int) -> Tally:
             measure_boot(tally)
         if "target" in parts:
             measure_target(tally)
+        if "python" in parts:
+            measure_python(tally)
     except (BoardError, GdbError, OSError) as exc:
         raise BenchError(str(exc)) from exc
     finally:
