@@ -11,9 +11,9 @@ from pimem.testing.board_session import PIS, Machine
 MIB = 1 << 20
 
 # Floats are the only objects made in the loop, so the one that does not fit any more is the first
-# object of the area that is added: its block 0. Areas begin at multiples of 2 MiB of a window, with
-# the collector's own record of the area, whose fifth word is the address of block 0. The first
-# arena and the least area, which a collection has added already, come before them.
+# object of the area that is added: its block 0. Areas begin at multiples of 2 MiB of a window,
+# with the collector's own record of the area, whose fifth word is the address of block 0. The
+# first arena and the least area, which a collection has added already, come before them.
 BLOCK_0 = (
     f"WINDOW = {layout.GC + 4 * MIB}"
     + """
@@ -47,6 +47,32 @@ for n in range(10):
         wrong.append((n, kept))
 print(wrong)
 """
+
+
+def test_the_first_collection_adds_the_least_area_until_memory_is_scarce(board: Machine) -> None:
+    board.soft_reset()
+    board.link.enter_raw_repl()
+    fresh = int(board.exec("import memory\nprint(memory.frames.stats()['free'])"))
+    with_area = board.free_frames()
+    assert 16 <= fresh - with_area <= 512
+    scarce = board.exec(
+        """\
+import gc, memory
+all_but_few = memory.frames.stats()['free'] - 2000
+runs = []
+while all_but_few > 0:
+    count = min(all_but_few, memory.frames.stats()['largest_run'])
+    runs.append(memory.frames.alloc(count, zero=False))
+    all_but_few -= count
+gc.collect()
+print(memory.report()['owners'].get('gc', 0))
+for run in runs:
+    run.close()
+run = runs = None
+"""
+    )
+    assert board.free_frames() == with_area, "it comes back with the memory"
+    assert int(scarce) < 16 or board.name == "QEMU_VIRT"
 
 
 def test_most_of_ram_as_one_object_comes_and_goes(board: Machine) -> None:

@@ -8,20 +8,15 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from pimem import ROOT
+from pimem.setup.sources import micropython
 
 STUB_PORT = ROOT / "tests" / "stub_port"
 BUILD = ROOT / "build" / "stub_port"
 BUILD_SECONDS = 300
-
-
-def micropython() -> Path:
-    """MicroPython's source: what the images are built from."""
-    return Path(os.environ.get("MICROPYTHON_DIR") or ROOT / "build" / "deps" / "micropython")
 
 
 def build() -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,11 @@
 
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
+typedef void (*block_translated_t)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void (*block_runs_t)(unsigned cpu, void *data);
 
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, void (*call)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*call)(unsigned, void *), int flags, void *data);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, block_translated_t call);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, block_runs_t call, int flags, void *data);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*call)(qemu_plugin_id_t, void *), void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 void qemu_plugin_outs(const char *text);

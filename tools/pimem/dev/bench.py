@@ -28,6 +28,7 @@ from pimem.board.gdb import PC, Gdb, GdbError
 from pimem.board.session import launch
 from pimem.dev import bench_host, bench_python, bench_target
 from pimem.exits import USAGE, CommandError, Failure
+from pimem.setup import sources
 
 #: The REPL asks for its first key just after it has printed its first prompt.
 PROMPT_SYMBOL = "mp_hal_stdin_rx_chr"
@@ -201,7 +202,7 @@ def measure_target(tally: Tally) -> None:
 def measure_python(tally: Tally) -> None:
     """Measure the interpreter on the default board beside MicroPython's unix port."""
     board = boards.load(boards.DEFAULT)
-    found = bench_python.measure(board, bench_python.source())
+    found = bench_python.measure(board, sources.micropython())
     print(*bench_python.table(found.benchmarks), sep="\n", flush=True)
     tally.report["perf_bench"] = [asdict(each) for each in found.benchmarks]
     name = f"{board.name}: perf_bench"

@@ -126,9 +126,7 @@ def measure(board: Board, micropython: Path) -> Results:
     standard = bench_unix.counts(bench_unix.STANDARD, micropython, pairs)
     tuned = bench_unix.counts(bench_unix.TUNED, micropython, pairs)
     ours = board_counts(board, micropython)
-    found = [
-        Benchmark(name, ours.benchmarks[name], standard[name], tuned[name]) for name in pairs
-    ]
+    found = [Benchmark(name, ours.benchmarks[name], standard[name], tuned[name]) for name in pairs]
     return Results(found, ours.iteration)
 
 

@@ -30,8 +30,15 @@ BUILD_SECONDS = 1200
 RUN_SECONDS = 300
 
 #: What the source package comes without, and nothing frozen.
-LEAVE_OUT = ("MICROPY_PY_FFI=0", "MICROPY_PY_SSL=0", "MICROPY_SSL_MBEDTLS=0", "MICROPY_PY_BTREE=0")
-LEAVE_OUT += ("MICROPY_PY_BLUETOOTH=0", "MICROPY_USE_READLINE=0", "FROZEN_MANIFEST=")
+LEAVE_OUT = (
+    "MICROPY_PY_FFI=0",
+    "MICROPY_PY_SSL=0",
+    "MICROPY_SSL_MBEDTLS=0",
+    "MICROPY_PY_BTREE=0",
+    "MICROPY_PY_BLUETOOTH=0",
+    "MICROPY_USE_READLINE=0",
+    "FROZEN_MANIFEST=",
+)
 
 
 class UnixError(CommandError):
@@ -126,7 +133,9 @@ def plugin(program: Path) -> Path:
     raise UnixError(f"{QEMU} takes no plugin of the versions {PLUGIN_VERSIONS}")
 
 
-def counts(variant: Variant, micropython: Path, scripts: dict[str, tuple[str, str]]) -> dict[str, int]:
+def counts(
+    variant: Variant, micropython: Path, scripts: dict[str, tuple[str, str]]
+) -> dict[str, int]:
     """Count instructions: of each pair of scripts, by name, what the second takes more."""
     program = build(variant, micropython)
     counter = plugin(program)

@@ -20,16 +20,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pimem import BUILD, ROOT
+from pimem import ROOT
+from pimem.setup.sources import micropython
 
 FOLDERS = ("boards", "modules", "ports", "tests", "tools")
 SUFFIXES = (".c", ".h")
 # Headers with a language of their own.
 EXCLUDED = {"ports/rpi-aarch64/aarch64/asm.h": "macros of the assembler"}
-
-
-def micropython() -> Path:
-    return Path(os.environ.get("MICROPYTHON_DIR") or BUILD / "deps" / "micropython")
 
 
 def uncrustify() -> str:

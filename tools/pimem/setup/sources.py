@@ -100,6 +100,11 @@ SOURCES = (
 )
 
 
+def micropython() -> Path:
+    """Return the folder of the MicroPython that is built: $MICROPYTHON_DIR, or the fetched one."""
+    return Path(os.environ.get("MICROPYTHON_DIR") or pimem.DEPS / "micropython").absolute()
+
+
 def fetch_sources() -> None:
     """Unpack MicroPython and libfdt below build/deps, but not where the user names a checkout."""
     wanted = []
