@@ -190,6 +190,15 @@ def test_a_script_asks_at_a_terminal(tmp_path: Path) -> None:
         assert child.wait(20) == 0
 
 
+def test_input_reads_a_pipe(tmp_path: Path) -> None:
+    script = tmp_path / "ask.py"
+    script.write_text("print([input('a? '), input()])\ninput(7)\n")
+    done = run("RPI4", "grüße\nit's\n", str(script))
+    assert (done.returncode, done.stdout) == (1, "a? ['gr\\xfc\\xdfe', \"it's\"]\n7")
+    frame = f'  File "{script}", line 2, in <module>\n'
+    assert done.stderr.endswith(f"(most recent call last):\n{frame}EOFError: \n")
+
+
 def test_an_emulator_that_ends_is_noticed_at_once(tmp_path: Path) -> None:
     script = tmp_path / "wait.py"
     script.write_text("print('running')\nwhile True: pass\n")

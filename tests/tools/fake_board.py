@@ -181,9 +181,11 @@ class FakeBoard:
         modules = {
             "sys": types.SimpleNamespace(
                 stdout=console,
+                stdin=types.SimpleNamespace(readline=self._readline),
                 argv=[],
                 print_exception=lambda exc: traceback.print_exception(exc, file=console),
             ),
+            "builtins": types.SimpleNamespace(input=None),
             "machine": types.SimpleNamespace(
                 reset_cause=lambda: self.cause, HARD_RESET=2, WDT_RESET=3, CRASH_RESET=6
             ),
@@ -207,6 +209,12 @@ class FakeBoard:
         line = b""
         while (byte := self._byte()) != b"\r":
             line += byte
+        return line.decode()
+
+    def _readline(self) -> str:
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self._byte()
         return line.decode()
 
     def _hang(self) -> None:

@@ -201,7 +201,7 @@ def test_a_port_that_goes_away_is_opened_again(adapter: Adapter) -> None:
     running = Running("--port", str(adapter.place), "--seconds", "25")
     running.wait_for("hello", lambda: os.write(adapter.master, b"hello\r\n"))
     adapter.pull()
-    running.wait_for("waiting for it --")
+    running.wait_for("waiting for it, 60 s at most --")
     adapter.plug()
     running.wait_for("again", lambda: os.write(adapter.master, b"again\r\n"))
     assert f"-- {adapter.place} is back --" in running.text

@@ -294,6 +294,6 @@ def test_a_repl_on_a_port_that_is_not_there_ends_at_once(tmp_path: Path) -> None
 @pytest.mark.parametrize("key", [b"\x1d", b"\x03"])
 def test_who_waits_for_a_port_can_leave(tmp_path: Path, key: bytes) -> None:
     with at_a_terminal("monitor", "--port", str(tmp_path / "none")) as (master, child):
-        read_until(master, b"waiting for it --")
+        read_until(master, b"waiting for it, 60 s at most --")
         os.write(master, key)
         assert child.wait(10) == 0

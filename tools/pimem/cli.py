@@ -141,7 +141,20 @@ def set_up_log(verbose: bool) -> None:
     logging.getLogger("pimem").setLevel(level)
 
 
+def open_streams() -> None:
+    """Let the standard streams that this process was started without lead nowhere: a file that is
+    opened would get their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != number:
+                os.dup2(fd, number)
+                os.close(fd)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8"))
+
+
 def main(argv: list[str] | None = None) -> int:
+    open_streams()
     if COMPLETING in os.environ:
         complete()
     try:

@@ -30,6 +30,7 @@ HELD_BYTES = 32768
 BOOT_LINE_SECONDS = 2.0  # from a restart of the emulator to the first line of its boot report
 PATIENCE_SECONDS = 60.0  # of silence, after which a user is told how to stop the script
 
+ASK = b"?"  # follows the token where input() asks for a line
 BOOT_LINE = re.compile(rb"^[^\r\n]{1,80}, entered at EL\d", re.MULTILINE)
 SUSPECT = re.compile(rb"\*\*\* crash|^CRASH \{|^[^\r\n]{1,80}, entered at EL\d", re.MULTILINE)
 AT_PROMPT = re.compile(rb"MicroPython [^\r\n]+\r\n[^\r\n]+\r\n>>> \Z")
@@ -45,6 +46,8 @@ class Company:
 
     silence: float = math.inf  # seconds without output after which the script is given up
     keys: Callable[[], bytes] = _no_keys  # what has been typed for the script by now
+    #: The next line of stdin, b"" at its end, None while it has not come. None: a terminal.
+    lines: Callable[[], bytes | None] | None = None
     hint: Callable[[float], None] | None = None  # called once after PATIENCE_SECONDS of silence
 
 
@@ -87,6 +90,7 @@ class Follower:
         self._restarts = link.restarts()
         self._last = self._held = time.monotonic()  # of the last byte; when holding back began
         self._hinted = False
+        self._asked = False  # input() waits for a line of stdin
 
     def started(self) -> bool:
         """Wait for the token that precedes the output; False if the script could not be run."""
@@ -116,7 +120,19 @@ class Follower:
         keys = self._company.keys()
         if keys:
             self._link.write(keys)
+        if self._asked:
+            self._answer()
         self._receive()
+
+    def _answer(self) -> None:
+        """Send the line that input() waits for, once it is there."""
+        assert self._company.lines
+        line = self._company.lines()
+        self._last = time.monotonic()
+        if line is not None:
+            self._asked = False
+            text = to_text(line).removesuffix("\n")
+            self._link.write((ascii(text) if line else "").encode() + b"\n")
 
     def _receive(self) -> None:
         data = self._link.receive()
@@ -134,7 +150,20 @@ class Follower:
         if at < 0:
             return False
         self._pass(at)
-        self._link.unread_again(bytes(self._data[len(self._token) :]))
+        del self._data[: len(self._token)]
+        if self._company.lines and self._asks():
+            self._asked = True
+            return False
+        self._link.unread_again(bytes(self._data))
+        return True
+
+    def _asks(self) -> bool:
+        """Return whether the token asked for a line of stdin."""
+        if not self._data:
+            self._data += self._link.read_exactly(1)
+        if not self._data.startswith(ASK):
+            return False
+        del self._data[: len(ASK)]
         return True
 
     def _pass(self, count: int) -> None:

@@ -177,8 +177,12 @@ class Watch:
             watcher.note(f"the machine stopped: {reason}")
             watcher.crashed = True
             return None
-        watcher.note(f"lost {self._url}: {why_lost(error)}; waiting for it")
+        watcher.note(f"lost {self._url}: {why_lost(error)}; {self._waiting(self._wait)}")
         return self._open(watcher, first=False)
+
+    @staticmethod
+    def _waiting(seconds: float) -> str:
+        return f"waiting for it, {seconds:g} s at most"
 
     def _over(self) -> bool:
         return self._end is not None and time.monotonic() > self._end
@@ -196,7 +200,7 @@ class Watch:
                     raise
                 if not waiting:
                     waiting = True
-                    watcher.note(f"{exc}; waiting for it")
+                    watcher.note(f"{exc}; {self._waiting(self._first_wait)}")
                 if self._leaves_within(RETRY_SECONDS):
                     return None
                 continue

@@ -31,14 +31,14 @@ def _pimem_run(sys=__import__("sys"), stop=SystemExit, every=BaseException, text
     sys.argv[:] = {argv}
     say = sys.stdout.write
     how = error = None
-    say({token})
+{asking}    say({token})
     try:
         exec(compile({source}, {name}, "exec"), globals())
     except stop as e:
         how = text(e.args[0] if e.args else None)
     except every as e:
         error = e
-    say({token})
+{asked}    say({token})
     if error is not None:
         say("E")
         sys.print_exception(error)
@@ -47,7 +47,23 @@ def _pimem_run(sys=__import__("sys"), stop=SystemExit, every=BaseException, text
     say({token})
 _pimem_run()
 """
-RUNNER_FRAMES = re.compile(r'  File "<stdin>", line \d+, in _pimem_run\n')
+#: Where stdin is no terminal: input() asks for a line of it by the token and "?".
+ASKING = """\
+    names = __import__("builtins")
+    own = names.input
+    def _pimem_input(prompt="", text=str, value=eval, no_more=EOFError):
+        say(text(prompt))
+        say({token} + "?")
+        line = sys.stdin.readline()
+        if line == "\\n":
+            raise no_more
+        return value(line)
+    names.input = _pimem_input
+"""
+ASKED = """\
+    names.input = own
+"""
+RUNNER_FRAMES = re.compile(r'  File "<stdin>", line \d+, in _pimem_(run|input)\n')
 
 
 class ScriptExit(CommandError):
@@ -75,9 +91,12 @@ def to_source(script: bytes) -> str:
         raise Refusal(f"the script is not UTF-8: {exc}") from exc
 
 
-def wrap(script: bytes, name: str, argv: Sequence[str], token: str) -> bytes:
-    """Return the function that runs a script, and its call."""
+def wrap(script: bytes, name: str, argv: Sequence[str], token: str, asks: bool = False) -> bytes:
+    """Return the function that runs a script, and its call. With `asks` its input() asks for the
+    lines of stdin."""
     return RUNNER.format(
+        asking=ASKING.format(token=ascii(token)) if asks else "",
+        asked=ASKED if asks else "",
         source=ascii(to_source(script)),
         name=ascii(name),
         argv=ascii(list(argv)),
@@ -88,7 +107,7 @@ def wrap(script: bytes, name: str, argv: Sequence[str], token: str) -> bytes:
 def outcome(ending: str) -> Exception | None:
     """Return what ended the script, None if it came to its end."""
     if ending.startswith("E"):
-        return ScriptError(RUNNER_FRAMES.sub("", ending[1:], count=1), "")
+        return ScriptError(RUNNER_FRAMES.sub("", ending[1:]), "")
     if not ending.startswith("X"):
         return None
     try:
@@ -112,7 +131,7 @@ def execute(
     """
     token = f"\x1e{secrets.token_hex(TOKEN_BYTES)}\x1e"
     mark = token.encode()
-    link.paste(wrap(script, name, argv, token))
+    link.paste(wrap(script, name, argv, token, company.lines is not None))
     with link.crashes_are_output():
         follower = Follower(link, mark, sink, company)
         if follower.started():

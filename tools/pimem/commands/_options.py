@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from pimem import find_root
@@ -12,6 +13,22 @@ from pimem.board import boards
 MAX_SIZE = 256  # GiB: larger cards exist, but at that size it is more often the wrong disk
 BAUD = 115200
 SILENCE_SECONDS = 60.0
+
+
+def seconds(text: str) -> float:
+    """Read a time limit."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds above 0")
+    return value
+
+
+def seconds_or_none(text: str) -> float:
+    """Read how long to wait, or 0 for not at all."""
+    return 0.0 if text == "0" else seconds(text)
 
 
 def add_board(parser: argparse.ArgumentParser, text: str = "default: %(default)s") -> None:
@@ -61,7 +78,7 @@ def add_icount(parser: argparse.ArgumentParser) -> None:
 def add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=SILENCE_SECONDS,
         metavar="SECONDS",
         help="longest silence that does not count as 'no answer' (default: %(default)g)",
@@ -71,7 +88,7 @@ def add_timeout(parser: argparse.ArgumentParser) -> None:
 def add_script_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="longest silence of the script before it is given up (default: no limit)",
     )

@@ -46,14 +46,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--first",
-        type=float,
+        type=_options.seconds,
         default=120.0,
         metavar="S",
         help="how long to wait for the first byte (default: %(default)g)",
     )
     parser.add_argument(
         "--silence",
-        type=float,
+        type=_options.seconds,
         default=20.0,
         metavar="S",
         help="how long a silence is a stop (default: %(default)g)",

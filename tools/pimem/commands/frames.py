@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the figures, once, as JSON")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="the picture, once, as a file")
     parser.add_argument(
-        "--interval", type=float, default=1.0, metavar="S", help="default: %(default)g"
+        "--interval", type=_options.seconds, default=1.0, metavar="S", help="default: %(default)g"
     )
     parser.add_argument("--count", type=int, metavar="N", help="end after N pictures")
 

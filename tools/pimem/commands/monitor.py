@@ -26,14 +26,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--no-stamps", dest="stamps", action="store_false", help="lines without times"
     )
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="end after S seconds (default: on Ctrl-])"
+        "--seconds",
+        type=_options.seconds,
+        metavar="S",
+        help="end after S seconds (default: on Ctrl-])",
     )
     parser.add_argument(
         "--wait",
-        type=float,
+        type=_options.seconds_or_none,
         default=monitor.WAIT_SECONDS,
         metavar="S",
-        help="how long to wait for a port that is not there (default: %(default)g)",
+        help="how long to wait for a port that is not there (0: not; default: %(default)g)",
     )
 
 

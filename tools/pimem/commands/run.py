@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
+import select
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ EPILOG = """\
 A board that restarts while the script runs ends the command once its prompt is there: with 0 after
 machine.reset(), with 3 after a crash or a watchdog. The script is not repeated.
 """
+PIECE = 4096
 SHOW_REPORT = b"import memory\nmemory.info()\n"
 #: Whether the reset was not asked for: by a crash, a watchdog or from outside.
 FAILED_BEFORE = """\
@@ -86,6 +89,26 @@ def read_script(name: str | None, arguments: Sequence[str]) -> Script | None:
     return Script(sys.stdin.buffer.read(), STDIN, argv)
 
 
+class StdinLines:
+    """The lines of a stdin that is no terminal, for input(): b"" at its end, also behind a script
+    that was read from it; None while the next one has not come."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def __call__(self) -> bytes | None:
+        fd = sys.stdin.fileno()
+        while b"\n" not in self._held:
+            if not select.select([fd], [], [], 0)[0]:
+                return None
+            data = os.read(fd, PIECE)
+            if not data:
+                break
+            self._held += data
+        line, newline, self._held = self._held.partition(b"\n")
+        return line + newline
+
+
 def hint(seconds: float) -> None:
     complain(f"the script has printed nothing for {seconds:.0f} s; Ctrl-C stops it")
 
@@ -96,10 +119,10 @@ def company(script: Script, timeout: float | None) -> Iterator[Company]:
     silence = math.inf if timeout is None else timeout
     told = hint if sys.stderr.isatty() else None
     if script.name == STDIN or not sys.stdin.isatty():
-        yield Company(silence, hint=told)
+        yield Company(silence, hint=told, lines=StdinLines())
         return
     with keys_for_a_script() as keys:
-        yield Company(silence, keys, told)
+        yield Company(silence, keys=keys, hint=told)
 
 
 def run_script(
