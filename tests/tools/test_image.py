@@ -305,3 +305,19 @@ def test_a_build_that_fails_leaves_no_image_behind(pimem: Run, tmp_path: Path) -
     assert not [
         image.name + suffix for suffix in SUFFIXES if image.with_name(image.name + suffix).exists()
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["image -o", "dist -o", "bringup --output", "frames --svg", "bringup --port none --output"],
+)
+def test_a_missing_folder_is_named_and_not_made(tmp_path: Path, words: str) -> None:
+    path = tmp_path / "no" / "such" / "file"
+    command = [sys.executable, "-m", "pimem", *words.split(), str(path)]
+    kernel = tmp_path / "kernel8.img"
+    kernel.write_bytes(kernel_bytes())
+    command += ["--kernel", str(kernel)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"pimem: cannot write {path}: there is no folder {path.parent}\n"
+    assert not (tmp_path / "no").exists()

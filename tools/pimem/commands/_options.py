@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pimem import find_root
 from pimem.board import boards
+from pimem.exits import Refusal
 
 MAX_SIZE = 256  # GiB: larger cards exist, but at that size it is more often the wrong disk
 BAUD = 115200
@@ -29,6 +30,13 @@ def seconds(text: str) -> float:
 def seconds_or_none(text: str) -> float:
     """Read how long to wait, or 0 for not at all."""
     return 0.0 if text == "0" else seconds(text)
+
+
+def require_folder(path: Path) -> Path:
+    """Return a path to be written; Refusal where its folder is not there, before any work."""
+    if not path.absolute().parent.is_dir():
+        raise Refusal(f"cannot write {path}: there is no folder {path.parent}")
+    return path
 
 
 def add_board(parser: argparse.ArgumentParser, text: str = "default: %(default)s") -> None:

@@ -136,7 +136,7 @@ def exit_code(heard: Heard, verdict: Verdict, result: Result) -> int:
 def run(options: argparse.Namespace) -> int:
     board = boards.load(options.board)
     kernel = kernel_of(board, options.kernel)
-    path = options.output or Path(f"bringup-{board.name}.json")
+    path = _options.require_folder(options.output or Path(f"bringup-{board.name}.json"))
     result = Result(path, board=board.name, port=options.port, kernel=kernel)
     session = open_session(board, port=options.port, kernel=kernel, reboot=True)
     with session:

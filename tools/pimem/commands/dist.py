@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="DIR",
-        help="where pimem-VERSION/ goes (default: dist)",
+        help="where pimem-VERSION/ goes; made if only DIR itself is missing (default: dist)",
     )
     for name, what in (("micropython", "MicroPython"), ("dtc", "libfdt")):
         parser.add_argument(
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> None:
         firmware=options.firmware,
     )
     address = imager.check_address(options.url) if options.url else ""
-    folder = dist.make(options.output or pimem.ROOT / "dist", origins, size, address)
+    parent = _options.require_folder(options.output or pimem.ROOT / "dist")
+    folder = dist.make(parent, origins, size, address)
     print("\n".join(dist.listing(folder)))
     complain(f"{folder} is ready")

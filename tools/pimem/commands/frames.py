@@ -73,6 +73,8 @@ def save(link: Link, drawing: Path | None, as_json: bool) -> None:
 
 def run(options: argparse.Namespace) -> None:
     board = boards.load(options.board)
+    if options.svg:
+        _options.require_folder(options.svg)
     try:
         with open_session(board, port=options.port, kernel=options.kernel) as session:
             if session.booting:

@@ -55,7 +55,8 @@ def run(options: argparse.Namespace) -> None:
     size = image.check_size(options.size)
     board = boards.require_card(options.board)
     address = imager.check_address(options.url) if options.url else None
-    path = options.output or board.kernel.with_name("sdcard.img")
+    own = board.kernel.with_name("sdcard.img")
+    path = _options.require_folder(options.output) if options.output else own
     files = image.card_files(options.kernel or board.kernel, options.firmware)
     image.make(path, size, files, address)
     show(path, files, options.json)
