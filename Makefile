@@ -188,6 +188,7 @@ test-host: setup
 # Each part is a target of its own. Hours on a small machine; the first failure ends it.
 test-long: images
 	@$(SANITISED) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(SANITISED) BOOT_MUTANTS=200 $(PYTEST) tests/emulator/test_boot_mutants.py $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) mutants
 	@$(MAKE) coverage

@@ -23,11 +23,10 @@ GCC = "aarch64-linux-gnu-gcc"
 OBJCOPY = "aarch64-linux-gnu-objcopy"
 SOURCE = Path(__file__).with_name("firmware") / "stub.S"
 PARAMETERS_AT = 8
-FILL_PAIRS, WRITE_PAIRS = 16, 32
+WRITE_PAIRS = 32
 #: The first page of a Pi: the jump to the stub, the cores' words at 0xa0, the spin table at 0xd8.
 #: The loader writes it again at a reset.
 HEAD_SIZE = 0x100
-FILLED = 0x70000  # of a Pi: nothing else uses it, and a reset leaves it as it is
 MIB = 1 << 20
 #: Where recent firmware puts the device tree: high, and below 752 MiB.
 USUAL_DTB = 0x2EFF0000
@@ -70,7 +69,7 @@ class Start:
     frequency: int = 0  # 0: the SoC's
     timers: bool = False  # running, and expired
     serror: bool = False  # pending; with entry_el=1
-    fill: Ranges = ()  # (start, end) of memory filled with 0xA5
+    junk: bool = False  # in every register that the boot protocol leaves free; DAIF is clear
     writes: Ranges = ()  # (address, value) of device registers
     files: tuple[tuple[Path, int], ...] = ()  # what else is in memory, such as an initrd
 
@@ -116,9 +115,9 @@ def patched(board: Board, start: Start) -> bytes:
         firmware.local,
         start.timers,
         start.serror,
-        (FILLED if soc_of(board).ram == 0 else firmware.at + 0x8000) if start.fill else 0,
+        start.junk,
     )
-    parameters += pairs(start.fill, FILL_PAIRS) + pairs(start.writes, WRITE_PAIRS)
+    parameters += pairs(start.writes, WRITE_PAIRS)
     return code()[:PARAMETERS_AT] + parameters + code()[PARAMETERS_AT + len(parameters) :]
 
 

@@ -7,6 +7,7 @@ Each row says what is placed where; what the kernel must make of it is read from
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ class Row:
     kernel_at: int = KERNEL
     refused: str = ""  # what safe mode says; "": it boots
     used: bool = True  # whether x0 can be followed
+    filled: bool = False  # all RAM is full of 0xA5 before, not its first part only
 
     def __str__(self) -> str:
         return f"{self.machine.split()[0]}-{self.name}"
@@ -57,9 +59,9 @@ def row(name: str, machine: str, banks: Ranges, reserve: Ranges = STUB_PAGE, **m
     return Row(name, machine, blob, **fields)
 
 
-def image_end(machine: str) -> int:
+def image_end(machine: str, at: int = KERNEL) -> int:
     header = board_session.kernel(board_of(machine)).read_bytes()[:64]
-    return KERNEL + int.from_bytes(header[16:24], "little")
+    return at + int.from_bytes(header[16:24], "little")
 
 
 def pages_up(address: int) -> int:
@@ -91,6 +93,7 @@ def sizes() -> list[Row]:
 
 def layouts() -> list[Row]:
     """The same RAM in other words."""
+    second = (GIB, GIB)
     halves = ((0, 0x20000000), (0x20000000, 0x1B400000))
     names = {
         "memory@20000000": {"device_type": "memory", "reg": reg(halves[1:], 2, 1)},
@@ -112,6 +115,13 @@ def layouts() -> list[Row]:
         row("banks that overlap", "RPI3", ((0, 0x30000000), (0x10000000, 0x2B400000))),
         row("banks of parts of pages", "RPI3", ((0, 0x1FFFF800), (0x20000A00, 0x1B000123))),
         row("eight banks", "RPI4", (FIRST_BANK, *pieces)),
+        row("RAM that no BCM2837 has", "RPI3", (FIRST_BANK, (4 * GIB, GIB)), cells=(2, 2)),
+        row(
+            "RAM that no BCM2711 has",
+            "RPI4",
+            (FIRST_BANK, second, (6 * GIB, 4 * GIB)),
+            cells=(2, 2),
+        ),
     ]
 
 
@@ -176,5 +186,81 @@ def places() -> list[Row]:
     return [*rows, high]
 
 
-def all_rows() -> list[Row]:
+# virt: RAM begins at 1 GiB, there is no stub area and no VideoCore, and one core that PSCI starts.
+
+VIRT, VIRT_5 = "QEMU_VIRT", "QEMU_VIRT 5 GiB"
+VIRT_RAM = (0x40000000, 0x08000000)
+VIRT_KERNEL, VIRT_DTB = 0x40200000, 0x44000000  # QEMU puts a tree of its own at the start of RAM
+PSCI: Node = {
+    "cpus": {
+        "#address-cells": 1,
+        "#size-cells": 0,
+        "cpu@0": {"device_type": "cpu", "reg": 0, "enable-method": "psci"},
+    },
+    "psci": {"compatible": "arm,psci-0.2", "method": "hvc"},
+}
+
+
+def virt(name: str, banks: Ranges, reserve: Ranges = (), **more: Any) -> Row:
+    """A row of virt, with two cells for a size unless it says otherwise."""
+    machine, kernel_at = more.pop("machine", VIRT), more.pop("kernel_at", VIRT_KERNEL)
+    filled = more.pop("filled", False)
+    more = {"cells": (2, 2), "dtb_at": VIRT_DTB, **PSCI, **more}
+    made = row(name, machine, banks, reserve, **more)
+    return dataclasses.replace(made, kernel_at=kernel_at, filled=filled)
+
+
+def virt_rows() -> list[Row]:
+    """The same questions to virt, whose RAM goes beyond 4 GiB."""
+    whole, half = (VIRT_RAM,), VIRT_RAM[1] // 2
+    start, top = VIRT_RAM[0], sum(VIRT_RAM)
+    halves = ((start, half), (start + half, half))
+    more_nodes = {"memory@44000000": {"device_type": "memory", "reg": reg(halves[1:], 2, 2)}}
+    holes = ((start, GIB), (0x90000000, 0x30000000), (4 * GIB, GIB), (0x150000000, 0x10000000))
+    children = {"kept@43000800": (0x43000800, 0x1000), "kept@46000000": (0x46000000, MIB)}
+    kept = device_trees.reserved_memory(children, size_cells=2)
+    many = tuple((0x41000000 + n * MIB, 0x1800) for n in range(40))
+    before = virt("initrd before", whole, initrd=(0x40120000, MIB))
+    rows = [
+        virt("128 MB", whole, filled=True),
+        virt("5 GB in one bank", ((start, 5 * GIB),), machine=VIRT_5),
+        virt("banks with holes", holes, machine=VIRT_5),
+        virt("banks out of order", (*holes[2:], *holes[:2]), machine=VIRT_5),
+        virt("size of one cell", whole, cells=(2, 1)),
+        virt("several nodes", halves[:1], **more_nodes),
+        virt("banks that overlap", ((start, 0x5000000), (0x43000000, 0x5000000))),
+        virt("banks of parts of pages", ((start, 0x3FFF800), (0x44000A00, 0x3000123))),
+        virt("eight banks", tuple((start + n * 16 * MIB, 15 * MIB) for n in range(8))),
+        virt("/memreserve/", whole, ((0x42001000, 0x3000), (top - 0x1000, 0x1000))),
+        virt("/reserved-memory", whole, **{"reserved-memory": kept}),
+        virt("40 reservations", whole, many),
+        virt("a reservation without end", whole, ((0x46000000, (1 << 64) - 0x46000000),)),
+        virt("initrd behind", whole, initrd=(0x43000800, 3 * MIB + 77)),
+        virt("initrd over the image", whole, initrd=(0x40210000, MIB), refused="initrd"),
+        dataclasses.replace(before, kernel_at=0x41237000),
+        virt("tree misaligned", whole, dtb_at=0x44000004),
+    ]
+    rows[-1] = dataclasses.replace(rows[-1], used=False)
+    behind = -(-image_end(VIRT, VIRT_KERNEL) // 8) * 8
+    places = {
+        "tree after the image": behind,
+        "tree in the window": pages_up(behind) + 0x40008,
+        "tree at the end": top - 0x2000,
+        "tree before the image": VIRT_KERNEL - 0x2000,
+    }
+    return [*rows, *(virt(name, whole, dtb_at=at) for name, at in places.items())]
+
+
+def filled_rows() -> list[Row]:
+    """All RAM of the machine full of 0xA5, not the first of it only."""
+    small = row("all filled", "RPI3", (FIRST_BANK,))
+    large = row("all filled", "RPI4", (FIRST_BANK, (GIB, GIB)))
+    return [dataclasses.replace(each, filled=True) for each in (small, large)]
+
+
+def pi_rows() -> list[Row]:
     return [*sizes(), *layouts(), *reservations(), *places()]
+
+
+def all_rows() -> list[Row]:
+    return [*pi_rows(), *virt_rows(), *filled_rows()]

@@ -127,6 +127,8 @@ def board_of(machine: str, way: Way | None = None) -> Board:
     board = boards.load(machine.split()[0])
     if machine.endswith("512 MiB"):
         board = dataclasses.replace(board, machine="raspi3ap", qemu_args=["-m", "512M"])
+    if machine.endswith("5 GiB"):
+        board = dataclasses.replace(board, qemu_args=[*board.qemu_args, "-m", "5G"])
     if way is not None and way.machine:
         board = dataclasses.replace(board, machine=way.machine)
     return board

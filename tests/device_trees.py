@@ -11,10 +11,11 @@ BEGIN, END, PROPERTY, FINISH = 1, 2, 3, 9
 
 #: A node: properties are ints (one cell), tuples of ints, strings or bytes; children are dicts.
 Node = dict[str, Any]
-#: The SoC's model and compatible, as the firmware gives them.
+#: The SoC's model and compatible, as the firmware, or QEMU, gives them.
 MODELS = {
     "BCM2837": ("Raspberry Pi 3 Model B Rev 1.2", "brcm,bcm2837"),
     "BCM2711": ("Raspberry Pi 4 Model B Rev 1.4", "brcm,bcm2711"),
+    "QEMU virt": ("linux,dummy-virt", "linux,dummy-virt"),
 }
 Ranges = tuple[tuple[int, int], ...]
 

@@ -326,17 +326,36 @@ def test_memory_full_of_garbage_does_no_harm(name: str, tmp_path: Path) -> None:
         assert first == 0, "frames come zeroed"
 
 
-@pytest.mark.parametrize("name", board_session.PIS)
-def test_memory_of_the_run_before_does_no_harm(name: str) -> None:
-    """A reset keeps RAM: the kernel of before is still there, tables and allocator included."""
-    machine = board_session.boot(name, reboot=True)
+@pytest.mark.parametrize("name", board_session.BOARDS)
+@pytest.mark.parametrize("way", ["raw", "stub"])
+def test_memory_of_the_run_before_does_no_harm(name: str, way: str, tmp_path: Path) -> None:
+    """A reset keeps RAM: what the run before left in .bss, tables and allocator is still there,
+    and so is its crash record, which belongs to another start."""
+    args = None
+    if way == "stub":
+        blob, at = pi_or_virt_tree(name, tmp_path)
+        kernel_at = 0 if name in board_session.PIS else VIRT_STUB_KERNEL
+        args = start_args(boards.load(name), tmp_path, Start(blob, at, kernel_at))
+    source = "mailbox" if way == "raw" and name in board_session.PIS else "device tree"
+    el = 2 if name in board_session.PIS else 1
+    machine = board_session.boot(name, args, reboot=True)
     try:
         before = machine.eval("memory.report()['frames']", "import memory")
         machine.exec("big = bytearray(30 << 20)\nbig[5] = 5")
+        for _ in range(2):
+            machine.emulated().qmp.execute("system_reset")
+            board_session.wait_for_prompt(machine)
+            machine.link.enter_raw_repl()
+            assert check(machine, el=el, ram_from=source)["frames"] == before
+            assert machine.eval("memory.last_crash()") is None
+            with pytest.raises(BoardCrash):
+                machine.exec(NULL_IN_ARCH)
+            machine.lost = False
         machine.emulated().qmp.execute("system_reset")
         board_session.wait_for_prompt(machine)
         machine.link.enter_raw_repl()
-        assert check(machine, el=2, ram_from="mailbox")["frames"] == before
+        assert machine.eval("memory.last_crash() is not None", "import memory")
+        assert check(machine, el=el, ram_from=source)["frames"] == before
     finally:
         machine.close()
 

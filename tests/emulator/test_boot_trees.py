@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import boot_trees
+import garbage_ram
 import pytest
 import tables
 import tree_reading
 from boot_stub import USUAL_DTB, Start, counter_args, start_args
-from boot_trees import GIB, MIB, Row
+from boot_trees import GIB, Row
 from boot_ways import board_of
 from guest_errors import unexpected
 from test_boot_matrix import SMC
@@ -32,9 +32,13 @@ from pimem.testing import Machine, board_session
 DEVICES: dict[str, list[Span]] = {
     "BCM2837": [(0x3F000000, 0x40000000), (0x40000000, 0x40001000)],
     "BCM2711": [(0xFC000000, 4 * GIB)],
+    # GIC; UART to GPIO; virtio: what the kernel maps of virt's devices, which are all below RAM
+    "QEMU virt": [(0x08000000, 0x08020000), (0x09000000, 0x09040000), (0x0A000000, 0x0A004000)],
 }
+#: From where on no board with the SoC has RAM: 1 GiB; 8 GiB; virt's own limit.
+RAM_END = {"BCM2837": GIB, "BCM2711": 8 * GIB, "QEMU virt": 256 * GIB}
+LAST = 1 << 48  # of physical addresses
 STUB_AREA = (0, 0x80000)
-FILL_TO = 192 * MIB
 
 WORKLOAD = """
 import memory, _memory
@@ -69,43 +73,44 @@ print(memory.check())
 """
 
 
-def fill(row: Row) -> tuple[tuple[int, int], ...]:
-    """Low RAM without what is loaded there: whole 16 bytes."""
-    kernel = board_session.kernel(board_of(row.machine)).stat().st_size
-    taken = [
-        STUB_AREA,
-        (row.kernel_at, row.kernel_at + kernel),
-        (row.dtb_at, row.dtb_at + len(row.blob)),
-        (row.initrd[0], sum(row.initrd)),
-    ]
-    wide = [(start & -16, -(-end // 16) * 16) for start, end in taken]
-    return tuple(without([(0, FILL_TO)], wide))
-
-
 @contextlib.contextmanager
-def booted(row: Row, folder: Path, **more: Any) -> Iterator[Machine]:
+def booted(row: Row, folder: Path) -> Iterator[Machine]:
     """A machine that the row's tree has started; what QEMU thinks wrong of it is looked at."""
     board = board_of(row.machine)
     files = ()
-    if row.initrd[1] and row.initrd[0] != 0x90000:
+    if row.initrd[1] and not row.refused:
         path = folder / "initrd"
         path.write_bytes(b"\x5a" * row.initrd[1])
         files = ((path, row.initrd[0]),)
-    start = Start(
-        row.blob, row.dtb_at, row.kernel_at, fill=more.pop("fill", fill(row)), files=files, **more
-    )
+    start = Start(row.blob, row.dtb_at, row.kernel_at, files=files)
     args = [*start_args(board, folder, start), *counter_args(board)]
     log = folder / "guest_errors"
-    with board_session.booted(board.name, args, board=board, guest_errors=log) as machine:
-        yield machine
+    with garbage_ram.args(board, whole=row.filled) as ram:
+        options = {"board": board, "guest_errors": log, "extra": ram}
+        with board_session.booted(board.name, args, **options) as machine:
+            yield machine
     assert unexpected(log.read_text(), board.name) == []
 
 
-def kept_back(row: Row, reading: tree_reading.Reading) -> list[Span]:
-    """What no program may have: VideoCore's share too, as the mailbox tells where it begins."""
+def no_ram(row: Row) -> list[Span]:
+    """Devices, and VideoCore's share as the mailbox tells where it begins."""
+    board = board_of(row.machine)
     share = 0x1C000000 if row.machine.endswith("512 MiB") else 0x3C000000
-    soc = board_of(row.machine).soc
-    return merged([*reading.reserved, STUB_AREA, (share, GIB), *DEVICES[soc]])
+    return [*([(share, GIB)] if board.family == "rpi" else []), *DEVICES[board.soc]]
+
+
+def without_ram(spans: list[Span], row: Row) -> list[Span]:
+    """Spans of a tree without what cannot be RAM."""
+    beyond = (RAM_END[board_of(row.machine).soc], 1 << 64)
+    return without(spans, [*no_ram(row), beyond])
+
+
+def kept_back(row: Row, reading: tree_reading.Reading) -> list[Span]:
+    """What no program may have, but for what the kernel itself uses."""
+    stub = [STUB_AREA] if board_of(row.machine).family == "rpi" else []
+    end = RAM_END[board_of(row.machine).soc]
+    beyond = [(end, LAST)] if any(bank[1] > end for bank in reading.ram) else []
+    return merged([*reading.reserved, *stub, *no_ram(row), *beyond])
 
 
 def check_report(machine: Machine, row: Row, reading: tree_reading.Reading) -> list[Span]:
@@ -113,10 +118,9 @@ def check_report(machine: Machine, row: Row, reading: tree_reading.Reading) -> l
     report = machine.eval("memory.report()", "import memory")
     assert report["ram_from"] == "device tree" and report["safe_mode"] is None
     assert report["model"] == reading.model
-    share = 0x1C000000 if row.machine.endswith("512 MiB") else 0x3C000000
-    ram = without(reading.ram, [(share, GIB), *DEVICES[board_of(row.machine).soc]])
+    ram = without_ram(reading.ram, row)
     assert merged([tuple(bank) for bank in report["ram"]]) == ram
-    reserved = merged([(start, min(end, 1 << 48)) for start, end in kept_back(row, reading)])
+    reserved = merged([(start, min(end, LAST)) for start, end in kept_back(row, reading)])
     told = merged([(start, end) for start, end, _ in report["reserved"]])
     if len(reading.reserved) < 12:
         assert told == reserved
@@ -166,7 +170,8 @@ def test_the_kernel_makes_of_a_tree_what_it_says(row: Row, tmp_path: Path) -> No
             assert machine.exec("print(6 * 7)") == "42\n"
         elif not row.used:
             report = machine.eval("memory.report()", "import memory")
-            assert report["ram_from"] == "mailbox" and report["safe_mode"] is None
+            source = "mailbox" if board_of(row.machine).family == "rpi" else "board default"
+            assert report["ram_from"] == source and report["safe_mode"] is None
         else:
             check_row(machine, row, len(str(row)))
             if row.initrd[1]:

@@ -21,8 +21,7 @@ gicc:       .quad 0
 local:      .quad 0                 // the ARM-local registers; 0: none
 timers:     .quad 0                 // 1: the timers run and have expired
 serror:     .quad 0                 // 1: an SError is pending when the kernel starts, at EL1
-filled:     .quad 0                 // where it is noted that memory has been filled: a reset does not do it again
-fill:       .fill 32, 8, 0          // pairs (start, end) of memory to be filled with 0xa5; 0, 0 ends them
+junk:       .quad 0                 // 1: registers have any values that a loader may leave there, exceptions unmasked
 writes:     .fill 64, 8, 0          // pairs (address, value) of device registers to be written before the start
 
 // Loads a parameter.
@@ -34,9 +33,7 @@ writes:     .fill 64, 8, 0          // pairs (address, value) of device register
 start:
     mrs x6, MPIDR_EL1
     and x6, x6, #3
-    cbnz x6, 1f
-    bl fill_memory
-1:  mrs x0, CurrentEL
+    mrs x0, CurrentEL
     cmp x0, #(3 << 2)
     b.ne jump
     bl local_timer
@@ -124,11 +121,83 @@ jump:
     cbz x0, 8f
     str w1, [x0]
     b 7b
-8:  parameter x0, dtb
+8:  parameter x0, junk
+    cbnz x0, leave_junk
+    parameter x0, dtb
     mov x1, #0
     mov x2, #0
     mov x3, #0
     parameter x4, kernel
+    br x4
+
+// Only what the boot protocol asks for holds: x0, MMU and caches off. All else has another value than after a reset:
+// addresses that are not there, traps of all that can be trapped, and exceptions that are not masked.
+leave_junk:
+    ldr x1, =0x5ba9dead5ba9d001
+    mov x3, #(3 << 20)              // CPACR_EL1: for the two that follow
+    msr CPACR_EL1, x3
+    isb
+    ldr x3, =0x07c09f00
+    msr FPCR, x3                    // another rounding, and traps
+    msr FPSR, x3
+    mrs x2, CurrentEL
+    cmp x2, #(2 << 2)
+    b.lo 17f
+    ldr x3, =0x30c50832             // SCTLR_EL2: A
+    msr SCTLR_EL2, x3
+    msr TTBR0_EL2, x1
+    msr TCR_EL2, x1
+    msr MAIR_EL2, x1
+    msr VBAR_EL2, x1
+    msr VTTBR_EL2, x1
+    msr VTCR_EL2, x1
+    msr TPIDR_EL2, x1
+    msr HSTR_EL2, x1
+    msr CNTVOFF_EL2, x1
+    msr CNTHCTL_EL2, xzr            // EL1 may use neither counter nor timer
+    msr CNTHP_CVAL_EL2, xzr
+    mov x3, #1
+    msr CNTHP_CTL_EL2, x3           // running, and expired
+    ldr x3, =0xc00037ff             // CPTR_EL2: FP and CPACR_EL1 are trapped
+    msr CPTR_EL2, x3
+    ldr x3, =0x44006001             // HCR_EL2: stage 2, WFI, WFE, the MMU's registers; EL1 is AArch32
+    msr HCR_EL2, x3
+    mov x3, #0xfe6                  // MDCR_EL2: debug and performance registers are trapped
+    msr MDCR_EL2, x3
+    msr VPIDR_EL2, x1
+    msr VMPIDR_EL2, x1
+    msr SP_EL1, x1
+    msr ELR_EL2, x1
+17: ldr x3, =0x30d00802             // SCTLR_EL1: A
+    msr SCTLR_EL1, x3
+    msr TTBR0_EL1, x1
+    msr TTBR1_EL1, x1
+    msr TCR_EL1, x1
+    msr MAIR_EL1, x1
+    msr VBAR_EL1, x1
+    msr CONTEXTIDR_EL1, x1
+    msr TPIDR_EL1, x1
+    msr TPIDR_EL0, x1
+    msr TPIDRRO_EL0, x1
+    msr SP_EL0, x1
+    msr ELR_EL1, x1
+    msr ESR_EL1, x1
+    msr FAR_EL1, x1
+    mov x3, #0x3f7
+    msr CNTKCTL_EL1, x3
+    mov x3, #0xf
+    msr PMUSERENR_EL0, x3
+    msr CPACR_EL1, xzr
+    isb
+    mov sp, x1
+    parameter x0, dtb
+    parameter x4, kernel
+    mov x2, x1
+    mov x3, x1
+.irp n, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    mov x\n, x1
+.endr
+    msr DAIFClr, #15
     br x4
 
 // The crystal is the timer's clock, one step a cycle.
@@ -159,21 +228,3 @@ groups:
     subs w2, w2, #1
     b.ne 11b
 12: ret
-
-// What RAM may hold at power-on. At a reset it keeps what the run before left there.
-fill_memory:
-    parameter x5, filled
-    cbz x5, 15f
-    ldr x0, [x5]
-    cbnz x0, 15f
-    mov x0, #1
-    str x0, [x5]
-    ldr x3, =0xa5a5a5a5a5a5a5a5
-    adr x5, fill
-13: ldp x0, x1, [x5], #16
-    cbz x1, 15f
-14: stp x3, x3, [x0], #16
-    cmp x0, x1
-    b.lo 14b
-    b 13b
-15: ret

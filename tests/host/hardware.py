@@ -106,6 +106,7 @@ class Soc(ctypes.Structure):
         ("gpio_pulls_2711", c_bool),
         ("ram_start", c_uint64),
         ("ram_size", c_uint64),
+        ("ram_end", c_uint64),
         ("ram_reserve", c_uint64),
         ("stub_end", c_uint64),
         ("windows", SocRange * 4),

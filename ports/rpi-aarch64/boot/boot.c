@@ -62,6 +62,16 @@ static void limit_to_arm_memory(void) {
     }
 }
 
+// The first access to RAM that is not there would be a crash later, or would reach other RAM.
+static void limit_to_soc(void) {
+    for (size_t i = 0; i < boot_info.ram_count; ++i) {
+        if (boot_info.ram[i].end > soc->ram_end) {
+            exclude(soc->ram_end, UINT64_MAX, "not RAM");
+            return;
+        }
+    }
+}
+
 static void find_memory(void) {
     strncpy(boot_info.model, soc->machine, BOOT_MODEL_SIZE - 1);
     boot_info.cores = soc->stub_end != soc->ram_start ? PARKING_CORES : 1;
@@ -74,6 +84,7 @@ static void find_memory(void) {
     boot_info.image = (mem_range_t) {boot_map.image_pa, boot_map.image_pa + (__image_end - __image_start)};
     boot_reserve(soc->ram_start, soc->stub_end, "stub");
     limit_to_arm_memory();
+    limit_to_soc();
     for (unsigned i = 0; i < SOC_MAX_WINDOWS && soc->windows[i].end != 0; ++i) {
         exclude(soc->windows[i].start, soc->windows[i].end, soc->windows[i].name);
     }

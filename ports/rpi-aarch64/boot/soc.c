@@ -22,6 +22,7 @@ static const soc_t table[] = {
         .uart_clock = 24000000,
         .ram_start = 0x40000000,
         .ram_size = 0x08000000,
+        .ram_end = 0x4000000000, // the machine's own limit, 255 GiB
         .stub_end = 0x40000000,
         .windows = {
             { 0x08000000, 0x08020000, "interrupt controller" },
@@ -59,6 +60,7 @@ static const soc_t table[] = {
         .ram_start = 0,
         .ram_reserve = 0x01000000, // the peripherals
         .ram_size = 0x1c000000, // the smallest board's: Zero 2 W, 512 MiB less VideoCore's 64
+        .ram_end = 0x40000000,
         .stub_end = 0x80000,
         .windows = {
             { 0x3f000000, 0x40000000, "peripherals" },
@@ -83,6 +85,7 @@ static const soc_t table[] = {
         .gpio_pulls_2711 = true,
         .ram_start = 0,
         .ram_size = 0x3b400000, // what every board has below VideoCore's 76 MiB
+        .ram_end = 0x200000000, // of the boards with 8 GiB
         .stub_end = 0x80000,
         .windows = {
             { 0xfc000000, 0xfe000000, "BCM2711 peripherals" },

@@ -38,6 +38,7 @@ typedef struct _soc_t {
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD
     uint64_t ram_start;     // default RAM without a device tree and a mailbox
     uint64_t ram_size;
+    uint64_t ram_end;       // no board with this SoC has RAM from here on, whatever a device tree says
     uint64_t ram_reserve;   // bytes below the end of the first GiB that are never RAM (MMIO)
     uint64_t stub_end;      // [ram_start, stub_end) belongs to the firmware's stub; == ram_start: none
     boot_range_t windows[SOC_MAX_WINDOWS]; // of devices; a zero end terminates
