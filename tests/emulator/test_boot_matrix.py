@@ -15,8 +15,10 @@ from boot_ways import VIRT_STUB_KERNEL, virt_tree
 from device_trees import MODELS
 from machine_code import assemble
 from socs import soc_of
+from test_crash import READ, crash
 
 from pimem.board import boards
+from pimem.board.link import Link
 from pimem.board.qemu import kernel_args, loader_args
 from pimem.testing import BoardError, Machine, board_session
 
@@ -326,6 +328,12 @@ def test_memory_full_of_garbage_does_no_harm(name: str, tmp_path: Path) -> None:
         assert first == 0, "frames come zeroed"
 
 
+def reset(machine: Machine) -> None:
+    machine.emulated().qmp.execute("system_reset")
+    board_session.wait_for_prompt(machine)
+    machine.link.enter_raw_repl()
+
+
 @pytest.mark.parametrize("name", board_session.BOARDS)
 @pytest.mark.parametrize("way", ["raw", "stub"])
 def test_memory_of_the_run_before_does_no_harm(name: str, way: str, tmp_path: Path) -> None:
@@ -342,19 +350,16 @@ def test_memory_of_the_run_before_does_no_harm(name: str, way: str, tmp_path: Pa
     try:
         before = machine.eval("memory.report()['frames']", "import memory")
         machine.exec("big = bytearray(30 << 20)\nbig[5] = 5")
-        for _ in range(2):
-            machine.emulated().qmp.execute("system_reset")
-            board_session.wait_for_prompt(machine)
-            machine.link.enter_raw_repl()
-            assert check(machine, el=el, ram_from=source)["frames"] == before
-            assert machine.eval("memory.last_crash()") is None
-            with pytest.raises(BoardCrash):
-                machine.exec(NULL_IN_ARCH)
-            machine.lost = False
-        machine.emulated().qmp.execute("system_reset")
-        board_session.wait_for_prompt(machine)
-        machine.link.enter_raw_repl()
-        assert machine.eval("memory.last_crash() is not None", "import memory")
+        reset(machine)
+        assert check(machine, el=el, ram_from=source)["frames"] == before
+        assert machine.eval("memory.last_crash()") is None
+        crash(machine, READ.format(address=0x10))
+        machine.link.close()  # this image has nothing but the crash
+        machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
+        reset(machine)
+        assert "read from 0x0000000000000010" in machine.eval(
+            "memory.last_crash()", "import memory"
+        )
         assert check(machine, el=el, ram_from=source)["frames"] == before
     finally:
         machine.close()
