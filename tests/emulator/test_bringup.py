@@ -112,7 +112,7 @@ def test_the_image_passes_each_place_once(board: str) -> None:
     assert sorted(offsets(image(board, "-bringup"))) == list(range(1, len(PLACES) + 1))
 
 
-@pytest.mark.parametrize("board", board_session.IMAGES)
+@pytest.mark.parametrize("board", board_session.BOARDS)
 @pytest.mark.parametrize("place", range(1, len(PLACES) + 1))
 @pytest.mark.parametrize("instruction", [BRANCH_TO_ITSELF, UNDEFINED], ids=["hangs", "crashes"])
 def test_the_place_where_a_bringup_image_dies_is_named(

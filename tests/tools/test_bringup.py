@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,53 @@ def test_a_silent_board_ends_the_command_with_4_and_leaves_a_file(
     assert result["port"] == board.url and not result["emulated"]
     assert [step["status"] for step in result["steps"]] == ["failed"]
     assert "uart_2ndstage=1" in result["steps"][0]["meaning"]
+
+
+class Endless:
+    """A line that never falls silent."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.piece = piece
+
+    def receive(self) -> bytes:
+        time.sleep(0.01)
+        return self.piece
+
+
+@pytest.mark.parametrize(
+    ("piece", "reached", "problem"),
+    [
+        (b"\x00\xf8\x80\x9c\xe0", "unknown", "unreadable output"),
+        (b"Raspberry Pi Bootcode\r\n", "firmware", "no prompt in 0.3 s of output"),
+        (b"[boot 1 of 12: entry]\r\n[boot 2 of 12: EL1]\r\n", "EL1", "no prompt in 0.3 s"),
+    ],
+    ids=["noise or a wrong baud rate", "firmware without end", "resets without end"],
+)
+def test_a_line_that_never_falls_silent_is_not_listened_to_for_ever(
+    piece: bytes, reached: str, problem: str
+) -> None:
+    begun = time.monotonic()
+    heard = listen(Endless(piece), first=5, silence=5, longest=0.3)  # type: ignore[arg-type]
+    assert time.monotonic() - begun < 4
+    verdict = judge(heard)
+    assert verdict.reached == reached and problem in verdict.problem and verdict.advice
+
+
+def test_a_line_that_hangs_up_is_told() -> None:
+    with FakeBoard() as board, Link(board.url) as link:
+        board.vanish()
+        heard = listen(link, first=5, silence=5)
+    assert heard.trouble and judge(heard).problem == heard.trouble
+
+
+def test_a_port_that_is_not_there_is_one_line(tmp_path: Path, pimem: object) -> None:
+    kernel = tmp_path / "kernel8.img"
+    kernel.write_bytes(b"image")
+    port = str(tmp_path / "ttyUSB9")
+    options = ["--port", port, "--kernel", str(kernel), "--output", str(tmp_path / "r.json")]
+    done = pimem("bringup", *options)  # type: ignore[operator]
+    assert done.returncode == 4 and "`pimem ports` lists" in done.stderr and port in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def test_the_file_is_there_after_each_step(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ from pimem.board.text import to_text
 MARK = re.compile(r"\[boot (\d+) of (\d+): ([^\]\r\n]+)\]")
 #: The beginnings of the boot report's lines, in their order.
 REPORT_LINES = ("RAM ", "reserved ", "frames ", "kernel ", "TTBR1 ", "TTBR0 ", "heap ", "MMU ")
+#: Seconds from the first byte. A board that is reset again and again, and a line that only has
+#: noise, never fall silent.
+LONGEST = 120.0
 LEAST_READABLE = 0.7  # the share of printable bytes below which it is no text
 READABLE = frozenset(b"\t\r\n\x1b" + bytes(range(32, 127)))
 
@@ -59,15 +62,21 @@ def is_report(line: str) -> bool:
 
 
 def listen(
-    line: Line, *, first: float, silence: float, hear: Callable[[bytes], None] | None = None
+    line: Line,
+    *,
+    first: float,
+    silence: float,
+    longest: float = LONGEST,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Heard:
     """Listen until the prompt, a crash report, or silence.
 
-    `first` limits the wait for the first byte, `silence` the one between two bytes, in seconds.
-    `hear` gets what comes as it comes.
+    `first` limits the wait for the first byte, `silence` the one between two bytes, `longest` all
+    that follows the first, in seconds. `hear` gets what comes as it comes.
     """
     data = bytearray()
     end = time.monotonic() + first
+    last = float("inf")
     while time.monotonic() < end:
         try:
             piece = line.receive()
@@ -80,7 +89,10 @@ def listen(
         data += piece
         if hear:
             hear(piece)
+        last = min(last, time.monotonic() + longest)
         end = time.monotonic() + silence
         if Heard(bytes(data)).at_prompt:
             break
+        if time.monotonic() > last:
+            return Heard(bytes(data), None, f"no prompt in {longest:g} s of output")
     return Heard(bytes(data))

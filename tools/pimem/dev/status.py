@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Makes the README's status table: what was proven where.
 
-    python -m pimem.dev.status [--take]
+    python -m pimem.dev.status [--take | --add]
 
 The table is made of result files in docs/results/: `emulated.json`, what came of `make test` and
 `make test-micropython` on emulated boards, and `bringup-*.json`, what people sent in from real
 ones (docs/hardware-day.md). With --take the results of the last `make test` and of
-`make test-micropython`, in build/test/, become emulated.json.
+`make test-micropython`, in build/test/, become emulated.json; with --add those of a run of some
+tests replace what is there of the same files. The table has no counts of tests: it changes when
+results are taken, not when a test is added.
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ EMULATED = "emulated.json"
 REAL = "bringup-*.json"
 TESTS = BUILD / "test" / "results.json"
 SUITE = "suite-*.json"
+#: Tests in these folders run on this machine, with devices that are played; others in QEMU.
+HOST = ("tests/host/", "tests/tools/")
 BEGIN, END = "<!-- status: python -m pimem.dev.status -->", "<!-- end of status -->"
 SUITE_ROW = "MicroPython's own test suite"
+NOT_REAL = "not run on a board yet"
 
 
 @dataclass(frozen=True)
@@ -134,20 +139,24 @@ def load(path: Path) -> dict[str, Any]:
         raise Refusal(f"{path} is not JSON: {exc}") from exc
 
 
-def emulated_cell(row: Row, files: dict[str, dict[str, int]]) -> str:
-    """Count the tests of a row; '' if there are none."""
-    names = [name for name in files if any(fnmatch.fnmatch(name, glob) for glob in row.files)]
-    total = {
-        key: sum(files[name][key] for name in names)
-        for key in ("passed", "skipped", "failed", "error")
-    }
-    bad = total["failed"] + total["error"]
-    if not names or not (total["passed"] or bad):
-        return ""
-    words = [f"{total['passed']:,} tests passed"]
-    words += [f"**{bad} failed**"] if bad else []
-    words += [f"{total['skipped']} skipped"] if total["skipped"] else []
-    return "; ".join([", ".join(words), row.note] if row.note else [", ".join(words)])
+def cell(globs: Sequence[str], files: dict[str, dict[str, Any]]) -> str:
+    """Tell what came of the tests of some files: '-' where there are none."""
+    if not globs:
+        return "-"
+    found = [
+        counts
+        for name, counts in files.items()
+        if any(fnmatch.fnmatch(name, glob) for glob in globs)
+    ]
+    passed = sum(counts["passed"] for counts in found)
+    bad = sum(counts["failed"] + counts["error"] for counts in found)
+    if bad:
+        return f"**{bad} failed**"
+    return "passed" if passed else "not run"
+
+
+def on_host(glob: str) -> bool:
+    return glob.startswith(HOST)
 
 
 def real_cell(row: Row, results: Sequence[dict[str, Any]]) -> str:
@@ -159,31 +168,42 @@ def real_cell(row: Row, results: Sequence[dict[str, Any]]) -> str:
         if found:
             passed = all(word == "passed" for word in found)
             words.append(f"{result['board']} {'passed' if passed else '**failed**'}")
-    return ", ".join(words) or "not yet run"
+    return ", ".join(words) or NOT_REAL
 
 
 def suite_cell(suites: dict[str, dict[str, int]]) -> str:
     words = [
-        f"{board}: {result['passed']} passed, {result['failed']} failed, "
-        f"{result['skipped']} skipped by the tests, {result['listed']} on the skip list"
+        f"{board} **{result['failed']} failed**" if result["failed"] else f"{board} passed"
         for board, result in sorted(suites.items())
     ]
-    return "; ".join(words) or "not yet run"
+    listed = max((result["listed"] for result in suites.values()), default=0)
+    words += [f"{listed} of its tests are on the skip list, with reasons"] if listed else []
+    return ", ".join(words) or "not run"
+
+
+def line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def table(emulated: dict[str, Any], real: Sequence[dict[str, Any]]) -> str:
     """Return the table, in Markdown."""
     qemu = ".".join(map(str, emulated["qemu"]))
-    lines = [
-        f"| | QEMU {qemu}: {', '.join(emulated['boards'])} | a real Pi 3 or 4 |",
-        "|---|---|---|",
-    ]
+    boards = ", ".join(emulated["boards"])
+    heads = ("", "host, devices played", f"QEMU {qemu}: {boards}", "a real Pi 3 or 4")
+    lines = [line(*heads), "|---|---|---|---|"]
     for row in ROWS:
-        cell = emulated_cell(row, emulated["files"])
-        if cell:
-            lines.append(f"| {row.what} | {cell} | {real_cell(row, real)} |")
-    lines.append(f"| {SUITE_ROW} | {suite_cell(emulated.get('suites', {}))} | not yet run |")
+        host = cell([glob for glob in row.files if on_host(glob)], emulated["files"])
+        qemu = cell([glob for glob in row.files if not on_host(glob)], emulated["files"])
+        what = f"{row.what} ({row.note})" if row.note else row.what
+        lines.append(line(what, host, qemu, real_cell(row, real)))
+    suites = suite_cell(emulated.get("suites", {}))
+    lines.append(line(SUITE_ROW, "-", suites, NOT_REAL))
     return "\n".join(lines)
+
+
+def dates(emulated: dict[str, Any]) -> str:
+    found = sorted({counts["date"] for counts in emulated["files"].values()})
+    return f"on {found[0]}" if len(found) == 1 else f"from {found[0]} to {found[-1]}"
 
 
 def section() -> str:
@@ -192,11 +212,8 @@ def section() -> str:
     real = [load(path) for path in sorted(RESULTS.glob(REAL))]
     run = [result for result in real if not result["emulated"]]
     said = f"{len(run)} results from real boards." if run else "No real board has run this yet."
-    total = sum(counts["passed"] for counts in emulated["files"].values())
-    return (
-        f"{BEGIN}\n{table(emulated, run)}\n\n"
-        f"{total:,} tests passed on {emulated['date']}. {said}\n{END}"
-    )
+    ran = f"Tests of pimem {emulated['pimem']} ran {dates(emulated)}; `make test` prints more."
+    return f"{BEGIN}\n{table(emulated, run)}\n\n{ran} {said}\n{END}"
 
 
 def updated(text: str, new: str) -> str:
@@ -209,27 +226,44 @@ def updated(text: str, new: str) -> str:
     return f"{before}{new}{after}"
 
 
-def take() -> None:
-    """Make the last runs' results those that the table shows."""
+def test_files() -> set[str]:
+    """Return the files of the tests that every run of `make test` has."""
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def take(add: bool = False) -> None:
+    """Make the last run's results those that the table shows; with `add`, of its files only."""
     result = load(TESTS)
-    bad = [name for name, counts in result["files"].items() if counts["failed"] or counts["error"]]
+    files = result["files"]
+    bad = [name for name, counts in files.items() if counts["failed"] or counts["error"]]
     if bad:
         raise Refusal(f"tests failed, so nothing is taken: {', '.join(bad)}")
-    known = load(RESULTS / EMULATED).get("suites", {}) if (RESULTS / EMULATED).exists() else {}
-    result["suites"] = known | {
+    missing = sorted(test_files() - set(files))
+    if missing and not add:
+        raise Refusal(
+            f"the last run lacks {len(missing)} files of tests, such as {missing[0]}: run "
+            "`make test` without TEST_OPTIONS, or use --add"
+        )
+    known = load(RESULTS / EMULATED) if (RESULTS / EMULATED).exists() else {}
+    dated = {name: counts | {"date": result["date"]} for name, counts in files.items()}
+    result["files"] = dict(sorted(((known.get("files", {}) if add else {}) | dated).items()))
+    result["suites"] = known.get("suites", {}) | {
         path.stem.removeprefix("suite-"): load(path) for path in TESTS.parent.glob(SUITE)
     }
+    del result["date"]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / EMULATED).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pimem.dev.status")
-    parser.add_argument("--take", action="store_true", help="from the last `make test`")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--take", action="store_true", help="from the last whole `make test`")
+    which.add_argument("--add", action="store_true", help="from the last run of some tests")
     options = parser.parse_args(argv)
     try:
-        if options.take:
-            take()
+        if options.take or options.add:
+            take(options.add)
         README.write_text(updated(README.read_text(encoding="utf-8"), section()), encoding="utf-8")
     except CommandError as exc:
         return report(exc)
