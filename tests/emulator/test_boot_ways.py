@@ -11,6 +11,7 @@ from pathlib import Path
 import boot_ways
 import pytest
 from boot_ways import PROPERTY, TABLE, WAYS, Way
+from guest_errors import unexpected
 from test_boot_matrix import check
 
 from pimem.board import boards
@@ -25,13 +26,14 @@ def test_every_way_ends_at_the_prompt(
     assert isinstance(way, Way)
     record_property(PROPERTY, (machine, name, f"EL{way.el}, ok"))
     board = boot_ways.board_of(machine, way)
-    args = way.args(board, tmp_path)
-    with board_session.booted(board.name, args, board=board) as booted:
+    args, log = way.args(board, tmp_path), tmp_path / "guest_errors"
+    with board_session.booted(board.name, args, board=board, guest_errors=log) as booted:
         report = check(booted, el=way.el, ram_from=way.ram_from)
         assert report["ram"] == way.ram
         # An answer from the MMU, the timer and the interrupt controller, not from the report only.
         assert booted.eval("time.ticks_diff(time.ticks_ms(), t) >= 20", SLEEP)
         assert booted.exec(WORK) == "4096\n"
+    assert unexpected(log.read_text(), board.name) == []
 
 
 SLEEP = "import time\nt = time.ticks_ms()\ntime.sleep_ms(20)"

@@ -53,14 +53,14 @@ start:
     orr x0, x0, x1
     msr S3_1_C11_C0_2, x0
     bl groups
+    parameter x0, local
+    cbz x0, 3f                      // virt has one core here, and flash at 0
     mov x5, #0xa0                   // core n has been here: word n of these
     mov w0, #1
     str w0, [x5, x6, lsl #2]
     cbnz x6, 3f
     // A real stub's core 0 does not wait for the others. QEMU's GIC has no secure side: what they write late there
-    // would undo what the kernel has set up. virt has one core here.
-    parameter x0, local
-    cbz x0, 3f
+    // would undo what the kernel has set up.
 2:  ldp w0, w1, [x5, #4]
     ldr w2, [x5, #12]
     and w0, w0, w1
