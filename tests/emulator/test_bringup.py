@@ -42,7 +42,8 @@ def symbols(path: Path) -> dict[str, int]:
     """Return the addresses of an image's symbols."""
     command = ["aarch64-linux-gnu-nm", str(path.with_name("firmware.elf"))]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return {line.split()[2]: int(line.split()[0], 16) for line in lines}
+    fields = [line.split() for line in lines]
+    return {each[2]: int(each[0], 16) for each in fields if len(each) == 3}  # not those undefined
 
 
 @cache
