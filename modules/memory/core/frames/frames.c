@@ -106,6 +106,7 @@ static size_t find(frames_t *f, size_t count, size_t align, size_t hi) {
         if (frame != NOT_FOUND || lo == 0) {
             return frame;
         }
+        hi = smaller(hi, lo + count - 1); // what is left begins below the end of the zone
     }
     return frames_search(f, count, align, 0, hi);
 }
