@@ -7,7 +7,30 @@ from collections.abc import Iterator
 
 import pytest
 
+from pimem.board import hwcheck
 from pimem.testing import Machine, board_session
+
+#: Files whose boards were not run under the hardware checker yet.
+UNCHECKED = (
+    "test_boot_matrix.py",
+    "test_boot_mutants.py",
+    "test_boot_trees.py",
+    "test_bringup.py",
+    "test_entry_devices.py",
+    "test_image.py",
+    "test_plugin.py",
+    "test_run.py",
+    "test_wx_walk.py",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hardware_check(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Boards are checked as those of the target tests are, but for the files above."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.name in UNCHECKED:
+            patch.setenv(hwcheck.VARIABLE, "0")
+        yield
 
 
 @pytest.fixture(scope="module", params=board_session.BOARDS)

@@ -7,6 +7,7 @@ is the usual way to use it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import hashlib
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import symbols
+from pimem.board import symbols, tree
 from pimem.compiler import compile_once
 from pimem.exits import FAILED, USAGE, CommandError
 
@@ -33,6 +34,8 @@ VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
 RAM_ID = "ram"
 RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
 PT_LOAD = 1
+MOST_RANGES = 16  # of one kind, as in event.h
+LAST = (1 << 64) - 1
 #: The rule that tells of a guest which does nothing any more.
 EXCEPTION_LOOP = "10-exception-loop"
 
@@ -163,10 +166,37 @@ def whole_ram(hardware: Hardware) -> tuple[tuple[int, int], ...]:
     return ((start, min(devices, 0x40000000 + start)), *hardware.ram[1:])
 
 
+def merged(banks: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(banks):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return tuple(found)
+
+
+def banks_of_tree(command: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return the RAM of the device tree that a command line gives to the guest; none: it gives
+    none, or one that tells of no memory, or of more banks than the plugin takes."""
+    named = [value for option, value in itertools.pairwise(command) if option == "-dtb"]
+    named += [str(path) for path, _ in loader_files(command)]
+    for name in named:
+        with contextlib.suppress(OSError, ValueError):
+            data = Path(name).read_bytes()
+            banks = merged((a, min(b, LAST)) for a, b in tree.memory(data) if a < LAST)
+            if 0 < len(banks) <= MOST_RANGES:
+                return banks
+    return ()
+
+
 def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     """Return what the plugin has to know of the machine that a command line of QEMU starts."""
     hardware = machine_of(machine, megabytes_of(machine, command))
-    if "-dtb" in command:  # it may give the guest all of RAM
+    banks = banks_of_tree(command)
+    if banks:
+        hardware = dataclasses.replace(hardware, ram=banks)
+    elif "-dtb" in command:  # it may give the guest all of RAM
         hardware = dataclasses.replace(hardware, ram=whole_ram(hardware))
     options = [f"ram_base={hardware.ram_base:x}"]
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
@@ -266,6 +296,16 @@ def elf_end(elf: Path) -> int:
     return max((offset + kept for offset, kept, _, _ in elf_segments(elf)), default=0)
 
 
+def loader_files(command: Sequence[str]) -> list[tuple[Path, int]]:
+    """Return the files that loader devices place in memory, with their addresses."""
+    found = []
+    for option, value in itertools.pairwise(command):
+        place = re.fullmatch(r"loader,file=(.+?),addr=(0x[0-9a-f]+)(,.*)?", value)
+        if option == "-device" and place and Path(place[1]).is_file():
+            found.append((Path(place[1]), int(place[2], 16)))
+    return found
+
+
 def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:
     """Return what QEMU writes to memory at each reset: kernel and files of loader devices. It
     places a device tree by itself, where no guest writes."""
@@ -277,8 +317,6 @@ def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:
             with kernel.open("rb") as file:
                 elf = file.read(4) == b"\x7fELF"
             found += loaded_elf(kernel) if elf else [(start, start + kernel.stat().st_size)]
-        place = re.fullmatch(r"loader,file=(.+?),addr=(0x[0-9a-f]+)(,.*)?", value)
-        if option == "-device" and place and Path(place[1]).is_file():
-            start = int(place[2], 16)
-            found.append((start, start + Path(place[1]).stat().st_size))
+    for path, start in loader_files(boot):
+        found.append((start, start + path.stat().st_size))
     return found

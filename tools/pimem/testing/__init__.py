@@ -244,13 +244,11 @@ def board(shared_board: SharedBoard, request: pytest.FixtureRequest) -> Iterator
 def started(
     name: str, args: Sequence[str] | None = None, *, icount: bool = False
 ) -> Iterator[Machine]:
-    from pimem.board import hwcheck
     from pimem.testing.board_session import booted
 
-    check = hwcheck.wanted() and not icount
     with contextlib.ExitStack() as stack:
         with in_one_line():
-            machine = stack.enter_context(booted(name, args, icount=icount, hardware_check=check))
+            machine = stack.enter_context(booted(name, args, icount=icount))
         yield machine
 
 

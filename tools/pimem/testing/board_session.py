@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import boards, reset, session
+from pimem.board import boards, hwcheck, reset, session
 from pimem.board.boards import Board
 from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
 from pimem.board.hwcheck import Violation
@@ -149,11 +149,13 @@ def start(
     board: Board | None = None,
     extra: Sequence[str] = (),
     guest_errors: Path | None = None,
-    hardware_check: bool = False,
+    hardware_check: bool | None = None,
 ) -> Machine:
     """Start an emulated board; nothing has been read from it yet. What the hardware checker
-    reports of it, new_violations() gives."""
+    reports of it, new_violations() gives; None: it is checked if $HWCHECK is 1 and the run does
+    not count instructions."""
     board = board or boards.load(name)
+    checked = hwcheck.wanted() and not icount if hardware_check is None else hardware_check
     qemu = Qemu(
         board,
         kernel_args(kernel(board)) if args is None else args,
@@ -161,9 +163,9 @@ def start(
         reboot=reboot,
         extra=extra,
         guest_errors=guest_errors,
-        hardware_check=hardware_check,
+        hardware_check=checked,
     )
-    if hardware_check:
+    if checked:
         CHECKED.append((qemu, elf(board)))
     return Machine(board, session.attach(qemu).link, qemu=qemu)
 

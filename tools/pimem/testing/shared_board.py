@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from pimem.board import hwcheck, reset
+from pimem.board import reset
 from pimem.board.errors import BoardError
 from pimem.testing import board_session
 from pimem.testing.port_options import Place
@@ -38,8 +38,7 @@ class SharedBoard:
         return machine
 
     def boot(self) -> board_session.Machine:
-        check = hwcheck.wanted()
-        return board_session.boot(self.name, self.start_args, hardware_check=check)
+        return board_session.boot(self.name, self.start_args)
 
     def get(self) -> board_session.Machine:
         if self.machine is None:
