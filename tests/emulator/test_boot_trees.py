@@ -173,22 +173,7 @@ def check_row(machine: Machine, row: Row, seed: int) -> None:
     assert machine.eval("smc(0x6000000000)", SMC) == ["undefined instruction", 0]
 
 
-# A tree in the page of the spin table: Device memory there, write-back here. Each of them uses its
-# own lines, so that no byte is read or written both ways.
-BROKEN = {"tree at 0x100": "7e"}
-ROWS = [
-    pytest.param(
-        row,
-        id=str(row),
-        marks=[
-            pytest.mark.breaks_hardware(rule) for name, rule in BROKEN.items() if name in str(row)
-        ],
-    )
-    for row in boot_trees.all_rows()
-]
-
-
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", boot_trees.all_rows(), ids=str)
 def test_the_kernel_makes_of_a_tree_what_it_says(row: Row, tmp_path: Path) -> None:
     with booted(row, tmp_path) as machine:
         if row.refused:

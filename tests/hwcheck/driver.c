@@ -128,6 +128,7 @@ void driver_access(driver_t *driver, unsigned core, uint32_t word, uint64_t va, 
     event.kind = HW_ACCESS;
     event.size = event.insn->element;
     event.store = !(word >> 22 & 3);
+    event.value = event.store ? value : 0;
     translate(driver, &event, va, memory);
     event.pa = driver->used != HW_NOWHERE ? driver->used : event.pa;
     driver->used = HW_NOWHERE;

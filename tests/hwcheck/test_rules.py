@@ -15,7 +15,7 @@ from pimem import ROOT
 from pimem.board import hwcheck
 
 FOLDER = Path(__file__).parent
-RULE = r"\d(?:[a-z](?:-[a-z-]+)?|-[a-z-]+)"
+RULE = r"\d+(?:[a-z](?:-[a-z-]+)?|-[a-z-]+)"
 #: Rules that no program of programs/ breaks, and why.
 NO_PROGRAM = {
     "2a": "QEMU raises the alignment fault itself: no access that could be reported ends",
@@ -53,7 +53,7 @@ def driven_rules() -> set[str]:
         if re.search(r"^(from|import) events\b", text, re.MULTILINE):
             for node in ast.parse(text).body:
                 if isinstance(node, ast.FunctionDef):
-                    named = re.match(r"test_(\d[a-z]?)_", node.name)
+                    named = re.match(r"test_(\d+[a-z]?)_", node.name)
                     rules = named_in(node) if named else set()
                     found |= {each for each in rules if named and each.startswith(named[1])}
     return found

@@ -56,9 +56,9 @@ def command(tmp_path: Path, data: bytes, option: str) -> list[str]:
 @pytest.mark.parametrize(
     ("banks", "expected"),
     [
-        (((0, 0x3B400000), (GIB, 3 * GIB)), ["ram=0-3b400000", "ram=40000000-100000000"]),
+        (((0, 0x3B400000), (GIB, 3 * GIB)), ["ram=0-3c000000", "ram=40000000-100000000"]),
         (((0, GIB), (GIB, GIB), (3 * GIB, 16)), ["ram=0-80000000", "ram=c0000000-c0000010"]),
-        (((0, 0x30000000), (0x10000000, 0x2B400000)), ["ram=0-3b400000"]),
+        (((0, 0x30000000), (0x10000000, 0x2F000000)), ["ram=0-3f000000", "ram=40000000-80000000"]),
     ],
 )
 def test_the_plugin_is_told_the_banks_of_the_tree(

@@ -109,6 +109,7 @@ typedef enum {
     HW_ERET,
     HW_WAKE, // before SEV
     HW_RESET, // the machine was reset: caches and TLB are empty, RAM is what it was
+    HW_IDLE, // before WFE, WFI or a branch to itself: what the core had to do is done
     HW_DMA, // a device read (store = false) or wrote RAM: pa, size
 } hw_kind_t;
 
@@ -146,6 +147,8 @@ typedef struct {
     hw_range_t gic[HW_RANGES];
     hw_range_t image[HW_RANGES]; // loaded anew at each reset
     uint64_t mailbox; // the VideoCore's: the register that a request is written to; 0: none
+    hw_range_t dma[HW_RANGES]; // channels of the Raspberry Pi's DMA engine, 0x100 each
+    hw_range_t sdhci[HW_RANGES]; // registers of SD host controllers, one range each
     uint64_t ram_base; // where the RAM object begins, physically
     char out[256];
 } hw_config_t;
@@ -153,6 +156,7 @@ typedef struct {
 struct lines;
 struct tables;
 struct context;
+struct readers;
 
 typedef struct hw {
     hw_config_t config;
@@ -167,6 +171,7 @@ typedef struct hw {
     struct lines *lines;
     struct tables *tables;
     struct context *context;
+    struct readers *readers;
     struct report *report;
 } hw_t;
 
@@ -235,6 +240,12 @@ void tables_free(struct tables *tables);
 struct context *context_new(const hw_t *hw);
 void context_event(hw_t *hw, const hw_event_t *event);
 void context_free(struct context *context);
+// Devices that read and write RAM by themselves.
+struct readers *readers_new(const hw_t *hw);
+void readers_event(hw_t *hw, const hw_event_t *event);
+void readers_free(struct readers *readers);
+// Whether HW_IDLE is of interest.
+bool readers_wait(const hw_t *hw);
 struct report *report_new(const hw_t *hw);
 void report_free(struct report *report);
 

@@ -209,38 +209,47 @@ static void check_kind(hw_t *hw, const hw_event_t *event) {
     }
 }
 
-// --- the VideoCore ---
+// --- devices ---
 
-static void videocore_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t size) {
-    check_stale_read(hw, event, pa, line_mask(pa, size), "the VideoCore");
-    write_memory(hw, event, pa, line_mask(pa, size), "the VideoCore");
+static uint32_t in_line(uint64_t pa, uint64_t end) {
+    uint64_t next = (pa | (HW_LINE - 1)) + 1;
+    return (next < end ? next : end) - pa;
 }
 
-// A store to the mailbox: the VideoCore reads the buffer, and answers into it.
-static void mailbox(hw_t *hw, const hw_event_t *event) {
-    hw_event_t buffer = *event;
-    buffer.pa = event->value & 0x3ffffff0;
-    if ((event->value & 15) == 8 && hw_is_ram(hw, buffer.pa)) {
-        buffer.size = (uint32_t)(hw_read64(hw, buffer.pa) >> (buffer.pa % 8 * 8));
-        if (buffer.size <= 1 << 20) {
-            for_each_line(hw, &buffer, videocore_line);
-        }
+void lines_device_reads(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t size, const char *who) {
+    for (uint64_t end = pa + size, here; pa < end && hw_is_ram(hw, pa); pa += here) {
+        here = in_line(pa, end);
+        check_stale_read(hw, event, pa, line_mask(pa, here), who);
     }
 }
 
-static void dma_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t size) {
+void lines_device_writes(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t size, const char *who) {
+    for (uint64_t end = pa + size, here; pa < end && hw_is_ram(hw, pa); pa += here) {
+        here = in_line(pa, end);
+        write_memory(hw, event, pa, line_mask(pa, here), who);
+    }
+}
+
+const line_t *lines_first_dirty(hw_t *hw, uint64_t pa, uint64_t end) {
+    for (; pa < end && hw_is_ram(hw, pa); pa += HW_LINE) {
+        const line_t *line = settle(hw, pa);
+        if (line->dirty) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+static void dma(hw_t *hw, const hw_event_t *event) {
     if (event->store) {
-        write_memory(hw, event, pa, line_mask(pa, size), "a device");
+        lines_device_writes(hw, event, event->pa, event->size, "a device");
     } else {
-        check_stale_read(hw, event, pa, line_mask(pa, size), "a device");
+        lines_device_reads(hw, event, event->pa, event->size, "a device");
     }
 }
 
 static void access_memory(hw_t *hw, const hw_event_t *event) {
     check_kind(hw, event);
-    if (event->store && event->pa == hw->config.mailbox) {
-        mailbox(hw, event);
-    }
     for_each_line(hw, event, access_line);
 }
 
@@ -432,7 +441,7 @@ void lines_event(hw_t *hw, const hw_event_t *event) {
             for_each_line(hw, event, fetch_line);
             break;
         case HW_DMA:
-            for_each_line(hw, event, dma_line);
+            dma(hw, event);
             break;
         case HW_WAKE:
             wake(hw, event);

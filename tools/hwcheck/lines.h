@@ -101,4 +101,10 @@ void lines_of_block(const hw_t *hw, hw_block_t *block);
 // The table walker reads these descriptors.
 void lines_walked(hw_t *hw, const hw_event_t *event, const hw_map_t *map);
 
+// A device reads or writes memory: rules 4a, 4b and 4c.
+void lines_device_reads(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t size, const char *who);
+void lines_device_writes(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t size, const char *who);
+// The first line with bytes that memory does not have; NULL: there is none.
+const line_t *lines_first_dirty(hw_t *hw, uint64_t pa, uint64_t end);
+
 #endif

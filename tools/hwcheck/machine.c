@@ -19,7 +19,8 @@ hw_t *hw_new(const hw_config_t *config, uint8_t *ram, uint64_t ram_size) {
     hw->lines = lines_new(hw);
     hw->tables = tables_new(hw);
     hw->context = context_new(hw);
-    if (!hw->report || !hw->lines || !hw->tables || !hw->context) {
+    hw->readers = readers_new(hw);
+    if (!hw->report || !hw->lines || !hw->tables || !hw->context || !hw->readers) {
         hw_free(hw);
         return NULL;
     }
@@ -30,6 +31,7 @@ void hw_free(hw_t *hw) {
     lines_free(hw->lines);
     tables_free(hw->tables);
     context_free(hw->context);
+    readers_free(hw->readers);
     report_free(hw->report);
     free(hw);
 }
@@ -94,8 +96,9 @@ void hw_event(hw_t *hw, const hw_event_t *event) {
     tables_event(hw, event);
     context_event(hw, event);
     lines_event(hw, event);
+    readers_event(hw, event);
     if (event->insn && event->kind != HW_ACCESS && event->kind != HW_FETCH && event->kind != HW_ZVA &&
-        event->kind != HW_DMB) {
+        event->kind != HW_DMB && event->kind != HW_IDLE) {
         hw_remember(hw, event);
     }
     if (event->kind == HW_SYSREG) {

@@ -11,6 +11,7 @@
 
 #define TLB_SIZE 1024
 #define BLOCK_MOST 512
+#define BRANCH_TO_ITSELF 0x14000000
 
 API_EXPORT int qemu_plugin_version = API_VERSION;
 
@@ -244,9 +245,12 @@ static void on_system(unsigned vcpu, void *data) {
     static const uint8_t kind[] = {
         [HW_OP_CACHE] = HW_CACHE, [HW_OP_ZVA] = HW_ZVA, [HW_OP_TLBI] = HW_TLBI, [HW_OP_AT] = HW_AT,
         [HW_OP_DSB] = HW_DSB, [HW_OP_DMB] = HW_DMB, [HW_OP_ISB] = HW_ISB, [HW_OP_MSR] = HW_SYSREG,
-        [HW_OP_ERET] = HW_ERET, [HW_OP_SEV] = HW_WAKE,
+        [HW_OP_ERET] = HW_ERET, [HW_OP_SEV] = HW_WAKE, [HW_OP_WFE] = HW_IDLE, [HW_OP_BRANCH] = HW_IDLE,
     };
     const hw_insn_t *insn = data;
+    if (kind[insn->op] == HW_IDLE && !readers_wait(hw)) {
+        return;
+    }
     pthread_mutex_lock(&hw->lock);
     if (allowed(&hw->core[vcpu], insn)) {
         hw_event_t event = new_event(kind[insn->op], vcpu, insn);
@@ -370,8 +374,11 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
         case HW_OP_OTHER:
         case HW_OP_MRS:
         case HW_OP_TRAP:
+            return;
         case HW_OP_BRANCH:
-        case HW_OP_WFE:
+            if (insn->word == BRANCH_TO_ITSELF) {
+                qemu_plugin_register_vcpu_insn_exec_cb(handle, on_system, QEMU_PLUGIN_CB_R_REGS, insn);
+            }
             return;
         case HW_OP_MEMORY:
         case HW_OP_EXCLUSIVE:

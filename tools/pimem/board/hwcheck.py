@@ -65,19 +65,25 @@ class Hardware:
     mmio: tuple[tuple[int, int], ...]
     gic: tuple[tuple[int, int], ...] = ()
     mailbox: int = 0  # the VideoCore's register for requests
+    dma: tuple[tuple[int, int], ...] = ()  # its DMA engine's channels
+    sdhci: tuple[tuple[int, int], ...] = ()  # SD host controllers
 
 
 MAILBOX = 0xB8A0
 MMIO3 = ((0x3F000000, 0x40010000),)
+DMA3, SDHCI3 = ((0x3F007000, 0x3F007F00),), ((0x3F300000, 0x3F300100),)
+SDHCI4 = ((0xFE300000, 0xFE300100), (0xFE340000, 0xFE340100))
 MACHINES = {
-    "raspi3ap": Hardware(0, ((0, 0x1C000000),), MMIO3, mailbox=0x3F000000 + MAILBOX),
-    "raspi3b": Hardware(0, ((0, 0x3C000000),), MMIO3, mailbox=0x3F000000 + MAILBOX),
+    "raspi3ap": Hardware(0, ((0, 0x1C000000),), MMIO3, (), 0x3F000000 + MAILBOX, DMA3, SDHCI3),
+    "raspi3b": Hardware(0, ((0, 0x3C000000),), MMIO3, (), 0x3F000000 + MAILBOX, DMA3, SDHCI3),
     "raspi4b": Hardware(
         0,
         ((0, 0x3C000000), (0x40000000, 0x80000000)),
         ((0xFC000000, 0x100000000),),
         ((0xFF841000, 0xFF848000),),
         0xFE000000 + MAILBOX,
+        ((0xFE007000, 0xFE007B00),),  # those from 11 on have other registers
+        SDHCI4,
     ),
 }
 
@@ -194,13 +200,14 @@ def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     """Return what the plugin has to know of the machine that a command line of QEMU starts."""
     hardware = machine_of(machine, megabytes_of(machine, command))
     banks = banks_of_tree(command)
-    if banks:
-        hardware = dataclasses.replace(hardware, ram=banks)
+    if banks:  # the mailbox tells the guest of its own
+        hardware = dataclasses.replace(hardware, ram=merged([*hardware.ram, *banks]))
     elif "-dtb" in command:  # it may give the guest all of RAM
         hardware = dataclasses.replace(hardware, ram=whole_ram(hardware))
     options = [f"ram_base={hardware.ram_base:x}"]
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
     options += ranges("gic", hardware.gic) + ranges("image", loaded(command, hardware.ram_base))
+    options += ranges("dma", hardware.dma) + ranges("sdhci", hardware.sdhci)
     return options + ([f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else [])
 
 
