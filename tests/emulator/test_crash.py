@@ -190,7 +190,7 @@ def test_the_report_fits_a_screen(victim: Machine) -> None:
 
 def test_the_next_start_tells_of_the_crash(victim: Machine) -> None:
     assert victim.eval("memory.last_crash()", "import memory") is None
-    # Not checked: the run after a reset reads behind strings what the run before has left there (4g).
+    # Not checked: after a reset, strlen() reads behind strings what was lost there (4g).
     machine = board_session.boot(victim.name, reboot=True, hardware_check=False)
     try:
         machine.exec("import memory\nmemory.crash_action('reset')")

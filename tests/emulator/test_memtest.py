@@ -179,7 +179,7 @@ def test_a_damaged_interpreter_is_still_reported(memtest: Machine, address: str)
 @pytest.mark.parametrize("name", board_session.BOARDS)
 def test_a_report_that_fails_itself_says_so(name: str) -> None:
     # Its first lines are out by then, it ends in a line for tools all the same, and is remembered.
-    # Not checked: the run after a reset reads behind strings what the run before has left there (4g).
+    # Not checked: after a reset, strlen() reads behind strings what was lost there (4g).
     machine = board_session.boot(
         name, memtest_image.start_args(name), reboot=True, hardware_check=False
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The banks of RAM that a flattened device tree tells a kernel of (Devicetree Specification, 5)."""
+"""The banks of RAM of which a flattened device tree tells (Devicetree Specification, 5)."""
 
 from __future__ import annotations
 
