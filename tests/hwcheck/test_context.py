@@ -150,3 +150,13 @@ def test_10_code_at_the_vectors_of_a_reset_is_no_exception(machine: Machine) -> 
     machine.exception(0, elr=0, pc=0)
     machine.exception(UNDEFINED, elr=0x204, pc=0x200)
     assert machine.rules() == []
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_10_the_first_instruction_of_a_vector_gives_an_exception(
+    machine: Machine, loop: bool
+) -> None:
+    vector = 0xC0DE0000  # where the driver is
+    machine.exception(0x02000000, 0, 0x80000)
+    machine.exception(0x02000000, 0, vector if loop else 0x80004)
+    assert machine.rules() == (["10-exception-loop"] if loop else [])

@@ -21,7 +21,8 @@ def properties(blob: bytes) -> Iterator[tuple[tuple[str, ...], str, bytes]]:
     if len(blob) < HEADER.size or blob[:4] != MAGIC:
         raise ValueError("no flattened device tree")
     _, _, structure, strings, *_ = HEADER.unpack_from(blob)
-    at, path = structure, ()
+    at = structure
+    path: tuple[str, ...] = ()
     try:
         while True:
             (token,) = struct.unpack_from(">I", blob, at)
