@@ -20,7 +20,8 @@ enum { FRAMEBUFFER_CHANNEL = 1, PROPERTY_CHANNEL = 8 };
 
 // BCM2835 ARM Peripherals, 4.2.1.2 "Register map": offsets, and bits of TI.
 enum { DMA_CS = 0, DMA_CONBLK_AD = 4, DMA_ACTIVE = 1, DMA_CHANNEL_SIZE = 0x100 };
-enum { TI_TDMODE = 1 << 1, TI_DEST_INC = 1 << 4, TI_DEST_IGNORE = 1 << 7, TI_SRC_INC = 1 << 8, TI_SRC_IGNORE = 1 << 11 };
+enum { TI_TDMODE = 1 << 1, TI_DEST_INC = 1 << 4, TI_DEST_IGNORE = 1 << 7 };
+enum { TI_SRC_INC = 1 << 8, TI_SRC_IGNORE = 1 << 11 };
 
 // SD Host Controller Simplified Specification, 2.2: words, and bits of the transfer mode and command.
 enum { SD_ADDRESS = 0, SD_BLOCKS = 1, SD_COMMAND = 3, SD_CONTROL = 10, SD_ADMA = 22 };
