@@ -68,6 +68,7 @@ typedef struct hw_block {
     uint64_t pa; // HW_NOWHERE: not in RAM
     uint32_t count;
     bool ran; // the first time it runs is always an event
+    uint64_t fetched; // hw->written_code when lines_fetched() said yes
     bool aligned; // to 128 bytes, as the entries of a vector table
     uint16_t lines; // lines.h: how many, which, and the bytes of the first and the last one
     struct line *line;
@@ -166,6 +167,7 @@ typedef struct hw {
     pthread_mutex_t lock;
     uint32_t generation; // of translations: changes whenever one may be another
     unsigned watch; // HW_WATCH_: while not 0, each block and each access is an event
+    uint64_t written_code; // one more whenever a line that was fetched as code may be another
     uint32_t epoch; // one more at each barrier that orders stores
     uint32_t completed; // the epoch after the last DSB: older stores are complete
     struct lines *lines;

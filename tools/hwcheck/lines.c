@@ -80,6 +80,15 @@ static line_t *settle(hw_t *hw, uint64_t pa) {
     return line;
 }
 
+// Bytes of a line change, so that its code is looked at when it runs next.
+static void set_written(hw_t *hw, line_t *line, uint64_t mask) {
+    line->written |= mask;
+    if (line->flags & LINE_FETCHED) {
+        line->flags &= ~LINE_FETCHED;
+        hw->written_code++;
+    }
+}
+
 static bool cacheable(const hw_map_t *map) {
     return map->memory == HW_NORMAL_WB || map->memory == HW_NORMAL_WT;
 }
@@ -115,7 +124,7 @@ static void write_memory(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_
         line->flags |= LINE_NEWER;
         line->flags &= ~LINE_INVALIDATED;
     }
-    line->written |= mask;
+    set_written(hw, line, mask);
     line->flags |= LINE_SYNCING;
     line->step = STEP_CLEANED; // memory has it
     line->at = hw->lines->sequence++;
@@ -144,7 +153,7 @@ static void cached_access(hw_t *hw, const hw_event_t *event, line_t *line, uint6
     line->flags |= LINE_TOUCHED | LINE_MAPPED;
     if (event->store) {
         line->dirty |= mask;
-        line->written |= mask;
+        set_written(hw, line, mask);
         line->writer = event->insn;
         line->core = event->core;
         line->step = STEP_WRITTEN;
@@ -416,8 +425,9 @@ void lines_walked(hw_t *hw, const hw_event_t *event, const hw_map_t *map) {
     }
 }
 
-static void reset(lines_t *lines) {
-    lines->epoch++;
+static void reset(hw_t *hw) {
+    hw->lines->epoch++;
+    hw->written_code++;
 }
 
 void lines_event(hw_t *hw, const hw_event_t *event) {
@@ -447,7 +457,7 @@ void lines_event(hw_t *hw, const hw_event_t *event) {
             wake(hw, event);
             break;
         case HW_RESET:
-            reset(hw->lines);
+            reset(hw);
             break;
         default:
             break;

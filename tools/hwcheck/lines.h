@@ -12,7 +12,7 @@ enum {
     LINE_INVALIDATED = 8, // the same for an invalidation
     LINE_NEWER = 16, // bytes of memory are newer than the cache's: lines_t.newer
     LINE_LOST = 32, // bytes were dirty at a reset: lines_t.lost
-    LINE_FETCHED = 64, // as code
+    LINE_FETCHED = 64, // as code, and not written since
     LINE_SYNCING = 128, // some of the steps from a store to a fetch were made: `step`
     LINE_SLOW = LINE_CLEANED | LINE_INVALIDATED | LINE_NEWER | LINE_LOST | LINE_SYNCING,
 };
@@ -76,14 +76,15 @@ static inline bool lines_fetched(const hw_t *hw, const hw_block_t *block) {
 }
 
 // A cacheable access to this byte of a line, and no further: true if that is all. Otherwise it has
-// to be an event.
-static inline bool lines_plain(const hw_t *hw, line_t *line, unsigned byte, uint32_t size, const hw_insn_t *writer) {
+// to be an event. `stored` is that of the page.
+static inline bool lines_plain(const hw_t *hw, line_t *line, uint32_t *stored, unsigned byte, uint32_t size,
+    const hw_insn_t *writer) {
     uint32_t cached = LINE_STATE(LINE_TOUCHED | LINE_MAPPED, 0, ((const lines_t *)hw->lines)->epoch);
     if (!writer) {
         return (line->state & LINE_STATE((LINE_SLOW & ~LINE_SYNCING) | LINE_TOUCHED | LINE_MAPPED, 0, 255)) == cached &&
                byte + size <= HW_LINE;
     }
-    uint32_t looked_at = LINE_STATE(LINE_SLOW | LINE_TOUCHED | LINE_MAPPED, 255, 255);
+    uint32_t looked_at = LINE_STATE(LINE_SLOW | LINE_FETCHED | LINE_TOUCHED | LINE_MAPPED, 255, 255);
     if ((line->state & looked_at) != cached || byte + size > HW_LINE) {
         return false;
     }
@@ -91,7 +92,7 @@ static inline bool lines_plain(const hw_t *hw, line_t *line, unsigned byte, uint
     line->dirty |= mask;
     line->written |= mask;
     line->writer = writer;
-    hw->lines->stored[(line - hw->lines->line) / (HW_PAGE / HW_LINE)] = hw->epoch;
+    *stored = hw->epoch;
     return true;
 }
 

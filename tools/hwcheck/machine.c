@@ -14,6 +14,7 @@ hw_t *hw_new(const hw_config_t *config, uint8_t *ram, uint64_t ram_size) {
     hw->ram_size = ram_size;
     hw->generation = 1;
     hw->epoch = 1;
+    hw->written_code = 1;
     pthread_mutex_init(&hw->lock, NULL);
     hw->report = report_new(hw);
     hw->lines = lines_new(hw);

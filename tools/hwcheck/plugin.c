@@ -9,7 +9,7 @@
 #include "lines.h"
 #include "tables.h"
 
-#define TLB_SIZE 1024
+#define TLB_SIZE 65536 // pages, more than a working set has: where another takes an entry, each is walked anew
 #define BLOCK_MOST 512
 #define BRANCH_TO_ITSELF 0x14000000
 
@@ -17,8 +17,9 @@ API_EXPORT int qemu_plugin_version = API_VERSION;
 
 typedef struct {
     struct qemu_plugin_register *x[31], *pc, *cpsr;
+    // By exception level.
     struct qemu_plugin_register *sctlr[4], *vbar[4], *ttbr0[4], *tcr[4], *mair[4], *esr[4], *far[4], *elr[4];
-    struct qemu_plugin_register *ttbr1, *cpacr, *hcr;
+    struct qemu_plugin_register *ttbr1[4], *cpacr[4], *hcr[4];
     GByteArray *bytes;
     bool resync; // its registers are to be read again: it starts, or comes back from a pause
     bool new_el; // an ERET ran
@@ -40,6 +41,7 @@ typedef struct {
 typedef struct {
     uint64_t page;
     line_t *line; // the first one of the page
+    uint32_t *stored;
     uint32_t generation;
 } plain_t;
 
@@ -83,7 +85,6 @@ static void find_banked(struct qemu_plugin_register **list, const char *name, co
 }
 
 static void find_register(core_t *core, const qemu_plugin_reg_descriptor *found) {
-    struct qemu_plugin_register *single[4] = {0};
     unsigned number;
     char end;
     if (sscanf(found->name, "x%u%c", &number, &end) == 1 && number < 31) {
@@ -101,13 +102,9 @@ static void find_register(core_t *core, const qemu_plugin_reg_descriptor *found)
     find_banked(core->esr, "ESR", found);
     find_banked(core->far, "FAR", found);
     find_banked(core->elr, "ELR", found);
-    find_banked(single, "TTBR1", found);
-    core->ttbr1 = single[1] ? single[1] : core->ttbr1;
-    single[1] = NULL;
-    find_banked(single, "CPACR", found);
-    core->cpacr = single[1] ? single[1] : core->cpacr;
-    find_banked(single, "HCR", found);
-    core->hcr = single[2] ? single[2] : core->hcr;
+    find_banked(core->ttbr1, "TTBR1", found);
+    find_banked(core->cpacr, "CPACR", found);
+    find_banked(core->hcr, "HCR", found);
 }
 
 static void load_registers(core_t *core, hw_core_t *to) {
@@ -119,9 +116,9 @@ static void load_registers(core_t *core, hw_core_t *to) {
         to->tcr[el] = read_register(core, core->tcr[el]);
         to->mair[el] = read_register(core, core->mair[el]);
     }
-    to->ttbr1 = read_register(core, core->ttbr1);
-    to->cpacr = read_register(core, core->cpacr);
-    to->hcr = read_register(core, core->hcr);
+    to->ttbr1 = read_register(core, core->ttbr1[1]);
+    to->cpacr = read_register(core, core->cpacr[1]);
+    to->hcr = read_register(core, core->hcr[2]);
     to->known = true;
 }
 
@@ -158,7 +155,8 @@ static tlb_t *translate(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
         entry->map = map;
         if (!vcpu && map.valid && map.mmu && map.memory == HW_NORMAL_WB && hw_is_ram(hw, map.pa) &&
             !tables_is_table(hw, map.pa)) {
-            plain[entry - tlb] = (plain_t) {entry->page, lines_at(hw, map.pa), hw->generation};
+            plain[entry - tlb] =
+                (plain_t) {entry->page, lines_at(hw, map.pa), lines_stored(hw, map.pa), hw->generation};
         }
     }
     return entry;
@@ -193,24 +191,38 @@ static __attribute__((noinline)) void slow_access(unsigned vcpu, qemu_plugin_mem
 }
 
 static inline void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn,
-    bool store) {
-    if (!vcpu && !hw->watch && insn->op == HW_OP_MEMORY) {
+    uint32_t size, bool store) {
+    if (!vcpu && !hw->watch) {
         const plain_t *entry = &plain[va / HW_PAGE % TLB_SIZE];
-        uint32_t size = insn->pair ? 1u << qemu_plugin_mem_size_shift(info) : insn->element;
         if (entry->page == va / HW_PAGE && entry->generation == hw->generation &&
-            lines_plain(hw, entry->line + va % HW_PAGE / HW_LINE, va % HW_LINE, size, store ? insn : NULL)) {
+            lines_plain(hw, entry->line + va % HW_PAGE / HW_LINE, entry->stored, va % HW_LINE, size,
+                store ? insn : NULL)) {
             return;
         }
     }
     slow_access(vcpu, info, va, insn, store);
 }
 
+// Of one register: most of a program's loads and stores, with a function that calls no other.
 static void on_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
-    on_access(vcpu, info, va, insn, false);
+    on_access(vcpu, info, va, insn, ((const hw_insn_t *)insn)->element, false);
 }
 
 static void on_store(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
-    on_access(vcpu, info, va, insn, true);
+    on_access(vcpu, info, va, insn, ((const hw_insn_t *)insn)->element, true);
+}
+
+// LDP is one load or two, as QEMU likes it. An exclusive access is always an event, like one beyond a line.
+static inline uint32_t size_of(qemu_plugin_meminfo_t info, const hw_insn_t *insn) {
+    return insn->op == HW_OP_MEMORY ? 1u << qemu_plugin_mem_size_shift(info) : HW_LINE + 1;
+}
+
+static void on_other_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
+    on_access(vcpu, info, va, insn, size_of(info, insn), false);
+}
+
+static void on_other_store(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
+    on_access(vcpu, info, va, insn, size_of(info, insn), true);
 }
 
 // --- system instructions ---
@@ -359,17 +371,29 @@ static __attribute__((noinline)) void slow_block(unsigned vcpu, hw_block_t *bloc
 
 static void on_block(unsigned vcpu, void *data) {
     hw_block_t *block = data;
-    const core_t *core = &cores[vcpu];
-    bool vector = block->aligned && (core->generation != hw->generation || is_vector(core, block));
-    if (!vcpu && !hw->watch && block->ran && !vector && lines_fetched(hw, block)) {
-        return;
+    if (!vcpu && !hw->watch && block->ran) {
+        if (block->fetched == hw->written_code || lines_fetched(hw, block)) {
+            block->fetched = hw->written_code;
+            return;
+        }
     }
     slow_block(vcpu, block);
+}
+
+// A block at an address that may be an entry of a vector table.
+static void on_aligned_block(unsigned vcpu, void *data) {
+    const core_t *core = &cores[vcpu];
+    if (core->generation != hw->generation || is_vector(core, data)) {
+        slow_block(vcpu, data);
+    } else {
+        on_block(vcpu, data);
+    }
 }
 
 // --- translation ---
 
 static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
+    bool other = insn->op != HW_OP_MEMORY || insn->pair;
     switch (insn->op) {
         case HW_OP_OTHER:
         case HW_OP_MRS:
@@ -383,8 +407,10 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
         case HW_OP_MEMORY:
         case HW_OP_EXCLUSIVE:
         case HW_OP_ATOMIC:
-            qemu_plugin_register_vcpu_mem_cb(handle, on_load, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, insn);
-            qemu_plugin_register_vcpu_mem_cb(handle, on_store, QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_W, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, other ? on_other_load : on_load, QEMU_PLUGIN_CB_NO_REGS,
+                QEMU_PLUGIN_MEM_R, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, other ? on_other_store : on_store, QEMU_PLUGIN_CB_NO_REGS,
+                QEMU_PLUGIN_MEM_W, insn);
             return;
         default:
             qemu_plugin_register_vcpu_insn_exec_cb(handle, on_system, QEMU_PLUGIN_CB_R_REGS, insn);
@@ -410,7 +436,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     block->aligned = block->va % 0x80 == 0;
     lines_of_block(hw, block);
     pthread_mutex_unlock(&hw->lock);
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
+    qemu_plugin_vcpu_udata_cb_t run = block->aligned ? on_aligned_block : on_block;
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, run, QEMU_PLUGIN_CB_R_REGS, block);
     for (uint32_t i = 0; i < count; i++) {
         watch_insn(qemu_plugin_tb_get_insn(tb, i), &block->insn[i]);
     }
