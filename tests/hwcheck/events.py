@@ -15,9 +15,24 @@ from pimem.board import hwcheck
 FOLDER = Path(__file__).parent
 WALK = -1
 DEVICE, NC, WT, WB = range(4)
-ACCESS, CACHE, ZVA, TLBI, AT, DSB, DMB, ISB, SYSREG, FETCH, EXCEPTION, ERET, WAKE, RESET, DMA = (
-    range(15)
-)
+(
+    ACCESS,
+    CACHE,
+    ZVA,
+    TLBI,
+    AT,
+    DSB,
+    DMB,
+    ISB,
+    SYSREG,
+    FETCH,
+    EXCEPTION,
+    ERET,
+    WAKE,
+    RESET,
+    IDLE,
+    DMA,
+) = range(16)
 RAM_SIZE = 1 << 24
 
 #: op0, op1, CRn, CRm, op2

@@ -369,25 +369,22 @@ static __attribute__((noinline)) void slow_block(unsigned vcpu, hw_block_t *bloc
     pthread_mutex_unlock(&hw->lock);
 }
 
+// Whether the block is, or may be, an entry of a vector table.
+static bool may_be_vector(const core_t *core, const hw_block_t *block) {
+    return block->aligned && (core->generation != hw->generation || is_vector(core, block));
+}
+
 static void on_block(unsigned vcpu, void *data) {
     hw_block_t *block = data;
-    if (!vcpu && !hw->watch && block->ran) {
-        if (block->fetched == hw->written_code || lines_fetched(hw, block)) {
+    if (!vcpu && !hw->watch && block->ran && !may_be_vector(&cores[vcpu], block)) {
+        if (block->fetched != hw->written_code && lines_fetched(hw, block)) {
             block->fetched = hw->written_code;
+        }
+        if (block->fetched == hw->written_code) {
             return;
         }
     }
     slow_block(vcpu, block);
-}
-
-// A block at an address that may be an entry of a vector table.
-static void on_aligned_block(unsigned vcpu, void *data) {
-    const core_t *core = &cores[vcpu];
-    if (core->generation != hw->generation || is_vector(core, data)) {
-        slow_block(vcpu, data);
-    } else {
-        on_block(vcpu, data);
-    }
 }
 
 // --- translation ---
@@ -436,8 +433,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     block->aligned = block->va % 0x80 == 0;
     lines_of_block(hw, block);
     pthread_mutex_unlock(&hw->lock);
-    qemu_plugin_vcpu_udata_cb_t run = block->aligned ? on_aligned_block : on_block;
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, run, QEMU_PLUGIN_CB_R_REGS, block);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
     for (uint32_t i = 0; i < count; i++) {
         watch_insn(qemu_plugin_tb_get_insn(tb, i), &block->insn[i]);
     }

@@ -211,7 +211,7 @@ static void sd_store(hw_t *hw, const hw_event_t *event, int number) {
 // --- events ---
 
 static void store(hw_t *hw, const hw_event_t *event) {
-    if (event->pa == hw->config.mailbox) {
+    if (hw->config.mailbox && event->pa == hw->config.mailbox) {
         mailbox(hw, event);
     } else if (hw_in(hw->config.dma, event->pa)) {
         dma_store(hw, event);
