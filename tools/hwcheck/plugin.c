@@ -377,10 +377,8 @@ static bool may_be_vector(const core_t *core, const hw_block_t *block) {
 static void on_block(unsigned vcpu, void *data) {
     hw_block_t *block = data;
     if (!vcpu && !hw->watch && block->ran && !may_be_vector(&cores[vcpu], block)) {
-        if (block->fetched != hw->written_code && lines_fetched(hw, block)) {
+        if (block->fetched == hw->written_code || lines_fetched(hw, block)) {
             block->fetched = hw->written_code;
-        }
-        if (block->fetched == hw->written_code) {
             return;
         }
     }
@@ -417,10 +415,8 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     (void)id;
     uint32_t words[BLOCK_MOST];
-    uint32_t count = qemu_plugin_tb_n_insns(tb);
-    if (count > BLOCK_MOST) {
-        count = BLOCK_MOST;
-    }
+    size_t all = qemu_plugin_tb_n_insns(tb);
+    uint32_t count = all < BLOCK_MOST ? all : BLOCK_MOST;
     for (uint32_t i = 0; i < count; i++) {
         words[i] = 0;
         qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, i), &words[i], sizeof words[i]);
