@@ -83,6 +83,9 @@ void gc_areas_free(void *area);
 // How many objects have a finaliser that may run Python code.
 size_t gc_areas_python_finalisers(void);
 
+// Between gc_collect_start() and gc_collect_end(): marks them, so that none runs in this collection.
+void gc_areas_keep_python_finalisers(void);
+
 // After each gc_collect_end().
 void gc_areas_collected(void);
 

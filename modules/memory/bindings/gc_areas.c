@@ -164,7 +164,8 @@ static bool may_run_python(const mp_obj_base_t *obj) {
     return obj->type != NULL && MP_OBJ_TYPE_HAS_SLOT(obj->type, protocol);
 }
 
-size_t gc_areas_python_finalisers(void) {
+// Calls for each object whose finaliser may run Python code; returns how many there are.
+static size_t for_each_python_finaliser(void (*call)(void *obj)) {
     size_t count = 0;
     for (const mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
         // A bit for each block, as in py/gc.c; behind the table, which may end within the last 64, is the area's pool.
@@ -173,12 +174,31 @@ size_t gc_areas_python_finalisers(void) {
             memcpy(&bits, area->gc_finaliser_table_start + i / 8, sizeof(bits));
             for (; bits != 0; bits &= bits - 1) {
                 size_t block = i + __builtin_ctzll(bits);
-                count += block <= area->gc_last_used_block
-                    && may_run_python((void *)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK));
+                void *obj = area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK;
+                if (block <= area->gc_last_used_block && may_run_python(obj)) {
+                    call(obj);
+                    count++;
+                }
             }
         }
     }
     return count;
+}
+
+static void do_nothing(void *obj) {
+    (void)obj;
+}
+
+static void keep(void *obj) {
+    gc_collect_root(&obj, 1);
+}
+
+size_t gc_areas_python_finalisers(void) {
+    return for_each_python_finaliser(do_nothing);
+}
+
+void gc_areas_keep_python_finalisers(void) {
+    for_each_python_finaliser(keep);
 }
 
 void gc_areas_collected(void) {

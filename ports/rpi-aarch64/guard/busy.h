@@ -11,8 +11,9 @@ struct _mp_vfs_blockdev_t;
 // object by another one.
 void guard_busy_refuse(const struct _mp_vfs_blockdev_t *device);
 
-// For the collector: marks the files and listings that a busy littlefs has in its list. Their finalisers would be
-// refused, and the list would refer to memory that is free.
+// For the collector: while a filesystem is busy, marks the open files of all, whose finalisers would be refused, so
+// that what they have not written yet would be lost; and the files and listings that a busy littlefs has in its list,
+// which would refer to memory that is free. A later collection finalises them.
 void guard_busy_collect(void);
 
 // Of extmod/vfs_lfs.c; nothing if the device is of another filesystem.

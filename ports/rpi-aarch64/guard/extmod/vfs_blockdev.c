@@ -7,6 +7,7 @@
 #include "guard/busy.h"
 #include "guard/guard.h"
 #include "guard/lend.h"
+#include "hooks.h"
 
 // C code neither keeps the buffer nor makes it longer.
 static bool guard_is_c_code(mp_obj_t method) {
@@ -43,6 +44,9 @@ void guard_busy_refuse(const mp_vfs_blockdev_t *device) {
 }
 
 void guard_busy_collect(void) {
+    if (guard_busy != NULL) {
+        gc_areas_keep_python_finalisers();
+    }
     for (const guard_busy_t *busy = guard_busy; busy != NULL; busy = busy->outer) {
         guard_lfs_collect(busy->device);
     }
