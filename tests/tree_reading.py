@@ -6,12 +6,9 @@ Only for trees that are well formed.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
-import fdt
-
-Span = tuple[int, int]  # start, end
+from pimem.board.tree import Span, join, memory, merged, parse, ranges, text, words
 
 
 @dataclass
@@ -21,53 +18,10 @@ class Reading:
     model: str
 
 
-def words(node: fdt.Node, name: str) -> list[int]:
-    """A property's cells: the package takes some for text."""
-    prop = node.get_property(name)
-    if isinstance(prop, fdt.PropStrings):
-        raw = b"".join(text.encode() + b"\0" for text in prop.data)
-        return list(struct.unpack(f">{len(raw) // 4}I", raw[: len(raw) // 4 * 4]))
-    return list(prop.data) if isinstance(prop, fdt.PropWords) else []
-
-
-def text(node: fdt.Node, name: str) -> str:
-    prop = node.get_property(name)
-    return prop.data[0] if isinstance(prop, fdt.PropStrings) else ""
-
-
-def join(cells: list[int]) -> int:
-    value = 0
-    for cell in cells:
-        value = value << 32 | cell
-    return value
-
-
-def ranges(node: fdt.Node, parent: fdt.Node) -> list[Span]:
-    """The entries of "reg", by the parent's cells (Devicetree Specification 2.3.6)."""
-    address = (words(parent, "#address-cells") or [2])[0]
-    size = (words(parent, "#size-cells") or [1])[0]
-    cells = words(node, "reg")
-    found = []
-    for at in range(0, len(cells), address + size):
-        start = join(cells[at : at + address])
-        found.append((start, start + join(cells[at + address : at + address + size])))
-    return [(start, end) for start, end in found if start < end]
-
-
-def used(node: fdt.Node) -> bool:
-    return text(node, "status") in ("", "okay", "ok")
-
-
-def is_memory(node: fdt.Node) -> bool:
-    return node.name.partition("@")[0] == "memory" or text(node, "device_type") == "memory"
-
-
 def read(blob: bytes) -> Reading:
-    tree = fdt.parse_dtb(blob)
+    tree = parse(blob)
     root = tree.root
-    ram = [span for n in root.nodes if is_memory(n) and used(n) for span in ranges(n, root)]
     reserved = [(e["address"], e["address"] + e["size"]) for e in tree.entries]
-    tree.entries.clear()  # one list for all trees: version 0.3.3 has it as a default argument
     for node in root.nodes:
         if node.name == "reserved-memory":
             reserved += [span for child in node.nodes for span in ranges(child, node)]
@@ -76,18 +30,7 @@ def read(blob: bytes) -> Reading:
             reserved += [(start, end)] if start < end else []
     cells = words(root, "memreserve")
     reserved += [(cells[n], cells[n] + cells[n + 1]) for n in range(0, len(cells), 2)]
-    return Reading(ram, reserved, text(root, "model"))
-
-
-def merged(spans: list[Span]) -> list[Span]:
-    """The same addresses in order, without overlaps."""
-    out: list[Span] = []
-    for start, end in sorted(spans):
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        elif start < end:
-            out.append((start, end))
-    return out
+    return Reading(memory(tree), reserved, text(root, "model"))
 
 
 def without(spans: list[Span], cuts: list[Span]) -> list[Span]:

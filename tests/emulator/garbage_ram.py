@@ -13,12 +13,11 @@ import os
 from collections.abc import Iterator
 
 from pimem.board.boards import Board
+from pimem.board.hwcheck import megabytes_of
 
 MIB = 1 << 20
-USUAL = (
-    192 * MIB
-)  # what is filled unless all of it is: the machine that runs the tests has to hold it
-SIZES = {"raspi3b": 1 << 30, "raspi3ap": 512 * MIB, "raspi4b": 2 << 30, "virt": 128 * MIB}
+#: What is filled unless all of it is: the machine that runs the tests has to hold it.
+USUAL = 192 * MIB
 BYTE = b"\xa5"
 
 
@@ -36,19 +35,10 @@ def usual_file(size: int) -> int:
     return file(size, min(size, USUAL))
 
 
-def ram_size(board: Board) -> int:
-    """What the machine has, by its options."""
-    size = SIZES[board.machine.partition(",")[0]]
-    for option, value in zip(board.qemu_args, board.qemu_args[1:], strict=False):
-        if option == "-m":
-            size = int(value[:-1]) * {"M": MIB, "G": 1 << 30}[value[-1]]
-    return size
-
-
 @contextlib.contextmanager
 def args(board: Board, whole: bool = False) -> Iterator[tuple[str, ...]]:
     """QEMU's options that give the board such RAM."""
-    size = ram_size(board)
+    size = megabytes_of(board.machine, board.qemu_args) * MIB
     fd = file(size, size) if whole else usual_file(size)
     path = f"/proc/{os.getpid()}/fd/{fd}"
     backend = f"memory-backend-file,id=garbage,mem-path={path},size={size},share=off"

@@ -19,6 +19,7 @@ from pimem.board.qemu import Qemu, kernel_args
 from pimem.bringup.listen import Heard, listen
 from pimem.bringup.places import PLACES
 from pimem.bringup.verdict import Verdict, judge
+from pimem.dev.bench import symbols
 from pimem.testing import board_session
 
 BRANCH_TO_ITSELF, UNDEFINED = 0x14000000, 0x00000000
@@ -38,26 +39,18 @@ def image(board: str, kind: str = "") -> Path:
     return path
 
 
-def symbols(path: Path) -> dict[str, int]:
-    """Return the addresses of an image's symbols."""
-    command = ["aarch64-linux-gnu-nm", str(path.with_name("firmware.elf"))]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    fields = [line.split() for line in lines]
-    return {each[2]: int(each[0], 16) for each in fields if len(each) == 3}  # not those undefined
-
-
 @cache
 def offsets(path: Path) -> dict[int, int]:
     """Return the offset, in an image, of the instruction after each place."""
     elf = str(path.with_name("firmware.elf"))
     command = ["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", elf]
     listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found, number = {}, 0
+    found, number, start = {}, 0, symbols(Path(elf))["_start"]
     for line, following in itertools.pairwise(listing.splitlines()):
         if loaded := NUMBER.search(line):
             number = int(loaded[1], 16)
         elif NOTED.search(line):
-            found[number] = int(following.partition(":")[0], 16) - symbols(path)["_start"]
+            found[number] = int(following.partition(":")[0], 16) - start
     return {number: offset for number, offset in found.items() if number}
 
 
@@ -150,7 +143,7 @@ def test_a_board_that_dies_is_told_with_its_advice_and_an_exit_code(tmp_path: Pa
 def test_an_exception_before_the_mmu_is_on_is_reported(board: str, tmp_path: Path) -> None:
     """An undefined instruction where boot_map_build() begins; QEMU has nothing to object to."""
     kernel = image(board)
-    at = symbols(kernel)
+    at = symbols(kernel.with_name("firmware.elf"))
     copy = changed(kernel, at["boot_map_build"] - at["_start"], UNDEFINED, tmp_path)
     errors = tmp_path / "errors"
     machine = Qemu(boards.load(board), kernel_args(copy), guest_errors=errors)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the rule when a fault is raised rests on, as binutils see it: which code the linker keeps
-together in the no-raise section, and that every function leaves a frame record."""
+together in the no-raise section, and that functions that call leave a frame record."""
 
 from __future__ import annotations
 

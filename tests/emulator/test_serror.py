@@ -22,6 +22,7 @@ from on_board import CODE, ENDLESS, prelude
 from pimem.board import boards
 from pimem.board.link import BoardCrash
 from pimem.board.symbols import binutil
+from pimem.dev import bench
 from pimem.testing import Machine, board_session
 
 EL1, EL0 = 0x1E3, 0x1E5  # DBGBCR0_EL1: enabled, for the instructions of this exception level
@@ -79,10 +80,7 @@ def boot(name: str) -> Machine:
     return board_session.boot(name, board=board)
 
 
-@functools.cache
-def symbols(path: Path) -> dict[str, int]:
-    lines = (line.split() for line in binutil("nm", str(path)).splitlines())
-    return {line[2]: int(line[0], 16) for line in lines if len(line) == 3}
+symbols = functools.cache(bench.symbols)
 
 
 def setup(script: str = "") -> str:

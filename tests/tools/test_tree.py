@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import device_trees
@@ -30,17 +31,28 @@ def blob(*banks: tuple[int, int], address_cells: int = 2, size_cells: int = 1) -
 @pytest.mark.parametrize(("address_cells", "size_cells"), [(1, 1), (2, 1), (2, 2)])
 def test_the_banks_of_a_tree(address_cells: int, size_cells: int) -> None:
     made = blob((0, 0x3C000000), (GIB, GIB), address_cells=address_cells, size_cells=size_cells)
-    assert tree.memory(made) == [(0, 0x3C000000), (GIB, 2 * GIB)]
+    assert tree.memory(tree.parse(made)) == [(0, 0x3C000000), (GIB, 2 * GIB)]
 
 
 def test_a_bank_without_size_is_none() -> None:
-    assert tree.memory(blob((0, 0))) == []
+    assert tree.memory(tree.parse(blob((0, 0)))) == []
 
 
-@pytest.mark.parametrize("data", [b"", b"\xd0\x0d\xfe\xed", blob((0, GIB))[:100], bytes(100)])
+def rootless() -> bytes:
+    """A tree that ends where its root would begin."""
+    made = bytearray(blob((0, GIB)))
+    (structure,) = struct.unpack_from(">I", made, 8)
+    struct.pack_into(">I", made, structure, device_trees.FINISH)
+    return bytes(made)
+
+
+NO_TREES = (b"", b"\xd0\x0d\xfe\xed", blob((0, GIB))[:100], bytes(100), rootless())
+
+
+@pytest.mark.parametrize("data", NO_TREES)
 def test_what_is_no_tree(data: bytes) -> None:
     with pytest.raises(ValueError, match="no flattened device tree|ends too early"):
-        tree.memory(data)
+        tree.parse(data)
 
 
 def command(tmp_path: Path, data: bytes, option: str) -> list[str]:

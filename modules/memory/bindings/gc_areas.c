@@ -118,14 +118,13 @@ void *gc_areas_alloc(size_t size) {
 }
 
 static void add_least_area(void) {
+    if (least_area != NULL) {
+        return;
+    }
     size_t share = gc_areas_available() / LEAST_SHARE >> MEM_PAGE_SHIFT;
-    size_t frames = MIN(share, LEAST_FRAMES) / LEAST_STEP * LEAST_STEP;
-    if (least_area == NULL && frames != 0) {
-        least_size = frames << MEM_PAGE_SHIFT;
-        least_area = gc_areas_alloc(least_size);
-        if (least_area != NULL) {
-            gc_add(least_area, (byte *)least_area + least_size);
-        }
+    least_size = MIN(share, LEAST_FRAMES) / LEAST_STEP * LEAST_STEP << MEM_PAGE_SHIFT;
+    if (least_size != 0 && (least_area = gc_areas_alloc(least_size)) != NULL) {
+        gc_add(least_area, (byte *)least_area + least_size);
     }
 }
 
@@ -164,8 +163,8 @@ static bool may_run_python(const mp_obj_base_t *obj) {
     return obj->type != NULL && MP_OBJ_TYPE_HAS_SLOT(obj->type, protocol);
 }
 
-// Calls for each object whose finaliser may run Python code; returns how many there are.
-static size_t for_each_python_finaliser(void (*call)(void *obj)) {
+// How many objects have a finaliser that may run Python code; with `mark`, they are marked.
+static size_t python_finalisers(bool mark) {
     size_t count = 0;
     for (const mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
         // A bit for each block, as in py/gc.c; behind the table, which may end within the last 64, is the area's pool.
@@ -175,9 +174,12 @@ static size_t for_each_python_finaliser(void (*call)(void *obj)) {
             for (; bits != 0; bits &= bits - 1) {
                 size_t block = i + __builtin_ctzll(bits);
                 void *obj = area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK;
-                if (block <= area->gc_last_used_block && may_run_python(obj)) {
-                    call(obj);
-                    count++;
+                if (block > area->gc_last_used_block || !may_run_python(obj)) {
+                    continue;
+                }
+                count++;
+                if (mark) {
+                    gc_collect_root(&obj, 1);
                 }
             }
         }
@@ -185,20 +187,12 @@ static size_t for_each_python_finaliser(void (*call)(void *obj)) {
     return count;
 }
 
-static void do_nothing(void *obj) {
-    (void)obj;
-}
-
-static void keep(void *obj) {
-    gc_collect_root(&obj, 1);
-}
-
 size_t gc_areas_python_finalisers(void) {
-    return for_each_python_finaliser(do_nothing);
+    return python_finalisers(false);
 }
 
 void gc_areas_keep_python_finalisers(void) {
-    for_each_python_finaliser(keep);
+    python_finalisers(true);
 }
 
 void gc_areas_collected(void) {

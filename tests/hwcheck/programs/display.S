@@ -7,7 +7,6 @@
 #include "program.inc"
 
 main:
-    movq x1, (UART & 0xff000000) + 0xb880
     address x0, request
     ldp x2, x3, [x0]
     stp x2, x3, [x19]
@@ -25,14 +24,7 @@ main:
     add x2, x19, #64
     dc civac, x2
     dsb sy
-    movq x0, 0xc0000008
-    add x0, x0, x19
-    str w0, [x1, #0x20]
-1:
-    ldr w2, [x1, #0x18]
-    tbnz w2, #30, 1b
-    ldr w2, [x1]
-    dsb sy
+    ask_videocore
     dc ivac, x19
     add x2, x19, #64
     dc ivac, x2

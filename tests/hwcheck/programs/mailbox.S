@@ -22,15 +22,7 @@ main:
     dc civac, x19
 #endif
     dsb sy
-    movq x1, (UART & 0xff000000) + 0xb880
-    movq x0, 0xc0000008
-    add x0, x0, x19
-    str w0, [x1, #0x20]
-1:
-    ldr w2, [x1, #0x18]
-    tbnz w2, #30, 1b
-    ldr w2, [x1]
-    dsb sy
+    ask_videocore
 #if BAD != 2
     dc civac, x19
     dsb sy

@@ -172,16 +172,6 @@ def whole_ram(hardware: Hardware) -> tuple[tuple[int, int], ...]:
     return ((start, min(devices, 0x40000000 + start)), *hardware.ram[1:])
 
 
-def merged(banks: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(banks):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return tuple(found)
-
-
 def banks_of_tree(command: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Return the RAM of the device tree that a command line gives to the guest; none: it gives
     none, or one that tells of no memory, or of more banks than the plugin takes."""
@@ -190,9 +180,10 @@ def banks_of_tree(command: Sequence[str]) -> tuple[tuple[int, int], ...]:
     for name in named:
         with contextlib.suppress(OSError, ValueError):
             data = Path(name).read_bytes()
-            banks = merged((a, min(b, LAST)) for a, b in tree.memory(data) if a < LAST)
+            told = tree.memory(tree.parse(data))
+            banks = tree.merged((start, min(end, LAST)) for start, end in told)
             if 0 < len(banks) <= MOST_RANGES:
-                return banks
+                return tuple(banks)
     return ()
 
 
@@ -201,7 +192,7 @@ def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     hardware = machine_of(machine, megabytes_of(machine, command))
     banks = banks_of_tree(command)
     if banks:  # the mailbox tells the guest of its own
-        hardware = dataclasses.replace(hardware, ram=merged([*hardware.ram, *banks]))
+        hardware = dataclasses.replace(hardware, ram=tuple(tree.merged([*hardware.ram, *banks])))
     elif "-dtb" in command:  # it may give the guest all of RAM
         hardware = dataclasses.replace(hardware, ram=whole_ram(hardware))
     options = [f"ram_base={hardware.ram_base:x}"]

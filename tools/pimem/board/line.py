@@ -47,6 +47,21 @@ def crash_report(line: bytes, after_report: bool) -> dict[str, Any] | None:
         return {} if after_report or text.startswith(b'{"') else None
 
 
+class CrashLines:
+    """Tells the crash line of a report from output that looks like one."""
+
+    def __init__(self) -> None:
+        self._reported = False  # a report has begun
+
+    def ends_report(self, line: bytes) -> bool:
+        """Take the next line; return whether it ends a crash report."""
+        self._reported |= line.startswith(REPORT_MARK)
+        if not line.startswith(CRASH_MARK) or crash_report(line, self._reported) is None:
+            return False
+        self._reported = False
+        return True
+
+
 def begun(data: bytes | bytearray, pattern: bytes) -> int:
     """Return how many bytes at the end of `data` could be the beginning of `pattern`."""
     return next((n for n in range(len(pattern) - 1, 0, -1) if data.endswith(pattern[:n])), 0)

@@ -21,7 +21,7 @@ import serial
 from pimem.board import symbols
 from pimem.board.boards import Board
 from pimem.board.errors import NoAnswer
-from pimem.board.line import CRASH_MARK, REPORT_MARK, crash_report
+from pimem.board.line import CrashLines
 from pimem.board.serial_port import BAUD, open_port, why_lost
 from pimem.board.session import elf_of, launch
 from pimem.board.terminal import HINT, KEY_PIECE, LEAVE, raw_mode
@@ -52,7 +52,7 @@ class Watcher:
         self._decode = TextDecoder()
         self._line = b""
         self._fresh = True  # the next character begins a line
-        self._reported = False  # a crash report has begun
+        self._crash_lines = CrashLines()
 
     def feed(self, data: bytes) -> None:
         *lines, rest = data.split(b"\n")
@@ -74,10 +74,8 @@ class Watcher:
         self._fresh = text.endswith("\n")
 
     def _look(self, line: bytes) -> None:
-        if line.startswith(REPORT_MARK):
-            self._reported = True
-        if line.startswith(CRASH_MARK) and crash_report(line, self._reported) is not None:
-            self.crashed, self._reported = True, False
+        if self._crash_lines.ends_report(line):
+            self.crashed = True
             self._write(symbols.explain_line(line, self._elf))
             if self.hint:
                 self.note(f"the board crashed; {self.hint}")

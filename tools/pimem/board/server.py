@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import serial
 from serial import rfc2217
 
-from pimem.board.line import CRASH_MARK, REPORT_MARK, crash_report
+from pimem.board.line import CrashLines
 from pimem.board.qemu import Qemu
 from pimem.exits import Failure, Refusal, complain
 
@@ -220,7 +220,7 @@ class Served:
         self._typed = bytearray()  # for the board
         self._printed = bytearray()  # for the program
         self._line = b""
-        self._reported = False  # a crash report has begun
+        self._crash_lines = CrashLines()
 
     def waits_on(self) -> tuple[list[int], list[int]]:
         """Return the descriptors to wait for until they can be read, and written."""
@@ -251,9 +251,7 @@ class Served:
         *lines, rest = (self._line + data).split(b"\n")
         self._line = rest[-PIECE:]
         for line in lines:
-            self._reported |= line.startswith(REPORT_MARK)
-            if line.startswith(CRASH_MARK) and crash_report(line, self._reported) is not None:
-                self._reported = False
+            if self._crash_lines.ends_report(line):
                 complain(f"{self.door.url}: the board crashed")
         if self.door.connected():
             self._printed += data

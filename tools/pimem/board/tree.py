@@ -1,66 +1,82 @@
 # SPDX-License-Identifier: MIT
-"""The banks of RAM of which a flattened device tree tells (Devicetree Specification, 5)."""
+"""What a flattened device tree says of memory, read by the package `fdt` (Devicetree
+Specification, 2.3 and 3.4)."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable
 
+import fdt
+
+Span = tuple[int, int]  # start, end
 MAGIC = b"\xd0\x0d\xfe\xed"
-BEGIN_NODE, END_NODE, PROP, NOP = 1, 2, 3, 4
-HEADER = struct.Struct(">4s9I")
-TWO_CELLS, ONE_CELL = 2, 1  # of #address-cells and #size-cells where a root does not say
 
 
-def string(data: bytes, at: int) -> str:
-    return data[at : data.index(b"\0", at)].decode("ascii", "replace")
-
-
-def properties(blob: bytes) -> Iterator[tuple[tuple[str, ...], str, bytes]]:
-    """Give each property with the path of its node. ValueError for what is no tree."""
-    if len(blob) < HEADER.size or blob[:4] != MAGIC:
+def parse(blob: bytes) -> fdt.FDT:
+    """Read a tree. ValueError for what is none, or is damaged."""
+    if not blob.startswith(MAGIC):
         raise ValueError("no flattened device tree")
-    _, _, structure, strings, *_ = HEADER.unpack_from(blob)
-    at = structure
-    path: tuple[str, ...] = ()
+    fdt.FDT().entries.clear()  # version 0.3.3 has one list for all trees
     try:
-        while True:
-            (token,) = struct.unpack_from(">I", blob, at)
-            at += 4
-            if token == BEGIN_NODE:
-                name = string(blob, at)
-                path += (name,)
-                at = (at + len(name) + 4) & ~3
-            elif token == END_NODE:
-                path = path[:-1]
-            elif token == PROP:
-                size, name_at = struct.unpack_from(">II", blob, at)
-                yield path, string(blob, strings + name_at), blob[at + 8 : at + 8 + size]
-                at = (at + 8 + size + 3) & ~3
-            elif token != NOP:
-                return
-    except (struct.error, ValueError) as exc:
-        raise ValueError(f"a device tree that ends too early: {exc}") from exc
+        tree = fdt.parse_dtb(blob)
+    except Exception as exc:  # whatever the package's reading of the bytes leads to
+        raise ValueError(f"a device tree that is damaged, or ends too early: {exc}") from exc
+    if tree.root is None:
+        raise ValueError("a device tree that ends too early: it has no node")
+    return tree
 
 
-def memory(blob: bytes) -> list[tuple[int, int]]:
-    """Return (start, end) of each bank, in the order of the tree."""
-    cells = {"#address-cells": TWO_CELLS, "#size-cells": ONE_CELL}
-    kinds: dict[str, bytes] = {}
-    registers: dict[str, bytes] = {}
-    for path, name, value in properties(blob):
-        if len(path) == 1 and name in cells:
-            cells[name] = int.from_bytes(value, "big")
-        elif len(path) == 2 and name == "device_type":
-            kinds[path[1]] = value
-        elif len(path) == 2 and name == "reg":
-            registers[path[1]] = value
-    first, second = 4 * cells["#address-cells"], 4 * cells["#size-cells"]
+def words(node: fdt.Node, name: str) -> list[int]:
+    """Return a property's cells: the package takes some for text."""
+    prop = node.get_property(name)
+    if isinstance(prop, fdt.PropStrings):
+        raw = b"".join(text.encode() + b"\0" for text in prop.data)
+        return list(struct.unpack(f">{len(raw) // 4}I", raw[: len(raw) // 4 * 4]))
+    return list(prop.data) if isinstance(prop, fdt.PropWords) else []
+
+
+def text(node: fdt.Node, name: str) -> str:
+    prop = node.get_property(name)
+    return str(prop.data[0]) if isinstance(prop, fdt.PropStrings) and prop.data else ""
+
+
+def join(cells: Iterable[int]) -> int:
+    value = 0
+    for cell in cells:
+        value = value << 32 | cell
+    return value
+
+
+def ranges(node: fdt.Node, parent: fdt.Node) -> list[Span]:
+    """Return the entries of "reg", by the parent's cells."""
+    address = (words(parent, "#address-cells") or [2])[0]
+    size = (words(parent, "#size-cells") or [1])[0]
+    cells = words(node, "reg")
     found = []
-    for node, value in registers.items():
-        if kinds.get(node) == b"memory\0":
-            for at in range(0, len(value) - first - second + 1, first + second):
-                start = int.from_bytes(value[at : at + first], "big")
-                size = int.from_bytes(value[at + first : at + first + second], "big")
-                found += [(start, start + size)] if size else []
-    return found
+    for at in range(0, len(cells), address + size):
+        start = join(cells[at : at + address])
+        found.append((start, start + join(cells[at + address : at + address + size])))
+    return [(start, end) for start, end in found if start < end]
+
+
+def memory(tree: fdt.FDT) -> list[Span]:
+    """Return each bank of RAM, in the order of the tree."""
+    return [
+        span
+        for node in tree.root.nodes
+        if node.name.partition("@")[0] == "memory" or text(node, "device_type") == "memory"
+        if text(node, "status") in ("", "okay", "ok")
+        for span in ranges(node, tree.root)
+    ]
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the same addresses in order, without overlaps."""
+    out: list[Span] = []
+    for start, end in sorted(spans):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        elif start < end:
+            out.append((start, end))
+    return out

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pimem.board.boards import Board
 from pimem.board.session import open_session
-from pimem.dev import bench_unix
+from pimem.dev import bench_target, bench_unix
 from pimem.exits import Refusal
 
 SIZE = (100, 100)  # N, the processor's MHz, and M, its heap in KB, as perf_bench has them
@@ -25,25 +25,15 @@ _best = (0, 0)
 for _size in bm_params:
     if 10 * _size[0] <= 12 * {n} and _size[1] <= {m} and _size > _best:
         _best = _size
-_run, _result = bm_setup(bm_params[_best])
+_run, _ = bm_setup(bm_params[_best])
 """
-RUN = "_run()\n_result()\n"
+RUN = "_run()\n"
 RUN_TIMED = """
 import time as _time
 _start = _time.ticks_cpu()
 _run()
-_spent = _time.ticks_diff(_time.ticks_cpu(), _start)
-_result()
-print("ticks", _spent)
+print("ticks", _time.ticks_diff(_time.ticks_cpu(), _start))
 """
-#: Ticks of the counter in a millisecond.
-RATE = """
-import time
-t, u = time.ticks_cpu(), time.ticks_us()
-time.sleep_ms(20)
-print(time.ticks_diff(time.ticks_cpu(), t) * 1000 // time.ticks_diff(time.ticks_us(), u))
-"""
-INSTRUCTIONS_PER_MS = 10**6
 
 ITERATIONS = 10**6
 SUM = f"""
@@ -91,13 +81,13 @@ def board_counts(board: Board, micropython: Path) -> BoardCounts:
         session.finish_boot()
         link = session.link
         link.enter_raw_repl()
-        rate = int(link.run(RATE))
+        rate = float(link.run(f"{bench_target.RATE}print(rate)"))
 
         def fresh(source: str) -> int:
             """What a script that prints ticks at its end took, in instructions."""
             link.soft_reset()
             link.enter_raw_repl()
-            return int(link.run(source).split()[-1]) * INSTRUCTIONS_PER_MS // rate
+            return round(int(link.run(source).split()[-1]) / rate * 1000)
 
         paths = benchmarks(micropython)
         counts = {path.stem: fresh(script(path, RUN_TIMED)) for path in paths}

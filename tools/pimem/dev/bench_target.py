@@ -29,13 +29,16 @@ PAGER = "demand-zero page through a Python pager"
 #: Reads the counter of the stopped machine, in nanoseconds, which are instructions.
 Clock = Callable[[Gdb], int]
 
+#: Sets `rate`, the ticks of the counter in a microsecond, which is 1,000 instructions.
+RATE = """
+import time
+_ticks, _us = time.ticks_cpu(), time.ticks_us()
+time.sleep_ms(20)
+rate = time.ticks_diff(time.ticks_cpu(), _ticks) / time.ticks_diff(time.ticks_us(), _us)
+"""
+
 PYTHON_COSTS = """
 import gc, json, machine, memory, time
-
-def ticks_per_us():
-    t, u = time.ticks_cpu(), time.ticks_us()
-    time.sleep_ms(20)
-    return time.ticks_diff(time.ticks_cpu(), t) / time.ticks_diff(time.ticks_us(), u)
 
 def cost(call, times=200):
     def empty():
@@ -49,7 +52,6 @@ def cost(call, times=200):
         spent.append(time.ticks_diff(time.ticks_cpu(), t))
     return round((spent[1] - spent[0]) / times / rate * 1000)
 
-rate = ticks_per_us()
 found = {}
 found["frames.alloc and close"] = cost(lambda: memory.frames.alloc(zero=False).close())
 space = memory.AddressSpace()
@@ -144,11 +146,6 @@ UNGUARDED = {
 GUARDED_COSTS = """
 import array, gc, json, struct, time
 
-def ticks_per_us():
-    t, u = time.ticks_cpu(), time.ticks_us()
-    time.sleep_ms(20)
-    return time.ticks_diff(time.ticks_cpu(), t) / time.ticks_diff(time.ticks_us(), u)
-
 def cost(call, times=20):
     def empty():
         pass
@@ -170,7 +167,6 @@ def more(one, other, count):
 def deep(calls):
     return deep(calls - 1) if calls else cost(gc.collect)
 
-rate = ticks_per_us()
 found = {}
 found["gc.collect, a call more on the stack"] = round((deep(100) - deep(20)) / 80)
 few, many = [[0.5 + i for i in range(n)] for n in (64, 192)]
@@ -276,13 +272,13 @@ def booted(board: Board, extra: list[str]) -> Iterator[Link]:
 def python_costs(board: Board) -> dict[str, int]:
     """Count the instructions of one call from Python, the loop around it not counted."""
     with booted(board, []) as link:
-        return dict(json.loads(link.run(PYTHON_COSTS)))
+        return dict(json.loads(link.run(RATE + PYTHON_COSTS)))
 
 
 def guarded_costs(board: Board) -> dict[str, int]:
     """Count the instructions of what the guards make longer."""
     with booted(board, []) as link:
-        return dict(json.loads(link.run(GUARDED_COSTS)))
+        return dict(json.loads(link.run(RATE + GUARDED_COSTS)))
 
 
 def call_costs(gdb: Gdb, entry: int, samples: int, clock: Clock) -> list[int]:

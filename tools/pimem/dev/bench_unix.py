@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pimem import BUILD, ROOT
-from pimem.compiler import compile_once
+from pimem.compiler import compile_to
 from pimem.exits import USAGE, CommandError
 from pimem.setup import apt
-from pimem.setup.messages import SetupError, say
+from pimem.setup.messages import say
 
 QEMU = "qemu-aarch64"
 PACKAGES = ("qemu-user", "libc6-dev-arm64-cross")
@@ -70,18 +70,11 @@ TUNED = Variant(
 
 
 def install() -> None:
-    """Install what only this yardstick needs. UnixError where that is not possible."""
+    """Install what only this yardstick needs. UnixError or AptError where it cannot be."""
     if shutil.which(QEMU) and STATIC_LIBC.exists():
         return
-    root = apt.privilege()
-    if not apt.is_debian() or root is None:
+    if not apt.provide(lambda: list(PACKAGES), say):
         raise UnixError(f"needs {' and '.join(PACKAGES)} (Debian packages)")
-    try:
-        apt.ensure_lists(say)
-        say(f"installing {' '.join(PACKAGES)}")
-        apt.install(list(PACKAGES), root)
-    except SetupError as exc:
-        raise UnixError(str(exc)) from exc
 
 
 def build(variant: Variant, micropython: Path) -> Path:
@@ -112,9 +105,7 @@ def executed(program: Path, plugin: Path, source: str) -> int | None:
         timeout=RUN_SECONDS,
     )
     counts = [line for line in done.stderr.splitlines() if line.startswith("executed ")]
-    if done.returncode or "Traceback" in done.stderr:
-        if not counts:
-            return None
+    if counts and done.returncode:
         raise UnixError(f"a benchmark failed:\n{done.stdout}{done.stderr}")
     return int(counts[-1].split()[1]) if counts else None
 
@@ -125,7 +116,7 @@ def plugin(program: Path) -> Path:
     for version in PLUGIN_VERSIONS:
         target = FOLDER / f"count-{version}.so"
         flags = ["-shared", "-fPIC", "-O2", "-Wall", "-Wextra", f"-DPLUGIN_VERSION={version}"]
-        said = compile_once(target, ["cc", *flags, str(source)])
+        said = compile_to(target, ["cc", *flags, str(source)])
         if said:
             raise UnixError(f"cannot build {source.name}:\n{said}")
         if executed(program, target, "pass") is not None:

@@ -113,19 +113,19 @@ def clang_version() -> str:
     return apt.candidate_version("clang").split(".")[0].split("~")[0]
 
 
+def clang_packages() -> list[str]:
+    return ["clang", f"libclang-rt-{clang_version()}-dev"]
+
+
 def install_clang() -> None:
     """Install clang, which only fuzzing needs."""
     if shutil.which("clang") and not runtime_missing():
         return
-    root = apt.privilege()
-    if not apt.is_debian() or root is None:
+    if not apt.provide(clang_packages, say):
         raise FuzzError("needs clang with its run-time libraries (Debian: clang, libclang-rt-dev)")
-    apt.ensure_lists(say)
-    packages = ["clang", f"libclang-rt-{clang_version()}-dev"]
-    say(f"installing {' '.join(packages)}")
-    apt.install(packages, root)
     if runtime_missing():
-        raise FuzzError(f"clang still has no fuzzer run-time after installing {packages[1]}")
+        package = clang_packages()[1]
+        raise FuzzError(f"clang still has no fuzzer run-time after installing {package}")
 
 
 def build(target: Target, folder: Path = WORK) -> Path:

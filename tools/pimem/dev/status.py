@@ -187,9 +187,9 @@ def line(*cells: str) -> str:
 
 def table(emulated: dict[str, Any], real: Sequence[dict[str, Any]]) -> str:
     """Return the table, in Markdown."""
-    qemu = ".".join(map(str, emulated["qemu"]))
+    version = ".".join(map(str, emulated["qemu"]))
     boards = ", ".join(emulated["boards"])
-    heads = ("", "host, devices played", f"QEMU {qemu}: {boards}", "a real Pi 3 or 4")
+    heads = ("", "host, devices played", f"QEMU {version}: {boards}", "a real Pi 3 or 4")
     lines = [line(*heads), "|---|---|---|---|"]
     for row in ROWS:
         host = cell([glob for glob in row.files if on_host(glob)], emulated["files"])

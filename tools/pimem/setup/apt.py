@@ -219,6 +219,19 @@ def install(
         call([*command, "--no-install-recommends", *target, *packages])
 
 
+def provide(name_packages: Callable[[], list[str]], say: Callable[[str], None]) -> bool:
+    """Install from the machine's suites what only some command needs; False where that is not
+    possible. The packages are named once the package lists are there."""
+    root = privilege()
+    if not is_debian() or root is None:
+        return False
+    ensure_lists(say)
+    packages = name_packages()
+    say(f"installing {' '.join(packages)}")
+    install(packages, root)
+    return True
+
+
 def candidate_version(package: str) -> str:
     """Return the version that the machine's suites offer ('' if none), without epoch."""
     policy = call(["apt-cache", "policy", package], check=False) or ""
