@@ -50,8 +50,16 @@ def pytest_configure(config: pytest.Config) -> None:
         # in this process by now. What the tests start must not get it, but workers must.
         os.environ.pop("LD_PRELOAD", None)
     else:
+        refuse_missing(config)
         names = tempfile.NamedTemporaryFile("w+", prefix="pimem-")  # noqa: SIM115
         config.stash[QUIET_NAMES] = names  # as long as the session
+
+
+def refuse_missing(config: pytest.Config) -> None:
+    """Workers report no path that does not exist: pytest-xdist ends with "no tests ran"."""
+    for name in config.args:
+        if not (config.invocation_params.dir / name.partition("::")[0]).exists():
+            raise pytest.UsageError(f"file or directory not found: {name}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -118,7 +126,7 @@ class SideBySide(LoadScopeScheduling):
     def schedule(self) -> None:
         names = self.config.stash[QUIET_NAMES]
         names.seek(0)
-        self.quiet = set(json.load(names))
+        self.quiet = set(json.loads(names.read() or "[]"))  # empty: no tests were collected
         super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:

@@ -152,3 +152,14 @@ def test_a_unit_is_a_file_on_a_board() -> None:
         unit("tests/target/test_a.py::test_b[x-QEMU_VIRT]") == "tests/target/test_a.py QEMU_VIRT"
     )
     assert unit("tests/host/test_a.py::test_RPI4") == "tests/host/test_a.py "
+
+
+def test_a_path_that_is_missing_is_named(tmp_path: Path) -> None:
+    run = Run(tmp_path, "-n", "2", "test_nothing.py::test_some")
+    assert run.code == 4
+    assert "file or directory not found: test_nothing.py::test_some" in run.said
+
+
+def test_no_tests_left_is_no_error_of_the_plugin(tmp_path: Path) -> None:
+    run = Run(tmp_path, "-n", "2", "-k", "nothing")
+    assert run.code == 5 and "INTERNALERROR" not in run.said
