@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Slabs of one frame: header, then objects. A free object's first word is the next free one.
+// Slabs of one frame: header, then objects. A free object's first word is the next free one. Objects that were never in
+// use are in no list: to link all of them would take longer than most slabs live.
 
 #include "pool.h"
 
@@ -12,8 +13,9 @@
 
 struct _pool_slab_t {
     pool_slab_t *next, *prev;  // in pool->partial
-    void *free;
-    uint32_t used;
+    void *free;                // objects that were in use
+    uint16_t used;
+    uint16_t touched;          // objects below this index were in use once
     uint32_t linked;           // in pool->partial
     uint64_t in_use[MAX_PER_SLAB / 64]; // by index: notices a second free
 };
@@ -48,14 +50,19 @@ static pool_slab_t *new_slab(pool_t *pool) {
     }
     pool_slab_t *slab = mem_source_va(pool->source, pa);
     memset(slab, 0, sizeof(*slab));
-    for (size_t i = pool->per_slab; i-- > 0;) {
-        void *object = object_at(pool, slab, i);
-        *(void **)object = slab->free;
-        slab->free = object;
-    }
     ++pool->slabs;
     link_slab(pool, slab);
     return slab;
+}
+
+// An object of a slab that has a free one.
+static void *take_object(const pool_t *pool, pool_slab_t *slab) {
+    void *object = slab->free;
+    if (object == NULL) {
+        return object_at(pool, slab, slab->touched++);
+    }
+    slab->free = *(void **)object;
+    return object;
 }
 
 void *pool_alloc(pool_t *pool) {
@@ -63,9 +70,8 @@ void *pool_alloc(pool_t *pool) {
     if (slab == NULL) {
         return NULL;
     }
-    uint8_t *object = slab->free;
+    uint8_t *object = take_object(pool, slab);
     size_t i = (size_t)(object - object_at(pool, slab, 0)) / pool->object_size;
-    slab->free = *(void **)object;
     slab->in_use[i / 64] |= (uint64_t)1 << (i % 64);
     if (++slab->used == pool->per_slab) {
         unlink_slab(pool, slab);
@@ -108,7 +114,7 @@ int pool_free(pool_t *pool, void *object) {
 
 // Broken invariants of one slab: counts that disagree, a free list with foreign, used or too many objects.
 static unsigned check_slab(const pool_t *pool, pool_slab_t *slab) {
-    unsigned faults = slab->used >= pool->per_slab || !slab->linked;
+    unsigned faults = slab->used >= pool->per_slab || !slab->linked || slab->touched > pool->per_slab;
     size_t in_use = 0;
     for (size_t i = 0; i < pool->per_slab; ++i) {
         in_use += slab->in_use[i / 64] >> (i % 64) & 1;
@@ -117,12 +123,12 @@ static unsigned check_slab(const pool_t *pool, pool_slab_t *slab) {
     for (uint8_t *object = slab->free; object != NULL; object = *(void **)object) {
         size_t offset = (size_t)(object - object_at(pool, slab, 0));
         size_t i = offset / pool->object_size;
-        if (offset % pool->object_size != 0 || i >= pool->per_slab || (slab->in_use[i / 64] >> (i % 64) & 1)
+        if (offset % pool->object_size != 0 || i >= slab->touched || (slab->in_use[i / 64] >> (i % 64) & 1)
             || ++n_free > pool->per_slab) {
             return faults + 1;
         }
     }
-    return faults + (in_use != slab->used) + (n_free != pool->per_slab - slab->used);
+    return faults + (in_use != slab->used) + (n_free != (size_t)slab->touched - slab->used);
 }
 
 unsigned pool_check(const pool_t *pool) {
