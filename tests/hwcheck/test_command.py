@@ -114,7 +114,8 @@ def test_our_own_kernels_repeat_no_exception(name: str) -> None:
 
 
 def test_the_missing_tlbi_of_the_page(tmp_path: Path) -> None:
-    blocks = dict(re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+    listed = re.findall(r"^```(\w*)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    blocks = dict(reversed(listed))  # the first of each kind
     script, shown = blocks["python"], blocks["text"]
     path = tmp_path / "forgot.py"
     path.write_text(script)

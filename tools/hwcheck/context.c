@@ -118,10 +118,14 @@ static void write_register(hw_t *hw, const hw_event_t *event) {
 
 // --- what runs before the ISB ---
 
-// The MSR that bears on a use of this address.
-static const hw_insn_t *bears_on(const hw_t *hw, const hw_event_t *event, uint64_t va) {
-    const hw_insn_t *const *pending = hw->context->pending[event->core];
-    return pending[TRANSLATION] ? pending[TRANSLATION] : pending[va >> 55 & 1 ? HIGH_HALF : LOW_HALF];
+// 6a for a use of this address. One report for each MSR: until an ISB follows, every use is another.
+static void check_use(hw_t *hw, const hw_event_t *event, uint64_t va, const char *use) {
+    const hw_insn_t **pending = hw->context->pending[event->core];
+    slot_t slot = pending[TRANSLATION] ? TRANSLATION : va >> 55 & 1 ? HIGH_HALF : LOW_HALF;
+    if (pending[slot]) {
+        hw_report(hw, event, "6a", pending[slot], "%s after a system register was written, and no ISB", use);
+        pending[slot] = NULL;
+    }
 }
 
 static bool synchronizes(const hw_insn_t *insn) {
@@ -148,9 +152,8 @@ static void check_block(hw_t *hw, const hw_event_t *event) {
         if (synchronized) {
             continue;
         }
-        const hw_insn_t *cause = bears_on(hw, event, at.pc);
-        if (insn->op == HW_OP_BRANCH && cause) {
-            hw_report(hw, &at, "6a", cause, "a branch after a system register was written, and no ISB");
+        if (insn->op == HW_OP_BRANCH) {
+            check_use(hw, &at, at.pc, "a branch");
         }
         if (insn->fp && pending[FLOATING_POINT]) {
             hw_report(hw, &at, "6b", pending[FLOATING_POINT],
@@ -176,9 +179,8 @@ static void check_device(hw_t *hw, const hw_event_t *event) {
 }
 
 static void check_access(hw_t *hw, const hw_event_t *event) {
-    const hw_insn_t *cause = hw->context->known[event->core] ? bears_on(hw, event, event->va) : NULL;
-    if (cause) {
-        hw_report(hw, event, "6a", cause, "a load or store after a system register was written, and no ISB");
+    if (hw->context->known[event->core]) {
+        check_use(hw, event, event->va, "a load or store");
     }
     if (event->kind == HW_ACCESS) {
         check_device(hw, event);

@@ -365,7 +365,8 @@ static const char *missing_step(const lines_t *lines, const line_t *line) {
         return "it is not cleaned (DC CVAU)";
     }
     if (line->step == STEP_CLEANED) {
-        return dsb ? "the instruction cache is not invalidated (IC IVAU)" : "no DSB between its clean and IC";
+        return dsb ? "the instruction cache is not invalidated (IC IVAU)" :
+               "no DSB between its clean, or a store past the cache, and IC IVAU";
     }
     return dsb ? "no ISB" : "no DSB after IC";
 }

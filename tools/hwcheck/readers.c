@@ -30,6 +30,7 @@ enum { ADMA_VALID = 1 << 0, ADMA_END = 1 << 1, ADMA_ACT = 3 << 4, ADMA_TRANSFER 
 
 typedef struct readers {
     hw_range_t framebuffer;
+    unsigned drawers; // a bit for each core but 0 that stored into it
     uint32_t chain[CHANNELS]; // CONBLK_AD
     uint32_t sdhci[CONTROLLERS][SDHCI_WORDS];
 } readers_t;
@@ -97,10 +98,18 @@ bool readers_wait(const hw_t *hw) {
     return hw->readers->framebuffer.end;
 }
 
-// The display reads all the time. What is drawn and not cleaned counts once the core has no more to do.
+// Plain stores of core 0 are no events: it draws where no other core does.
+static bool draws(const hw_t *hw, unsigned core) {
+    unsigned drawers = hw->readers->drawers;
+    return core ? drawers >> core & 1 : !drawers;
+}
+
+// The display reads all the time. What is drawn and not cleaned counts once the core that draws has no
+// more to do; others wait meanwhile.
 static void idle(hw_t *hw, const hw_event_t *event) {
     const hw_range_t *buffer = &hw->readers->framebuffer;
-    const line_t *line = buffer->end ? lines_first_dirty(hw, buffer->start, buffer->end) : NULL;
+    bool done = buffer->end && draws(hw, event->core);
+    const line_t *line = done ? lines_first_dirty(hw, buffer->start, buffer->end) : NULL;
     if (line) {
         hw_report(hw, event, "4a", line->writer,
             "the core waits, and the display reads a frame buffer that the cache has newer bytes of");
@@ -211,7 +220,10 @@ static void sd_store(hw_t *hw, const hw_event_t *event, int number) {
 // --- events ---
 
 static void store(hw_t *hw, const hw_event_t *event) {
-    if (hw->config.mailbox && event->pa == hw->config.mailbox) {
+    const hw_range_t *buffer = &hw->readers->framebuffer;
+    if (event->core && event->pa >= buffer->start && event->pa < buffer->end) {
+        hw->readers->drawers |= 1u << event->core;
+    } else if (hw->config.mailbox && event->pa == hw->config.mailbox) {
         mailbox(hw, event);
     } else if (hw_in(hw->config.dma, event->pa)) {
         dma_store(hw, event);

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import gzip
 import hashlib
 import itertools
 import json
@@ -17,6 +18,7 @@ import os
 import re
 import shlex
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +35,12 @@ FLAGS = shlex.split(
 VARIABLE = "HWCHECK"  # HWCHECK=0: the tests run without
 RAM_ID = "ram"
 RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
+#: The header of an image as Linux has it, if its magic number is there: two instructions, where it
+#: is loaded from the start of RAM, its size in memory (0: older than this field), and flags.
+IMAGE_HEADER = struct.Struct("<IIQQQ24x4s4x")
+IMAGE_MAGIC = b"ARM\x64"
+QEMU_LOADER, LOADER_SHIFT = 4096, 2 << 20  # QEMU moves an image away from its own first code
+GZIP_MAGIC = b"\x1f\x8b"
 PT_LOAD = 1
 MOST_RANGES = 16  # of one kind, as in event.h
 LAST = (1 << 64) - 1
@@ -304,17 +312,43 @@ def loader_files(command: Sequence[str]) -> list[tuple[Path, int]]:
     return found
 
 
+def with_header(image: bytes, offset: int) -> bytes:
+    """Return a raw image behind a header that lets QEMU load it at an offset from the start of
+    RAM, and start it as it starts each raw image."""
+    size = IMAGE_HEADER.size
+    branch = 0x14000000 | size // 4
+    header = IMAGE_HEADER.pack(branch, 0, offset - size, size + len(image), 0, IMAGE_MAGIC)
+    return header + image
+
+
+def raw_offset(image: bytes) -> int:
+    """Return where QEMU loads a raw image, from the start of RAM."""
+    if len(image) >= IMAGE_HEADER.size:
+        _, _, offset, size, _, magic = IMAGE_HEADER.unpack_from(image)
+        if magic == IMAGE_MAGIC and size:
+            return int(offset + LOADER_SHIFT if offset < QEMU_LOADER else offset)
+    return RAW_OFFSET
+
+
+def loaded_kernel(kernel: Path, ram_base: int) -> list[tuple[int, int]]:
+    """Return where QEMU loads the file of its option -kernel."""
+    data = kernel.read_bytes()
+    if data.startswith(b"\x7fELF"):
+        return loaded_elf(kernel)
+    if data.startswith(GZIP_MAGIC):
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            data = gzip.decompress(data)
+    start = ram_base + raw_offset(data)
+    return [(start, start + len(data))]
+
+
 def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:
     """Return what QEMU writes to memory at each reset: kernel and files of loader devices. It
     places a device tree by itself, where no guest writes."""
     found = []
     for option, value in itertools.pairwise(boot):
         if option == "-kernel" and Path(value).is_file():
-            kernel = Path(value)
-            start = ram_base + RAW_OFFSET
-            with kernel.open("rb") as file:
-                elf = file.read(4) == b"\x7fELF"
-            found += loaded_elf(kernel) if elf else [(start, start + kernel.stat().st_size)]
+            found += loaded_kernel(Path(value), ram_base)
     for path, start in loader_files(boot):
         found.append((start, start + path.stat().st_size))
     return found

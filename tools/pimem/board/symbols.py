@@ -77,8 +77,12 @@ def check_build(report: dict[str, Any], elf: Path) -> None:
 
 def shorten(path: str) -> str:
     """Return a source file's name from the top of its tree: the build calls the trees /pimem and
-    /micropython, wherever they are."""
-    return os.path.normpath(path).removeprefix("/pimem/").removeprefix("/")
+    /micropython, wherever they are. Sources of other kernels below the current folder are named
+    from there."""
+    path = os.path.normpath(path)
+    if path.startswith("/micropython/"):
+        return path.removeprefix("/")
+    return path.removeprefix("/pimem/").removeprefix(f"{os.getcwd()}/")
 
 
 def resolve(elf: Path, addresses: Sequence[int]) -> list[list[Place]]:
