@@ -119,6 +119,26 @@ def test_8b_a_device_register_through_the_cache(board: Machine) -> None:
     board.close()
 
 
+@pytest.mark.parametrize("store", [False, True])
+def test_8c_an_address_at_which_no_device_answers(tmp_path: Path, store: bool) -> None:
+    windows = (f"device={UART:x}-{UART + 0x1000:x}", f"device={GIC:x}-{GIC + 0x2000:x}")
+    board = Machine(tmp_path, 0, "mmio=3f000000-40000000", *windows)
+    access = board.store if store else board.load
+    for address in (UART + 0xFFC, GIC + 0x1000, 0x3EFFFFFC, 0x40000000):
+        access(address, memory=DEVICE, size=4)
+    assert board.rules() == []
+    access(UART + 0x1000, memory=DEVICE, size=4)
+    assert board.rules() == ["8c"]
+    assert board.violations()[0].text.startswith("no device answers at 0x3f202000: ")
+    board.close()
+
+
+def test_8c_where_no_device_is_named(board: Machine) -> None:
+    board.load(UART + 0x1000, DEVICE, size=4)
+    assert board.rules() == []
+    board.close()
+
+
 def test_9_cryptography(machine: Machine) -> None:
     machine.fetch(machine.base + 0x1000, NOP, FMOV)
     assert machine.rules() == []

@@ -163,11 +163,20 @@ static void check_block(hw_t *hw, const hw_event_t *event) {
     }
 }
 
+// 8c: QEMU has RAM, or nothing that fails, where a board has no device.
+static void check_answer(hw_t *hw, const hw_event_t *event) {
+    if (hw->config.device[0].end && !hw_in(hw->config.device, event->pa)) {
+        hw_report(hw, event, "8c", NULL, "no device answers at %#llx: a board's bus gives an error, or any value",
+            (unsigned long long)event->pa);
+    }
+}
+
 // 8a, 8b: the Pi's peripherals take aligned 32-bit accesses; a GIC takes bytes too.
 static void check_device(hw_t *hw, const hw_event_t *event) {
     if (event->pa == HW_NOWHERE || !hw_in(hw->config.mmio, event->pa)) {
         return;
     }
+    check_answer(hw, event);
     bool bytes = event->size == 1 && hw_in(hw->config.gic, event->pa);
     if ((event->size != 4 || event->pa % 4) && !bytes) {
         hw_report(hw, event, "8a", NULL, "a device register is accessed by %u bytes at %#llx: by 4, aligned, only",

@@ -13,7 +13,7 @@
 #define HW_CORES 8
 #define HW_LINE 64
 #define HW_PAGE 4096
-#define HW_RANGES 16
+#define HW_RANGES 48
 #define HW_RECENT 6
 #define HW_NOWHERE UINT64_MAX
 #define HW_WATCH_TABLES 1
@@ -145,6 +145,7 @@ typedef struct {
 typedef struct {
     hw_range_t ram[HW_RANGES]; // what the guest was told that it may use
     hw_range_t mmio[HW_RANGES];
+    hw_range_t device[HW_RANGES]; // parts of mmio in which registers answer; none: everywhere
     hw_range_t gic[HW_RANGES];
     hw_range_t image[HW_RANGES]; // loaded anew at each reset
     uint64_t mailbox; // the VideoCore's: the register that a request is written to; 0: none

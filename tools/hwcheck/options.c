@@ -49,6 +49,7 @@ bool hw_option(hw_config_t *config, const char *option) {
            !strcmp(name, "gic") ? add_range(config->gic, value) :
            !strcmp(name, "dma") ? add_range(config->dma, value) :
            !strcmp(name, "sdhci") ? add_range(config->sdhci, value) :
+           !strcmp(name, "device") ? add_range(config->device, value) :
            !strcmp(name, "image") ? add_range(config->image, value) : false;
 }
 

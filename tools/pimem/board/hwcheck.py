@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pimem
-from pimem.board import symbols, tree
+from pimem.board import symbols, tree, windows
 from pimem.compiler import compile_once
 from pimem.exits import FAILED, USAGE, CommandError
 
@@ -42,7 +42,7 @@ IMAGE_MAGIC = b"ARM\x64"
 QEMU_LOADER, LOADER_SHIFT = 4096, 2 << 20  # QEMU moves an image away from its own first code
 GZIP_MAGIC = b"\x1f\x8b"
 PT_LOAD = 1
-MOST_RANGES = 16  # of one kind, as in event.h
+MOST_RANGES = 48  # of one kind, as in event.h
 LAST = (1 << 64) - 1
 #: The rule that tells of a guest which does nothing any more.
 EXCEPTION_LOOP = "10-exception-loop"
@@ -75,15 +75,17 @@ class Hardware:
     mailbox: int = 0  # the VideoCore's register for requests
     dma: tuple[tuple[int, int], ...] = ()  # its DMA engine's channels
     sdhci: tuple[tuple[int, int], ...] = ()  # SD host controllers
+    device: tuple[tuple[int, int], ...] = ()  # those parts of `mmio` in which registers answer
 
 
 MAILBOX = 0xB8A0
 MMIO3 = ((0x3F000000, 0x40010000),)
 DMA3, SDHCI3 = ((0x3F007000, 0x3F007F00),), ((0x3F300000, 0x3F300100),)
+PI3 = (MMIO3, (), 0x3F000000 + MAILBOX, DMA3, SDHCI3, windows.BCM2837)
 SDHCI4 = ((0xFE300000, 0xFE300100), (0xFE340000, 0xFE340100))
 MACHINES = {
-    "raspi3ap": Hardware(0, ((0, 0x1C000000),), MMIO3, (), 0x3F000000 + MAILBOX, DMA3, SDHCI3),
-    "raspi3b": Hardware(0, ((0, 0x3C000000),), MMIO3, (), 0x3F000000 + MAILBOX, DMA3, SDHCI3),
+    "raspi3ap": Hardware(0, ((0, 0x1C000000),), *PI3),
+    "raspi3b": Hardware(0, ((0, 0x3C000000),), *PI3),
     "raspi4b": Hardware(
         0,
         ((0, 0x3C000000), (0x40000000, 0x80000000)),
@@ -92,6 +94,7 @@ MACHINES = {
         0xFE000000 + MAILBOX,
         ((0xFE007000, 0xFE007B00),),  # those from 11 on have other registers
         SDHCI4,
+        windows.BCM2711,
     ),
 }
 
@@ -105,7 +108,8 @@ def machine_of(machine: str, megabytes: int) -> Hardware:
     if name == "virt":
         base = 0x40000000
         ram = ((base, base + (megabytes << 20)),)
-        return Hardware(base, ram, ((0, base),), ((0x08000000, 0x08020000),))
+        gic = ((0x08000000, 0x08020000),)
+        return Hardware(base, ram, ((0, base),), gic, device=windows.VIRT)
     if name not in MACHINES:
         raise NoChecker(f"the hardware checker knows {', '.join([*MACHINES, 'virt'])}, not {name}")
     return MACHINES[name]
@@ -207,6 +211,7 @@ def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
     options += ranges("gic", hardware.gic) + ranges("image", loaded(command, hardware.ram_base))
     options += ranges("dma", hardware.dma) + ranges("sdhci", hardware.sdhci)
+    options += ranges("device", hardware.device)
     return options + ([f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else [])
 
 
