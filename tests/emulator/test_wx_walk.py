@@ -29,7 +29,7 @@ SETUP = f"""
 import gc, memory, _memory
 from machine import mem8
 ram = memory.frames.alloc({FRAMES})
-text = _memory.sections()[0][2]
+text, data = [s[2] for s in _memory.sections() if s[0] in ("text", "data")]
 spaces = [memory.AddressSpace() for _ in range({SPACES})]
 random_prot = ["r"]
 refused = [0, 0]
@@ -40,7 +40,9 @@ def address(at):
     return spaces[space], {VA} + (slot * 2 * {SLOT} + page) * {PAGE}
 
 def frame(number):
-    return ram.pa + number * {PAGE} if number < {FRAMES} else text + (number - {FRAMES}) * {PAGE}
+    if number < {FRAMES}:
+        return ram.pa + number * {PAGE}
+    return (data if number & 4 else text) + (number & 3) * {PAGE}
 
 def reserve(at, kind, prot, number):
     space, va = address(at)
@@ -118,7 +120,7 @@ def workload(rng: random.Random) -> list[tuple[Any, ...]]:
         return (*at()[:2], 0)
 
     def step() -> tuple[Any, ...]:
-        prot, number, count = rng.choice(PROTS), rng.randrange(FRAMES + 4), rng.randint(1, 4)
+        prot, number, count = rng.choice(PROTS), rng.randrange(FRAMES + 8), rng.randint(1, 4)
         kinds = ("frame", "address", "address", "copy", "watch", "none")
         ranged = tuple(p for p in PROTS if len(p) > 1)
         return rng.choice(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fake_seam import EBUSY, EEXIST, EFAULT, EINVAL, EPERM, PAGE, R, U, W, X
-from spaces import FORCE, TEXT, Why
+from spaces import DATA, FORCE, TEXT, Why
 
 Answer = tuple[int, frozenset[Why]]  # the result, and what it may be because of
 DONE: Answer = (0, frozenset([Why.NO_ERROR]))
@@ -121,6 +121,8 @@ class Model:
         why = set()
         if call.prot & W and any(TEXT[0] <= frame < TEXT[1] for frame in frames):
             why.add(Why.PROTECTED)
+        if call.prot & X and any(DATA[0] <= frame < DATA[1] for frame in frames):
+            why.add(Why.NEVER_CODE)
         if judged and self.meets(index, call, frames):
             why.add(Why.WRITE_EXECUTE)
         return (EPERM, frozenset(why)) if why else DONE
@@ -163,7 +165,9 @@ class Model:
             found = space.ranges.get(n)
             if found is not None and found.locked:
                 return refuse(EPERM, Why.LOCKED)
-            if found is not None or n in space.pages:
+            if found is not None:
+                return refuse(EEXIST, Why.TAKEN)
+            if n in space.pages:
                 return refuse(EEXIST, Why.MAPPED)
         answer = self.judge(index, call, call.frames(), not call.boot)
         if answer == DONE:
@@ -270,7 +274,9 @@ class Model:
             found = space.ranges.get(n)
             if found is not None and found.locked:
                 return refuse(EPERM, Why.LOCKED)
-            if found is not None or n in space.pages:
+            if found is not None:
+                return refuse(EEXIST, Why.TAKEN)
+            if n in space.pages:
                 return refuse(EEXIST, Why.MAPPED)
         new = Range(prot, locked)
         space.ranges.update((n, new) for n in call.where)

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 
 import fake_seam
 import host_library
-from fake_seam import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W
+from fake_seam import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W, X
 
 BOOT, LOCKED, RESERVED, PAGED = 1, 2, 4, 8
 FORCE, BLOCKS, PAGES = 16, 32, 64
 OPEN, ONCE = 1, 2
 
 RAM = (0x4000_0000, 0x8000_0000)
-TEXT = (0x4020_0000, 0x4028_0000)
+TEXT = (0x4020_0000, 0x4028_0000)  # never writable
+DATA = (0x402C_0000, 0x4030_0000)  # never executable
 MMIO = 0xFE00_0000
 
 
@@ -50,6 +51,8 @@ class Why(enum.IntEnum):
     TOO_MUCH = 26
     KERNEL_OPEN = 27
     USER = 28
+    NEVER_CODE = 29
+    TAKEN = 30
 
 
 class Request(ctypes.Structure):
@@ -162,7 +165,7 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "shim_spaces_record_frames": (SIZE, [PTR]),
     "spaces_init": (None, [PTR, PTR, U64]),
     "spaces_add_ram": (INT, [PTR, U64, U64]),
-    "spaces_protect_range": (INT, [PTR, U64, U64, ctypes.c_char_p]),
+    "spaces_protect_range": (INT, [PTR, U64, U64, U32, ctypes.c_char_p]),
     "space_open": (INT, [PTR, BOOL, ctypes.c_char_p, PTR, PTR]),
     "space_close": (INT, [PTR, PTR, PTR]),
     "spaces_close_all": (SIZE, [PTR, PTR]),
@@ -197,9 +200,9 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
 
 
 class Spaces:
-    """A spaces_t with RAM, protected kernel text and all frames inside RAM.
+    """A spaces_t with RAM, the kernel's text and data in it, and all frames inside RAM.
 
-    With other banks there is no kernel text in them.
+    With other banks there is no kernel in them.
     """
 
     def __init__(
@@ -225,8 +228,9 @@ class Spaces:
         for bank in ram:
             assert self.library.spaces_add_ram(self.s, *bank) == 0
         if RAM in ram:
-            name = self.name("kernel text")
-            assert self.library.spaces_protect_range(self.s, *TEXT, name) == 0
+            for where, never, name in ((TEXT, W, "kernel text"), (DATA, X, "data")):
+                text = self.name(name)
+                assert self.library.spaces_protect_range(self.s, *where, never, text) == 0
 
     def name(self, text: str | None) -> bytes | None:
         """One bytes object a name: the mechanism keeps and compares the pointer."""

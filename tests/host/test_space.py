@@ -34,6 +34,7 @@ from spaces import (
     OPEN,
     PAGES,
     RAM,
+    DATA,
     TEXT,
     Spaces,
     Why,
@@ -232,6 +233,18 @@ def test_there_is_one_kernel_half_and_it_is_never_closed_or_activated(spaces, ke
 
 
 # --- W^X and read-only ranges ---
+
+
+def test_kernel_data_is_executable_in_no_space(spaces, space):
+    """The mapping through which the kernel writes it is boot's, which is not judged."""
+    for flags in (0, BOOT, BOOT | LOCKED):
+        assert space.map(0, DATA[0] - PAGE, 3 * PAGE, R | X, flags) == EPERM
+        assert (spaces.why, spaces.error.name) == (Why.NEVER_CODE, b"data")
+        assert (spaces.error.va, spaces.error.pa) == (PAGE, DATA[0])
+    assert space.map(0, DATA[1] - PAGE, PAGE, R | W, BOOT) == 0
+    assert space.protect(0, PAGE, R | X) == EPERM
+    assert space.protect(0, PAGE, R | X, FORCE) == EPERM
+    assert spaces.error.name == b"data"
 
 
 def test_kernel_text_is_writable_in_no_space(spaces, space):

@@ -20,7 +20,7 @@ from fake_seam import (
     W,
     X,
 )
-from spaces import PAGED, TEXT, Request, Space, Spaces, Why, owner_record
+from spaces import DATA, PAGED, TEXT, Request, Space, Spaces, Why, owner_record
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
@@ -251,6 +251,15 @@ def test_kernel_text_that_a_page_maps_never_becomes_writable(paged):
     assert (paged.page_map(VA, TEXT[0], R | W), paged.spaces.why) == (EPERM, Why.PROTECTED)
 
 
+def test_kernel_data_that_a_page_maps_never_becomes_executable():
+    paged = Paged(R | X)
+    assert paged.page_map(VA, DATA[0] + PAGE, R) == 0
+    assert (paged.space.protect(VA, PAGE, R | X), paged.spaces.why) == (EPERM, Why.NEVER_CODE)
+    assert (paged.spaces.error.va, paged.spaces.error.pa) == (VA, DATA[0] + PAGE)
+    assert (paged.page_map(VA, DATA[0], R | X), paged.spaces.why) == (EPERM, Why.NEVER_CODE)
+    assert paged.spaces.check() == 0
+
+
 @pytest.mark.parametrize(("mine", "theirs"), [(R | W, R | X), (R | X, R | W)])
 def test_a_page_gets_no_right_that_meets_the_other_elsewhere(mine, theirs):
     paged = Paged(mine)
@@ -317,7 +326,7 @@ def test_pages_that_become_code_are_made_visible_to_fetches():
 
 def test_map_unmap_and_protect_of_the_space_reach_its_ranges_with_a_pager(paged):
     owner = paged.spaces.owner(1)
-    assert (paged.space.map(VA, None, owner=owner), paged.spaces.why) == (EEXIST, Why.MAPPED)
+    assert (paged.space.map(VA, None, owner=owner), paged.spaces.why) == (EEXIST, Why.TAKEN)
     assert paged.space.map(VA, FRAME) == 0
     assert paged.space.map(VA, FRAME + PAGE) == 0, "a page replaces another"
     assert paged.space.protect(VA, PAGE, R) == 0

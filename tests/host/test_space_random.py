@@ -15,7 +15,7 @@ import host_library
 import pytest
 from fake_seam import PAGE, UPPER, R, U, W, X
 from space_model import DONE, Answer, Call, Model, Page
-from spaces import BOOT, FORCE, LOCKED, OPEN, PAGED, RESERVED, TEXT, Request, Spaces, owner_record
+from spaces import BOOT, DATA, FORCE, LOCKED, OPEN, PAGED, RESERVED, TEXT, Request, Spaces, owner_record
 
 VA = 0x40_0000_0000
 WINDOW = UPPER + VA
@@ -58,7 +58,7 @@ class History:
         pick = draw.random()
         call.pa = FRAME + draw.randrange(FRAMES) * PAGE
         if pick < 0.15:
-            call.pa = TEXT[0] - PAGE * draw.randrange(3)
+            call.pa = draw.choice((TEXT, DATA))[0] - PAGE * draw.randrange(3)
         elif pick < 0.35 and self.model.owners:
             call.pa = draw.choice([pa for pa, _ in self.model.owners.values()])
         return index, call

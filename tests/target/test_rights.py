@@ -52,6 +52,41 @@ def test_a_page_meets_no_other_right_elsewhere(board: Machine, mine: str, theirs
     assert (legal, problems) == ([], [])
 
 
+def test_what_the_kernel_writes_is_never_executable(board: Machine) -> None:
+    """Its data, stacks, crash record and the first arena, by each call that gives rights."""
+    answers, heap, problems = ask(
+        board,
+        """
+        s = memory.AddressSpace()
+        s.reserve(VA, 1 << 20, "rx", pager=lambda a, b: None)
+        answers = []
+        for name, va, pa, size, prot in _memory.sections():
+            for page in (pa, pa + size - PAGE) if prot == "rw" else ():
+                s.map(VA, page, PAGE, "r")
+                s.map(VA + BLOCK, page, PAGE, "rw")
+                calls = [refused(s.map, VA + 2 * BLOCK, page, PAGE, "rx"),
+                    refused(s.map, VA + 2 * BLOCK, page, PAGE, "rxu"),
+                    refused(memory.kernel.map, FREE, page, PAGE, "rx"),
+                    refused(memory.identity.protect, page, PAGE, "rx"),
+                    refused(s.map, VA, page, PAGE, "rx"),
+                    refused(s.protect, VA, PAGE, "rx"),
+                    refused(s.protect, VA + BLOCK, PAGE, "rx")]
+                answers.append((name, page, calls, s.walk(VA)[-1].prot))
+                s.unmap(VA + BLOCK, PAGE)
+        heap = refused(s.map, VA + BLOCK, memory.kernel.translate(memory.heap.base), PAGE, "rx")
+        print((answers, heap, memory.check()))
+        s.close()
+        """,
+    )
+    assert {name for name, *_ in answers} >= {"data", "crash record", "thread stack", "first arena"}
+    for name, page, calls, prot in answers:
+        for kind, errno, text in calls:
+            assert (kind, errno) == ("OSError", EPERM) and names(text, page, f"'{name}'")
+        assert prot == "r"
+    assert heap[:2] == ("OSError", EPERM)
+    assert problems == []
+
+
 def test_code_that_protect_makes_is_run(board: Machine) -> None:
     """Written through a view while the page was to be read only, never synchronised by hand."""
     results = ask(

@@ -8,6 +8,7 @@ import pytest
 from on_board import (
     BLOCK,
     EBUSY,
+    EEXIST,
     EFAULT,
     EPERM,
     ERANGE,
@@ -264,6 +265,29 @@ def test_the_identity_view_can_be_edited(board: Machine) -> None:
     assert before
     assert hole == (None, True)
     assert after == (True, 0)
+
+
+def test_a_reserved_range_is_named_as_one(board: Machine) -> None:
+    mapped, paged, again, kernel = ask_all(
+        board,
+        """
+        frames = memory.frames.alloc()
+        space = memory.AddressSpace()
+        space.reserve(VA, PAGE)
+        space.reserve(VA + PAGE, PAGE, pager=lambda va, access: None)
+        print(refused(space.map, VA, frames))
+        print(refused(space.map, VA + PAGE, frames))
+        print(refused(space.reserve, VA + PAGE, PAGE))
+        start = _memory.layout["heap"][0]
+        print(refused(_memory.window_add, start, start + PAGE, 0, "mine"))
+        space.close()
+        frames.close()
+        """,
+    )
+    for got, va in ((mapped, VA), (paged, VA + PAGE), (again, VA + PAGE)):
+        assert got[:2] == ("OSError", EEXIST) and names(got[2], va, "reserved already")
+    assert "('pager')" in paged[2] and "('pager')" in again[2]
+    assert kernel[:2] == ("OSError", EEXIST) and "reserved already ('heap')" in kernel[2]
 
 
 # --- closed spaces ---

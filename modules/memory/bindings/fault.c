@@ -30,8 +30,9 @@ static const char *protected_name(space_t *space, uint64_t va) {
         return NULL;
     }
     for (size_t i = 0; i < s->n_protected; ++i) {
-        if (pa >= s->protected_ranges[i].start && pa < s->protected_ranges[i].end) {
-            return s->protected_ranges[i].name;
+        const space_range_t *range = &s->protected_ranges[i];
+        if (range->never & MEM_PROT_W && pa >= range->start && pa < range->end) {
+            return range->name;
         }
     }
     return NULL;

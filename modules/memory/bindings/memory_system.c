@@ -123,8 +123,10 @@ static void init_spaces(const boot_info_t *info) {
     }
     for (size_t i = 0; i < info->section_count; ++i) {
         const boot_section_t *section = &info->sections[i];
-        if (section->protected_name != NULL) {
-            spaces_protect_range(&m->spaces, section->pa, section->pa + section->size, section->protected_name);
+        bool written = section->prot & MEM_PROT_W;
+        if (written || section->protected_name != NULL) {
+            spaces_protect_range(&m->spaces, section->pa, section->pa + section->size,
+                written ? MEM_PROT_X : MEM_PROT_W, written ? section->name : section->protected_name);
         }
     }
 }

@@ -32,14 +32,14 @@ int spaces_add_ram(spaces_t *s, mem_pa_t start, mem_pa_t end) {
     return MEM_OK;
 }
 
-int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, const char *name) {
+int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, mem_attrs_t never, const char *name) {
     if (!mem_is_aligned(start | end, MEM_PAGE_SIZE) || start >= end) {
         return MEM_EINVAL;
     }
     if (s->n_protected == SPACES_MAX_PROTECTED) {
         return MEM_ENOMEM;
     }
-    s->protected_ranges[s->n_protected++] = (space_range_t) {start, end, name};
+    s->protected_ranges[s->n_protected++] = (space_range_t) {start, end, never, name};
     return MEM_OK;
 }
 

@@ -35,6 +35,7 @@ struct _space_t {
 
 typedef struct _space_range_t {
     mem_pa_t start, end;
+    mem_attrs_t never;         // the rights that no mapping of it may have
     const char *name;
 } space_range_t;
 
@@ -76,9 +77,10 @@ void spaces_init(spaces_t *s, const mem_source_t *source, mem_pa_t pa_limit);
 // Declares RAM: the only memory that may be mapped with type normal, and never as device. Whole frames.
 int spaces_add_ram(spaces_t *s, mem_pa_t start, mem_pa_t end);
 
-// From now on no space can map [start, end) writable (kernel text and rodata). Mappings that exist already are not
+// From now on no mapping of [start, end) can have the right `never`: MEM_PROT_W for kernel text and rodata, MEM_PROT_X
+// for what the kernel writes through mappings of boot, which are not judged. Mappings that exist already are not
 // checked: the call comes before the range is mapped.
-int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, const char *name);
+int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, mem_attrs_t never, const char *name);
 
 // A new space with a root table. upper makes the kernel half (once: later MEM_EEXIST). On success *space is set.
 int space_open(spaces_t *s, bool upper, const char *name, space_t **space, space_error_t *why);

@@ -35,6 +35,8 @@ int space_fail(space_error_t *why, space_error_t error) {
         [SPACE_TOO_MUCH] = MEM_EPERM,
         [SPACE_KERNEL_OPEN] = MEM_EEXIST,
         [SPACE_USER] = MEM_EPERM,
+        [SPACE_NEVER_CODE] = MEM_EPERM,
+        [SPACE_TAKEN] = MEM_EEXIST,
     };
     if (why != NULL) {
         *why = error;

@@ -22,7 +22,7 @@ typedef enum {
     SPACE_NOT_MMIO,            // pa is RAM but the type is device                           EPERM
     SPACE_NOT_DMA,             // non-cacheable mappings are made by boot only               EPERM
     SPACE_NOT_HELD,            // pa is not inside the frames of owner                       EINVAL
-    SPACE_MAPPED,              // va is mapped or reserved: name, pa                         EEXIST
+    SPACE_MAPPED,              // va is mapped: name, pa                                     EEXIST
     SPACE_UNMAPPED,            // va is not mapped                                           EFAULT
     SPACE_LOCKED,              // va is in the locked region `name`                          EPERM
     SPACE_NO_WINDOW,           // va is in no window that map() may use; name of its window  EPERM
@@ -41,6 +41,8 @@ typedef enum {
     SPACE_TOO_MUCH,            // va would get more than its range allows                    EPERM
     SPACE_KERNEL_OPEN,         // there is a kernel half already: name                       EEXIST
     SPACE_USER,                // va of the kernel half would be open to EL0                 EPERM
+    SPACE_NEVER_CODE,          // pa is in the range `name`, which the kernel writes         EPERM
+    SPACE_TAKEN,               // va is in a reserved range or a window: name                EEXIST
 } space_error_kind_t;
 
 typedef struct _space_error_t {

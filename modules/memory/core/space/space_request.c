@@ -71,9 +71,10 @@ int space_check_place(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, u
     if (r != NULL) {
         mem_va_t at = r->start > va ? r->start : va;
         mem_pa_t pa = region_is_mapped(r) ? region_pa(r, at) : MEM_ADDR_NONE;
+        space_error_kind_t there = region_is_mapped(r) ? SPACE_MAPPED : SPACE_TAKEN;
         return space_fail(why, (space_error_t) {
-            .kind = r->flags & REGION_LOCKED ? SPACE_LOCKED : SPACE_MAPPED, .va = at, .pa = pa, .value = size,
-            .name = r->name,
+            .kind = r->flags & REGION_LOCKED ? SPACE_LOCKED : there, .va = at, .pa = pa, .value = size,
+            .name = region_is_paged(r) ? "pager" : r->name,
         });
     }
     if (!space->paging.upper || flags & REGION_BOOT) {

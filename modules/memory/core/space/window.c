@@ -40,7 +40,7 @@ int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name,
     for (size_t i = 0; i < s->n_windows; ++i) {
         if (start < s->windows[i].end && s->windows[i].start < end) {
             return space_fail(why, (space_error_t) {
-                .kind = SPACE_MAPPED, .va = start, .pa = MEM_ADDR_NONE, .value = end, .name = s->windows[i].name,
+                .kind = SPACE_TAKEN, .va = start, .value = end, .name = s->windows[i].name,
             });
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Which attributes physical memory may be mapped with: types by RAM and MMIO, read-only ranges, and no frame both
-// writable and executable.
+// Which attributes physical memory may be mapped with: types by RAM and MMIO, ranges that are never writable or never
+// executable, and no frame both writable and executable.
 
 #include "wx.h"
 
@@ -45,12 +45,13 @@ static int check_type(const spaces_t *s, const space_request_t *q, space_error_t
 }
 
 int wx_check_memory(const spaces_t *s, const space_request_t *q, space_error_t *why) {
-    for (size_t i = 0; q->attrs & MEM_PROT_W && i < s->n_protected; ++i) {
+    for (size_t i = 0; i < s->n_protected; ++i) {
         const space_range_t *range = &s->protected_ranges[i];
-        if (overlaps(q->pa, q->size, range->start, range->end - range->start)) {
+        if (q->attrs & range->never && overlaps(q->pa, q->size, range->start, range->end - range->start)) {
             mem_pa_t at = q->pa > range->start ? q->pa : range->start;
             return space_fail(why, (space_error_t) {
-                .kind = SPACE_PROTECTED, .va = q->va + (at - q->pa), .pa = at, .value = q->size, .name = range->name,
+                .kind = range->never & MEM_PROT_W ? SPACE_PROTECTED : SPACE_NEVER_CODE,
+                .va = q->va + (at - q->pa), .pa = at, .value = q->size, .name = range->name,
             });
         }
     }
