@@ -92,6 +92,8 @@ static void run_exit_hook(void) {
 }
 
 void main_loop(void) {
+    uint64_t masks = cpu_irq_save();
+    cpu_irq_restore(masks);
     boot_place(PLACE_MICROPYTHON);
     // since: when the reset was, later the soft reset.
     for (uint64_t since = boot_info.start_ticks;; since = timer_ticks()) {
@@ -100,6 +102,7 @@ void main_loop(void) {
         run_files(since);
         repl();
         run_exit_hook();
+        cpu_irq_restore(masks); // the program may have changed them
         mp_printf(&mp_plat_print, "MPY: soft reboot\n");
         machine_deinit();
         memory_binding_deinit(); // runs the finalisers, then takes back what is left

@@ -13,7 +13,6 @@
 #include "mphalport.h"
 #include "port.h"
 
-#define DAIF_I (1 << 7)
 
 const char *port_version(void) {
     return PIMEM_VERSION;
@@ -66,7 +65,7 @@ void port_read_registers(port_registers_t *registers) {
 }
 
 bool port_irq_is_masked(void) {
-    return SYSREG_READ(DAIF) & DAIF_I;
+    return cpu_irq_is_masked();
 }
 
 uint64_t port_ticks(void) {

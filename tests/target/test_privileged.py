@@ -141,3 +141,22 @@ def test_a_return_to_a_level_that_is_not_below_is_illegal(board: Machine) -> Non
         "msr DAIFSet, #2; adr x1, 1f; msr ELR_EL1, x1; mov x2, #{}; msr SPSR_EL1, x2; eret; 1: nop"
     )
     all_end(board, [source.format(mode) for mode in modes], ILLEGAL_STATE, 24)
+
+
+FP_OFF = "msr CPACR_EL1, xzr; isb"
+FP_TRAPPED = "trapped instruction"
+
+
+def test_an_exception_with_floating_point_off_is_a_fault(board: Machine) -> None:
+    """The vectors save all registers, which with CPACR_EL1.FPEN 0 is an exception of its own."""
+    all_end(board, [f"{FP_OFF}; brk #1"], BREAKPOINT, 8)
+    all_end(board, [f"{FP_OFF}; fmov d0, xzr"], FP_TRAPPED, 8)
+    all_end(board, [f"{FP_OFF}; mov x1, #0x100; ldr x1, [x1]"], "translation fault", 12)
+    assert board.eval("1.5 * 3") == 4.5
+
+
+def test_an_interrupt_with_floating_point_off_is_taken(board: Machine) -> None:
+    # The timer's, whose handler stops it; FP is on afterwards, as the call's end needs it.
+    wait = "mov x1, #1000; msr CNTP_TVAL_EL0, x1; mov x1, #1; msr CNTP_CTL_EL0, x1; isb;"
+    wait += "1: mrs x1, CNTP_CTL_EL0; tbnz x1, #0, 1b"
+    all_end(board, [f"{FP_OFF}; {wait}"], RUNS, None)

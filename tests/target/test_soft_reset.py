@@ -144,3 +144,30 @@ def test_leaving_a_script_is_a_soft_reset_too(board: Machine, text: str) -> None
     board.link.read_until(b">>> ")
     board.link.enter_raw_repl()
     assert board.exec("print('kept' in globals())") == "False\n"
+
+
+MASKED = """
+import machine, memory
+machine.disable_irq()
+{code}
+print(memory.regs()["daif"] & 1 << 7)
+"""
+MASK_ALL = """
+frame = memory.frames.alloc()
+memoryview(frame)[:8] = b"\\xdf\\x4f\\x03\\xd5\\xc0\\x03\\x5f\\xd6"  # msr DAIFSet, #15; ret
+with memory.AddressSpace() as space:
+    space.map(0x4000000000, frame, prot="rx")
+    memory.call(0x4000000000)
+space.close()
+frame.close()
+"""
+
+
+@pytest.mark.parametrize("code", ["", MASK_ALL], ids=["by Python", "by machine code"])
+def test_a_program_that_leaves_interrupts_masked(board: Machine, code: str) -> None:
+    """The console is read all the same, and a soft reset ends it."""
+    before = board.eval("memory.regs()['daif']", "import memory")
+    assert board.exec(MASKED.format(code=code)) == "128\n"
+    assert board.exec("print('x' * 500)") == "x" * 500 + "\n"
+    board.soft_reset()
+    assert board.eval("memory.regs()['daif']", "import memory") == before

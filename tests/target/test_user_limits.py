@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from machine_code import assemble, code
 from on_board import CODE, EBUSY, EFAULT, ENDLESS, EPERM, ETIMEDOUT, STACK, start, value
@@ -182,6 +184,27 @@ machine.enable_irq(state)
     assert got[1][:2] == ["OSError", EBUSY]
     assert got[2] == 3
     assert got[3][:2] == ["OSError", EPERM] and "interrupts" in got[3][2]
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("None", "TypeError: code must be machine code, or its address and a space, not None"),
+        ("1.5", "TypeError: code must be machine code, or its address and a space, not 1.5"),
+        ("0x8000", "TypeError: code must be machine code, or its address and a space, not 32768"),
+        ("b''", "ValueError: code has 0 bytes"),
+        ("SVC, args=5", "TypeError: args must be a tuple or a list, not int"),
+        ("SVC, args={1}", "TypeError: args must be a tuple or a list, not set"),
+        ("SVC, args=range(9)", "TypeError: args must be a tuple or a list, not range"),
+        ("SVC, args=[0] * 9", "TypeError: 9 arguments do not fit x0 to x7"),
+    ],
+)
+def test_what_is_no_program_is_refused_by_its_name(
+    board: Machine, call: str, expected: str
+) -> None:
+    with pytest.raises(ScriptError, match=re.escape(expected)):
+        board.exec(f"from memory import user\nSVC = {code('svc #0')}\nuser.run({call})\n")
+    assert board.eval("user.last is None", "from memory import user")
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,9 @@ static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t
     uint64_t x[ARGUMENTS];
     size_t count;
     mp_obj_t *items;
+    if (!mp_obj_is_tuple_compatible(arguments) && !mp_obj_is_type(arguments, &mp_type_list)) {
+        bind_raise_type(MP_ERROR_TEXT("args must be a tuple or a list, not %s"), mp_obj_get_type_str(arguments));
+    }
     mp_obj_get_array(arguments, &count, &items);
     if (count > ARGUMENTS) {
         bind_raise_type(MP_ERROR_TEXT("%lu arguments do not fit x0 to x7"), count);

@@ -35,6 +35,12 @@ static inline void cpu_irq_restore(uint64_t state) {
     __asm__ volatile ("msr DAIF, %0" : : "r" (state) : "memory");
 }
 
+static inline bool cpu_irq_is_masked(void) {
+    uint64_t state;
+    __asm__ volatile ("mrs %0, DAIF" : "=r" (state) : : "memory");
+    return state & PSTATE_I;
+}
+
 static inline void cpu_irq_enable(void) {
     __asm__ volatile ("msr DAIFClr, #2" : : : "memory");
 }

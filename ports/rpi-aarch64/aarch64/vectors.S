@@ -8,6 +8,8 @@
 #include "boot/layout.h"
 #include "trap_frame.h"
 
+#define CPACR_FPEN_SHIFT (20)       // both bits set: FP is not trapped
+
 // Entry from SP_EL0 or from EL0: the stack pointer in use is SP_EL1, which is ours.
 .macro entry_from_thread vector, handler
     .balign 0x80
@@ -97,7 +99,9 @@ exception_save:
     mrs x3, FAR_EL1
     stp x2, x3, [sp, #TRAP_FRAME_ESR]
     str x0, [sp, #TRAP_FRAME_VECTOR]
-    mrs x2, FPCR
+    mrs x2, CPACR_EL1
+    tbz x2, #CPACR_FPEN_SHIFT, 2f   // machine code has turned FP off: each register below would be an exception here
+1:  mrs x2, FPCR
     mrs x3, FPSR
     stp x2, x3, [sp, #TRAP_FRAME_FPCR]
     add x0, sp, #TRAP_FRAME_Q
@@ -119,6 +123,10 @@ exception_save:
     stp q30, q31, [x0, #480]
     mov x0, sp
     ret
+2:  orr x2, x2, #(3 << CPACR_FPEN_SHIFT)
+    msr CPACR_EL1, x2
+    isb
+    b 1b
 
 // Vectors of the time before the MMU: C with its absolute pointers cannot run yet, so the report is
 // three numbers on the UART (boot_exception), which is enough to find the place.

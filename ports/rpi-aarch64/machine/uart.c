@@ -117,7 +117,15 @@ void uart_early_puts(const char *text) {
     }
 }
 
+// A program may have masked IRQ. What it does not read then is only received when it reads, and Ctrl-C is found then.
+static void poll_if_masked(void) {
+    if (soc->uart != 0 && cpu_irq_is_masked()) {
+        pl011_irq(&console);
+    }
+}
+
 int uart_get(void) {
+    poll_if_masked();
     int byte = ring_get(&ring);
     if (byte >= 0 && console.rx_stopped) {
         uint64_t state = cpu_irq_save();
@@ -132,6 +140,7 @@ bool uart_take(uint8_t byte) {
 }
 
 size_t uart_available(void) {
+    poll_if_masked();
     return ring_count(&ring);
 }
 

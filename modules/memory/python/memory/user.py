@@ -26,6 +26,18 @@ def __dir__():
     return sorted([name for name in globals() if name[0] != "_"] + ["last"])
 
 
+def _machine_code(code):
+    try:
+        if not isinstance(code, (int, str)):  # from which bytes() makes something else
+            code = bytes(code)
+            if not code:
+                raise ValueError("code has 0 bytes: not one instruction")
+            return code
+    except TypeError:
+        pass
+    raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
+
+
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):
     """Run a program to its end; return its registers.
 
@@ -37,9 +49,7 @@ def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, regi
         registers = Registers()
     if space is not None:
         return _memory.user_run(space, registers, code, sp, args, handler, limit_ms)
-    if isinstance(code, (int, str)):
-        raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
-    code = bytes(code)
+    code = _machine_code(code)
     pages, alloc = (len(code) + 4095) // 4096, _memory.frames_alloc
     with alloc(pages) as text, alloc(_STACK_PAGES) as stack:
         memoryview(text)[: len(code)] = code
