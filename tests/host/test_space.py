@@ -27,6 +27,7 @@ from fake_seam import (
 from spaces import (
     BLOCKS,
     BOOT,
+    DATA,
     FORCE,
     LOCKED,
     MMIO,
@@ -34,7 +35,6 @@ from spaces import (
     OPEN,
     PAGES,
     RAM,
-    DATA,
     TEXT,
     Spaces,
     Why,

@@ -15,7 +15,19 @@ import host_library
 import pytest
 from fake_seam import PAGE, UPPER, R, U, W, X
 from space_model import DONE, Answer, Call, Model, Page
-from spaces import BOOT, DATA, FORCE, LOCKED, OPEN, PAGED, RESERVED, TEXT, Request, Spaces, owner_record
+from spaces import (
+    BOOT,
+    DATA,
+    FORCE,
+    LOCKED,
+    OPEN,
+    PAGED,
+    RESERVED,
+    TEXT,
+    Request,
+    Spaces,
+    owner_record,
+)
 
 VA = 0x40_0000_0000
 WINDOW = UPPER + VA
