@@ -55,9 +55,10 @@ PYTEST := .venv/bin/python -m pytest
 SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	PIMEM_REQUIRE_ASAN=1
 CORES := $(shell nproc)
-# Tests run side by side on all cores (TEST_OPTIONS=-n0: one after the other); each of several
-# real boards is tested by a process of its own.
-ON_ALL_CORES = -n $(CORES)
+# Tests run side by side on all cores (TEST_OPTIONS=-n0: one after the other), with a worker more,
+# since some always wait for their board; each of several real boards is tested by a process of
+# its own.
+ON_ALL_CORES = -n $(shell expr $(CORES) + 1)
 ON_ALL_PORTS = $(if $(filter-out 1,$(words $(PORT))),-n $(words $(PORT)))
 # As many jobs as cores, unless make was told a number.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES))
@@ -111,19 +112,23 @@ quietly = { { { $(1) </dev/null; echo $$? >&3; } | \
 	{ read -r status; exit "$$status"; }
 
 image-%: setup
-	@$(call quietly,$(IMAGE_MAKE))
+	+@$(call quietly,$(IMAGE_MAKE))
 
 # Beside the image, for the tests only, one with the module _memtest: RPI-memtest/kernel8.img
 memtest-%: image-%
-	@$(call quietly,$(IMAGE_MAKE) memtest)
+	+@$(call quietly,$(IMAGE_MAKE) memtest)
 
 # The same with each place of the boot shown on the serial line and the LED: RPI-bringup/kernel8.img
 bringup-%: image-%
-	@$(call quietly,$(IMAGE_MAKE) bringup)
+	+@$(call quietly,$(IMAGE_MAKE) bringup)
 
 all: image-$(call image,$(BOARD))
 
-images: $(addprefix image-,$(IMAGES))
+# Side by side: of each image a long step (the link-time optimisation of the interpreter) has one job.
+SIDE_BY_SIDE = @$(MAKE) $(JOBS) -o setup
+
+images: setup
+	$(SIDE_BY_SIDE) $(addprefix image-,$(IMAGES))
 
 run: all
 	@$(PIMEM) run --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
@@ -172,7 +177,8 @@ deploy: setup
 endif
 
 ifeq ($(PORT),)
-test: images $(addprefix memtest-,$(IMAGES)) $(addprefix bringup-,$(IMAGES))
+test: setup
+	$(SIDE_BY_SIDE) $(foreach kind,image memtest bringup,$(addprefix $(kind)-,$(IMAGES)))
 	@echo "set-up and builds: $$(($$(date +%s) - $(STARTED))) s" >&2
 	@$(SANITISED) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 else
