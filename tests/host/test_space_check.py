@@ -230,6 +230,30 @@ def test_an_entry_that_cannot_be_is_told_by_level(world, level):
     assert damage.entry.descriptor == descriptor | 1 << 51
 
 
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_an_entry_that_was_cleared_is_told_itself(world, level):
+    """The last one of its table too, where only the entry that leads to the table is left."""
+    slot = world.b.walk(2 * VA)[level][0]
+    world.spaces.frames.write64(slot, 0)
+    assert world.check() > 0
+    damage = world.spaces.damage
+    assert (damage.space, damage.va, damage.entry.level) == (world.b.p, 2 * VA, level)
+    assert damage.entry.table + 8 * damage.entry.index == slot
+    assert damage.entry.descriptor == 0 and b"record" in damage.what
+
+
+def test_an_empty_table_without_a_record_is_told_by_the_entry_that_leads_to_it(world):
+    table = world.spaces.frames.take(1)
+    slot = world.b.walk(VA)[1][0] + 8 * 7
+    for i in range(512):
+        world.spaces.frames.write64(table + 8 * i, 0)
+    world.spaces.frames.write64(slot, table | 3)
+    assert world.check() > 0
+    damage = world.spaces.damage
+    assert (damage.space, damage.entry.level) == (world.b.p, 1)
+    assert damage.entry.table + 8 * damage.entry.index == slot
+
+
 def test_a_mapping_without_a_record_is_told_by_its_address(world):
     world.write_entry(world.a, VA + 7 * PAGE, 3, world.leaf(world.a, VA) + 7 * PAGE)
     assert world.check() == 1

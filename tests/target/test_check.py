@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from on_board import ask
+from on_board import VA, ask, names
 
 from pimem.testing import board_session
 from pimem.testing.board_session import Machine
@@ -78,6 +78,18 @@ DAMAGES = [
 def test_damage_to_the_tables_is_noticed(board: Machine, what: str) -> None:
     answers, after = ask(board, f"{DAMAGE}\n{SPACES}\n{BROKEN[what]}\n{END}")
     assert len(answers) == 1 and answers[0].startswith("spaces: "), answers
+    assert after == []
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_the_entry_that_was_cleared_is_named(board: Machine, level: int) -> None:
+    """The only one of its table."""
+    lines = f"{DAMAGE}\n{SPACES}\nat, slot = b.walk(VA)[{level}], entry(b, VA, {level})[0]\n"
+    lines += "answers = damaged(slot, 0), b.asid, at.table, at.index\n"
+    (told, asid, table, index), after = ask(board, lines + END)
+    (line,) = told
+    assert names(line, VA, f"the space with ASID {asid}, level {level}, entry {index} ", table)
+    assert line.endswith(": 0x0000000000000000")
     assert after == []
 
 

@@ -57,6 +57,7 @@ typedef struct _paging_step_t {
 typedef struct _paging_damage_t {
     mem_va_t va;
     paging_step_t entry;
+    bool only_missing;         // all that is wrong is that tables are empty or not reached: what is there can be walked
 } paging_damage_t;
 
 // [va, va + size) is mapped to [pa, pa + size) with equal attributes.

@@ -167,6 +167,7 @@ typedef struct _scan_t {
     const paging_t *p;
     size_t seen;               // tables: when there are more than there should be, one is linked twice, or in a loop
     unsigned found;
+    unsigned missing;          // of these: what an entry that was cleared leaves
     paging_damage_t first;
 } scan_t;
 
@@ -198,6 +199,7 @@ static void check_table(scan_t *scan, mem_pa_t pa, unsigned level, mem_va_t va, 
         }
     }
     if (empty && level != 0) {
+        ++scan->missing;
         report(scan, va, link);
     }
 }
@@ -207,8 +209,10 @@ unsigned paging_check(const paging_t *p, paging_damage_t *first) {
     const paging_step_t none = {.table = MEM_ADDR_NONE};
     check_table(&scan, p->root, 0, paging_base(p), &none);
     if (scan.seen != p->tables) {
+        scan.missing += scan.seen < p->tables;
         report(&scan, MEM_ADDR_NONE, &none);
     }
+    scan.first.only_missing = scan.missing == scan.found;
     if (first != NULL) {
         *first = scan.first;
     }

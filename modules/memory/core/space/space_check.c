@@ -129,18 +129,26 @@ static void check_region(scan_t *scan, const region_t *r) {
     report(scan, outside, "more than the frames of its owner", r->start);
 }
 
+// Counts what paging_check() found.
+static void report_tables(scan_t *scan, unsigned broken, const paging_damage_t *damage) {
+    if (broken != 0 && scan->found == 0) {
+        const char *what = damage->only_missing ? "an empty table" : "an inconsistent entry";
+        what = damage->va != MEM_ADDR_NONE ? what : "a wrong number of tables";
+        scan->first = (space_damage_t) {.what = what, .space = scan->space, .va = damage->va, .entry = damage->entry};
+    }
+    scan->found += broken;
+}
+
 static void check_space(scan_t *scan, const space_t *space) {
     const paging_t *p = &space->paging;
     scan->space = space;
-    scan->sound = false;
     paging_damage_t damage;
     unsigned broken = paging_check(p, &damage);
-    if (broken != 0 && scan->found == 0) {
-        const char *what = damage.va != MEM_ADDR_NONE ? "an inconsistent entry" : "a wrong number of tables";
-        scan->first = (space_damage_t) {.what = what, .space = space, .va = damage.va, .entry = damage.entry};
+    scan->sound = broken == 0 || damage.only_missing;
+    if (!scan->sound) {
+        report_tables(scan, broken, &damage);
+        broken = 0;
     }
-    scan->found += broken;
-    scan->sound = broken == 0;
     check_gap(scan, NULL);
     size_t count = 0;
     for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
@@ -148,6 +156,8 @@ static void check_space(scan_t *scan, const space_t *space) {
         check_region(scan, r);
         check_gap(scan, r);
     }
+    // A record names the entry that is missing, the tables only the one that leads to nothing.
+    report_tables(scan, broken, &damage);
     report(scan, count != space->region_count, "a wrong number of mappings", MEM_ADDR_NONE);
     uint16_t asid = p->asid;
     bool asid_ok = p->upper ? asid == 0 : scan->s->asids[asid / 64] >> (asid % 64) & 1;
