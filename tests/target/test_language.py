@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import calendar
+import datetime
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -156,6 +158,25 @@ def test_dates_become_seconds_since_1970(board: Machine) -> None:
 def test_a_date_before_the_epoch_raises(board: Machine, date: str) -> None:
     with pytest.raises(ScriptError, match="OverflowError: mktime: date before 1970"):
         board.exec(f"import time\ntime.mktime(({date}, 0, 0))")
+
+
+def test_seconds_become_dates_of_every_year(board: Machine) -> None:
+    """Also before 1970, and before 1600, where timeutils of MicroPython goes wrong."""
+    years = (1, 4, 100, 101, 400, 401, 1599, 1600, 1601, 1900, 1969, 1970, 2000, 2100, 9999)
+    days = [(y, m, d) for y in years for m, d in ((1, 1), (2, 28), (3, 1), (12, 31))]
+    seconds = [calendar.timegm((*day, 0, 0, 0)) + s for day in days for s in (0, 86399)]
+    draw = random.Random(1)
+    seconds += [draw.randrange(seconds[0], seconds[-1]) for _ in range(300)]
+    dates = board.eval(f"[time.gmtime(s) for s in {seconds}]", "import time")
+    for second, date in zip(seconds, dates, strict=True):
+        when = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=second)
+        expected = when.timetuple()
+        assert date == [*expected[:6], expected.tm_wday, expected.tm_yday], second
+    last = board.eval("time.mktime((65535, 12, 31, 23, 59, 59, 0, 0))", "import time")
+    assert board.eval(f"time.gmtime({last})", "import time")[:3] == [65535, 12, 31]
+    for outside in (last + 1, seconds[0] - 1, -1 << 40, 1 << 62, -1 << 63):
+        with pytest.raises(ScriptError, match=rf"OverflowError: {outside} seconds are not in"):
+            board.exec(f"import time\ntime.gmtime({outside})")
 
 
 def test_numbers_print_so_that_they_read_back(board: Machine) -> None:

@@ -11,6 +11,8 @@
 #define DAYS_IN_CYCLE       (146097)
 #define DAYS_0000_TO_1970   (719468) // from the first of March of year 0
 #define SECONDS_IN_DAY      (86400)
+#define FIRST_YEAR          (1)
+#define LAST_YEAR           (65535)
 #define MAX_PART            ((int64_t)1 << 40) // sums of parts up to this stay below 2^63
 
 static mp_obj_t mp_time_time_get(void) {
@@ -68,6 +70,32 @@ static int64_t date_to_seconds(mp_int_t year, mp_int_t month, mp_int_t day,
     }
     return seconds;
 }
+
+// The date of seconds since the epoch, in the years that its fields can hold.
+static void seconds_to_date(int64_t seconds, timeutils_struct_time_t *tm) {
+    int64_t days = floor_divide(seconds, SECONDS_IN_DAY);
+    if (days < days_to_month(FIRST_YEAR, 1) || days >= days_to_month(LAST_YEAR + 1, 1)) {
+        mp_raise_msg_varg(&mp_type_OverflowError, MP_ERROR_TEXT("%ld seconds are not in the years %d to %d"),
+            (long)seconds, FIRST_YEAR, LAST_YEAR);
+    }
+    int64_t year = 1970 + floor_divide(days * YEARS_IN_CYCLE, DAYS_IN_CYCLE); // or the one before or after
+    year += days_to_month(year + 1, 1) <= days;
+    year -= days_to_month(year, 1) > days;
+    int month = 12;
+    while (days_to_month(year, month) > days) {
+        --month;
+    }
+    int64_t second = seconds - days * SECONDS_IN_DAY;
+    *tm = (timeutils_struct_time_t) {
+        .tm_year = year, .tm_mon = month, .tm_mday = days - days_to_month(year, month) + 1,
+        .tm_hour = second / 3600, .tm_min = second / 60 % 60, .tm_sec = second % 60,
+        .tm_wday = days + 3 - 7 * floor_divide(days + 3, 7), // 1970-01-01 was a Thursday
+        .tm_yday = days - days_to_month(year, 1) + 1,
+    };
+}
+
+// timeutils_seconds_since_epoch_to_struct_time() returns a wrong date before 1600 and after 65535, 1.25 before 1970.
+#define timeutils_seconds_since_epoch_to_struct_time seconds_to_date
 
 // timeutils_mktime() returns a wrong number for dates before its first year (before 2000 in 1.25), and counts months
 // in a loop that a large day keeps running for ever.
