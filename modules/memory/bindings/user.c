@@ -7,6 +7,7 @@
 #include "py/cstack.h"
 #include "py/mperrno.h"
 #include "py/objint.h"
+#include "py/objtuple.h"
 #include "py/runtime.h"
 
 #include "common.h"
@@ -137,13 +138,19 @@ static void get_run(const mp_obj_t *args, run_t *run) {
     }
 }
 
+// What mp_obj_get_array() takes: a list, a tuple, or what is one inside (a namedtuple).
+static bool is_array(mp_obj_t obj) {
+    const mp_obj_type_t *type = mp_obj_get_type(obj);
+    return type == &mp_type_list || MP_OBJ_TYPE_GET_SLOT_OR_NULL(type, iter) == mp_obj_tuple_getiter;
+}
+
 // Sets pc, sp (None leaves it: a program may have stopped with any value there) and x0 and up. Everything is
 // checked before anything is changed.
 static void set_registers(trap_frame_t *trap, mp_obj_t pc, mp_obj_t sp, mp_obj_t arguments) {
     uint64_t x[ARGUMENTS];
     size_t count;
     mp_obj_t *items;
-    if (!mp_obj_is_tuple_compatible(arguments) && !mp_obj_is_type(arguments, &mp_type_list)) {
+    if (!is_array(arguments)) {
         bind_raise_type(MP_ERROR_TEXT("args must be a tuple or a list, not %s"), mp_obj_get_type_str(arguments));
     }
     mp_obj_get_array(arguments, &count, &items);
