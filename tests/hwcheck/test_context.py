@@ -28,6 +28,15 @@ def test_6a_a_load_before_the_isb(machine: Machine, register: str) -> None:
     assert machine.rules() == ["6a"]
 
 
+@pytest.mark.parametrize("operation", ["dc civac", "ic ivau", "at s1e1r"])
+def test_6a_an_operation_by_address_before_the_isb(machine: Machine, operation: str) -> None:
+    machine.do("msr ttbr0_el1", value=0x5000)
+    machine.do("ic iallu", "dsb sy")
+    assert machine.rules() == []
+    machine.do(operation, value=machine.base + LOW)
+    assert machine.rules() == ["6a"]
+
+
 def test_6a_an_isb_is_enough(machine: Machine) -> None:
     machine.do("msr mair_el1", value=0x4404FF)
     machine.fetch(machine.base + 0x1000, NOP, ISB_WORD, LOAD[8], RET)

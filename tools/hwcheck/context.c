@@ -196,6 +196,14 @@ static void check_access(hw_t *hw, const hw_event_t *event) {
     }
 }
 
+// 6a: DC, IC and AT by address are translated as a load is.
+static void check_operation(hw_t *hw, const hw_event_t *event) {
+    bool by_address = event->kind == HW_AT || (event->insn->sys & 7) == 1;
+    if (hw->context->known[event->core] && by_address) {
+        check_use(hw, event, event->va, "an operation by address");
+    }
+}
+
 static const char *class_of(uint64_t esr) {
     switch (esr >> 26 & 0x3f) {
         case 0x00:
@@ -240,6 +248,10 @@ void context_event(hw_t *hw, const hw_event_t *event) {
         case HW_ACCESS:
         case HW_ZVA:
             check_access(hw, event);
+            return;
+        case HW_AT:
+        case HW_CACHE:
+            check_operation(hw, event);
             return;
         case HW_FETCH:
             if (hw->context->known[event->core] || event->block->fp) {
