@@ -86,7 +86,7 @@ help:
 	@echo '  test-micropython  MicroPython'"'"'s own test suite on BOARD (DIRS="basics float", CHECK_SKIPS=1)'
 	@echo '  bench             the memory system beside references; instructions to the prompt (CHECK=1)'
 	@echo '  fuzz              libFuzzer over the memory mechanism, SECONDS=60 for each target'
-	@echo '  mutants           plants bugs in the memory mechanism: every one must fail a test'
+	@echo '  mutants           plants bugs in the memory mechanism and in the image: every one must be noticed'
 	@echo '  coverage          lines of the memory mechanism that the host tests run'
 	@echo '  functions         how long the functions and files of each part are, and what is too long'
 	@echo '  lint              ruff, mypy and codespell; the format of the C files'
@@ -214,7 +214,7 @@ fuzz: setup
 
 mutants: setup images
 	@.venv/bin/python -m pimem.dev.mutants $(MUTANTS) </dev/null
-	@.venv/bin/python tests/hwcheck/image_plants.py $(IMAGE_PLANTS) </dev/null
+	@PYTHONPATH=tests .venv/bin/python tests/hwcheck/image_plants.py $(IMAGE_PLANTS) </dev/null
 
 coverage: setup
 	@.venv/bin/python -m pimem.dev.coverage </dev/null

@@ -126,12 +126,14 @@ def head(target: int) -> bytes:
     return struct.pack("<IIQ", 0x58000040, 0xD61F0000, target).ljust(HEAD_SIZE, b"\0")
 
 
-def start_args(board: Board, folder: Path, start: Start) -> list[str]:
-    """QEMU's options that start the stub on every core, with all else in place."""
+def start_args(board: Board, folder: Path, start: Start, kernel: Path | None = None) -> list[str]:
+    """QEMU's options that start the stub on every core, with all else in place. `kernel`: another
+    one than the board's."""
     at = FIRMWARE[board.soc].at
     body = folder / "stub.bin"
     body.write_bytes(patched(board, start))
-    args = loader_args(board_session.kernel(board), start.kernel_at or usual_kernel(board))
+    kernel = kernel or board_session.kernel(board)
+    args = loader_args(kernel, start.kernel_at or usual_kernel(board))
     if soc_of(board).ram == 0:
         first = folder / "stub-head.bin"
         first.write_bytes(head(at))

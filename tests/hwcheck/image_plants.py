@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Bugs planted into the built image, one at a time: one instruction becomes a NOP, and the
-hardware checker has to report it by its rule. This file, run as a program, plants all of
-them.
+"""Bugs planted into the built image, one at a time: instructions become NOPs or change places, and
+the hardware checker has to report it by its rule. This file, run as a program, plants them and
+prints a table: plant, rule, what was reported, what QEMU alone noticed.
 
 `plants.toml` beside this file has, for each, the function, the instruction (its text, or the
 function that it calls) and which one of those it is.
@@ -9,91 +9,76 @@ function that it calls) and which one of those it is.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import fnmatch
 import re
 import struct
 import sys
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from plant_workloads import WORKLOADS, Workload
+
 from pimem.board import boards
+from pimem.board.boards import Board
 from pimem.board.errors import BoardError
 from pimem.board.hwcheck import Violation
-from pimem.board.qemu import kernel_args
 from pimem.board.symbols import binutil
+from pimem.exits import FAILED, OK
 from pimem.testing import board_session
 
 LISTED = Path(__file__).with_name("plants.toml")
-NOP = struct.pack("<I", 0xD503201F)
-WORKLOAD = """
-import machine, memory, _memory
-VA = 0x40_0000_0000
-BIG = VA + (1 << 30)
-KERNEL = _memory.layout["free"][0] + (1 << 30)
-frames = [memory.frames.alloc() for _ in range(4)]
-big = memory.frames.alloc(512, align=512)
-with memory.AddressSpace() as space, memory.AddressSpace() as other:
-    space.map(VA, frames[0])
-    other.map(VA, frames[1])
-    space.map(BIG, big)
-    with space:
-        memory.selftest()
-        machine.mem32[BIG] = 1
-        space.protect(BIG + 4096, 4096, "r")
-        machine.mem32[BIG]
-        space.protect(BIG + 4096, 4096, "rw")
-        machine.mem32[BIG]
-        space.compact()
-        machine.mem32[BIG]
-        space.unmap(BIG, 2 << 20)
-        space.protect(VA, 4096, "r")
-        space.unmap(VA, 4096)
-        space.map(VA, frames[2])
-        machine.mem32[VA]
-    with other:
-        other.unmap(VA, 4096)
-for frame in frames[2:]:
-    memory.kernel.map(KERNEL, frame)
-    machine.mem32[KERNEL]
-    memory.kernel.unmap(KERNEL, 4096)
-memory.kernel.map(KERNEL, big)
-memory.kernel.protect(KERNEL + 4096, 4096, "r")
-machine.mem32[KERNEL]
-memory.kernel.unmap(KERNEL, 2 << 20)
-# mov x0, #7; ret, then another number in the same place
-code = memory.frames.alloc()
-for number in 7, 8:
-    machine.mem32[0xFFFF_0000_0000_0000 + code.pa] = 0xD2800000 | number << 5
-    machine.mem32[0xFFFF_0000_0000_0004 + code.pa] = 0xD65F03C0
-    memory.kernel.map(KERNEL, code, prot="rx")
-    memory.call(KERNEL)
-    memory.kernel.unmap(KERNEL, 4096)
-"""
+LINKED_AT = 0xFFFF008000080000  # the first byte of the image
+NOP, RET = 0xD503201F, 0xD65F03C0
+BRANCH_MASK, BRANCH = 0x7C000000, 0x14000000  # B and BL
+OFFSET_MASK = 0x03FFFFFF
+NOTHING, NEWLINE = "nothing", "\n"
+
+Functions = dict[str, list[tuple[int, str]]]
 
 
 @dataclass(frozen=True)
 class Plant:
-    """One instruction that is left out; `rule` "" is silent, and `reason` says why."""
+    """One instruction that is left out, or changes places with another one of its function. `nth`
+    0: all that fit are left out. `rule` "" is silent, and `reason` says why."""
 
-    function: str
+    function: str  # or a pattern of names
     instruction: str
     nth: int
-    rule: str
+    rule: str = ""
     reason: str = ""
+    swap: str = ""  # the other instruction, and which one
+    workload: str = "tables"
 
     def __str__(self) -> str:
-        return f"{self.function}, {self.instruction} {self.nth}"
+        other = f" <-> {self.swap}" if self.swap else ""
+        return f"{self.function}, {self.instruction} {self.nth or 'all'}{other}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run."""
+
+    violations: Sequence[Violation]
+    said: str
+    failure: str = ""  # how the run failed
+
+    @property
+    def rules(self) -> list[str]:
+        return list(dict.fromkeys(each.rule for each in self.violations))
 
 
 def plants() -> list[Plant]:
     return [Plant(**each) for each in tomllib.loads(LISTED.read_text())["plant"]]
 
 
-def disassembly(elf: Path) -> dict[str, list[tuple[int, str]]]:
+def disassembly(elf: Path) -> Functions:
     """Return address and text of each instruction, by function."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    found: Functions = {}
     lines: list[tuple[int, str]] = []
     for line in binutil("objdump", "-d", "--no-show-raw-insn", str(elf)).splitlines():
         if start := re.fullmatch(r"[0-9a-f]+ <(.+)>:", line):
@@ -104,63 +89,158 @@ def disassembly(elf: Path) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def place(plant: Plant, functions: dict[str, list[tuple[int, str]]]) -> int | None:
-    """Return the address of the instruction; None: the image does not have it."""
-    called = f"<{plant.instruction}>"
-    fits = [
-        at
-        for at, text in functions.get(plant.function, [])
-        if text == plant.instruction or (text.startswith("bl ") and text.endswith(called))
+def fits(text: str, instruction: str) -> bool:
+    called = re.fullmatch(r"bl? [0-9a-f]+ <(.+)>", text)
+    return text == instruction or bool(called and called[1] == instruction)
+
+
+def found(functions: Functions, function: str, instruction: str, nth: int) -> list[int]:
+    """Return the addresses of an instruction: one, none, or with `nth` 0 all."""
+    at = [
+        address
+        for name, lines in functions.items()
+        if fnmatch.fnmatchcase(name, function)
+        for address, text in lines
+        if fits(text, instruction)
     ]
-    return fits[plant.nth - 1] if 0 < plant.nth <= len(fits) else None
+    return at if nth == 0 else at[nth - 1 : nth]
 
 
-def run(at: int | None, board: str = "RPI4") -> tuple[list[Violation], str]:
-    """Boot the image without this instruction; return what was reported, and how it ended."""
-    image = bytearray(board_session.kernel(boards.load(board)).read_bytes())
-    elf = board_session.elf(boards.load(board))
-    ended = "as without the bug"
-    with tempfile.NamedTemporaryFile(suffix=".img") as file:
-        if at is not None:
-            offset = at - 0xFFFF008000080000
-            image[offset : offset + 4] = NOP
-        file.write(image)
-        file.flush()
-        machine = board_session.start(board, kernel_args(Path(file.name)), hardware_check=True)
+def places(plant: Plant, functions: Functions) -> list[int]:
+    """Return the addresses of the instructions; none: the image does not have them all."""
+    first = found(functions, plant.function, plant.instruction, plant.nth)
+    if not plant.swap:
+        return first
+    text, _, nth = plant.swap.rpartition(" ")
+    second = found(functions, plant.function, text, int(nth))
+    return first + second if first and second else []
+
+
+def moved(word: int, by: int) -> int:
+    """Return an instruction for another address, `by` bytes on."""
+    if word & BRANCH_MASK != BRANCH:
+        return word
+    return word & ~OFFSET_MASK | (word - by // 4) & OFFSET_MASK
+
+
+def planted(image: bytes, plant: Plant, at: Sequence[int]) -> bytes:
+    """Return the image with the bug in it."""
+    changed = bytearray(image)
+    words = [struct.unpack_from("<I", image, each - LINKED_AT)[0] for each in at]
+    if plant.swap:
+        by = at[1] - at[0]
+        new = [moved(words[1], -by), moved(words[0], by)]
+    else:  # a call at the end of a function is a B
+        new = [RET if word >> 26 == BRANCH >> 26 else NOP for word in words]
+    for each, word in zip(at, new, strict=True):
+        struct.pack_into("<I", changed, each - LINKED_AT, word)
+    return bytes(changed)
+
+
+def run(board: Board, image: bytes, workload: Workload, checked: bool = True) -> Outcome:
+    """Boot the image, and have it do the workload."""
+    said = failure = ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel8.img"
+        path.write_bytes(image)
+        machine = workload.start(board, path, Path(folder), checked)
         try:
             board_session.wait_for_prompt(machine)
             machine.link.enter_raw_repl()
-            machine.exec(WORKLOAD, timeout=20)
+            said = workload.work(machine)
         except (BoardError, TimeoutError) as exc:
-            ended = type(exc).__name__
-        violations = machine.emulated().violations(elf)
+            traceback = getattr(exc, "traceback", "").strip()
+            failure = f"{type(exc).__name__} {traceback.rpartition(NEWLINE)[2]}".strip()
+        qemu = machine.emulated()
+        reports = qemu.violations(board_session.elf(board)) if checked else []
         with contextlib.suppress(BoardError):
             machine.close()
-    return violations, ended
+    counted = [
+        each
+        for each in reports
+        if each.places.get(each.pc, "").partition(" ")[0] not in workload.uncounted
+    ]
+    return Outcome(counted, said, failure)
 
 
-def main(names: list[str]) -> int:
-    functions = disassembly(board_session.elf(boards.load("RPI4")))
+def run_plant(plant: Plant, functions: Functions, board: str = "RPI4") -> Outcome:
+    found = boards.load(board)
+    image = board_session.kernel(found).read_bytes()
+    return run(found, planted(image, plant, places(plant, functions)), WORKLOADS[plant.workload])
+
+
+def as_expected(plant: Plant, outcome: Outcome) -> bool:
+    return plant.rule in outcome.rules if plant.rule else not outcome.rules
+
+
+class Table:
+    """Runs plants of one board, and tells of each."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.image = board_session.kernel(board).read_bytes()
+        self.functions = disassembly(board_session.elf(board))
+        self._usual: dict[str, str] = {}
+
+    def usual(self, name: str) -> str:
+        """Return what a workload says without a bug; RuntimeError where that is not clean."""
+        if name not in self._usual:
+            outcome = run(self.board, self.image, WORKLOADS[name])
+            if outcome.failure or outcome.violations:
+                problems = [outcome.failure, *map(str, outcome.violations)]
+                raise RuntimeError(f"{name}, without a bug: " + "\n".join(filter(None, problems)))
+            self._usual[name] = outcome.said
+        return self._usual[name]
+
+    def noticed(self, plant: Plant, image: bytes) -> str:
+        """Return what QEMU without the checker shows of a bug."""
+        plain = run(self.board, image, WORKLOADS[plant.workload], checked=False)
+        if plain.failure:
+            return f"test failed: {plain.failure}"
+        return NOTHING if plain.said == self.usual(plant.workload) else "test failed: output"
+
+    def row(self, plant: Plant) -> tuple[bool, str]:
+        """Return whether it is as expected, and the line of the table."""
+        at = places(plant, self.functions)
+        if not at:
+            return False, f"| {plant} | {plant.workload} | not in the image | | |"
+        self.usual(plant.workload)
+        image = planted(self.image, plant, at)
+        outcome = run(self.board, image, WORKLOADS[plant.workload])
+        good = as_expected(plant, outcome)
+        rules = " ".join(outcome.rules) or NOTHING
+        expected = plant.rule or f"none: {plant.reason}"
+        mark = "" if good else "**WRONG** "
+        cells = [str(plant), plant.workload, expected, mark + rules, self.noticed(plant, image)]
+        return good, f"| {' | '.join(cells)} |"
+
+
+HEAD = """\
+| left out, or exchanged | workload | rule | reported | plain QEMU noticed |
+|---|---|---|---|---|"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="only plants with one of these in their name")
+    parser.add_argument("--board", default="RPI4", choices=boards.names())
+    args = parser.parse_args(argv)
+    table = Table(boards.load(args.board))
+    wanted = [
+        each
+        for each in plants()
+        if (not args.names or any(name in str(each) for name in args.names))
+        and (args.board in board_session.PIS or not WORKLOADS[each.workload].pi)
+    ]
     wrong = 0
-    for plant in plants():
-        if names and not any(name in str(plant) for name in names):
-            continue
-        at = place(plant, functions)
-        if at is None:
-            print(f"{plant}: not in the image", flush=True)
-            wrong += 1
-            continue
-        violations, ended = run(at)
-        rules = list(dict.fromkeys(each.rule for each in violations))
-        fits = plant.rule in rules if plant.rule else not rules
-        wrong += not fits
-        print(
-            f"{'as expected' if fits else 'WRONG'} | {plant} | {plant.rule or plant.reason} | "
-            f"{' '.join(rules) or 'nothing'} | QEMU: {ended}",
-            flush=True,
-        )
-    return 1 if wrong else 0
+    print(HEAD, flush=True)
+    for plant in wanted:
+        good, line = table.row(plant)
+        wrong += not good
+        print(line, flush=True)
+    print(f"\n{len(wanted) - wrong} of {len(wanted)} plants as expected on {args.board}")
+    return FAILED if wrong else OK
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
