@@ -38,6 +38,11 @@ SECTIONS
         *bindings/ramdisk.o(.text .text.*)
         *machine/uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
         __no_raise_end = .;
+        // Code that may be left anywhere: what it changes is its own, or pixels. Ctrl-C raises KeyboardInterrupt
+        // here wherever it is (thread_fault.h).
+        __interruptible_start = .;
+        *interpreter.o(.text.mpz_* .text.mpn_*) *extmod/modframebuf.o(.text .text.*)
+        __interruptible_end = .;
         *(.text .text.*)
     }
     . = ALIGN(4096);

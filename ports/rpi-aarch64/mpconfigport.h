@@ -27,6 +27,9 @@
 #define MICROPY_NLR_SETJMP                  (1)
 
 // Integers and floating point.
+// The parser's stacks grow by a part of themselves: each time they are measured.
+#define MICROPY_ALLOC_PARSE_RULE_INC        (16 + parser->rule_stack_alloc / 4)
+#define MICROPY_ALLOC_PARSE_RESULT_INC      (16 + parser->result_stack_alloc / 4)
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
 #define MPZ_DIG_SIZE                        (32) // every kernel address is a long integer
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)

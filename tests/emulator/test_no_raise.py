@@ -80,6 +80,20 @@ def test_the_linker_keeps_what_must_not_be_left_half_way_together(elf: Path) -> 
     assert sources - mechanism == STATELESS
 
 
+#: What computes longest: none is part of a function elsewhere.
+INTERRUPTIBLE = ["mpz_set_from_str", "mpz_mul_inpl", "mpz_pow_inpl", "mpz_divmod_inpl"]
+INTERRUPTIBLE += ["mpz_as_str_inpl"]
+
+
+def test_the_linker_keeps_what_ctrl_c_interrupts_together(elf: Path) -> None:
+    first = memtest_image.address_of(elf, "__interruptible_start")
+    end = memtest_image.address_of(elf, "__interruptible_end")
+    inside = {path for path, start, _ in placed(elf) if first <= start < end}
+    assert {Path(path).name for path in inside} == {"interpreter.o", "modframebuf.o"}
+    for name in INTERRUPTIBLE:
+        assert first <= memtest_image.address_of(elf, name) < end
+
+
 def functions(elf: Path) -> dict[str, Instructions]:
     listing = subprocess.run(
         [OBJDUMP, "-d", "--no-show-raw-insn", str(elf)], check=True, capture_output=True, text=True

@@ -72,8 +72,8 @@ void exception_serror(trap_frame_t *trap) {
 }
 
 void exception_irq(trap_frame_t *trap) {
-    (void)trap;
     irq_dispatch();
+    thread_fault_interrupt(trap);
 }
 
 void exception_fatal(trap_frame_t *trap) {

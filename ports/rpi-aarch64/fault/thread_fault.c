@@ -2,6 +2,7 @@
 // Decides whether a fault becomes a Python exception, and redirects the thread to the code that raises it.
 
 #include "py/mpstate.h"
+#include "py/runtime.h"
 
 #include "core/fault/fault.h"
 #include "hooks.h"
@@ -23,6 +24,7 @@
 #define JMP_BUF_SP (12)
 
 extern char __no_raise_start[], __no_raise_end[];
+extern char __interruptible_start[], __interruptible_end[];
 
 static bind_fault_t pending;
 
@@ -118,4 +120,18 @@ void thread_fault_redirect(trap_frame_t *trap) {
     uint64_t top = (trap->sp - ENTRY_ROOM) & ~(uint64_t)15;
     uint64_t sp = ran_out || thread_fault_is_off_stack(trap) ? catcher_sp() : top;
     thread_fault_enter(trap, (uintptr_t)bind_fault_raise, (uintptr_t)&pending, sp);
+}
+
+// The exception waits until the thread raises it, which is now.
+static void raise_pending(void) {
+    mp_handle_pending(true);
+}
+
+void thread_fault_interrupt(trap_frame_t *trap) {
+    if (MP_STATE_MAIN_THREAD(mp_pending_exception) == MP_OBJ_NULL || MP_STATE_VM(sched_state) != MP_SCHED_PENDING
+        || trap->elr < (uintptr_t)__interruptible_start || trap->elr >= (uintptr_t)__interruptible_end
+        || thread_fault_is_off_stack(trap) || stack_ran_out(trap) || thread_fault_refusal(trap) != NULL) {
+        return;
+    }
+    thread_fault_enter(trap, (uintptr_t)raise_pending, 0, (trap->sp - ENTRY_ROOM) & ~(uint64_t)15);
 }

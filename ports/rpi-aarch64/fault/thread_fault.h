@@ -34,4 +34,8 @@ void thread_fault_redirect_overflow(trap_frame_t *trap);
 // was its stack that ran out) instead of repeating the instruction.
 void thread_fault_redirect(trap_frame_t *trap);
 
+// After an interrupt: where Ctrl-C waits for a thread that computes in the interruptible section (firmware.ld.S: long
+// integers, drawing), which no other check would notice for long, the thread goes on by raising it.
+void thread_fault_interrupt(trap_frame_t *trap);
+
 #endif // PORTS_RPI_AARCH64_FAULT_THREAD_FAULT_H

@@ -34,6 +34,7 @@ static bool look_for_interrupt(void *arg, uint8_t byte) {
         return false;
     }
     mp_sched_keyboard_interrupt();
+    MP_STATE_MAIN_THREAD(stack_limit) = 0; // the next check of the stack notices (guard/py/cstack.c)
     return true;
 }
 
