@@ -5,7 +5,7 @@
 
 #include "event.h"
 
-// What a register that was written has an effect on. Arm ARM D23.1.2 "General behavior of accesses
+// What a register that was written has an effect on. Arm ARM, "General behavior of accesses
 // to the AArch64 System registers": an indirect read sees it after a context synchronization event.
 typedef enum { TRANSLATION, LOW_HALF, HIGH_HALF, FLOATING_POINT, VECTORS, BEFORE_MMU, SLOTS } slot_t;
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""What QEMU's `-d guest_errors,unimp` may say of a boot, and the reason for each line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+#: By a pattern of a line: the boards, and why it is no fault of ours.
+PIS = ("RPI3", "RPI4")
+ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
+    r"bcm2836_control_write: Unsupported offset 0x(0 value 0x0|8 value 0x80000000)": (
+        PIS,
+        "the stub selects the timer's clock and prescaler, as armstub8 does: QEMU has neither",
+    ),
+    r"gic_dist_writeb: Bad offset 9[c-f]": (
+        ("RPI4",),
+        "the stub writes the groups of 256 interrupts, as armstub8 does: QEMU's GIC has 224",
+    ),
+    r"bcm2835_property: 0x00038002 set clock rate NYI": (
+        PIS,
+        "the kernel raises the ARM's clock: QEMU answers, without an effect",
+    ),
+}
+
+
+def unexpected(log: str, board: str) -> list[str]:
+    """The lines of a log that no entry allows, each once."""
+    lines = dict.fromkeys(line for line in log.splitlines() if line.strip())
+    return [
+        line
+        for line in lines
+        if not any(
+            board in boards and re.fullmatch(pattern, line)
+            for pattern, (boards, _) in ALLOWED.items()
+        )
+    ]
+
+
+def of_tests(lines: Iterable[tuple[str, str]], allowed: Sequence[str]) -> list[str]:
+    """The lines of boards that neither an entry nor a test's own patterns allow, each once."""
+    found = [
+        f"{board}: {line}"
+        for board, line in dict.fromkeys(lines)
+        if not any(re.fullmatch(pattern, line) for pattern in allowed) and unexpected(line, board)
+    ]
+    return found
