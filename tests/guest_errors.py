@@ -21,6 +21,18 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
         PIS,
         "the kernel raises the ARM's clock: QEMU answers, without an effect",
     ),
+    r"bcm2835_property: 0x00010004 get board serial NYI": (
+        PIS,
+        "the machine's number is asked for: QEMU answers 0",
+    ),
+    r"bcm2835_property: unhandled tag 0x00038041": (
+        PIS,
+        "the LED of some boards is a pin of the firmware's: QEMU does not know the tag",
+    ),
+    r"bcm2835_powermgt_write: WDOG": (
+        PIS,
+        "the watchdog's time is written before a reset: QEMU resets at once",
+    ),
 }
 
 

@@ -10,12 +10,50 @@ The fixtures are those of the plugin pimem.testing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
+import guest_errors
 import pytest
 from on_board import same_state
 
+from pimem.testing import board_session
 from pimem.testing.board_session import Machine
+
+FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "guest_errors(*patterns): what QEMU's log of guest errors has because of this test",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let QEMU log what it finds wrong with the guests that start from here on. What was logged
+    before is another test's."""
+    if FOLDER not in item.config.stash:
+        item.config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="pimem-guest-errors-"))
+        item.config.add_cleanup(lambda: shutil.rmtree(item.config.stash[FOLDER], True))
+    board_session.guest_error_folder = item.config.stash[FOLDER]
+    board_session.new_guest_errors()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test in which something was logged that is not allowed."""
+    result = yield
+    board_session.guest_error_folder = None
+    allowed = [text for mark in item.iter_markers("guest_errors") for text in mark.args]
+    found = guest_errors.of_tests(board_session.new_guest_errors(), allowed)
+    if found:
+        text = "\n".join(["QEMU logs guest errors that are not allowed:", *found])
+        raise pytest.fail.Exception(text, pytrace=False)
+    return result
 
 
 @pytest.fixture

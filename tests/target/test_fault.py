@@ -205,6 +205,7 @@ def test_machine_code_that_faults_raises(
     board.exec("tidy()")
 
 
+@pytest.mark.guest_errors(r"Illegal exception return at EL1: .*")
 def test_an_illegal_execution_state_is_over_when_it_is_told(board: Machine) -> None:
     # 9 is EL2h.
     source = "mov x0, #9; msr spsr_el1, x0; adr x1, 1f; msr elr_el1, x1; eret; 1: ret"

@@ -91,6 +91,7 @@ IMPLEMENTATION = (
 )
 
 
+@pytest.mark.guest_errors(r"(read|write) access to unsupported AArch64 system register .*")
 @pytest.mark.parametrize("group", [MONITOR_CALLS, DEBUG_STATE, UPPER_MAINTENANCE])
 def test_calls_of_other_levels_are_undefined(board: Machine, group: Sequence[str]) -> None:
     all_end(board, [f"nop; {instruction}" for instruction in group], UNDEFINED, 4)
@@ -107,6 +108,7 @@ def test_a_breakpoint_names_its_address(board: Machine) -> None:
     all_end(board, ["nop; nop; brk #7"], BREAKPOINT, 8)
 
 
+@pytest.mark.guest_errors(r"(read|write) access to unsupported AArch64 system register .*")
 def test_registers_of_higher_levels_are_undefined(board: Machine) -> None:
     all_end(board, [f"mrs x0, {register}" for register in UPPER_REGISTERS], UNDEFINED, 0)
     all_end(board, [f"nop; msr {register}, xzr" for register in UPPER_REGISTERS], UNDEFINED, 4)
@@ -117,6 +119,7 @@ def test_registers_of_el1_are_not_trapped(board: Machine, group: Sequence[str]) 
     all_end(board, [f"mrs x1, {register}" for register in group], RUNS, None)
 
 
+@pytest.mark.guest_errors(r"(read|write) access to unsupported AArch64 system register .*")
 def test_registers_of_the_implementation_do_no_harm(board: Machine) -> None:
     found = outcomes(board, [f"nop; mrs x1, {register}" for register in IMPLEMENTATION])
     for kind, at in found.values():
@@ -134,6 +137,7 @@ def test_wfi_ends_with_the_next_interrupt(board: Machine) -> None:
     all_end(board, [wait], RUNS, None)
 
 
+@pytest.mark.guest_errors(r"Illegal exception return at EL1: .*")
 def test_a_return_to_a_level_that_is_not_below_is_illegal(board: Machine) -> None:
     # EL2 and EL3 in both forms, and the reserved modes.
     modes = (0b1000, 0b1001, 0b1100, 0b1101, 0b0001, 0b0010, 0b0110, 0b1111)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,10 @@ class NoImage(Refusal, FileNotFoundError):
     """The image of a board has not been built."""
 
 
+#: The logs of `-d guest_errors,unimp` of machines that start while `guest_error_folder` is one.
+GUEST_ERRORS: list[GuestErrors] = []
+guest_error_folder: Path | None = None
+
 #: Machines whose hardware is checked, with the ELF of their symbols, for new_violations().
 CHECKED: list[tuple[Qemu, Path]] = []
 
@@ -64,6 +69,40 @@ def new_violations() -> list[Violation]:
     found = [each for qemu, symbols in CHECKED for each in qemu.violations(symbols)]
     CHECKED[:] = [each for each in CHECKED if each[0].running()]
     return found
+
+
+@dataclass
+class GuestErrors:
+    """What QEMU finds wrong with the guest of one machine, as it is told."""
+
+    board: str
+    path: Path
+    qemu: Qemu
+    seen: int = 0
+
+    def new_lines(self) -> list[str]:
+        """Return the whole lines since the last time."""
+        data = self.path.read_bytes()[self.seen :] if self.path.is_file() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        self.seen += len(whole)
+        return whole.decode(errors="replace").splitlines()
+
+
+def new_guest_errors() -> list[tuple[str, str]]:
+    """Return boards and lines since the last time; machines that ended are forgotten."""
+    ended = [each for each in GUEST_ERRORS if not each.qemu.running()]
+    found = [(each.board, line) for each in GUEST_ERRORS for line in each.new_lines()]
+    GUEST_ERRORS[:] = [each for each in GUEST_ERRORS if each not in ended]
+    return found
+
+
+def log_of_guest_errors(given: Path | None) -> Path | None:
+    """Return where a machine logs them: where its test says, or in the folder of all."""
+    if given or guest_error_folder is None:
+        return given
+    handle, name = tempfile.mkstemp(dir=guest_error_folder)
+    os.close(handle)
+    return Path(name)
 
 
 def image_folder(board: Board) -> Path:
@@ -156,15 +195,18 @@ def start(
     not count instructions."""
     board = board or boards.load(name)
     checked = hwcheck.wanted() and not icount if hardware_check is None else hardware_check
+    errors = log_of_guest_errors(guest_errors)
     qemu = Qemu(
         board,
         kernel_args(kernel(board)) if args is None else args,
         icount=icount,
         reboot=reboot,
         extra=extra,
-        guest_errors=guest_errors,
+        guest_errors=errors,
         hardware_check=checked,
     )
+    if errors and errors != guest_errors:
+        GUEST_ERRORS.append(GuestErrors(name, errors, qemu))
     if checked:
         CHECKED.append((qemu, elf(board)))
     return Machine(board, session.attach(qemu).link, qemu=qemu)
