@@ -158,6 +158,7 @@ leave_junk:
     msr CNTHP_CVAL_EL2, xzr
     mov x3, #1
     msr CNTHP_CTL_EL2, x3           // running, and expired
+    isb                             // SCTLR_EL2 and others of this level count from here on
     ldr x3, =0xc00037ff             // CPTR_EL2: FP and CPACR_EL1 are trapped
     msr CPTR_EL2, x3
     ldr x3, =0x44006001             // HCR_EL2: stage 2, WFI, WFE, the MMU's registers; EL1 is AArch32
