@@ -198,6 +198,7 @@ def test_ctrl_c_in_a_pager_surfaces_at_the_access(board: Machine) -> None:
         board,
         "import time",
         "def slow(va, access):",
+        "    print('begun')",
         "    time.sleep(60)",
         "space = memory.AddressSpace()",
         f"space.reserve({VA}, {PAGE}, pager=slow)",
@@ -208,6 +209,7 @@ def test_ctrl_c_in_a_pager_surfaces_at_the_access(board: Machine) -> None:
         "    memory.identity.activate()",
         "    space.close()",
     )
+    board.link.read_until(b"begun", total=20)
     board.link.write(b"\x03")
     text = board.link.read_until(b"\x04>", total=20)
     assert text.count(b"File") == 2 and b"in slow\r\nKeyboardInterrupt" in text

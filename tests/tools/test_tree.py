@@ -82,7 +82,8 @@ def test_the_plugin_is_told_the_banks_of_the_tree(
 
 
 @pytest.mark.parametrize(
-    "data", [bytes(16), blob((0, 0)), blob(*((n * GIB, 9) for n in range(17)))]
+    "data",
+    [bytes(16), blob((0, 0)), blob(*((n * GIB, 9) for n in range(hwcheck.MOST_RANGES + 1)))],
 )
 def test_without_banks_the_machine_has_what_it_has(tmp_path: Path, data: bytes) -> None:
     options = hwcheck.plugin_options("raspi4b", command(tmp_path, data, "loader"))

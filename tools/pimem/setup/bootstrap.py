@@ -57,7 +57,7 @@ def make_venv() -> None:
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     trees = ["--editable", f"{pimem.ROOT}[test,clients]", "--editable", str(stubs_folder())]
     with growth.shown("setup: .venv", venv):
-        apt.call([*pip, "--quiet", "--no-compile", "--retries", "5", *trees])
+        apt.call([*pip, "--quiet", "--retries", "5", *trees])
     stamp.write_text(venv_pin())
 
 
