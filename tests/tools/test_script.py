@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from typing import Any, cast
+
 import pytest
 
 from pimem.board import script
-from pimem.board.link import ScriptError
+from pimem.board.errors import BoardRestarted, ScriptError
+from pimem.board.link import Link
 from pimem.exits import Refusal
 
 FRAMES = '  File "<stdin>", line 9, in _pimem_run\n'
@@ -57,3 +62,44 @@ def test_a_script_that_is_no_text_is_refused() -> None:
 
 def test_the_mark_of_utf_8_is_no_part_of_a_script() -> None:
     assert script.to_source(b"\xef\xbb\xbfprint('\xc3\xa9')") == "print('é')"
+
+
+class RestartsAtOnce:
+    """A board that a script resets before the host looks for its output."""
+
+    tells_restarts = True
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.data = b""
+
+    def paste(self, source: bytes) -> None:
+        token = re.findall(rb"x1e([0-9a-f]+)", source)[0]
+        self.data = b"\x1e" + token + b"\x1eout\r\nA board, entered at EL1\r\n>>> "
+        self.count += 1
+
+    def restarts(self) -> int:
+        return self.count
+
+    def crashes_are_output(self) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
+
+    def read_exactly(self, count: int) -> bytes:
+        data, self.data = self.data[:count], self.data[count:]
+        return data
+
+    def receive(self) -> bytes:
+        return self.read_exactly(len(self.data))
+
+    def unread_again(self, data: Any) -> None:
+        self.data = bytes(data) + self.data
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} is not asked of a board that has restarted")
+
+
+def test_a_restart_before_the_first_look_is_noticed() -> None:
+    board, said = RestartsAtOnce(), bytearray()
+    with pytest.raises(BoardRestarted):
+        script.execute(cast(Link, board), b"reset()", said.extend)
+    assert said == b"out\r\n" and board.data.startswith(b"A board, entered at EL1")

@@ -131,9 +131,9 @@ def execute(
     """
     token = f"\x1e{secrets.token_hex(TOKEN_BYTES)}\x1e"
     mark = token.encode()
+    follower = Follower(link, mark, sink, company)  # counts restarts from now on
     link.paste(wrap(script, name, argv, token, company.lines is not None))
     with link.crashes_are_output():
-        follower = Follower(link, mark, sink, company)
         if follower.started():
             follower.follow()
             ending = link.read_until(mark)[: -len(mark)]
