@@ -92,8 +92,7 @@ static void run_exit_hook(void) {
 }
 
 void main_loop(void) {
-    uint64_t masks = cpu_irq_save();
-    cpu_irq_restore(masks);
+    uint64_t masks = cpu_irq_state();
     boot_place(PLACE_MICROPYTHON);
     // since: when the reset was, later the soft reset.
     for (uint64_t since = boot_info.start_ticks;; since = timer_ticks()) {

@@ -13,7 +13,6 @@
 #include "mphalport.h"
 #include "port.h"
 
-
 const char *port_version(void) {
     return PIMEM_VERSION;
 }

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pimem
+from pimem.board import hwcheck
 from pimem.board.symbols import binutil
 
 FOLDER = Path(__file__).parent / "kernels"
 BUILD = pimem.BUILD / "hwcheck" / "kernels"
-RAM_BASE = {"raspi3b": 0, "raspi4b": 0, "virt": 0x40000000}
-RAW_OFFSET = 0x80000
 OPTIONS = (
     *("-O2", "-g", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static"),
     *("-no-pie", "-fno-pie", "-mgeneral-regs-only", "-mstrict-align", "-mno-outline-atomics"),
@@ -34,7 +33,8 @@ class Kernel:
 
 def build(kernel: Kernel) -> Path:
     """Return the raw image; its ELF is beside it."""
-    load = RAM_BASE[kernel.machine] + RAW_OFFSET if kernel.load is None else kernel.load
+    usual = hwcheck.ram_base(kernel.machine) + hwcheck.RAW_OFFSET
+    load = usual if kernel.load is None else kernel.load
     folder = BUILD / f"{load:x}"
     folder.mkdir(parents=True, exist_ok=True)
     elf = folder / f"{kernel}.elf"

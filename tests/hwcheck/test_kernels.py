@@ -68,7 +68,7 @@ def hello(machine: str = "raspi3b", **options: object) -> Path:
 @pytest.mark.parametrize("machine", ["raspi3b", "raspi4b", "virt"])
 def test_a_raw_image_without_a_header_at_another_address(machine: str) -> None:
     """The newer firmware's default is 2 MiB."""
-    address = 0x200000 + kernels.RAM_BASE[machine]
+    address = 0x200000 + hwcheck.ram_base(machine)
     image = str(hello(machine, load=address, flawed=True))
     done = check(machine, "--address", hex(address), "--seconds", "60", image)
     assert done.returncode == 1 and f"at last '{SEEN['hello']}'" in done.stderr

@@ -179,12 +179,8 @@ def ask_all(board: Machine, script: str) -> list[Any]:
 def start(board: Machine, *lines: str) -> None:
     """Has the board run a script and waits until it has begun: as run(), without its end."""
     script = "\n".join([prelude(), "print('going')", *lines, ""]).encode()
-    link = board.link
-    link.write(b"\x05A\x01")
-    assert link.read_exactly(2) == b"R\x01"
-    link.read_exactly(2)
-    link.write(script + b"\x04")
-    link.read_until(b"going\r\n", total=20)
+    board.link.paste(script)
+    board.link.read_until(b"going\r\n", total=20)
 
 
 def names(text: str, *values: int | str) -> bool:

@@ -50,10 +50,7 @@ ENDLESS = [
 @pytest.mark.parametrize("call", ENDLESS)
 def test_ctrl_c_ends_a_loop_in_c(board: Machine, call: str) -> None:
     link = board.link
-    link.write(b"\x05A\x01")
-    assert link.read_exactly(2) == b"R\x01"
-    link.read_exactly(2)
-    link.write(f"{SETUP}\nprint('going')\n{call}\n".encode() + b"\x04")
+    link.paste(f"{SETUP}\nprint('going')\n{call}\n".encode())
     link.read_until(b"going\r\n", total=20)
     time.sleep(0.3)  # into the loop
     link.write(b"\x03")

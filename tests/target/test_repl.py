@@ -59,10 +59,7 @@ def type_line(link: Link, text: str, until: bytes = PROMPT) -> str:
 )
 def test_ctrl_c_ends_what_runs(board: Machine, busy: str) -> None:
     link = board.link
-    link.write(b"\x05A\x01")
-    assert link.read_exactly(2) == b"R\x01"
-    link.read_exactly(2)
-    link.write(f"print('going')\n{busy}\n".encode() + b"\x04")
+    link.paste(f"print('going')\n{busy}\n".encode())
     link.read_until(b"going\r\n", total=20)
     link.write(b"\x03")
     text = link.read_until(b"\x04>", total=20)
@@ -165,11 +162,7 @@ while left:
     left -= len(part)
 print(json.dumps({{'crc': crc, 'before': before, 'uart': memory.report()['uart']}}))
 """
-    link.write(b"\x05A\x01")
-    assert link.read_exactly(2) == b"R\x01"
-    window = int.from_bytes(link.read_exactly(2), "little")
-    assert len(script) < window, "no flow control is needed for this script"
-    link.write(script.encode() + b"\x04")
+    link.paste(script.encode())
     link.read_until(b"ready\r\n")
     early = send(link, data)
     answer = (early + link.read_until(b"\x04", total=60))[:-1]

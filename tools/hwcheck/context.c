@@ -198,8 +198,7 @@ static void check_access(hw_t *hw, const hw_event_t *event) {
 
 // 6a: DC, IC and AT by address are translated as a load is.
 static void check_operation(hw_t *hw, const hw_event_t *event) {
-    bool by_address = event->kind == HW_AT || (event->insn->sys & 7) == 1;
-    if (hw->context->known[event->core] && by_address) {
+    if (hw->context->known[event->core] && hw_by_address(event->insn)) {
         check_use(hw, event, event->va, "an operation by address");
     }
 }

@@ -219,6 +219,10 @@ static inline bool hw_in(const hw_range_t *ranges, uint64_t pa) {
     }
     return false;
 }
+// Whether a DC, IC or AT has an address for its operand.
+static inline bool hw_by_address(const hw_insn_t *insn) {
+    return insn->op == HW_OP_ZVA || insn->op == HW_OP_AT || (insn->op == HW_OP_CACHE && (insn->sys & 7) == 1);
+}
 static inline uint64_t hw_insn_va(const hw_insn_t *insn) {
     return insn ? insn->block->va + 4 * (uint64_t)(insn - insn->block->insn) : 0;
 }

@@ -240,10 +240,8 @@ static bool allowed(const hw_core_t *core, const hw_insn_t *insn) {
 
 static void add_operand(hw_event_t *event, unsigned vcpu) {
     const hw_insn_t *insn = event->insn;
-    bool by_address = insn->op == HW_OP_ZVA || insn->op == HW_OP_AT ||
-        (insn->op == HW_OP_CACHE && (insn->sys & 7) == 1);
     event->value = read_x(&cores[vcpu], insn->rt);
-    if (by_address) {
+    if (hw_by_address(insn)) {
         event->va = insn->op == HW_OP_AT ? event->value : event->value & ~(HW_LINE - 1ull);
         tlb_t *entry = translate(vcpu, event->va, insn);
         event->map = entry->map;

@@ -35,10 +35,14 @@ static inline void cpu_irq_restore(uint64_t state) {
     __asm__ volatile ("msr DAIF, %0" : : "r" (state) : "memory");
 }
 
-static inline bool cpu_irq_is_masked(void) {
+static inline uint64_t cpu_irq_state(void) {
     uint64_t state;
     __asm__ volatile ("mrs %0, DAIF" : "=r" (state) : : "memory");
-    return state & PSTATE_I;
+    return state;
+}
+
+static inline bool cpu_irq_is_masked(void) {
+    return cpu_irq_state() & PSTATE_I;
 }
 
 static inline void cpu_irq_enable(void) {

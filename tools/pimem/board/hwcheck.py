@@ -163,6 +163,10 @@ def build() -> Path:
     return target
 
 
+def ram_base(machine: str) -> int:
+    return machine_of(machine, 0).ram_base
+
+
 def ranges(name: str, listed: Iterable[tuple[int, int]]) -> list[str]:
     return [f"{name}={start:x}-{end:x}" for start, end in listed]
 

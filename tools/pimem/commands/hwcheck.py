@@ -21,7 +21,14 @@ from pathlib import Path
 
 from pimem.board import symbols
 from pimem.board.boards import Board
-from pimem.board.hwcheck import EXCEPTION_LOOP, Violation, elf_end, with_header
+from pimem.board.hwcheck import (
+    EXCEPTION_LOOP,
+    IMAGE_HEADER,
+    Violation,
+    elf_end,
+    ram_base,
+    with_header,
+)
 from pimem.board.qemu import QEMU_ENDED, Qemu, QemuError, kernel_args
 from pimem.board.qmp import QmpError
 from pimem.exits import CRASHED, FAILED, OK, Refusal, complain
@@ -30,8 +37,6 @@ SECONDS = 10.0
 STEP = 0.1
 HEAD = 4096
 LAST_LINE = 60  # of what the kernel printed
-HEADER = 64
-RAM_BASE = {"virt": 0x40000000}
 ELF = b"\x7fELF"
 ELF_HEADER = struct.Struct("<4xBB10xHH36xH6x")  # bits, byte order, type, machine, segments
 AARCH64 = (2, 1, 183)
@@ -123,8 +128,8 @@ def placed(image: Path, machine: str, address: int | None, folder: Path) -> Path
         return image
     if is_elf(image):
         raise Refusal(f"{image} is an ELF, which has its own addresses: leave --address out")
-    offset = address - RAM_BASE.get(machine, 0)
-    if offset <= HEADER or address % 4:
+    offset = address - ram_base(machine)
+    if offset <= IMAGE_HEADER.size or address % 4:
         raise Refusal(
             f"--address {address:#x} is not in the RAM of {machine}, or no multiple of 4"
         )

@@ -144,10 +144,9 @@ static void check_space(scan_t *scan, const space_t *space) {
     scan->space = space;
     paging_damage_t damage;
     unsigned broken = paging_check(p, &damage);
-    scan->sound = broken == 0 || damage.only_missing;
+    scan->sound = damage.only_missing;
     if (!scan->sound) {
         report_tables(scan, broken, &damage);
-        broken = 0;
     }
     check_gap(scan, NULL);
     size_t count = 0;
@@ -157,7 +156,9 @@ static void check_space(scan_t *scan, const space_t *space) {
         check_gap(scan, r);
     }
     // A record names the entry that is missing, the tables only the one that leads to nothing.
-    report_tables(scan, broken, &damage);
+    if (scan->sound) {
+        report_tables(scan, broken, &damage);
+    }
     report(scan, count != space->region_count, "a wrong number of mappings", MEM_ADDR_NONE);
     uint16_t asid = p->asid;
     bool asid_ok = p->upper ? asid == 0 : scan->s->asids[asid / 64] >> (asid % 64) & 1;

@@ -27,15 +27,17 @@ def __dir__():
 
 
 def _machine_code(code):
-    try:
-        if not isinstance(code, (int, str)):  # from which bytes() makes something else
-            code = bytes(code)
-            if not code:
-                raise ValueError("code has 0 bytes: not one instruction")
-            return code
-    except TypeError:
-        pass
-    raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
+    data = None
+    if not isinstance(code, (int, str)):  # from which bytes() makes something else
+        try:
+            data = bytes(code)
+        except TypeError:
+            pass
+    if data is None:
+        raise TypeError("code must be machine code, or its address and a space, not %r" % (code,))
+    if not data:
+        raise ValueError("code has 0 bytes: not one instruction")
+    return data
 
 
 def run(code, space=None, *, args=(), handler=None, sp=None, limit_ms=1000, registers=None):

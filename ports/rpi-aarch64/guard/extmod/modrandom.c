@@ -9,7 +9,6 @@ static mp_obj_t mod_random_randint(mp_obj_t a_in, mp_obj_t b_in);
 
 #define mod_random_randrange(...) fetched_randrange(__VA_ARGS__)
 #define mod_random_randint(...) fetched_randint(__VA_ARGS__)
-#pragma GCC diagnostic ignored "-Wunused-function" // of those that ours replace
 #include "extmod/modrandom.c"
 #undef mod_random_randrange
 #undef mod_random_randint
