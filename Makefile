@@ -19,6 +19,9 @@ endif
 
 # A real board's serial line (make run PORT=/dev/ttyUSB0); without it QEMU stands in.
 PORT ?=
+# The file that is the card in the slot of the emulated board (make run CARD=card.img); without it
+# there is none.
+CARD ?=
 # The card that `make deploy` writes to: a disk (DEVICE=/dev/sdX), or the folder where a card of
 # this project is mounted (MOUNT=/media/...), which gets the new kernel only.
 DEVICE ?=
@@ -54,6 +57,9 @@ PYTEST := .venv/bin/python -m pytest
 # in the process from its start. Without it the tests fail instead of checking less.
 SANITISED = LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	PIMEM_REQUIRE_ASAN=1
+# Tests start hundreds of commands in Python: each module is compiled once, whatever the
+# environment says of __pycache__.
+TEST_ENVIRONMENT = $(SANITISED) PYTHONDONTWRITEBYTECODE=
 CORES := $(shell nproc)
 # Tests run side by side on all cores (TEST_OPTIONS=-n0: one after the other), with a worker more,
 # since some always wait for their board; each of several real boards is tested by a process of
@@ -64,6 +70,7 @@ ON_ALL_PORTS = $(if $(filter-out 1,$(words $(PORT))),-n $(words $(PORT)))
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(CORES))
 STARTED := $(shell date +%s)
 PORT_OPTION := $(if $(PORT),--port $(PORT))
+CARD_OPTION := $(if $(CARD),--card $(CARD))
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
@@ -93,6 +100,7 @@ help:
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
 	@echo
+	@echo 'CARD=card.img puts a card into the emulated board: run, repl, serve.'
 	@echo 'PORT=/dev/ttyUSB0 uses a real board; test PORT="RPI3=... RPI4=..." several at once.'
 	@echo 'MICROPYTHON_DIR, DTC_DIR, CROSS_COMPILE and QEMU'
 	@echo 'name your own source trees and tools.'
@@ -131,13 +139,13 @@ images: setup
 	$(SIDE_BY_SIDE) $(addprefix image-,$(IMAGES))
 
 run: all
-	@$(PIMEM) run --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
+	@$(PIMEM) run --board $(BOARD) $(PORT_OPTION) $(CARD_OPTION) $(RUN_OPTIONS)
 
 repl: all
-	@$(PIMEM) repl --board $(BOARD) $(PORT_OPTION) $(RUN_OPTIONS)
+	@$(PIMEM) repl --board $(BOARD) $(PORT_OPTION) $(CARD_OPTION) $(RUN_OPTIONS)
 
 serve: all
-	@$(PIMEM) serve --board $(BOARD) $(SERVE_OPTIONS) </dev/null
+	@$(PIMEM) serve --board $(BOARD) $(CARD_OPTION) $(SERVE_OPTIONS) </dev/null
 
 SDCARD = build/$(call image,$(BOARD))/sdcard.img
 
@@ -180,7 +188,7 @@ ifeq ($(PORT),)
 test: setup
 	$(SIDE_BY_SIDE) $(foreach kind,image memtest bringup,$(addprefix $(kind)-,$(IMAGES)))
 	@echo "set-up and builds: $$(($$(date +%s) - $(STARTED))) s" >&2
-	@$(SANITISED) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) $(PYTEST) $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 else
 test: setup
 	@$(PYTEST) $(if $(filter tests/%,$(TEST_OPTIONS)),,tests/target) --board $(BOARD) $(PORT:%=--port %) $(ON_ALL_PORTS) \
@@ -188,13 +196,15 @@ test: setup
 endif
 
 test-host: setup
-	@$(SANITISED) $(PYTEST) $(if $(filter tests/%,$(TEST_OPTIONS)),,tests/host tests/tools) $(ON_ALL_CORES) \
+	@$(TEST_ENVIRONMENT) $(PYTEST) $(if $(filter tests/%,$(TEST_OPTIONS)),,tests/host tests/tools) $(ON_ALL_CORES) \
 		$(TEST_OPTIONS) </dev/null
 
 # Each part is a target of its own. Hours on a small machine; the first failure ends it.
 test-long: images
-	@$(SANITISED) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
-	@$(SANITISED) BOOT_MUTANTS=200 $(PYTEST) tests/emulator/test_boot_mutants.py $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) BOOT_MUTANTS=200 $(PYTEST) tests/emulator/test_boot_mutants.py $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) STACK_ROUNDS=1000 $(PYTEST) tests/target/test_stack.py --timeout 3600 $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) BOOT_ROUNDS=10 $(PYTEST) tests/emulator/test_bootloader.py -k in_a_row $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) mutants
 	@$(MAKE) coverage

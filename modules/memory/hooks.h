@@ -12,6 +12,22 @@
 #include "core/frames/frames.h"
 #include "port.h"
 
+// --- the thread's stack ---
+
+// An exception of the thread: maps pages and returns true where it is the first touch of its stack.
+bool bind_stack_fault(const trap_frame_t *trap);
+
+// Makes the thread's stack present down to `sp`, for an exception handler that stores there. False: it ends above.
+bool bind_stack_reach(mem_va_t sp);
+
+// The lowest address of the stack that is mapped, and the lowest that can be mapped without the frame allocator.
+mem_va_t bind_stack_low(void);
+mem_va_t bind_stack_end(void);
+
+// In the thread, where MicroPython checks its stack: takes frames for what comes below, and sets MicroPython's limit,
+// to 0 where an exception is pending. The result is how many bytes the caller can use; 0: the stack ends here.
+size_t bind_stack_grow(void);
+
 // --- start and soft reset ---
 
 // Once, before MicroPython: sets frames and spaces up from boot_info. A machine whose RAM cannot be managed goes on
@@ -70,15 +86,21 @@ size_t bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool w
 // Once after each bind_pager_pin() that returned; also done when something is raised in between.
 void bind_pager_unpin(bind_pager_pin_t *pin);
 
-// --- the collector's areas: from inside gc_alloc and gc_collect ---
+// --- the collector (py/gc.h), which the port builds without py/gc.c ---
 
-// Bytes that gc_areas_alloc() could give now; 0 before the kernel map is in use. For gc_get_max_new_split().
+// Before mp_init(): the heap is [start, end), until gc_areas_collected() adds to it.
+void gc_init(void *start, void *end);
+
+// For gc_alloc(), beside MicroPython's own flags: the memory never holds pointers to Python's heap, and is not looked
+// through for them. gc_realloc() keeps it.
+#define GC_ALLOC_FLAG_PLAIN (0x100)
+
+// Between gc_collect_start() and gc_collect_end(), in gc_collect() of the port: the words of [low, high) are roots, and
+// so are pointers into objects.
+void gc_mark_stack(const uintptr_t *low, const uintptr_t *high);
+
+// Bytes by which the heap could grow now; 0 before the kernel map is in use.
 size_t gc_areas_available(void);
-
-// An area of at least `size` bytes, page aligned, not cleared; NULL when frames or addresses run out, with nothing
-// taken. For MP_PLAT_ALLOC_HEAP and MP_PLAT_FREE_HEAP.
-void *gc_areas_alloc(size_t size);
-void gc_areas_free(void *area);
 
 // How many objects have a finaliser that may run Python code.
 size_t gc_areas_python_finalisers(void);

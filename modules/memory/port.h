@@ -64,6 +64,7 @@ typedef struct _boot_info_t {
     uint64_t x0;                // as received at entry
     uint64_t start_ticks;       // port_ticks() at the first instruction
     uint64_t prompt_ticks;      // and when the REPL first waited for input; 0 before
+    uint64_t asleep_ticks;      // of the time between the two
     unsigned entry_el;
     uint64_t entry_serror;      // ESR_EL1 of an SError that was pending at entry; 0: there was none
     unsigned cores;             // cores the machine has; only one runs
@@ -72,6 +73,7 @@ typedef struct _boot_info_t {
     unsigned pa_range;          // ID_AA64MMFR0_EL1.PARange
     mem_va_t linear;            // RAM at physical address PA is mapped at linear + PA
     mem_range_t window;         // the only RAM that the boot map maps there (physical)
+    mem_range_t stack;          // of the thread: the addresses below what boot maps, for pages that come later
     mem_pa_t trampoline;        // the page with the code that replaces TTBR1 (core/arch.h)
     mem_va_t kept[BOOT_MAX_KEPT]; // what must be the same memory before and after the switch: stacks, the console
     size_t kept_count;
@@ -116,7 +118,7 @@ typedef struct _trap_frame_t {
     uint64_t spsr;
     uint64_t esr;
     uint64_t far;
-    uint64_t vector;    // index 0 to 15 into the vector table (Arm ARM D1.10.2)
+    uint64_t vector;    // index 0 to 15 into the vector table (Arm ARM, "Exception vectors")
     uint64_t unused;
     uint64_t fpcr;
     uint64_t fpsr;
@@ -140,7 +142,7 @@ void port_set_crash_resets(bool resets);
 
 // --- the processor and its surroundings ---
 
-// System registers as read, by their names in the Arm ARM (D13).
+// System registers as read, by their names in the Arm ARM, "AArch64 System Register Descriptions".
 typedef struct _port_registers_t {
     uint64_t el;        // CurrentEL as a number
     uint64_t ttbr0, ttbr1, tcr, mair, sctlr, vbar, midr, mpidr, cntfrq, daif, spsel;

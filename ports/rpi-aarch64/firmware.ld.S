@@ -30,10 +30,10 @@ SECTIONS
         // No-raise section: code that must not be left half way. A fault with a return address in
         // here on the stack is a crash, not an exception (thread_fault.h).
         __no_raise_start = .;
-        *py/gc.o(.text .text.*)
-        *gc_port.o(.text .text.*) *bindings/gc_areas.o(.text .text.*) *bindings/memory_system.o(.text .text.*)
+        *gc_port.o(.text .text.*) *bindings/gc.o(.text .text.*) *bindings/gc_collect.o(.text .text.*)
+        *bindings/gc_areas.o(.text .text.*) *bindings/memory_system.o(.text .text.*)
         *core/frames?*.o(.text .text.*) *core/paging?*.o(.text .text.*)
-        *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*)
+        *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*) *core/gc?*.o(.text .text.*)
         *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
         *bindings/ramdisk.o(.text .text.*)
         *machine/uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
@@ -57,6 +57,7 @@ SECTIONS
     . = ALIGN(16);
     __data_end = .;
     .bss (NOLOAD) : {
+        *(.bss.uncleared.*)     // nothing in it is read before it was written
         . = ALIGN(64);
         __bss_start = .;
         *(.tbss .tbss.*)
@@ -78,7 +79,7 @@ SECTIONS
     // windows (layout.h), between guards, so these pages are not mapped at their link addresses.
     .stacks (NOLOAD) : {
         __thread_stack_start = .;
-        . += LAYOUT_THREAD_STACK_SIZE;
+        . += LAYOUT_THREAD_STACK_FIXED;
         __thread_stack_end = .;
         __exception_stack_start = .;
         . += LAYOUT_EXCEPTION_STACK_SIZE;

@@ -22,7 +22,7 @@
 #include "machine/uart.h"
 
 static void start(void) {
-    mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_SIZE);
+    mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_FIXED);
     // The collector's first arena: frozen boot code runs on it, later areas come from the frame allocator.
     gc_init((void *)LAYOUT_FIRST_ARENA, (void *)(LAYOUT_FIRST_ARENA + LAYOUT_FIRST_ARENA_SIZE));
     mp_init();
@@ -35,11 +35,32 @@ static void start(void) {
     }
 }
 
+static bool is_file(const char *path) {
+    return mp_import_stat(path) == MP_IMPORT_STAT_FILE;
+}
+
+// A file of the user at /, else on the card's first partition; NULL if there is none.
+static const char *find_file(const char *name, const char *on_card) {
+    return is_file(name) ? name : is_file(on_card) ? on_card : NULL;
+}
+
+// Looked for again, as boot.py may have mounted something.
+static void run_main(void) {
+    const char *main_py = find_file("main.py", "/sd/main.py");
+    if (main_py != NULL && pyexec_file(main_py) == 0) {
+        safe_mode_enter("main.py ended with an exception");
+    }
+}
+
 // Runs boot.py, then main.py, if a filesystem has them. main.py does not run while a tool holds the
 // machine in raw mode.
 static void run_files(uint64_t since) {
     bool friendly = pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL;
-    bool any = mp_import_stat("boot.py") == MP_IMPORT_STAT_FILE || mp_import_stat("main.py") == MP_IMPORT_STAT_FILE;
+    const char *boot_py = find_file("boot.py", "/sd/boot.py");
+    bool any = boot_py != NULL || find_file("main.py", "/sd/main.py") != NULL;
+    if (any && is_file("/sd/SKIPBOOT")) {
+        safe_mode_enter("the card has a file SKIPBOOT; boot.py and main.py were not run");
+    }
     if (safe_mode_reason() != NULL) {
         return;
     }
@@ -51,11 +72,11 @@ static void run_files(uint64_t since) {
     if (!any || safe_mode_reason() != NULL) {
         return;
     }
-    int result = pyexec_file_if_exists("boot.py");
+    int result = boot_py != NULL ? pyexec_file(boot_py) : 1;
     if (result == 0) {
         safe_mode_enter("boot.py ended with an exception; main.py was not run");
-    } else if (!(result & PYEXEC_FORCED_EXIT) && friendly && pyexec_file_if_exists("main.py") == 0) {
-        safe_mode_enter("main.py ended with an exception");
+    } else if (!(result & PYEXEC_FORCED_EXIT) && friendly) {
+        run_main();
     }
 }
 

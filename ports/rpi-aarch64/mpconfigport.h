@@ -15,12 +15,9 @@
 #define MICROPY_BYTES_PER_GC_BLOCK          (64)
 #define MICROPY_GC_SPLIT_HEAP               (1)
 #define MICROPY_GC_SPLIT_HEAP_AUTO          (1)
-#define MICROPY_ALLOC_GC_STACK_SIZE         (1024)
-#define MICROPY_GC_STACK_ENTRY_TYPE         uint32_t
+#define MICROPY_ALLOC_GC_STACK_SIZE         (1) // the bindings' collector has its own
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF (1)
 #define MICROPY_STACK_CHECK_MARGIN          (4096)
-#define MP_PLAT_ALLOC_HEAP(size)            gc_areas_alloc(size)
-#define MP_PLAT_FREE_HEAP(area)             gc_areas_free(area)
 
 // nlraarch64.c does not save d8 to d15, which the ABI makes callee-saved: a double held there would
 // be wrong after a caught exception. picolibc's setjmp saves them.
@@ -41,6 +38,7 @@ typedef intptr_t mp_off_t;
 // Speed: see the measurements in docs/.
 #define MICROPY_OPT_COMPUTED_GOTO           (1)
 #define MICROPY_OPT_MAP_LOOKUP_CACHE_SIZE   (1024)
+#define MICROPY_MODULE_DICT_SIZE            (12) // names of most modules, so that the table grows once at most
 
 // There is no native code emitter for AArch64 in this release.
 #define MICROPY_PERSISTENT_CODE_LOAD        (1)
@@ -101,8 +99,6 @@ typedef intptr_t mp_off_t;
 
 #include <stdbool.h>
 #include <stddef.h>
-void *gc_areas_alloc(size_t size);
-void gc_areas_free(void *area);
 void mp_hal_wait_event(int timeout_ms);
 uint32_t mp_hal_random_seed(void);
 

@@ -7,6 +7,7 @@
 #include "shared/timeutils/timeutils.h"
 
 #include "boot/boot.h"
+#include "drivers/irq.h"
 #include "machine/uart.h"
 #if MICROPY_VFS_FAT
 #include "lib/oofatfs/ff.h"
@@ -22,6 +23,7 @@ static uint64_t time_offset_ns = (uint64_t)TIMEUTILS_SECONDS_1970_TO_2000 * 1000
 int mp_hal_stdin_rx_chr(void) {
     if (boot_info.prompt_ticks == 0) {
         boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
+        boot_info.asleep_ticks = irq_asleep_ticks();
     }
     for (;;) {
         int byte = uart_get();

@@ -2,7 +2,8 @@
 """Translation tables read from a running machine's memory, by the Arm ARM alone.
 
 Independent of the code under test: no file of modules/ is used, nor a word of its Python.
-VMSAv8-64, stage 1, 4 KiB granule, 48-bit addresses (Arm ARM D8.3).
+VMSAv8-64, stage 1, 4 KiB granule, 48-bit addresses (Arm ARM, "VMSAv8-64 translation
+table format descriptors").
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 UPPER = 0xFFFF_0000_0000_0000
 OUTPUT = 0x0000_FFFF_FFFF_F000
+IGNORED = 0x3FF << 2  # by the processor, of a table descriptor
 SIZES = (1 << 39, 1 << 30, 1 << 21, 1 << 12)
 
 Read = Callable[[int, int], bytes]
@@ -89,7 +91,9 @@ def _walk(read: Read, table: int, base: int, level: int, tables: list[int]) -> I
         if not kind & 1:
             continue
         if level < 3 and kind == 3:
-            assert descriptor & ~(OUTPUT | 3) == 0, f"{va:#x}: bits in table {descriptor:#x}"
+            assert descriptor & ~(OUTPUT | IGNORED | 3) == 0, (
+                f"{va:#x}: bits in table {descriptor:#x}"
+            )
             yield from _walk(read, descriptor & OUTPUT, va, level + 1, tables)
             continue
         assert kind == (3 if level == 3 else 1) and level > 0, f"{va:#x}: {descriptor:#x}"

@@ -135,7 +135,8 @@ def check_report(machine: Machine, row: Row, reading: tree_reading.Reading) -> l
 
 def tell_mappings(machine: Machine, spaces: str) -> list[Any]:
     """The root, the half and the mappings of each space. To tell them may make Python's heap
-    grow, which is one of them: what is told twice is so."""
+    grow, which is one of them: a collection makes it grow before, and what is told twice is so."""
+    machine.exec("import gc\ngc.collect()")
     wanted = (
         "[(s.walk(a)[0].table, a >> 63, [tuple(m)[:5] for m in s.mappings()])"
         f" for s, a in ((memory.kernel, {tables.UPPER}), {spaces})]"

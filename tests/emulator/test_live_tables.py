@@ -230,4 +230,4 @@ def test_the_thread_runs_on_its_guarded_stack(live: Live) -> None:
         qemu.resume()
     text = live.sections["text"]
     assert text[0] <= registers["PC"] < text[0] + text[2]
-    assert layout.STACKS <= registers["SP"] < layout.STACKS + (1 << 20)
+    assert layout.THREAD_STACK_BOTTOM <= registers["SP"] <= layout.THREAD_STACK_TOP

@@ -36,6 +36,13 @@ f = open('/lazy/file', 'rb')
 _memtest.fault_in('buffer')
 f.readinto(nowhere)
 """
+CAUGHT = """
+for _ in range(2):
+    try:
+        machine.mem8[16]
+    except memory.Fault:
+        pass
+"""
 FAT = DISK + "vfs.VfsFat.mkfs(disk)\nfs = vfs.VfsFat(disk)" + FILE
 LFS = DISK + "vfs.VfsLfs2.mkfs(disk)\nfs = vfs.VfsLfs2(disk)" + FILE
 
@@ -48,26 +55,33 @@ CRASHES = {
         LOCKED,
         "gc_alloc",
     ),
-    "frames": ("_memtest.fault_in('frames')\nmemory.frames.alloc()", INSIDE, "bind_frames_take"),
+    "frames": ("_memtest.fault_in('frames')\nmemory.frames.alloc(3)", INSIDE, "bind_frames_take"),
     "frames for the heap": (
         "_memtest.fault_in('frames')\nkeep = [bytearray(1 << 20) for _ in range(8)]",
         INSIDE,
         "gc_alloc",
     ),
     # Only the program counter, only the link register, only a record far up tells of it.
-    "program counter": ("_memtest.fault_at_pc()", INSIDE, "gc_info"),
+    "program counter": ("_memtest.fault_at_pc()", INSIDE, "collector_kind"),
     "link register": (
         DISK + "_memtest.fault_in('buffer')\ndisk.readblocks(0, nowhere)",
         INSIDE,
         "memory_ramdisk_readblocks",
     ),
     "deep in frames": (
-        "_memtest.fault_in('deep frames')\nmemory.frames.alloc()",
+        "_memtest.fault_in('deep frames')\nmemory.frames.alloc(3)",
         INSIDE,
         "touch_nowhere_deep",
     ),
     "fat": (FAT, INSIDE, "f_read"),
     "littlefs": (LFS, INSIDE, "lfs2_file_flushedread"),
+    # What a search of the stack has noted is above these functions.
+    "fat after a fault": (CAUGHT + FAT, INSIDE, "f_read"),
+    "deep in frames after a fault": (
+        CAUGHT + "_memtest.fault_in('deep frames')\nmemory.frames.alloc(3)",
+        INSIDE,
+        "touch_nowhere_deep",
+    ),
     "console": (
         DISK + "_memtest.fault_in('buffer')\nsys.stdout.write(nowhere)",
         INSIDE,
@@ -90,7 +104,7 @@ CRASHES = {
     ),
     "no record": ("_memtest.fault_with_record(8)", BROKEN, "memtest_fault_with_record"),
     "misaligned record": (
-        f"_memtest.fault_with_record({layout.THREAD_STACK + 0xFFF1:#x})",
+        f"_memtest.fault_with_record({layout.THREAD_STACK_TOP - 15:#x})",
         BROKEN,
         "memtest_fault_with_record",
     ),
@@ -179,10 +193,7 @@ def test_a_damaged_interpreter_is_still_reported(memtest: Machine, address: str)
 @pytest.mark.parametrize("name", board_session.BOARDS)
 def test_a_report_that_fails_itself_says_so(name: str) -> None:
     # Its first lines are out by then, it ends in a line for tools all the same, and is remembered.
-    # Not checked: after a reset, strlen() reads behind strings what was lost there (4g).
-    machine = board_session.boot(
-        name, memtest_image.start_args(name), reboot=True, hardware_check=False
-    )
+    machine = board_session.boot(name, memtest_image.start_args(name), reboot=True)
     try:
         machine.exec("import _memtest, memory\nmemory.crash_action('reset')")
         exc = crash(
@@ -233,6 +244,65 @@ def test_a_bad_pointer_of_a_c_module_raises(memtest: Machine) -> None:
         "except memory.Fault as e:\n    print(e.address, e.access, e.kind, e.el)\nprint('next')"
     )
     assert out == "16 read translation fault 1\nnext\n"
+
+
+# So that each function's frame is across the edge of a page for some of the distances to it.
+REACHES = """
+import _memtest, gc, machine, memory
+VA = 0x4000000000
+space = memory.AddressSpace()
+space.reserve(VA, 1 << 30, 'rw', pager=lambda va, access: memory.frames.alloc())
+got = []
+with space:
+    for what in ('here', 'frames', 'collector', 'pager'):
+        came = 0
+        for left in range(48, 912, 16):
+            gc.collect()
+            came += _memtest.reach_for(what, False, left, VA + left * 4096)
+        got.append(came > 0)
+space.close()
+gc.collect()
+print(got, memory.check(), memory.frames.owners()['stack'] <= 32)
+"""
+
+
+def test_the_stack_is_first_touched_in_the_allocator_the_collector_and_a_pager(
+    memtest: Machine,
+) -> None:
+    assert memtest.exec(REACHES) == f"{[True] * 4} [] True\n"
+
+
+REACHES_THE_END = """
+import _memtest, gc, machine, memory
+VA = 0x4000000000
+space = memory.AddressSpace()
+space.reserve(VA, 4096, 'rw', pager=lambda va, access: memory.frames.alloc())
+with space:
+    for what in ('here', 'pager', 'here'):
+        gc.collect()
+        try:
+            _memtest.reach_for(what, True, 512, VA)
+        except RuntimeError as e:
+            print(e)
+space.close()
+gc.collect()
+print(memory.check(), memory.frames.owners()['stack'] <= 32)
+"""
+
+
+def test_an_empty_reserve_is_a_runtime_error(memtest: Machine) -> None:
+    message = "maximum recursion depth exceeded\n"
+    assert memtest.exec(REACHES_THE_END) == f"{message * 3}[] True\n"
+
+
+@pytest.mark.parametrize(("what", "left"), [("frames", 64), ("collector", 16)])
+def test_an_empty_reserve_in_the_mechanism_is_a_report(
+    memtest: Machine, what: str, left: int
+) -> None:
+    """The collector's first function is the one that finds no room: later ones have it locked."""
+    exc = crash(memtest, f"_memtest.reach_for('{what}', True, {left})")
+    assert exc.report["cause"] == INSIDE
+    assert int(exc.report["far"], 16) < layout.THREAD_STACK_TOP - layout.THREAD_STACK_FIXED
 
 
 def test_c_that_recurses_without_end_raises(memtest: Machine) -> None:

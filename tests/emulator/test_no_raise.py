@@ -19,11 +19,15 @@ from pimem.testing import board_session
 
 OBJDUMP = "aarch64-linux-gnu-objdump"
 MECHANISM = ROOT / "modules" / "memory" / "core"
+#: The collector: MicroPython's names for it and those of core.
+COLLECTOR = ["gc_alloc", "gc_realloc", "gc_free", "gc_collect", "gc_collect_end"]
+COLLECTOR += ["collector_alloc", "collector_mark", "collector_finish", "gc_areas_grow"]
 #: Pure functions and copies by the linear map: nothing of these can be left half way.
 STATELESS = {"fault.o", "user_copy.o"}
 #: Objects of the image, by the end of their path, beside the mechanism's.
 NO_RAISE = (
-    "py/gc.o",
+    "bindings/gc.o",
+    "bindings/gc_collect.o",
     "machine/gc_port.o",
     "bindings/gc_areas.o",
     "bindings/memory_system.o",
@@ -78,6 +82,9 @@ def test_the_linker_keeps_what_must_not_be_left_half_way_together(elf: Path) -> 
     mechanism = {Path(path).name for path in inside if "/memory/core/" in path}
     sources = {path.with_suffix(".o").name for path in MECHANISM.rglob("*.c")}
     assert sources - mechanism == STATELESS
+    for name in COLLECTOR:
+        assert first <= memtest_image.address_of(elf, name) < end
+    assert not any(path.endswith("py/gc.o") for path in inside | outside)
 
 
 #: What computes longest: none is part of a function elsewhere.

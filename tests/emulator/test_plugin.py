@@ -17,6 +17,8 @@ from power_on import power_on
 
 from pimem import ROOT
 
+#: Hypothesis takes longer to start than most of these runs.
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 TESTS = """
 import pytest
 from pimem.testing import Machine, ScriptError
@@ -122,7 +124,7 @@ class Environment:
             (folder / f"{name}.py").write_text(text)
         env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         return subprocess.run(
-            [self.python, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            [self.python, "-m", "pytest", *PLUGINS, *options],
             cwd=folder,
             env=env | {"PIMEM_ROOT": str(root or self.clone)},
             stdin=subprocess.DEVNULL,

@@ -281,3 +281,20 @@ def test_a_reset_that_was_not_asked_for_ends_with_3(name: str, script: str) -> N
     done = run(name, script)
     assert "the board restarted" in done.stderr and "at its prompt again" in done.stderr
     assert done.returncode == 3
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+def test_a_card_keeps_what_is_written(name: str, tmp_path: Path) -> None:
+    card = tmp_path / "card.img"
+    with card.open("wb") as file:
+        file.truncate(1 << 20)
+    write = "import machine\nprint(machine.SDCard().writeblocks(7, b'kept' * 128))\n"
+    done = run(name, write, "--card", str(card))
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+    assert card.read_bytes()[7 * 512 :][:512] == b"kept" * 128
+
+
+def test_a_card_of_a_board_without_a_slot_is_refused(tmp_path: Path) -> None:
+    done = run("QEMU_VIRT", "print(1)", "--card", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pimem: QEMU_VIRT has no slot for a card in QEMU\n"

@@ -119,7 +119,7 @@ def test_a_tool_in_raw_mode_does_not_wait(victim: Machine) -> None:
 
 
 def test_without_files_nothing_waits(victim: Machine) -> None:
-    start, prompt = victim.eval("_memory.boot_ticks()", "import _memory")
+    start, prompt, _ = victim.eval("_memory.boot_ticks()", "import _memory")
     hz = victim.eval("_memory.regs()['cntfrq']")
     assert prompt > start and hz > 0
     assert victim.eval("_memory.boot_info()['safe_mode']") is None

@@ -14,10 +14,11 @@ import pytest
 from cards import check_filesystem, extract, needed, sha256, tool
 
 from pimem.board import boards
-from pimem.board.qemu import kernel_args
+from pimem.board.qemu import card_args, kernel_args
 from pimem.testing import board_session
 
 FDT_MAGIC = 0xD00DFEED
+SD_LINE = "files    /sd: partition 1 of the SD card, read-only\n"
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,13 @@ def test_the_kernel_on_the_card_boots_with_the_card_in_the_slot(
 ) -> None:
     kernel = tmp_path / "kernel8.img"
     kernel.write_bytes(contents["kernel8.img"])
-    card = ["-drive", f"file={made[0]},if=sd,format=raw,snapshot=on"]
+    card = [*card_args(boards.load(name), made[0]), "-snapshot"]
     with board_session.booted(name) as machine:
         plain = machine.report
     with board_session.booted(name, kernel_args(kernel), extra=card) as machine:
         info = machine.emulated().qmp.execute("query-block")
         inserted = [each["inserted"] for each in info if each.get("inserted")]
-        assert any("sd" in str(each) for each in inserted)
-        assert machine.report == plain
+        assert len(inserted) == 1
+        assert machine.report == plain[:-1] + SD_LINE + "\n"
+        assert machine.eval("open('/sd/kernel8.img', 'rb').read()[56:60]") == "ARMd"
         assert machine.eval("1 + 1") == 2

@@ -87,8 +87,8 @@ def setup(script: str = "") -> str:
     """What every script begins with: the prelude, and an injector."""
     source = Path(__file__).with_name("serror.S").read_text()
     injector = INJECTOR.format(el1=EL1)
-    start = f"{prelude()}\nINJECTOR = {code(source)}\n{injector}\ninjector = Injector()\n"
-    return start + script
+    script = f"INJECTOR = {code(source)}\n{injector}\ninjector = Injector()\n{script}"
+    return f"{prelude(script)}\n{script}"
 
 
 @pytest.fixture(scope="module", params=board_session.BOARDS)
@@ -291,7 +291,7 @@ NOT_RAISED = {
     "collector": ("gc.collect()", "gc_collect", "fault inside the collector"),
     "collector, marking": (
         "gc.collect()",
-        "gc_collect_root",
+        "collector_mark",
         "fault while the collector is locked",
     ),
     "collector, sweeping": (

@@ -164,3 +164,10 @@ def test_wrong_options_are_one_line(options: list[str], message: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"pimem: {message}")
+
+
+def test_a_card_is_in_one_boards_slot(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pimem", "serve", "--count", "2", "--card", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pimem: --count 2: a card is in one board's slot only\n"

@@ -15,10 +15,12 @@
 #include "core/arch.h"
 #include "core/fault/fault.h"
 #include "core/frames/frames_private.h"
+#include "core/gc/collector.h"
 #include "boot/layout.h"
 #include "bindings/memory_system.h"
 #include "boot/soc.h"
 #include "hooks.h"
+#include "memtest_frames.h"
 
 #define DEEP (1500)         // calls of 16 bytes or a little more, on a stack of 64 KiB
 #define LITTLE_STACK (1800) // bytes, less than raising needs (thread_fault.c)
@@ -153,7 +155,7 @@ static MP_DEFINE_CONST_FUN_OBJ_0(fault_uncaught_obj, fault_uncaught);
 
 // Faults in a function of the collector that calls none: only the program counter shows that it runs.
 static mp_obj_t fault_at_pc(void) {
-    gc_info((gc_info_t *)nowhere);
+    collector_kind((const collector_area_t *)nowhere, 0);
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(fault_at_pc_obj, fault_at_pc);
@@ -181,7 +183,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(fault_with_record_obj, fault_with_record);
 static int __attribute__((noinline)) catch_at_the_end(int n) {
     volatile char room[64];
     room[0] = (char)n;
-    if ((uintptr_t)__builtin_frame_address(0) - LAYOUT_THREAD_STACK_BOTTOM > LITTLE_STACK) {
+    if ((uintptr_t)__builtin_frame_address(0) - bind_stack_end() > LITTLE_STACK) {
         return catch_at_the_end(n + 1) + room[0];
     }
     nlr_buf_t nlr;
@@ -259,6 +261,58 @@ static void call_python(void *arg) {
     mp_call_function_0(MP_OBJ_FROM_PTR(arg));
 }
 
+// --- the first touch of a page of the stack ---
+
+static mp_obj_t touched; // what reach_for() touches
+
+static void reach_in_frames(void) {
+    static mem_pa_t pa;
+    if (frames_alloc(memory_system_frames(), 1, NULL, &pa, NULL) == MEM_OK) {
+        frames_free(memory_system_frames(), pa, 1, NULL);
+    }
+}
+
+static void reach_in_pager(void) {
+    (void)*(volatile uint8_t *)(uintptr_t)mp_obj_get_int_truncated(touched);
+}
+
+static void reach_here(void) {
+    volatile uint8_t room[MEM_PAGE_SIZE];
+    room[0] = 1;
+    (void)room[0];
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} reaches[] = {
+    {"frames", reach_in_frames}, {"collector", gc_collect}, {"pager", reach_in_pager}, {"here", reach_here},
+};
+
+// Calls run() with `left` bytes above `limit`.
+static void __attribute__((noinline)) run_above(mem_va_t limit, size_t left, void (*run)(void)) {
+    volatile uint8_t *room = __builtin_alloca((uintptr_t)__builtin_frame_address(0) - limit - left);
+    __asm__ volatile ("" : : "r" (room) : "memory");
+    run();
+    __asm__ volatile ("" : : "r" (room) : "memory");
+}
+
+// reach_for(what, at_the_end, left, address=None): with so many bytes of the stack left to the next page that has to
+// come, or to what the reserve holds. The result is how many pages came.
+static mp_obj_t reach_for(size_t n_args, const mp_obj_t *args) {
+    const char *what = mp_obj_str_get_str(args[0]);
+    touched = n_args > 3 ? args[3] : MP_OBJ_NEW_SMALL_INT(0);
+    mem_va_t low = bind_stack_low();
+    mem_va_t limit = mp_obj_is_true(args[1]) ? bind_stack_end() : low;
+    for (size_t i = 0; i < MP_ARRAY_SIZE(reaches); ++i) {
+        if (strcmp(what, reaches[i].name) == 0) {
+            run_above(limit, (size_t)mp_obj_get_int(args[2]), reaches[i].run);
+        }
+    }
+    return mp_obj_new_int((mp_int_t)(low - bind_stack_low()) / MEM_PAGE_SIZE);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(reach_for_obj, 3, 4, reach_for);
+
 // How often the callback ran that recurse_under_callback() pushes; it runs when something is raised.
 static unsigned callback_runs;
 
@@ -325,11 +379,14 @@ static const struct {
     {"damage_python", MP_ROM_PTR(&damage_python_obj)},
     {"abort_later", MP_ROM_PTR(&abort_later_obj)},
     {"read_byte", MP_ROM_PTR(&read_byte_obj)},
+    {"reach_for", MP_ROM_PTR(&reach_for_obj)},
     {"recurse", MP_ROM_PTR(&recurse_obj)},
     {"recurse_under_callback", MP_ROM_PTR(&recurse_under_callback_obj)},
     {"callback_runs", MP_ROM_PTR(&callback_runs_obj)},
     {"keeps_fp", MP_ROM_PTR(&keeps_fp_obj)},
     {"spoil_fp_and_fault", MP_ROM_PTR(&spoil_fp_and_fault_obj)},
+    {"frames_costs", MP_ROM_PTR(&memtest_frames_costs_obj)},
+    {"frames_states", MP_ROM_PTR(&memtest_frames_states_obj)},
 };
 
 void __real_mp_init(void);
@@ -380,8 +437,8 @@ void __wrap_devices_probe(void) {
 
 // --- cache maintenance ---
 
-// A DC instruction on an address that is not mapped faults like a load (Arm ARM D7.5); in QEMU it does nothing. So each
-// page is asked for first, and the fault comes here.
+// A DC instruction on an address that is not mapped faults like a load (Arm ARM, "A64 Cache maintenance
+// instructions"); in QEMU it does nothing. So each page is asked for first, and the fault comes here.
 static void need_mapped(mem_va_t va, uint64_t size) {
     for (mem_va_t at = mem_align_down(va, MEM_PAGE_SIZE); at - va < size || at < va; at += MEM_PAGE_SIZE) {
         if (!fault_par_is_mapped(arch_at_s1e1r(at))) {

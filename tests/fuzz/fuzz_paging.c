@@ -146,7 +146,7 @@ static void compare(void) {
         FUZZ_CHECK(result == (model[i].attrs != 0 ? MEM_OK : MEM_ENOENT));
         FUZZ_CHECK(result != MEM_OK || (pa == model[i].pa + i % MEM_PAGE_SIZE && attrs == model[i].attrs));
     }
-    FUZZ_CHECK(paging_check(&paging, NULL) == 0);
+    FUZZ_CHECK(paging_check(&paging, NULL, NULL) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -200,6 +200,10 @@ static void maintain(fake_op_t op, mem_va_t va, uint64_t size) {
     record(op, run.a, run.b, run.c);
 }
 
+void arch_clear_page(void *page) {
+    memset(page, 0, MEM_PAGE_SIZE);
+}
+
 void arch_sync_code(mem_va_t va, uint64_t size) {
     maintain(FAKE_SYNC_CODE, va, size);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../ports/rpi-aarch64/aarch64/cpu.h"
 #include "../../ports/rpi-aarch64/drivers/mmio.h"
@@ -42,6 +43,21 @@ uint32_t mmio_read(uintptr_t address) {
 void mmio_write(uintptr_t address, uint32_t value) {
     count_access(address);
     fake_hardware.write(address, value);
+}
+
+void mmio_read_run(uintptr_t address, void *to, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t value = mmio_read(address);
+        memcpy((char *)to + 4 * i, &value, sizeof(value));
+    }
+}
+
+void mmio_write_run(uintptr_t address, const void *from, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t value;
+        memcpy(&value, (const char *)from + 4 * i, sizeof(value));
+        mmio_write(address, value);
+    }
 }
 
 void arch_clean_inval_poc(uint64_t va, uint64_t size) {

@@ -23,6 +23,7 @@ EBUSY, EEXIST, EINVAL, ERANGE, EALREADY = -16, -17, -22, -34, -114
 PAGES_ONLY, NO_SPLIT = 1, 2
 TLBI_MAX = 64
 PERMISSIONS = 1 << 6 | 1 << 7 | 1 << 53 | 1 << 54
+COUNT = 0x3FF << 2  # of the entries of a table, in the entry that links it: ignored by hardware
 
 PAGING_SOURCES = ["paging.c", "paging_visit.c", "paging_read.c", "paging_change.c", "fake_arch.c"]
 SPACE_SOURCES = [
@@ -33,9 +34,11 @@ SPACE_SOURCES = [
     "space.c",
     "space_map.c",
     "space_paged.c",
+    "space_stack.c",
     "space_reserve.c",
     "space_check.c",
     "region.c",
+    "region_tree.c",
     "wx.c",
     "rights.c",
     "frame_owner.c",
@@ -169,7 +172,7 @@ PAGING_SIGNATURES: dict[str, tuple[type | None, list]] = {
     "paging_walk": (U32, [PTR, U64, PTR]),
     "paging_next_run": (BOOL, [PTR, U64, U64, PTR]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
-    "paging_check": (U32, [PTR, PTR]),
+    "paging_check": (U32, [PTR, PTR, PTR]),
 }
 
 
@@ -227,6 +230,14 @@ class Frames:
     def write64(self, pa: int, value: int) -> None:
         """Changes eight bytes of a frame behind the mechanism's back."""
         self.memory.write(pa - self.base, value.to_bytes(8, "little"))
+
+    def read64(self, pa: int) -> int:
+        return int.from_bytes(self.memory.data(pa - self.base, 8), "little")
+
+    def is_frame(self, descriptor: int) -> bool:
+        """Whether an entry leads to one of these frames."""
+        end = self.base + len(self._used) * PAGE
+        return self.base <= descriptor & 0xFFFF_FFFF_F000 < end
 
     def pa_of_slot(self, slot: int) -> int:
         """Physical address of a descriptor that was written."""
@@ -333,7 +344,7 @@ class Paging:
         return self.library.paging_compact(self._p, self.base if va is None else va, size)
 
     def check(self) -> int:
-        return self.library.paging_check(self._p, None)
+        return self.library.paging_check(self._p, None, None)
 
     def destroy(self) -> None:
         self.library.paging_destroy(self._p)

@@ -14,6 +14,7 @@ SOURCES = (
     "frames_init.c",
     "frames_map.c",
     "frames_regions.c",
+    "frames_runs.c",
     "frames_search.c",
     "frames_stats.c",
 )

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The guards against damage by Python code, as far as they are functions of their own: sizes, repetition, memory that
-// is kept (ports/rpi-aarch64/guard), what the collector takes for a pointer, the second attempt after a collection.
+// is kept (ports/rpi-aarch64/guard), the second attempt after a collection.
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -78,30 +78,19 @@ byte *guard_shim_renew(byte *old, size_t old_size, size_t new_size, bool grows_i
 
 // --- the collector ---
 
-enum { MAX_BLOCKS = 4096, MAX_WORDS = 256 };
-static byte allocation_table[MAX_BLOCKS / 4];
-static byte finaliser_table[MAX_BLOCKS / 8];
-static uintptr_t stack[MAX_WORDS];
-static uintptr_t marked[MAX_WORDS];
-static size_t marked_count;
 fake_state_t fake_state;
+size_t guard_shim_collections;
 
 uintptr_t gc_helper_registers(uintptr_t registers[20]) {
-    (void)registers;
-    return (uintptr_t)stack;
+    return (uintptr_t)registers;
 }
 
 void gc_collect_start(void) {
-    marked_count = 0;
 }
 
-void gc_collect_root(void **pointers, size_t count) {
-    for (size_t i = 0; i < count && marked_count < MAX_WORDS; i++) {
-        marked[marked_count++] = (uintptr_t)pointers[i];
-    }
+void gc_mark_stack(const uintptr_t *low, const uintptr_t *high) {
+    (void)low, (void)high;
 }
-
-size_t guard_shim_collections;
 
 void guard_busy_collect(void) {
 }
@@ -110,37 +99,9 @@ void gc_collect_end(void) {
     guard_shim_collections++;
 }
 
-size_t gc_areas_available(void) {
-    return 0;
-}
-
 size_t gc_areas_python_finalisers(void) {
     return 0;
 }
 
 void gc_areas_collected(void) {
-}
-
-// Collects with one area at `pool`, whose blocks have these kinds, with so many words on the stack. The pointers that
-// are marked replace the words; returns how many.
-size_t guard_shim_collect(uintptr_t pool, const byte *kinds, const byte *finalisers, size_t blocks, uintptr_t *words,
-    size_t count) {
-    memset(allocation_table, 0, sizeof(allocation_table));
-    memset(finaliser_table, 0, sizeof(finaliser_table));
-    for (size_t i = 0; i < blocks; i++) {
-        allocation_table[i / 4] |= kinds[i] << 2 * (i % 4);
-        finaliser_table[i / 8] |= finalisers[i] << i % 8;
-    }
-    memset(stack, 0, sizeof(stack));
-    memcpy(stack, words, count * sizeof(*words));
-    fake_state.area = (mp_state_mem_area_t) {
-        .gc_alloc_table_start = allocation_table,
-        .gc_finaliser_table_start = finaliser_table,
-        .gc_pool_start = (byte *)pool,
-        .gc_pool_end = (byte *)(pool + blocks * MICROPY_BYTES_PER_GC_BLOCK),
-    };
-    fake_state.stack_top = stack + MAX_WORDS;
-    gc_collect();
-    memcpy(words, marked, marked_count * sizeof(*words));
-    return marked_count;
 }

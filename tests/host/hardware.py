@@ -73,6 +73,41 @@ class Mailbox(ctypes.Structure):
     ]
 
 
+class Sdhci(ctypes.Structure):
+    _fields_ = [
+        ("base", c_size_t),
+        ("base_clock", c_uint32),
+        ("arasan", c_bool),
+        ("gap", c_uint64),
+        ("last_write", c_uint64),
+        ("response", c_uint32 * 4),
+    ]
+
+
+class SdCard(ctypes.Structure):
+    _fields_ = [
+        ("host", Sdhci),
+        ("max_hz", c_uint32),
+        ("ready", c_bool),
+        ("known", c_bool),
+        ("by_blocks", c_bool),
+        ("write_protected", c_bool),
+        ("rca", c_uint32),
+        ("blocks", c_uint64),
+        ("cid", c_uint8 * 16),
+        ("csd", c_uint8 * 16),
+    ]
+
+
+class SdSlot(ctypes.Structure):
+    _fields_ = [
+        ("mailbox", c_void_p),
+        ("gpio", c_void_p),
+        ("prepared", c_bool),
+        ("card", SdCard),
+    ]
+
+
 class Gicv2(ctypes.Structure):
     _fields_ = [("distributor", c_size_t), ("interface", c_size_t), ("count", c_uint32)]
 
@@ -101,6 +136,8 @@ class Soc(ctypes.Structure):
         ("mailbox", c_uint64),
         ("gpio", c_uint64),
         ("watchdog", c_uint64),
+        ("sdhci", c_uint64),
+        ("sdhci_is_arasan", c_bool),
         ("gpio_count", c_uint32),
         ("led", c_uint32),
         ("gpio_pulls_2711", c_bool),
@@ -141,6 +178,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "gpio_set_function": (None, [c_void_p, c_uint32, c_int]),
     "gpio_function": (c_int, [c_void_p, c_uint32]),
     "gpio_set_pull": (None, [c_void_p, c_uint32, c_int]),
+    "gpio_set_pulls": (None, [c_void_p, c_uint32, c_uint32, c_int]),
     "gpio_write": (None, [c_void_p, c_uint32, c_bool]),
     "gpio_read": (c_bool, [c_void_p, c_uint32]),
     "mailbox_init": (c_bool, [c_void_p, c_size_t, c_void_p, c_uint64]),
@@ -152,6 +190,13 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "mailbox_firmware_revision": (c_int, [c_void_p, c_void_p]),
     "mailbox_set_expander": (c_int, [c_void_p, c_uint32, c_bool]),
     "mailbox_get_expander": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "mailbox_set_power": (c_int, [c_void_p, c_uint32, c_bool]),
+    "sd_card_start": (c_int, [c_void_p]),
+    "sd_card_check": (c_int, [c_void_p]),
+    "sd_card_forget": (None, [c_void_p]),
+    "sd_card_read": (c_int, [c_void_p, c_uint64, c_uint32, c_void_p]),
+    "sd_card_write": (c_int, [c_void_p, c_uint64, c_uint32, c_void_p]),
+    "sd_slot_start": (c_int, [c_void_p]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

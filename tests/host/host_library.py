@@ -33,6 +33,9 @@ FLAGS = shlex.split(
     "-fsanitize=undefined -fno-sanitize-recover=all"
 )
 
+#: mem_stop_t.
+STOP = ctypes.CFUNCTYPE(ctypes.c_bool)
+
 
 def examples(count: int) -> int:
     """How many examples a model test tries: $HOST_EXAMPLES times `count` (make test-long)."""
@@ -134,9 +137,12 @@ class Memory:
         self.address: int = pointer.value or 0
         ctypes.memset(self.address, self.JUNK, size)
 
-    def data(self) -> bytes:
-        """A copy of what is there now."""
-        return ctypes.string_at(self.address, self.size)
+    def data(self, offset: int = 0, size: int | None = None) -> bytes:
+        """A copy of what is there now, from `offset` to the end or of `size` bytes."""
+        size = self.size - offset if size is None else size
+        if offset < 0 or offset + size > self.size:
+            raise IndexError(f"{offset}+{size} of {self.size}")
+        return ctypes.string_at(self.address + offset, size)
 
     def write(self, offset: int, data: bytes) -> None:
         """Overwrites part of it."""

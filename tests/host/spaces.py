@@ -3,7 +3,7 @@
 
 import ctypes
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import fake_seam
 import host_library
@@ -113,8 +113,11 @@ class Region(ctypes.Structure):
     _fields_ = [
         ("next", PTR),
         ("prev", PTR),
+        ("child", PTR * 2),
         ("x_next", PTR),
         ("x_prev", PTR),
+        ("owner_next", PTR),
+        ("owner_prev", PTR),
         ("space", PTR),
         ("owner", PTR),
         ("name", ctypes.c_char_p),
@@ -124,6 +127,7 @@ class Region(ctypes.Structure):
         ("attrs", U32),
         ("flags", U32),
         ("pager", U32),
+        ("height", U32),
     ]
 
 
@@ -135,6 +139,7 @@ class FrameOwner(ctypes.Structure):
         ("prev", PTR),
         ("pa", U64),
         ("count", SIZE),
+        ("regions", PTR),
         ("maps", U32),
         ("orphan", BOOL),
     ]
@@ -148,9 +153,23 @@ class SpaceStruct(ctypes.Structure):
         ("prev", PTR),
         ("paging", fake_seam.PagingStruct),
         ("regions", PTR),
+        ("root", PTR),
         ("finger", PTR),
         ("region_count", SIZE),
         ("name", ctypes.c_char_p),
+    ]
+
+
+class StackStruct(ctypes.Structure):
+    """space_stack_t."""
+
+    _fields_ = [
+        ("kernel", PTR),
+        ("window", Range),
+        ("low", U64),
+        ("attrs", U32),
+        ("count", SIZE),
+        ("frames", U64 * 16),
     ]
 
 
@@ -171,7 +190,7 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "spaces_close_all": (SIZE, [PTR, PTR]),
     "space_activate": (INT, [PTR, PTR, PTR]),
     "spaces_switch": (INT, [PTR, PTR, PTR, PTR, PTR]),
-    "spaces_check": (U32, [PTR, PTR]),
+    "spaces_check": (U32, [PTR, PTR, host_library.STOP]),
     "space_map": (INT, [PTR, PTR, PTR, PTR]),
     "space_unmap": (INT, [PTR, PTR, U64, U64, U32, PTR]),
     "space_protect": (INT, [PTR, PTR, PTR, PTR]),
@@ -191,6 +210,15 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "window_reset": (INT, [PTR, PTR]),
     "window_named": (PTR, [PTR, ctypes.c_char_p]),
     "window_of": (PTR, [PTR, U64]),
+    "space_open_range": (INT, [PTR, PTR, PTR, PTR]),
+    "space_stack_open": (INT, [PTR, PTR, PTR, PTR, PTR]),
+    "space_stack_end": (U64, [PTR]),
+    "space_stack_reach": (BOOL, [PTR, U64]),
+    "space_stack_refill": (None, [PTR]),
+    "space_stack_release": (None, [PTR, U64]),
+    "space_stack_frames": (SIZE, [PTR]),
+    "paging_fill": (None, [PTR, U64, U64, U32]),
+    "paging_evict": (None, [PTR, U64, U64]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
     "paging_translate": (INT, [PTR, U64, PTR, PTR]),
     "paging_walk": (U32, [PTR, U64, PTR]),
@@ -295,11 +323,12 @@ class Spaces:
         count = self.library.fake_synced(ctypes.byref(first))
         return set((U64 * count).from_address(first.value or 0)) if count else set()
 
-    def check(self) -> int:
-        """The number of broken invariants; the first is in `damage`."""
+    def check(self, stop: Callable[[], bool] | None = None) -> int:
+        """The number of broken invariants; the first is in `damage`. `stop` may end it."""
         assert self.library.fake_unmapped() == 0, "cache maintenance where nothing is mapped"
         self.damage = Damage()
-        return self.library.spaces_check(self.s, ctypes.addressof(self.damage))
+        asked = host_library.STOP(stop) if stop else host_library.STOP()
+        return self.library.spaces_check(self.s, ctypes.addressof(self.damage), asked)
 
     def record_frames(self) -> int:
         """Frames taken by the pools of records."""

@@ -55,6 +55,7 @@ class Info(ctypes.Structure):
         ("x0", ctypes.c_uint64),
         ("start_ticks", ctypes.c_uint64),
         ("prompt_ticks", ctypes.c_uint64),
+        ("asleep_ticks", ctypes.c_uint64),
         ("entry_el", ctypes.c_uint),
         ("entry_serror", ctypes.c_uint64),
         ("cores", ctypes.c_uint),
@@ -63,6 +64,7 @@ class Info(ctypes.Structure):
         ("pa_range", ctypes.c_uint),
         ("linear", ctypes.c_uint64),
         ("window", Range),
+        ("stack", Range),
         ("trampoline", ctypes.c_uint64),
         ("kept", ctypes.c_uint64 * MAX_KEPT),
         ("kept_count", ctypes.c_size_t),
@@ -77,7 +79,8 @@ class Info(ctypes.Structure):
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    ours = [str(host_library.PORT / "boot" / name) for name in ("boot_fdt.c", "boot_info.c")]
+    names = ("boot_fdt.c", "fdt_reader.c", "boot_info.c")
+    ours = [str(host_library.PORT / "boot" / name) for name in names]
     lib = host_library.build("boot_fdt", [*ours, "libfdt_shim.c"])
     lib.boot_fdt_read.argtypes = [ctypes.c_void_p]
     lib.boot_fdt_read.restype = ctypes.c_bool
@@ -215,6 +218,67 @@ def test_names_are_printable_and_cut() -> None:
     )
     assert reserved(info)[0][2] == "???[2J" + "x" * (NAME_SIZE - 7)
     assert info.model.decode() == "Pi ????" + "y" * (MODEL_SIZE - 8)
+
+
+def find_property(blob: bytes, name: bytes) -> int:
+    """The offset of the first property with the name in the blob."""
+    strings = struct.unpack_from(">I", blob, 12)[0]
+    at = blob.index(name + b"\0", strings) - strings
+    structure = struct.unpack_from(">I", blob, 8)[0]
+    found = (
+        offset
+        for offset in range(structure, strings, 4)
+        if struct.unpack_from(">I", blob, offset)[0] == device_trees.PROPERTY
+        and struct.unpack_from(">I", blob, offset + 8)[0] == at
+    )
+    return next(found)
+
+
+@pytest.mark.parametrize("size", [0x100, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF8, 0xFFFFFFFF])
+def test_a_property_longer_than_the_structure_ends_the_tree(size: int) -> None:
+    """What follows it is not read as a property, nor what is behind the tree."""
+    more = {"memory@40000000": {"reg": (0, G1, M1)}, "last": {"reg": b""}}
+    blob = bytearray(device_trees.build(tree(**more)))
+    assert banks(read(bytes(blob))) == [(0, G1), (G1, G1 + M1)]
+    struct.pack_into(">I", blob, find_property(blob, b"reg") + 4, size)
+    assert banks(read(bytes(blob))) == []
+
+
+def test_a_name_outside_the_strings_is_no_name() -> None:
+    blob = bytearray(device_trees.build(tree(model="Pi")))
+    at = find_property(blob, b"model") + 8
+    for name_at in (len(blob), 0x7FFFFFFF, 0xFFFFFFFF, len(blob) - 2):
+        struct.pack_into(">I", blob, at, name_at)
+        info = read(bytes(blob))
+        assert (banks(info), info.model) == ([(0, G1)], b"")
+
+
+def old_node(path: str, content: Node, strings: bytearray) -> bytes:
+    """A node as before version 16: its name is its path, and long values begin at 8 bytes."""
+    out = struct.pack(">I", device_trees.BEGIN) + device_trees.pad(path.encode() + b"\0")
+    for key, data in sorted(content.items(), key=lambda item: isinstance(item[1], dict)):
+        if isinstance(data, dict):
+            out += old_node(f"{path.rstrip('/')}/{key}", data, strings)
+            continue
+        raw = device_trees.value(data)
+        out += struct.pack(">III", device_trees.PROPERTY, len(raw), len(strings))
+        strings += key.encode() + b"\0"
+        # Each node begins at 8 bytes here, so the place in it is that in the structure.
+        out += bytes(len(out) % 8 if len(raw) >= 8 else 0) + device_trees.pad(raw)
+    out += struct.pack(">I", device_trees.END)
+    return out + struct.pack(">I", 4) * (len(out) // 4 % 2)  # FDT_NOP
+
+
+def test_a_tree_from_before_version_16_is_read() -> None:
+    root = tree((2, 1), ((0, G1), (G1, M1)), model="an old board")
+    strings = bytearray()
+    structure = old_node("/", root, strings) + struct.pack(">I", device_trees.FINISH)
+    at_strings = 56 + len(structure)
+    total = at_strings + len(strings)
+    head = (device_trees.MAGIC, total, 56, at_strings, 40, 3, 2, 0, len(strings), 0)
+    info = read(struct.pack(">10I", *head) + bytes(16) + structure + bytes(strings))
+    assert banks(info) == [(0, G1), (G1, G1 + M1)]
+    assert info.model == b"an old board"
 
 
 def test_the_size_in_use_keeps_the_whole_tree() -> None:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 
+import collector_lib
 import fake_seam
 import frames_lib
 import hardware
 import heap_lib
 import host_library
 import pytest
+import sd_fake
 import spaces
 import test_boot_fdt
 import test_boot_ram
@@ -26,6 +28,11 @@ import test_pool
 
 HERE = Path(__file__).parent
 STRUCTURES: dict[type[ctypes.Structure], str] = {
+    collector_lib.GroupStruct: "collector_group_t",
+    collector_lib.AreaStruct: "collector_area_t",
+    collector_lib.CollectorStruct: "collector_t",
+    collector_lib.StatsStruct: "collector_stats_t",
+    collector_lib.DamageStruct: "collector_damage_t",
     fake_seam.Source: "mem_source_t",
     fake_seam.FakeSource: "fake_source_t",
     fake_seam.WalkCache: "paging_walk_cache_t",
@@ -44,6 +51,9 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Pl011: "pl011_t",
     hardware.Gpio: "gpio_t",
     hardware.Mailbox: "mailbox_t",
+    hardware.Sdhci: "sdhci_t",
+    hardware.SdCard: "sd_card_t",
+    hardware.SdSlot: "sd_slot_t",
     hardware.Gicv2: "gicv2_t",
     hardware.Bcm2836Intc: "bcm2836_intc_t",
     hardware.SocRange: "boot_range_t",
@@ -61,6 +71,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     spaces.Region: "region_t",
     spaces.FrameOwner: "frame_owner_t",
     spaces.SpaceStruct: "space_t",
+    spaces.StackStruct: "space_stack_t",
     spaces.Switch: "space_switch_t",
     test_boot_fdt.Reserved: "boot_reserved_t",
     test_boot_fdt.Section: "boot_section_t",
@@ -74,7 +85,9 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
 # Room only: the tests do not look into it, and test_heap.py compares its size.
 OPAQUE = {heap_lib.HeapStruct}
 ENUMERATIONS: dict[type[IntEnum], tuple[str, str]] = {
+    collector_lib.Damage: ("collector_damage_kind_t", "COLLECTOR_DAMAGE_"),
     fake_seam.Op: ("fake_op_t", "FAKE_"),
+    sd_fake.Result: ("sd_result_t", ""),
     heap_lib.Kind: ("heap_error_kind_t", "HEAP_"),
     heap_lib.Damage: ("heap_damage_kind_t", "HEAP_DAMAGE_"),
     spaces.Why: ("space_error_kind_t", "SPACE_"),

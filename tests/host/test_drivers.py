@@ -376,6 +376,18 @@ def test_bcm2837_clocks_a_pull_into_one_pin(pull: int, control: int) -> None:
     assert machine.seconds >= 15e-6, "150 cycles of set-up and of hold"
 
 
+def test_pulls_of_several_pins_are_set_at_once() -> None:
+    machine, pointer = gpio(False)
+    lib().gpio_set_pulls(pointer, 1, 0b1010, 1)
+    gppud, clock = BASE + 0x94, BASE + 0x98 + 4
+    assert machine.writes == [(gppud, 2), (clock, 0b1010), (gppud, 0), (clock, 0)]
+    assert machine.seconds >= 15e-6, "150 cycles of set-up and of hold"
+    machine, pointer = gpio(True)
+    machine.registers[BASE + 0xE4 + 8] = 0xFFFFFFFF
+    lib().gpio_set_pulls(pointer, 1, 0b1010, 1)  # pins 33 and 35
+    assert machine.registers[BASE + 0xE4 + 8] == 0xFFFFFF77
+
+
 def test_levels_are_set_cleared_and_read_by_bit() -> None:
     machine, pointer = gpio(True)
     machine.registers[BASE + 0x34 + 4] = 1 << 10

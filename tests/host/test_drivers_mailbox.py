@@ -258,3 +258,14 @@ def test_the_firmware_s_revision_is_one_word() -> None:
     revision = ctypes.c_uint32()
     assert lib().mailbox_firmware_revision(vc.pointer, ctypes.byref(revision)) == OK
     assert (revision.value, vc.requests) == (1_713_364_000, [(0x1, [0])])
+
+
+@pytest.mark.parametrize(
+    ("on", "state", "result"),
+    [(True, 1, OK), (False, 0, OK), (True, 2, REFUSED), (True, 3, REFUSED)],
+)
+def test_a_power_domain_is_switched_and_waited_for(on: bool, state: int, result: int) -> None:
+    vc = VideoCore()
+    vc.answer = lambda values: struct.pack("<II", values[0], state)
+    assert lib().mailbox_set_power(vc.pointer, 3, on) == result
+    assert vc.requests == [(0x28001, [3, 2 | on])]

@@ -7,8 +7,7 @@ import ctypes
 import functools
 import random
 import re
-from ctypes import CFUNCTYPE, POINTER, c_bool, c_char_p, c_int, c_size_t, c_void_p
-from itertools import accumulate
+from ctypes import CFUNCTYPE, c_bool, c_int, c_size_t, c_void_p
 
 import host_library
 import pytest
@@ -22,9 +21,6 @@ SOURCES = [
 ]
 TOO_LARGE = (1 << 64) - 1 >> 2
 REFUSED = (1 << 64) - 1
-BLOCK = 64
-POOL = 0xFFFF_00A0_0000_1300
-FREE, HEAD, TAIL, MARK = range(4)
 ENOMEM = 12
 TIB = 1 << 40
 
@@ -40,13 +36,10 @@ def library() -> ctypes.CDLL:
     lib.guard_shim_size.argtypes = [c_size_t] * 3
     lib.guard_shim_new.argtypes = [c_size_t, c_bool]
     lib.guard_shim_repeat.argtypes = [c_size_t] * 3
-    for name in ("size", "new", "repeat", "collect"):
+    for name in ("size", "new", "repeat"):
         getattr(lib, f"guard_shim_{name}").restype = c_size_t
     lib.guard_shim_renew.argtypes = [c_void_p, c_size_t, c_size_t, c_bool]
     lib.guard_shim_renew.restype = c_void_p
-    lib.guard_shim_collect.argtypes = [
-        *(c_size_t, c_char_p, c_char_p, c_size_t, POINTER(c_size_t), c_size_t)
-    ]
     lib.bind_retry.argtypes = [Attempt, c_void_p]
     return lib
 
@@ -85,55 +78,6 @@ def test_memory_that_grows_where_it_is_is_not_copied() -> None:
     assert library().guard_shim_renew(memory, 64, 128, True) == ctypes.addressof(memory)
 
 
-def marked(kinds: list[int], finalisers: list[int], words: list[int]) -> list[int]:
-    """What the collector marks, with these words on the stack."""
-    array = (c_size_t * 256)(*words)
-    count = library().guard_shim_collect(
-        POOL, bytes(kinds), bytes(finalisers), len(kinds), array, len(words)
-    )
-    return sorted(set(array[:count]))
-
-
-def heap(chance: random.Random) -> tuple[list[int], list[int], list[int]]:
-    """Kinds of blocks, which have a finaliser, and where each piece of memory begins."""
-    sizes = [chance.choice([1, 1, 2, 3, 5, 30, 70, 200]) for _ in range(30)]
-    kinds, finalisers = [], []
-    for size in sizes:
-        first = chance.choice([FREE, HEAD, HEAD, HEAD, MARK])
-        kinds += [first] + [TAIL if first != FREE else FREE] * (size - 1)
-        finalisers += [int(first == HEAD and chance.random() < 0.2)] + [0] * (size - 1)
-    ends = zip(accumulate(sizes), sizes, strict=True)
-    return kinds, finalisers, [end - size for end, size in ends for _ in range(size)]
-
-
-@given(st.integers(0, 1 << 32))
-def test_a_word_marks_the_memory_that_it_points_into(seed: int) -> None:
-    chance = random.Random(seed)
-    kinds, finalisers, starts = heap(chance)
-    size = len(kinds) * BLOCK
-    words = [POOL + chance.randrange(-2 * BLOCK, size + 2 * BLOCK) for _ in range(10)]
-    words += [POOL + start * BLOCK for start in chance.sample(starts, 5)]
-    chance.shuffle(words)
-    right = set()
-    for word in words:
-        if POOL <= word < POOL + size:
-            start = starts[(word - POOL) // BLOCK]
-            address = POOL + start * BLOCK
-            # Objects with a finaliser are to be found by their start.
-            if kinds[start] == HEAD and (word == address or not finalisers[start]):
-                right.add(address)
-    assert marked(kinds, finalisers, words) == sorted(right)
-
-
-@pytest.mark.parametrize("blocks", [1, 4, 5, 31, 32, 33, 36, 64, 65, 2000])
-def test_large_memory_is_found_from_each_of_its_blocks(blocks: int) -> None:
-    for before in range(5):
-        kinds = [MARK] * before + [HEAD] + [TAIL] * (blocks - 1)
-        for block in {0, 1, blocks // 2, blocks - 2, blocks - 1} & set(range(blocks)):
-            word = POOL + (before + block) * BLOCK + 8
-            assert marked(kinds, [0] * len(kinds), [word]) == [POOL + before * BLOCK]
-
-
 @pytest.mark.parametrize(
     ("results", "right"), [([0], 0), ([ENOMEM, 0], 0), ([ENOMEM] * 2, ENOMEM), ([22], 22)]
 )
@@ -148,8 +92,6 @@ def test_memory_has_run_out_only_after_a_collection(results: list[int], right: i
         seen.append(collections.value - before)
         return -results[len(seen) - 1]
 
-    marked([HEAD], [0], [])  # the stack that is looked at is there
-    before = collections.value
     assert lib.bind_retry(attempt, None) == -right
     assert seen == list(range(len(results)))
 

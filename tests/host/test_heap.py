@@ -251,6 +251,39 @@ def test_a_pointer_into_a_block_is_refused(heap):
         refused(Kind.NOT_A_BLOCK, heap.realloc, block + offset, 10)
 
 
+@pytest.mark.parametrize("small", [0, 1000, 1100])
+def test_a_pointer_far_into_a_large_block_is_refused(small):
+    heap = Heap(1 << 20)
+    for _ in range(small):
+        heap.alloc(40)
+    block = heap.alloc(1 << 19)
+    ctypes.memset(block, 0, 1 << 19)
+    for offset in (16, 1023 * 16, 1024 * 16, 1025 * 16, 1 << 18, (1 << 19) - 16):
+        refused(Kind.NOT_A_BLOCK, heap.free, block + offset)
+
+
+@pytest.mark.parametrize(
+    ("small", "size", "kind"),
+    [
+        (0, 1 << 18, Kind.DAMAGED),
+        (1022, 1 << 18, Kind.DAMAGED),
+        (1023, 1 << 18, Kind.DAMAGED),
+        (1024, 1 << 18, Kind.NOT_A_BLOCK),  # as heap.h says
+        (1100, 1024 * 16 - HEADER, Kind.DAMAGED),
+        (1100, 1025 * 16 - HEADER, Kind.NOT_A_BLOCK),
+    ],
+)
+def test_a_block_whose_header_a_large_block_overran(small, size, kind):
+    heap = Heap(1 << 20)
+    for _ in range(small):
+        heap.alloc(40)
+    before, block = heap.alloc(size), heap.alloc(100)
+    heap.write(before + heap.usable(before), b"A" * HEADER)
+    with pytest.raises(HeapError) as caught:
+        heap.free(block)
+    assert caught.value.kind == kind
+
+
 def test_the_heads_and_the_end_mark_are_not_blocks(heap):
     refused(Kind.NOT_A_BLOCK, heap.free, heap.base)
     refused(Kind.NOT_A_BLOCK, heap.free, heap.base + 64)

@@ -17,7 +17,7 @@ LAYOUT = """
     .data
     .quad LAYOUT_GUARD, LAYOUT_STACK_GUARD
     .quad LAYOUT_STACKS, LAYOUT_STACKS_SIZE
-    .quad LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_SIZE
+    .quad LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_SIZE, LAYOUT_THREAD_STACK_FIXED
     .quad LAYOUT_EXCEPTION_STACK_TOP, LAYOUT_EXCEPTION_STACK_SIZE
     .quad LAYOUT_EMERGENCY_STACK_TOP, LAYOUT_EMERGENCY_STACK_SIZE
     .quad LAYOUT_GC, LAYOUT_GC_SIZE
@@ -81,8 +81,16 @@ def test_what_is_used_in_windows_has_its_memory(
 ) -> None:
     names = ["thread_stack", "exception_stack", "emergency_stack", "first_arena"]
     starts = [symbols[f"__{name}_start"] for name in names] + [symbols["__image_end"]]
-    for name, start, end in zip(names, starts, starts[1:], strict=False):
-        assert end - start == layout[f"{name.upper()}_SIZE"]
+    sizes = [layout["THREAD_STACK_FIXED"]] + [layout[f"{name.upper()}_SIZE"] for name in names[1:]]
+    for start, end, size in zip(starts, starts[1:], sizes, strict=False):
+        assert end - start == size
+
+
+def test_the_window_of_the_thread_stack_has_tables_of_its_own(layout: dict[str, int]) -> None:
+    """Its pages come later, into tables that boot does not make: whole ones."""
+    end = layout["THREAD_STACK_TOP"] - layout["THREAD_STACK_FIXED"]
+    assert 0 < layout["THREAD_STACK_FIXED"] < layout["THREAD_STACK_SIZE"]
+    assert end % (2 << 20) == 0
 
 
 def test_stacks_and_the_first_arena_are_between_guards(layout: dict[str, int]) -> None:

@@ -120,7 +120,7 @@ def test_a_walk_shows_every_level_down_to_the_leaf(lower):
     walk = lower.walk(0x40_4000_5000)
     assert [(level, index) for level, _, index, _ in walk] == [(0, 0), (1, 257), (2, 0), (3, 5)]
     for (_, _, _, descriptor), (_, table, _, _) in zip(walk, walk[1:], strict=False):
-        assert descriptor == table | 3
+        assert descriptor == table | 1 << 2 | 3, "with a count of one"
     assert len(lower.walk(0x80_0000_0000)) == 1
     assert lower.walk(UPPER) == []
 
@@ -328,7 +328,7 @@ def test_a_fresh_mapping_needs_barriers_but_no_invalidation(lower):
     lower.map(0, 0, PAGE)
     with Recorder(lower.library) as seen:
         lower.map(0x1000, 0, PAGE)
-    assert seen.ops() == FRESH
+    assert seen.ops() == [Op.WRITE, *FRESH], "the page, and its table's count"
 
 
 def test_a_new_table_is_visible_before_it_is_linked(lower):
@@ -338,7 +338,7 @@ def test_a_new_table_is_visible_before_it_is_linked(lower):
     assert seen.ops() == [Op.DSB_ISHST, *FRESH]
     with Recorder(lower.library) as seen:
         lower.map(4 * M2, 0, 2 * M2, R, PAGES_ONLY)
-    assert seen.ops() == [Op.DSB_ISHST, Op.WRITE, Op.DSB_ISHST, *FRESH]
+    assert seen.ops() == [*2 * [Op.DSB_ISHST, Op.WRITE], *FRESH], "the last is their count"
 
 
 def test_unmapping_invalidates_before_it_returns(lower):
@@ -348,6 +348,7 @@ def test_unmapping_invalidates_before_it_returns(lower):
     assert seen.ops() == [
         Op.WRITE,
         Op.WRITE,
+        Op.WRITE,  # the count
         Op.DSB_ISHST,
         *2 * [Op.TLBI_VAE1IS],
         Op.DSB_ISH,
@@ -421,7 +422,7 @@ def test_the_upper_half_is_invalidated_for_every_asid_with_a_masked_address(uppe
     upper.map(UPPER + M2, 0, M2, R, PAGES_ONLY)
     with Recorder(upper.library) as seen:
         upper.unmap(UPPER + M2, M2)
-    assert seen.ops() == [Op.WRITE, Op.DSB_ISHST, Op.TLBI_VMALLE1IS, Op.DSB_ISH, Op.ISB]
+    assert seen.ops() == [*2 * [Op.WRITE], Op.DSB_ISHST, Op.TLBI_VMALLE1IS, Op.DSB_ISH, Op.ISB]
 
 
 def test_tables_that_no_processor_walks_need_no_barriers(frames):
@@ -516,6 +517,51 @@ def test_check_notices_a_table_linked_twice_and_ends_in_a_loop(lower):
     assert lower.check() > 0
     lower.frames.write64(root + 8, root | 3)
     assert lower.check() > 0
+
+
+def counts(paging, va):
+    """(what the entry says, what the table has) of each table below the root on the way to va."""
+    frames, found = paging.frames, []
+    for _, _, _, descriptor in paging.walk(va)[:-1]:
+        table = descriptor & 0xFFFF_FFFF_F000
+        used = sum(frames.read64(table + 8 * i) != 0 for i in range(512))
+        found.append(((descriptor & fake_seam.COUNT) >> 2, used))
+    return found
+
+
+def test_the_entry_of_a_table_counts_what_it_has(lower):
+    lower.map(0, 0, 4 * PAGE)
+    assert counts(lower, 0) == [(1, 1), (1, 1), (4, 4)]
+    lower.map(M2, M2, M2)
+    lower.map(7 * PAGE, 0, PAGE)
+    lower.map(3 * G1, 0, PAGE)
+    assert counts(lower, 0) == [(2, 2), (2, 2), (5, 5)]
+    lower.unmap(PAGE, 2 * PAGE)
+    assert counts(lower, 0) == [(2, 2), (2, 2), (3, 3)]
+    lower.protect(M2, PAGE, R)
+    assert counts(lower, M2) == [(2, 2), (2, 2), (512, 512)]
+    lower.unmap(3 * G1, PAGE)
+    lower.unmap(M2 + PAGE, M2 - PAGE)
+    assert counts(lower, M2) == [(1, 1), (2, 2), (1, 1)]
+    lower.unmap(M2, PAGE)
+    assert counts(lower, 0) == [(1, 1), (1, 1), (3, 3)]
+    lower.map(G1, G1, G1 + M2, R, PAGES_ONLY)
+    assert counts(lower, G1) == [(3, 3), (512, 512), (512, 512)]
+    lower.unmap(G1, G1 + PAGE)
+    assert counts(lower, 2 * G1 + PAGE) == [(2, 2), (1, 1), (511, 511)]
+    assert lower.check() == 0
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_check_notices_a_wrong_count(lower, level, wrong):
+    lower.map(0, 0, 2 * PAGE)
+    lower.map(M2, M2, M2)
+    lower.map(G1, G1, G1)
+    lower.map(512 * G1, G1, G1)
+    _, table, index, descriptor = lower.walk(0)[level]
+    lower.frames.write64(table + 8 * index, descriptor + (wrong << 2))
+    assert lower.check() == 1
 
 
 def test_check_notices_an_empty_table(lower):

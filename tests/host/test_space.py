@@ -631,7 +631,7 @@ def test_the_temporary_tables_map_the_trampoline_where_it_is(spaces, ready):
     def table(pa):
         # The first word was used for the list of freed tables.
         offset = pa - spaces.frames.base
-        words = memoryview(spaces.frames.memory.data()[offset : offset + PAGE]).cast("Q")
+        words = memoryview(spaces.frames.memory.data(offset, PAGE)).cast("Q")
         return {i: word for i, word in enumerate(words) if word and i}
 
     assert not table(empty)

@@ -7,7 +7,7 @@ it, so that only the rule in question can notice.
 
 import pytest
 from fake_seam import DEVICE, NONCACHED, PAGE, R, U, W, X
-from spaces import BOOT, TEXT, Space, Spaces, owner_record
+from spaces import BOOT, PAGES, TEXT, Space, Spaces, owner_record
 
 VA = 0x40_0000_0000
 FRAME = 0x5000_0000
@@ -173,7 +173,22 @@ def test_an_executable_region_that_is_not_in_the_list_of_those(world):
 @pytest.mark.parametrize("maps", [0, 2])
 def test_an_owner_that_counts_its_mappings_wrongly(world, maps):
     owner_record(world.owner).maps = maps
-    assert world.check() > 0
+    assert world.check() == 2, "its own list, and the sum of all"
+
+
+def test_a_region_that_its_owner_does_not_list(world):
+    owner_record(world.owner).regions = None
+    owner_record(world.owner).maps = 0
+    assert world.check() == 1 and b"does not list" in world.spaces.damage.what
+
+
+def test_a_region_in_the_list_of_the_wrong_owner(world):
+    other = world.spaces.owner(3)
+    region = world.a.regions()[0]
+    owner_record(other).regions, owner_record(other).maps = owner_record(world.owner).regions, 1
+    owner_record(world.owner).regions, owner_record(world.owner).maps = None, 0
+    assert region.owner == world.owner
+    assert world.check() == 1 and b"counts its mappings" in world.spaces.damage.what
 
 
 def test_a_mapping_beyond_its_owner(world):
@@ -256,7 +271,7 @@ def test_an_empty_table_without_a_record_is_told_by_the_entry_that_leads_to_it(w
 
 def test_a_mapping_without_a_record_is_told_by_its_address(world):
     world.write_entry(world.a, VA + 7 * PAGE, 3, world.leaf(world.a, VA) + 7 * PAGE)
-    assert world.check() == 1
+    assert world.check() == 2, "and the count of its table is wrong"
     assert (world.spaces.damage.space, world.spaces.damage.va) == (world.a.p, VA + 7 * PAGE)
 
 
@@ -276,3 +291,43 @@ def test_el0_in_the_kernel_half_is_a_fault(world):
     world.become(kernel, at, R | U, 0, 1 << 6)
     assert world.check() == 1
     assert (world.spaces.damage.space, world.spaces.damage.va) == (kernel.p, at)
+
+
+# --- a check that is ended early ---
+
+
+def polls(world: World, found: int = 0, most: int | None = None) -> int:
+    """How often a check asks whether to stop; after `most` times the answer is yes."""
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return most is not None and asked > most
+
+    assert world.spaces.check(stop) == found
+    return asked
+
+
+def test_a_check_that_is_told_to_stop_reports_nothing(world):
+    """Whatever it was about to look at: what it counts at its end is not complete then. It asks no
+    more, but once where that was the check of the tables, which is a call of its own."""
+    for most in range(polls(world)):
+        assert most < polls(world, most=most) <= most + 2
+
+
+def test_a_check_of_more_asks_more_often(world):
+    """For each table, region and owner, and for each part of a long mapping."""
+    before = polls(world)
+    assert world.a.map(2 * VA, FRAME, 4096 * PAGE, R, PAGES) == 0
+    more = polls(world) - before
+    assert 8 + 8 <= more <= 8 + 8 + 8
+    for i in range(10):
+        assert world.b.map(3 * VA + 2 * i * PAGE, FRAME, PAGE, R) == 0
+    assert polls(world) - before - more >= 10
+
+
+def test_what_was_found_before_the_end_is_reported(world):
+    world.b.regions()[1].prev = None
+    everything = polls(world, found=1)
+    assert polls(world, found=1, most=everything - 1) == everything

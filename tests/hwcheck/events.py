@@ -85,6 +85,7 @@ def library() -> ctypes.CDLL:
     listed = [str(FOLDER / "driver.c"), *map(str, sources)]
     lib = host_library.build("hwcheck", listed)
     lib.driver_new.restype = ctypes.c_void_p
+    lib.driver_quick.restype = ctypes.c_bool
     return lib
 
 
@@ -147,6 +148,10 @@ class Machine:
         self, va: int, value: int = 1, memory: int = WB, *, size: int = 8, core: int = 0
     ) -> None:
         self.access(STORE[size], va, memory, value=value, core=core)
+
+    def quick(self, va: int, *, store: bool = False) -> bool:
+        """Return whether an access by core 0 is no event: no rule can report it."""
+        return bool(self.lib.driver_quick(self.driver, U64(va), store))
 
     def fetch(self, va: int, *words: int, core: int = 0) -> None:
         """Run a block at VA = PA."""

@@ -33,8 +33,6 @@ SECONDS = 20.0
 LOADER = Path(__file__).with_name("handover.S")
 LOADER_AT = 0x2000000  # from the start of RAM; no part of the image is there
 STAGED_AT = 0x3000000
-#: Functions of the C library that read whole words: what a reset lost behind a string is harmless.
-WHOLE_WORDS = frozenset({"memchr", "strchr", "strcmp", "strlen", "strncmp", "strnlen", "strrchr"})
 TABLES = """
 import gc, machine, memory, _memory
 VA, PAGE = 0x40_0000_0000, 4096
@@ -178,8 +176,6 @@ class Workload:
     args: Callable[[Board, Path, Path], Sequence[str]] = lambda board, image, _: kernel_args(image)
     reboot: bool = False
     pi: bool = False  # for a Raspberry Pi only
-    #: Functions whose reports do not count.
-    uncounted: frozenset[str] = frozenset()
 
     def start(self, board: Board, image: Path, folder: Path, checked: bool) -> Machine:
         args = self.args(board, image, folder)
@@ -248,6 +244,11 @@ PROGRAMS = USER.format(
 NO_FP = FP_OFF.format(
     off=code("mrs x0, cpacr_el1; bic x0, x0, #(3 << 20); msr cpacr_el1, x0; isb; udf #0")
 )
+STACK = """
+def depth(n):
+    return n and 1 + depth(n - 1)
+print(depth(3000))
+"""
 STATE = """
 import machine, memory
 print(memory.check(), memory.last_crash(), machine.reset_cause())
@@ -255,10 +256,11 @@ print(memory.check(), memory.last_crash(), machine.reset_cause())
 WORKLOADS = {
     "tables": Workload(script(TABLES + RUN_CODE + NO_FP)),
     "pages": Workload(script(TABLES + PAGED)),
+    "stack": Workload(script(STACK)),
     "user": Workload(script(PROGRAMS)),
     "chain": Workload(chain, pi=True),
     "handover": Workload(script(STATE), handed_over, pi=True),
     "cores": Workload(script(STATE), at_el3, pi=True),
-    "crash": Workload(crash, reboot=True, uncounted=WHOLE_WORDS),
-    "reset": Workload(reset, reboot=True, uncounted=WHOLE_WORDS),
+    "crash": Workload(crash, reboot=True),
+    "reset": Workload(reset, reboot=True),
 }

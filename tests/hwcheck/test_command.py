@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import lzma
+import os
 import random
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import IO
 
 import programs
 import pytest
+from terminals import at_a_terminal, read_until
 
+from pimem import cli
+from pimem.board.terminal import LEAVE
+from pimem.commands import hwcheck as hwcheck_command
+from pimem.exits import Refusal
 from pimem.testing import board_session
 
 PAGE = programs.FOLDER.parents[2] / "docs" / "hwcheck.md"
@@ -47,6 +56,25 @@ def test_a_kernel_that_breaks_one() -> None:
     assert done.stderr.endswith("; 1 violation\n")
 
 
+@pytest.mark.parametrize(("bad", "code"), [(0, 130), (1, 1)])
+def test_ctrl_c_ends_the_run_with_its_reports(
+    bad: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sleep, start = time.sleep, time.monotonic()
+
+    def interrupted(seconds: float) -> None:
+        sleep(seconds)
+        if time.monotonic() > start + 4:
+            monkeypatch.setattr(time, "sleep", sleep)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    assert cli.main(["hwcheck", "--machine", "raspi3b", image(bad)]) == code
+    told = capsys.readouterr()
+    assert told.out.count("rule 5c:") == bad
+    assert "pimem: it ran until Ctrl-C; " in told.err
+
+
 def test_the_same_as_json() -> None:
     done = check("--json", image(1), "--elf", image(1).replace(".img", ".elf"))
     (line,) = done.stdout.splitlines()
@@ -60,12 +88,34 @@ def test_the_same_as_json() -> None:
     [
         (["no-such"], "no file no-such"),
         ([__file__, "--dtb", "no-tree"], "no file no-tree"),
-        ([__file__, "--seconds", "0"], "--seconds 0 is not positive"),
     ],
 )
 def test_what_cannot_be_run(args: list[str], text: str) -> None:
     done = pimem("hwcheck", *args)
     assert (done.returncode, done.stderr) == (2, f"pimem: {text}\n")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "soon"])
+def test_a_time_that_is_none_is_no_clean_run(seconds: str) -> None:
+    done = pimem("hwcheck", __file__, f"--seconds={seconds}")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"'{seconds}' is no number of seconds above 0\n")
+
+
+def test_a_kernel_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    kernel = tmp_path / "kernel8.img"
+    kernel.write_bytes(b"\x1f\x20\x03\xd5")
+
+    opened = Path.open
+
+    def refuse(path: Path, *options: str) -> IO[bytes] | IO[str]:
+        if path == kernel:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(Refusal, match=r"cannot read .*kernel8\.img: Permission denied"):
+        hwcheck_command.require(kernel)
 
 
 def random_bytes() -> bytes:
@@ -129,6 +179,25 @@ def test_the_missing_tlbi_of_the_page(tmp_path: Path) -> None:
     assert [address.sub("A", line) for line in told] == [address.sub("A", line) for line in wanted]
 
 
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("raise ValueError(3)", 1),
+        ("import sys\nsys.exit(0)", 1),
+        ("import sys\nsys.exit(7)", 7),
+        ("machine.reset()", 1),
+    ],
+)
+def test_what_a_script_broke_is_told_however_it_ends(end: str, code: int) -> None:
+    script = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)[0]
+    board = board_session.boards.load("RPI4")
+    options = ["--kernel", str(board_session.kernel(board)), "--board", "RPI4"]
+    done = pimem("run", *options, "--hardware-check", "-", stdin=script + end)
+    assert (done.returncode, done.stdout) == (code, "0x0\n")
+    assert re.findall(r"rule (\S+):", done.stderr) == ["5b", "5c"]
+    assert ("ValueError: 3" in done.stderr) == end.startswith("raise")
+
+
 def test_a_script_that_keeps_the_rules() -> None:
     board = board_session.boards.load("RPI3")
     options = ["--kernel", str(board_session.kernel(board)), "--board", "RPI3"]
@@ -136,9 +205,28 @@ def test_a_script_that_keeps_the_rules() -> None:
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr
 
 
-def test_a_real_board_cannot_be_checked() -> None:
+def test_what_is_typed_at_the_prompt_is_checked() -> None:
+    kernel = str(board_session.kernel(board_session.boards.load("RPI4")))
+    options = ["--kernel", kernel, "--board", "RPI4", "--hardware-check"]
+    with at_a_terminal("run", *options) as (master, child):
+        read_until(master, b">>> ")
+        os.write(master, b"import machine, memory as m; a = m.frames.alloc(2); va = 1 << 38\r")
+        os.write(master, b"s = m.AddressSpace(); s.map(va, a); s.activate(); machine.mem32[va]\r")
+        os.write(master, b"w = s.walk(va)[-1]; p = (0xffff << 48) + w.table + 8 * w.index\r")
+        os.write(master, b"machine.mem64[p] += 4096; machine.mem32[va], 'gone'\r")
+        read_until(master, b"(0, 'gone')")
+        os.write(master, LEAVE)
+        read_until(master, b"rule 5c: ")
+        assert child.wait(20) == 1
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_real_board_cannot_be_checked(terminal: bool) -> None:
+    told = "pimem: the hardware checker is a part of QEMU: leave --port or it out"
+    if terminal:
+        with at_a_terminal("run", "--port", "/dev/null", "--hardware-check") as (master, child):
+            read_until(master, told.encode())
+            assert child.wait(20) == 2
+        return
     done = pimem("run", "--port", "/dev/null", "--hardware-check", "-")
-    assert done.returncode == 2
-    assert done.stderr == (
-        "pimem: the hardware checker is a part of QEMU: leave --port or it out\n"
-    )
+    assert (done.returncode, done.stderr) == (2, f"{told}\n")

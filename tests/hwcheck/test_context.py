@@ -122,6 +122,17 @@ def test_8a_words_and_bytes_of_the_interrupt_controller(board: Machine) -> None:
     board.close()
 
 
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_8a_a_device_that_takes_each_width(tmp_path: Path, size: int) -> None:
+    board = Machine(tmp_path, 0, "mmio=0-40000000", "widths=9000000-9001000")
+    board.load(0x9000000, DEVICE, size=size)
+    board.store(0x9000FF8, memory=DEVICE, size=size)
+    assert board.rules() == []
+    board.load(0x9001000, DEVICE, size=1)
+    assert board.rules() == ["8a"]
+    board.close()
+
+
 def test_8b_a_device_register_through_the_cache(board: Machine) -> None:
     board.load(UART, WB, size=4)
     assert board.rules() == ["8b"]

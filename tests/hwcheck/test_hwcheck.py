@@ -83,6 +83,7 @@ def test_a_machine_without_the_checker_has_no_violations() -> None:
         ("raspi4b", ["-m", "2G"], ["ram=0-3c000000", "ram=40000000-80000000"]),
         ("virt,virtualization=on", ["-m", "128M"], ["ram_base=40000000", "gic=8000000-8020000"]),
         ("virt", ["-m", "128M", "-m", "1G"], ["ram=40000000-80000000", "mmio=0-40000000"]),
+        ("virt", ["-m", "1G"], ["widths=0-8000000", "widths=a000000-40000000"]),
     ],
 )
 def test_the_plugin_is_told_what_the_machine_has(
@@ -99,7 +100,11 @@ def test_what_a_reset_loads_again(tmp_path: Path) -> None:
     kernel.write_bytes(bytes(1000))
     other.write_bytes(bytes(24))
     boot = ["-kernel", str(kernel), *loader_args(other, 0x1000, cpu=0)]
-    assert hwcheck.loaded(boot, 0x40000000) == [(0x40080000, 0x400803E8), (0x1000, 0x1018)]
+    assert hwcheck.loaded(boot, 0x40000000) == [
+        (0x40000000, 0x40000040),  # QEMU's own first code
+        (0x40080000, 0x400803E8),
+        (0x1000, 0x1018),
+    ]
 
 
 def test_the_segments_of_an_elf(tmp_path: Path) -> None:
@@ -137,3 +142,10 @@ def test_a_violation_reads_as_a_text(machine: Machine) -> None:
         "  because of 0xc0de0000",
         "  before: dsb ish at 0xc0de0004",
     ]
+
+
+def test_a_memory_object_of_the_caller_is_used(tmp_path: Path) -> None:
+    command = ["qemu", "-M", "raspi3b", "-machine", "memory-backend=garbage"]
+    made = hwcheck.with_checker(command, tmp_path / "out")
+    assert [each for each in made if "memory-backend" in each] == ["memory-backend=garbage"]
+    assert made[:3] == command[:3] and "-plugin" in made

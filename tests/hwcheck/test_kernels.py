@@ -80,7 +80,7 @@ def test_an_image_with_a_header_is_loaded_where_it_says(tmp_path: Path) -> None:
     address = 0x200000
     path = tmp_path / "image.img"
     path.write_bytes(hwcheck.with_header(hello(load=address).read_bytes(), address))
-    assert hwcheck.loaded_kernel(path, 0)[0][0] == address - hwcheck.IMAGE_HEADER.size
+    assert hwcheck.loaded_kernel(path, 0)[1][0] == address - hwcheck.IMAGE_HEADER.size
     packed = tmp_path / "packed.img"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert hwcheck.loaded_kernel(packed, 0) == hwcheck.loaded_kernel(path, 0)
@@ -93,9 +93,9 @@ def test_an_image_whose_header_names_the_start_of_ram(tmp_path: Path) -> None:
     """QEMU needs the first page for itself, and loads it 2 MiB higher."""
     path = tmp_path / "image.img"
     path.write_bytes(hwcheck.IMAGE_HEADER.pack(0, 0, 0, 4096, 0, hwcheck.IMAGE_MAGIC))
-    assert hwcheck.loaded_kernel(path, 0) == [(0x200000, 0x200040)]
+    assert hwcheck.loaded_kernel(path, 0) == [(0, 0x40), (0x200000, 0x200040)]
     path.write_bytes(hwcheck.IMAGE_HEADER.pack(0, 0, 0, 0, 0, hwcheck.IMAGE_MAGIC))
-    assert hwcheck.loaded_kernel(path, 0) == [(0x80000, 0x80040)]
+    assert hwcheck.loaded_kernel(path, 0) == [(0, 0x40), (0x80000, 0x80040)]
 
 
 def test_an_elf_and_symbols_beside_the_image(tmp_path: Path) -> None:

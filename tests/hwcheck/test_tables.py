@@ -8,6 +8,8 @@ from events import (
     BLOCK,
     CONTIGUOUS,
     DMA,
+    LDXR,
+    MAIR,
     NC,
     NOT_GLOBAL,
     PAGE,
@@ -334,3 +336,40 @@ def test_5l_tlbi_of_the_asid_is_enough(machine: Machine) -> None:
     other = Tables(machine, 0x140000, leaf=RW | NOT_GLOBAL, on=False)
     switch(machine, one.root, other.root, "empty", "isb", "tlbi aside1is", "dsb ish", "isb")
     assert machine.rules() == []
+
+
+# --- other halves and granules ---
+
+
+def test_an_upper_half_with_a_short_root(machine: Machine, tables: Tables) -> None:
+    """36 bits: the root has 64 descriptors, those of the address above them are all 1."""
+    root = machine.base + 0x140000
+    machine.write(root + 8 * (VA >> 30), tables.middle | TABLE)
+    machine.do("msr tcr_el1", value=TCR & ~(0x3F << 16) & ~(1 << 23) | 28 << 16)
+    machine.do("isb", "tlbi vmalle1", "dsb sy")
+    machine.do("msr ttbr1_el1", value=root)
+    machine.do("isb")
+    machine.used(tables.page)
+    machine.load(0xFFFFFFF000000000 | VA, WALK)
+    assert machine.rules() == []
+
+
+@pytest.mark.parametrize(("granule", "size", "block"), [(1, 25, 29), (2, 28, 25)])
+def test_a_granule_that_is_not_followed(
+    machine: Machine, granule: int, size: int, block: int
+) -> None:
+    """Its tables are no rule's, but what they map is known."""
+    root, code, uncached = machine.base + 0x140000, 0x40000000000701, 2 << 2
+    entry = root + 8 * (machine.base >> block)
+    machine.write(entry, machine.base | code)
+    machine.do("msr mair_el1", value=MAIR)
+    machine.do("msr tcr_el1", value=TCR & ~0xC03F | granule << 14 | size)
+    machine.do("msr ttbr0_el1", value=root)
+    machine.do("isb")
+    machine.used(machine.base + OTHER)
+    machine.load(machine.base + OTHER, WALK)
+    machine.access(LDXR, machine.base + OTHER, WALK)
+    assert machine.rules() == []
+    machine.store(entry, machine.base | code | uncached)
+    machine.access(LDXR, machine.base + OTHER, WALK)
+    assert machine.rules() == ["1-exclusive-not-cacheable"]

@@ -23,9 +23,13 @@ FLAT = r"^  ([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([\w/]+)\)"
 
 
 def pages(spans: Spans, within: tuple[tuple[int, int], ...]) -> set[int]:
+    """Return the numbers of the pages that the spans touch, of those within the ranges."""
     size = windows.PAGE
-    found = {at for start, end in spans for at in range(start // size, -(-end // size))}
-    return {at for at in found if any(start <= at * size < end for start, end in within)}
+    found: set[int] = set()
+    for start, end in spans:
+        for low, high in within:
+            found.update(range(max(start, low) // size, -(-min(end, high) // size)))
+    return found
 
 
 def translations(node: fdt.Node, parent: fdt.Node) -> list[tuple[int, int, int]]:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The stub port's answers to core/arch.h, the seam to the CPU: nothing happens.
 
+#include <string.h>
+
 #include "core/arch.h"
 
 void arch_dsb_ishst(void) {
@@ -49,6 +51,10 @@ uint64_t arch_at_s1e1r(mem_va_t va) {
 
 uint64_t arch_at_s1e1w(mem_va_t va) {
     return va & ~(uint64_t)MEM_PAGE_MASK;
+}
+
+void arch_clear_page(void *page) {
+    memset(page, 0, MEM_PAGE_SIZE);
 }
 
 void arch_sync_code(mem_va_t va, uint64_t size) {

@@ -10,10 +10,9 @@
 // What the bindings rely on: finalisers, areas that come and go, 64-bit addresses as integers, named tuples, doubles.
 #define MICROPY_ENABLE_GC                   (1)
 #define MICROPY_ENABLE_FINALISER            (1)
+#define MICROPY_BYTES_PER_GC_BLOCK          (64)
 #define MICROPY_GC_SPLIT_HEAP               (1)
 #define MICROPY_GC_SPLIT_HEAP_AUTO          (1)
-#define MP_PLAT_ALLOC_HEAP(size)            gc_areas_alloc(size)
-#define MP_PLAT_FREE_HEAP(area)             gc_areas_free(area)
 #define MICROPY_LONGINT_IMPL                (MICROPY_LONGINT_IMPL_MPZ)
 #define MICROPY_FLOAT_IMPL                  (MICROPY_FLOAT_IMPL_DOUBLE)
 #define MICROPY_STACK_CHECK                 (1)
@@ -32,6 +31,3 @@ typedef intptr_t mp_off_t;
 #define MICROPY_HW_BOARD_NAME               "stub"
 #define MICROPY_HW_MCU_NAME                 "AArch64"
 #define MP_STATE_PORT                       MP_STATE_VM
-
-void *gc_areas_alloc(size_t size);
-void gc_areas_free(void *area);

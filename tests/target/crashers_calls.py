@@ -435,7 +435,7 @@ NUMBERS_AND_TEXT = [
         "a map of a map of a map, thousands deep",
         """
         m = [1]
-        for i in range(20000):
+        for i in range(200000):
             m = map(abs, m)
         list(m)
         """,

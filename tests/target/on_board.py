@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """How target tests run code on the board: statements by ask(), an expression by value().
 
-Both run after the same prelude, whose names are below in PRELUDE. Machine code is assembled when
-the test runs, by code() of machine_code.py.
+Both run after what they name of the same prelude, below in PRELUDE: compiling all of it would take
+longer than most tests. Machine code is assembled when the test runs, by code() of machine_code.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import re
 from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
@@ -85,7 +86,7 @@ def depth(address):
     return space.walk(address)[-1].level
 
 def put_code(va, code):
-    # Machine code in a space of its own.
+    # Machine code in a space of its own, until tidy().
     global space, frames
     frames = memory.frames.alloc()
     memoryview(frames)[:len(code)] = code
@@ -98,6 +99,7 @@ def code_at(va, code):
     memory.sync_code(va, len(code))
 
 def data_at(va, prot):
+    # A page in a space of its own, until tidy().
     global space, frames
     frames = memory.frames.alloc()
     space = memory.AddressSpace()
@@ -135,6 +137,10 @@ calls = []
 def zero(va, access):
     calls.append((va, access))
     return memory.frames.alloc()
+def text(va, access):
+    frames = memory.frames.alloc()
+    memoryview(frames)[:3] = b'<+>'
+    return frames
 def view(va, size):
     return memoryview(uctypes.bytearray_at(va, size))
 space = memory.AddressSpace()
@@ -147,28 +153,62 @@ PROBE = "; ".join(f"at s1e1{access}, x0; isb; mrs x0, par_el1; ret" for access i
 
 
 @functools.cache
-def prelude() -> str:
-    return PRELUDE.replace("{probe}", code(PROBE))
+def statements() -> list[tuple[str, set[str], set[str]]]:
+    """Each statement of the prelude, the names that it binds, and all names in it."""
+    text = PRELUDE.replace("{probe}", code(PROBE))
+    found = []
+    for node in ast.parse(text).body:
+        source = ast.get_source_segment(text, node)
+        assert source
+        found.append((source + "\n", bound(node), names_in(source)))
+    return found
+
+
+def bound(node: ast.stmt) -> set[str]:
+    """The names that a statement at the top binds."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {each.asname or each.name for each in node.names}
+    return {
+        each.id
+        for each in ast.walk(node)
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    }
+
+
+def names_in(text: str) -> set[str]:
+    return set(re.findall(r"[^\W\d]\w*", text))
+
+
+def prelude(*scripts: str) -> str:
+    """What the scripts name of the prelude, and what that names in turn."""
+    wanted = set().union(*map(names_in, scripts))
+    known = 0
+    while len(wanted) != known:
+        known = len(wanted)
+        wanted.update(*(uses for _, binds, uses in statements() if binds & wanted))
+    return "".join(source for source, binds, _ in statements() if binds & wanted)
 
 
 def run(board: Machine, script: str, timeout: float | None = None) -> str:
     """Runs statements after the prelude; returns what they print."""
-    return board.exec(prelude() + dedent(script), timeout)
+    return board.exec(prelude(script) + dedent(script), timeout)
 
 
 def value(board: Machine, expression: str, setup: str = "", timeout: float | None = None) -> Any:
     """The value of an expression after the prelude and `setup`; tuples arrive as lists."""
-    return board.eval(expression, prelude() + dedent(setup), timeout)
+    return board.eval(expression, prelude(expression, setup) + dedent(setup), timeout)
 
 
-def ask(board: Machine, script: str) -> Any:
+def ask(board: Machine, script: str, timeout: float | None = None) -> Any:
     """Runs statements after the prelude; returns the value of the last line they print."""
-    return ast.literal_eval(ask_lines(board, script)[-1])
+    return ast.literal_eval(ask_lines(board, script, timeout)[-1])
 
 
-def ask_lines(board: Machine, script: str) -> list[str]:
+def ask_lines(board: Machine, script: str, timeout: float | None = None) -> list[str]:
     """The same, with every line as it was printed."""
-    return run(board, script).strip().splitlines()
+    return run(board, script, timeout).strip().splitlines()
 
 
 def ask_all(board: Machine, script: str) -> list[Any]:
@@ -178,7 +218,7 @@ def ask_all(board: Machine, script: str) -> list[Any]:
 
 def start(board: Machine, *lines: str) -> None:
     """Has the board run a script and waits until it has begun: as run(), without its end."""
-    script = "\n".join([prelude(), "print('going')", *lines, ""]).encode()
+    script = "\n".join([prelude(*lines), "print('going')", *lines, ""]).encode()
     board.link.paste(script)
     board.link.read_until(b"going\r\n", total=20)
 
@@ -198,17 +238,17 @@ collect({depth})
 owners = _memory.owners()
 # Python's own heap may have grown, and its tables with it.
 kept = {{k: v for k, v in owners.items() if k not in ("gc", "kernel tables")}}
-print((kept, memory.check(), _memory.active_space().name))
+print((kept, {check}, _memory.active_space().name))
 """
 
 
 @contextlib.contextmanager
 def same_state(board: Machine) -> Iterator[None]:
     """Afterwards nothing is lost, all agree, and the identity view is active."""
-    before, _, _ = ask(board, STATE.format(depth=0))
+    before, _, _ = ask(board, STATE.format(depth=0, check="None"))
     yield
     for depth in COLLECT_DEPTHS:
-        after, problems, active = ask(board, STATE.format(depth=depth))
+        after, problems, active = ask(board, STATE.format(depth=depth, check="memory.check()"))
         if after == before:
             break
     assert after == before

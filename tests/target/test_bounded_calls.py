@@ -52,10 +52,24 @@ def test_ctrl_c_ends_a_loop_in_c(board: Machine, call: str) -> None:
     link = board.link
     link.paste(f"{SETUP}\nprint('going')\n{call}\n".encode())
     link.read_until(b"going\r\n", total=20)
-    time.sleep(0.3)  # into the loop
+    time.sleep(0.15)  # into the loop
     link.write(b"\x03")
     assert b"KeyboardInterrupt" in link.read_until(b"\x04>", total=20)
     assert board.exec("import gc, memory; gc.collect(); print(memory.check())") == "[]\n"
+
+
+def test_ctrl_c_during_a_copy_ends_the_loop_behind_it(board: Machine) -> None:
+    """Nothing looks for Ctrl-C between the copy and the loop, and no interrupt comes by itself."""
+    link = board.link
+    script = f"""{SETUP}
+target, source = bytearray(50_000_000), bytes(50_000_000)
+print('going')
+{"target[:] = source; " * 4}fb.line(-(1 << 40), 0, 1 << 40, 1, 1)
+"""
+    link.paste(script.encode())
+    link.read_until(b"going\r\n", total=60)
+    link.write(b"\x03")
+    assert b"KeyboardInterrupt" in link.read_until(b"\x04>", total=60)
 
 
 #: What CPython says, too.

@@ -81,6 +81,27 @@ def test_damage_to_the_tables_is_noticed(board: Machine, what: str) -> None:
     assert after == []
 
 
+def test_damage_to_the_tables_of_the_collector_is_noticed(board: Machine) -> None:
+    """A mark that a collection would have left, in the second area."""
+    (told,), after, pool = ask(
+        board,
+        """
+import gc
+gc.collect()
+area = [each.start for each in memory.kernel.mappings() if each.name == "gc"][0]
+gc.disable()
+marks = machine.mem64[area + 16]
+machine.mem64[area + 16] = marks | 1
+answers = memory.check()
+machine.mem64[area + 16] = marks
+gc.enable()
+print((answers, memory.check(), area))
+""",
+    )
+    assert told.startswith("gc: 1 broken invariants; the first: a mark of a collection was left ")
+    assert pool < int(told.split()[-1], 16) < pool + (1 << 18) and after == []
+
+
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_the_entry_that_was_cleared_is_named(board: Machine, level: int) -> None:
     """The only one of its table."""

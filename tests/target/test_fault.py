@@ -76,13 +76,17 @@ def test_a_read_only_page(board: Machine) -> None:
 @pytest.mark.parametrize("alias", ["image", "linear map", "identity view"])
 def test_kernel_text_in_every_alias(board: Machine, alias: str) -> None:
     pa = value(board, "_memory.sections()[0][2]", "import _memory\n")
-    offsets = {"image": board.eval("TEXT"), "linear map": pa + layout.LINEAR, "identity view": pa}
+    offsets = {
+        "image": value(board, "TEXT"),
+        "linear map": pa + layout.LINEAR,
+        "identity view": pa,
+    }
     address = offsets[alias]
-    before = board.eval(f"mem32[{address}]")
+    before = value(board, f"mem32[{address}]")
     message = check(board, f"write, {address}", [address, "write", PERMISSION, 3], DATA_ABORT)
     assert "(page is read-only, kernel text)" in message
     assert board.eval(f"mem32[{address}]") == before
-    assert board.eval(f"depth({address})") == 3
+    assert value(board, f"depth({address})") == 3
 
 
 def test_the_address_of_a_closed_space(board: Machine) -> None:
@@ -114,7 +118,7 @@ def use():
     # The address is not known before; the fault says it, and it must be the view's.
     address = value(board, "whole(use)[0]", setup)
     assert layout.VIEW <= address < layout.VIEW_END and address & 0xFFF == 1
-    level = board.eval(f"depth({address})")
+    level = value(board, f"depth({address})")
     check(board, "use", [address, verb, TRANSLATION, level], DATA_ABORT)
 
 
@@ -260,7 +264,7 @@ def test_unaligned_access_to_a_device(board: Machine) -> None:
     expression = f"memory.call, {VA}, {address}"
     check(board, expression, expected, DATA_ABORT, setup, in_kernel=False)
     board.exec("tidy()")
-    said = board.exec(f"try:\n    mem32[{device + 1}]\nexcept ValueError as e:\n    print(e)")
+    said = run(board, f"try:\n    mem32[{device + 1}]\nexcept ValueError as e:\n    print(e)")
     assert "align" in said, "machine.mem32 looks first"
 
 

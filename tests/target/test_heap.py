@@ -221,12 +221,13 @@ def test_the_last_block_of_a_garbage_heap_gives_its_memory_back(board: Machine) 
             memoryview(b)[:] = b"still here, sir."
             return b
         def overwrite(depth):  # what is left of the heap's address on the stack
-            return depth and overwrite(depth - 1)
+            return depth and sorted([2, 1], key=lambda n: n)[0] * overwrite(depth - 1)
         b = work()
         overwrite(20)
         gc.collect()
         gc.collect()
         during, content = heaps(), bytes(b)
+        overwrite(20)
         b.close()
         print((during, content, heaps()))
         """,

@@ -222,6 +222,22 @@ def test_endless_recursion_is_a_runtime_error(board: Machine, recursion: str) ->
     assert board.exec("print(sum(range(10)))") == "45\n"
 
 
+@pytest.mark.parametrize("depth", [22, 23, 24, 47, 48, 100])
+def test_of_a_long_traceback_both_ends_are_shown(board: Machine, depth: int) -> None:
+    code = "def down(n):\n    if n:\n        return up(n - 1)\n    1/0\n"
+    code += f"def up(n):\n    return down(n)\ndown({depth})\n"
+    with pytest.raises(ScriptError) as caught:
+        board.exec(code)
+    lines = caught.value.traceback.splitlines()
+    at = '  File "<stdin>", line {}, in {}'
+    calls = [at.format(7, "<module>"), *[at.format(3, "down"), at.format(6, "up")] * depth]
+    calls.append(at.format(4, "down"))
+    if len(calls) > 49:
+        calls[24:-24] = [f"  [{len(calls) - 48} calls are not shown]"]
+    assert lines == ["Traceback (most recent call last):", *calls, lines[-1]]
+    assert lines[-1].startswith("ZeroDivisionError")
+
+
 def test_recursion_is_deep_enough_for_programs(board: Machine) -> None:
     depth = board.eval(
         "depth()",

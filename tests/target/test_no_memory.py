@@ -258,7 +258,9 @@ def test_one_collection_finds_what_finalisers_drop(board: Machine) -> None:
         f"""
 {DEVICE}
 before = owned("frames")
-kept = [memory.frames.alloc() for i in range(100)]
+kept = [None] * 100 # a list that grows leaves its old items, which a word of the stack may keep
+for i in range(100):
+    kept[i] = memory.frames.alloc()
 def drop():
     global kept
     kept = None

@@ -250,7 +250,11 @@ def dropped(pager):
 def clear(n):
     return clear(n - 1) if n else [0] * 50
 tables = owned('space tables')
-got = [dropped(zero), clear(20), gc.collect(), owned('space tables') - tables][::3]
+codes = {dropped(zero) for _ in range(8)}
+clear(20)
+gc.collect()
+# A stale word of the stack may look like a reference to one of them, not to most.
+got = [codes, owned('space tables') - tables <= 2]
 # One that has a pager already keeps it.
 space.reserve(VA, PAGE, 'rw', zero)
 got += [refused(space.reserve, VA, PAGE, 'rw', zero)[1]]
@@ -260,7 +264,7 @@ print(got)
 """
         + PAGED_END,
     )
-    assert got == [EEXIST, 0, EEXIST, 0, 1]
+    assert got == [{EEXIST}, True, EEXIST, 0, 1]
 
 
 @pytest.mark.parametrize("sp", ["VA + 2 * PAGE", "VA + PAGE - 8"], ids=["elsewhere", "misaligned"])

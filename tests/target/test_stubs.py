@@ -61,13 +61,18 @@ SHOWN = ("__enter__", "__exit__")
 
 # The same for the other native modules.
 MAKE_OTHERS = {
+    ("machine", "Partition"): "machine.Partition(machine.SDCard(), 1)",
     ("machine", "Pin"): "machine.Pin(0)",
+    ("machine", "SDCard"): "machine.SDCard()",
     ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
     ("micropython", "RingIO"): "micropython.RingIO(16)",
     ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
     ("vfs", "VfsFat"): "filesystem(vfs.VfsFat)",
     ("vfs", "VfsLfs2"): "filesystem(vfs.VfsLfs2)",
 }
+# Whose objects have attributes that the class does not tell, and no board without a card has one:
+# tests/emulator/test_card.py reads them.
+NEED_A_CARD = ("SDCard", "Partition")
 # An expression for what each dict with known keys describes.
 DICTS = {
     ("_memory", "FrameStats"): "memory.frames.stats()",
@@ -350,6 +355,8 @@ def test_a_class_of_another_module_has_the_members_of_its_stub(
 ) -> None:
     live = board.eval(f"members({module}.{name})", LOOK)
     stubbed = stub_members(module, classes(module, named_tuples=False)[name])
+    if name in NEED_A_CARD:
+        stubbed = {n: kind for n, kind in stubbed.items() if kind == "method"}
     assert differences(stubbed, {n: live[n] for n in live if shown(n)}, f"{name}.") == []
 
 

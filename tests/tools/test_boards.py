@@ -28,6 +28,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "qemu": (lambda b: b["qemu"].pop("args"), "qemu: 'args' is missing"),
     "machine": (lambda b: b["qemu"].update(cpu="x"), "qemu: unknown key 'cpu'; known are machine"),
     "args": (lambda b: b["qemu"].update(args="-m 1G"), "'args' is '-m 1G', but must be a list of"),
+    "card": (lambda b: b["qemu"].update(card="sd"), "'card' is 'sd', but must be a list of text"),
     "taken": (lambda b: b.update(image="deps"), "'image' is 'deps', but must be a name of letter"),
     "models": (lambda b: b.update(models=["3A+"]), "'models' is ['3A+'], but must be a list of"),
 }

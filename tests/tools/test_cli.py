@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -103,6 +105,23 @@ def test_arguments_that_belong_to_nothing_are_wrong_usage(
 
 def test_the_version_is_told(pimem: Pimem) -> None:
     assert re.fullmatch(r"pimem \d+\.\d+\.\d+\n", pimem("--version").stdout)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("command", [["ports", "--json"], ["devices", "--json"]])
+def test_a_full_disk_is_one_line(command: list[str], unbuffered: str) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pimem", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT / "tools",
+            env=environment,
+        )
+    message = "pimem: cannot write the results to stdout: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, message)
 
 
 def test_every_command_is_on_the_page_about_it() -> None:

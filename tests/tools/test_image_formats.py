@@ -256,8 +256,8 @@ def test_the_sums_beside_it_are_of_the_image_or_of_the_file(kind: str, tmp_path:
 
 
 def bomb(kind: str, folder: Path) -> Path:
-    """A card image of 384 MiB in one stream of some hundred kilobytes at most."""
-    rest = bytes(384 * MIB)
+    """A card image of 160 MiB in one stream of some hundred kilobytes at most."""
+    rest = bytes(160 * MIB)
     return put(folder, COMPRESS[kind](IMAGE[:512] + rest), f"bomb.{kind}")
 
 

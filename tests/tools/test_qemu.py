@@ -16,8 +16,9 @@ import pytest
 
 from pimem.board import boards
 from pimem.board.link import BoardCrash, Link
-from pimem.board.qemu import Qemu, QemuError, kernel_args, loader_args
+from pimem.board.qemu import Qemu, QemuError, card_args, kernel_args, loader_args
 from pimem.board.qmp import QmpError
+from pimem.exits import Refusal
 
 Tiny = Callable[..., Path]
 
@@ -157,3 +158,33 @@ def test_what_qemu_says_of_its_serial_line_is_no_error(tmp_path: Path) -> None:
     with pytest.raises(QemuError) as caught:
         Qemu(boards.load("RPI4"), kernel_args(kernel))
     assert "cut.elf" in str(caught.value) and "redirected" not in str(caught.value)
+
+
+def file_of(path: Path, size: int) -> Path:
+    with path.open("wb") as file:
+        file.truncate(size)
+    return path
+
+
+@pytest.mark.parametrize("name", ["RPI3", "RPI4"])
+def test_a_card_is_in_the_slot(tiny: Tiny, name: str, tmp_path: Path) -> None:
+    card = file_of(tmp_path / "a card, with a comma", 2 << 20)
+    boot = kernel_args(tiny(name, "hello"))
+    with Qemu(boards.load(name), boot, extra=card_args(boards.load(name), card)) as machine:
+        devices = machine.qmp.execute("query-block")
+        [found] = [each for each in devices if each["device"] == "card"]
+        assert found["inserted"]["file"] == str(card) and not found["inserted"]["ro"]
+
+
+@pytest.mark.parametrize(("size", "better"), [(0, 1 << 20), (3 << 20, 4 << 20), (512, 1 << 20)])
+def test_a_card_of_an_odd_size_is_refused(size: int, better: int, tmp_path: Path) -> None:
+    card = file_of(tmp_path / "card", size)
+    with pytest.raises(Refusal, match=f"truncate -s {better} "):
+        card_args(boards.load("RPI4"), card)
+
+
+def test_a_card_that_is_not_there_or_has_no_slot_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="cannot read the card"):
+        card_args(boards.load("RPI4"), tmp_path / "none")
+    with pytest.raises(Refusal, match="no slot"):
+        card_args(boards.load("QEMU_VIRT"), file_of(tmp_path / "card", 1 << 20))

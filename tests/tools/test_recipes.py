@@ -37,6 +37,7 @@ STEP = re.compile(
 )
 COMMANDS = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STUB_TEST = "tests/target/test_stubs.py"
+QUICK_BUILD = "-O1 -DNDEBUG"  # new names are compiled into every object of MicroPython
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Tree:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=dict(env, PYTHONPATH=str(self.folder / "tools")),
+            env=dict(env, PYTHONPATH=str(self.folder / "tools"), COPT=QUICK_BUILD),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -50,3 +50,8 @@ def test_the_image_named_comes_before_the_boards_own(tmp_path: Path) -> None:
     assert kernel_of(RPI4, image) == image
     assert elf_of(RPI4, image) == tmp_path / "firmware.elf"
     assert elf_of(RPI4) == RPI4.elf
+
+
+def test_a_board_on_a_port_has_a_slot_of_its_own(fake: FakeBoard, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="--card is for QEMU"):
+        open_session(RPI4, port=fake.url, card=tmp_path)

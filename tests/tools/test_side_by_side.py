@@ -53,6 +53,8 @@ def test_dies():
     if os.environ.get("DIE"):
         os._exit(9)
 """
+#: Hypothesis takes longer to start than most of these runs.
+PLUGINS = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 COUNT = 15 + 3 + 1 + 1 + 1
 
 
@@ -66,7 +68,7 @@ class Run:
         self.log = folder / "log"
         paths = f"{ROOT / 'tests'}:{ROOT / 'tools'}"
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            [sys.executable, "-m", "pytest", *PLUGINS, *options],
             cwd=folder,
             env=os.environ | {"LOG": str(self.log), "PYTHONPATH": paths} | env,
             stdin=subprocess.DEVNULL,

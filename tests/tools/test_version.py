@@ -98,5 +98,5 @@ def test_an_update_of_a_card_changes_it_in_the_readme(tmp_path: Path) -> None:
 
 def test_the_readme_of_a_card_says_one_thing_about_its_files() -> None:
     text = image.readme([]).data.decode().replace("\r\n", " ")
-    assert "does not touch the card once it runs: boot.py, main.py and modules" in text
+    assert "at /sd and read-only: put boot.py and main.py here, and modules into lib" in text
     assert "your own programs" not in text

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What our heap notices: the six classic mistakes, and every single flipped bit of its own records.
+// What our heap notices: the six classic mistakes, and every single flipped bit of its own records. How long a refusal
+// takes.
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "heap_subject.h"
@@ -10,6 +12,7 @@
 #define HEADER (8) // bytes before a payload
 #define LINKS (8)  // bytes at the start of a free one
 #define FOOTER (4) // bytes at its end
+#define REFUSALS (1000)
 
 static heap_t *const heap = &heap_ours_context;
 
@@ -119,8 +122,36 @@ static double run_flips(const bench_work_t *work, unsigned who) {
     return (double)flips.found * 100 / (double)flips.tried;
 }
 
+// Nanoseconds of the refused free of a pointer into the middle of the last block: it has a quarter of a heap of
+// work->size bytes, and the blocks before it are small.
+static double run_refused(const bench_work_t *work, unsigned who) {
+    static heap_t large;
+    (void)who;
+    void *memory = aligned_alloc(4096, work->size);
+    if (memory == NULL || heap_init(&large, memory, work->size, 1) != MEM_OK) {
+        bench_fail("no heap to refuse a pointer", "ours");
+    }
+    heap_stats_t stats = { 0 };
+    while (stats.used < work->size / 4) {
+        heap_alloc(&large, 40, 0, NULL);
+        heap_stats(&large, &stats);
+    }
+    uint8_t *block = heap_alloc(&large, work->size / 4, 0, NULL);
+    double start = bench_now();
+    for (unsigned i = 0; i < REFUSALS; ++i) {
+        if (heap_free(&large, block + work->size / 8, NULL) == MEM_OK) {
+            bench_fail("a pointer into a block is freed", "ours");
+        }
+    }
+    double time = bench_now() - start;
+    free(memory);
+    return time / REFUSALS;
+}
+
 const bench_work_t bench_damage[] = {
     { "heap.faults", "of 6", run_faults, { "ours" }, 0, 0, 1 },
     { "heap.flips", "%", run_flips, { "ours" }, 0, 0, 1 },
+    { "heap.refused.1m", "ns", run_refused, { "ours" }, 1 << 20, 0, 0 },
+    { "heap.refused.64m", "ns", run_refused, { "ours" }, 64 << 20, 0, 0 },
     { NULL },
 };

@@ -64,7 +64,7 @@ static void set_up(paging_t *p) {
 
 // All tables are to be back.
 static void tear_down(paging_t *p) {
-    if (paging_check(p, NULL) != 0) {
+    if (paging_check(p, NULL, NULL) != 0) {
         bench_fail("the tables are not sound", "paging");
     }
     paging_destroy(p);

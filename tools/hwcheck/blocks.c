@@ -7,6 +7,7 @@
 #include "event.h"
 
 #define BUCKETS 65536
+#define CHUNK 4096
 
 typedef struct node {
     struct node *next;
@@ -24,6 +25,22 @@ static bool same(const hw_block_t *block, const uint32_t *words, uint32_t count)
     return true;
 }
 
+// Never freed, as the blocks.
+static hw_hot_t *new_hot(hw_block_t *block) {
+    static hw_hot_t *chunk;
+    static unsigned left;
+    if (!left) {
+        left = CHUNK;
+        chunk = aligned_alloc(64, CHUNK * sizeof *chunk);
+        if (!chunk) {
+            abort();
+        }
+    }
+    hw_hot_t *hot = &chunk[--left];
+    *hot = (hw_hot_t) {0, block};
+    return hot;
+}
+
 static node_t *make(uint64_t va, uint64_t pa, const uint32_t *words, uint32_t count) {
     node_t *node = calloc(1, sizeof *node);
     hw_insn_t *insn = calloc(count, sizeof *insn);
@@ -31,6 +48,7 @@ static node_t *make(uint64_t va, uint64_t pa, const uint32_t *words, uint32_t co
         abort();
     }
     node->block = (hw_block_t) {.va = va, .pa = pa, .count = count, .insn = insn};
+    node->block.hot = new_hot(&node->block);
     for (uint32_t i = 0; i < count; i++) {
         insn[i].block = &node->block;
         decode(words[i], &insn[i]);

@@ -171,14 +171,22 @@ static void check_answer(hw_t *hw, const hw_event_t *event) {
     }
 }
 
-// 8a, 8b: the Pi's peripherals take aligned 32-bit accesses; a GIC takes bytes too.
+// Whether a device takes an access of this size: the Pi's peripherals aligned words, a GIC bytes too.
+static bool takes_size(const hw_t *hw, const hw_event_t *event) {
+    if (event->pa % event->size) {
+        return false;
+    }
+    return event->size == 4 || (event->size == 1 && hw_in(hw->config.gic, event->pa)) ||
+           hw_in(hw->config.widths, event->pa);
+}
+
+// 8a, 8b
 static void check_device(hw_t *hw, const hw_event_t *event) {
     if (event->pa == HW_NOWHERE || !hw_in(hw->config.mmio, event->pa)) {
         return;
     }
     check_answer(hw, event);
-    bool bytes = event->size == 1 && hw_in(hw->config.gic, event->pa);
-    if ((event->size != 4 || event->pa % 4) && !bytes) {
+    if (!takes_size(hw, event)) {
         hw_report(hw, event, "8a", NULL, "a device register is accessed by %u bytes at %#llx: by 4, aligned, only",
             (unsigned)event->size, (unsigned long long)event->pa);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AArch64 instructions -> hw_insn_t. Encodings: Arm ARM, C4.1 "A64 instruction set encoding".
+// AArch64 instructions -> hw_insn_t. Encodings: Arm ARM, "A64 instruction set encoding".
 #include "decode.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What one descriptor of a translation table says. Arm ARM D8.3 "Translation table descriptor formats".
+// What one descriptor of a translation table says. Arm ARM, "VMSAv8-64 translation table format descriptors".
 #include "tables_private.h"
 
 #define AP_EL0(desc) ((desc) >> 6 & 1)

@@ -16,10 +16,11 @@
 #define HW_RANGES 48
 #define HW_RECENT 6
 #define HW_NOWHERE UINT64_MAX
-#define HW_WATCH_TABLES 1
+#define HW_WATCH_TABLES 1 // descriptors are on their way: tables_in_doubt()
 #define HW_WATCH_CONTEXT 2
 #define HW_WATCH_CORE 4 // plugin.c: core 0 comes back from an exception or a pause
 #define HW_WATCH_SHARED 8 // another core than 0 has its MMU on
+#define HW_WATCH_ALL (HW_WATCH_CONTEXT | HW_WATCH_CORE | HW_WATCH_SHARED)
 
 // --- instructions (decode.c) ---
 
@@ -50,6 +51,12 @@ typedef enum {
 
 struct hw_block;
 
+// What each run of a block needs, apart from the rest: those of all blocks are side by side.
+typedef struct {
+    uint64_t fetched; // hw->written_code when lines_fetched() said yes; 0: it has to be looked at
+    struct hw_block *block;
+} hw_hot_t;
+
 typedef struct {
     struct hw_block *block;
     uint32_t word;
@@ -67,8 +74,8 @@ typedef struct hw_block {
     uint64_t va; // of the first alias that ran
     uint64_t pa; // HW_NOWHERE: not in RAM
     uint32_t count;
+    hw_hot_t *hot;
     bool ran; // the first time it runs is always an event
-    uint64_t fetched; // hw->written_code when lines_fetched() said yes
     bool aligned; // to 128 bytes, as the entries of a vector table
     uint16_t lines; // lines.h: how many, which, and the bytes of the first and the last one
     struct line *line;
@@ -91,6 +98,7 @@ typedef struct {
     uint8_t level; // the leaf's, or of the entry that is not valid
     uint8_t memory; // hw_memory_t
     uint8_t share;
+    bool foreign; // by tables that are not followed: no longer than for this access
 } hw_map_t;
 
 // --- events ---
@@ -147,6 +155,7 @@ typedef struct {
     hw_range_t mmio[HW_RANGES];
     hw_range_t device[HW_RANGES]; // parts of mmio in which registers answer; none: everywhere
     hw_range_t gic[HW_RANGES];
+    hw_range_t widths[HW_RANGES]; // devices that take aligned accesses of all sizes
     hw_range_t image[HW_RANGES]; // loaded anew at each reset
     uint64_t mailbox; // the VideoCore's: the register that a request is written to; 0: none
     hw_range_t dma[HW_RANGES]; // channels of the Raspberry Pi's DMA engine, 0x100 each
@@ -167,7 +176,9 @@ typedef struct hw {
     uint64_t ram_size;
     pthread_mutex_t lock;
     uint32_t generation; // of translations: changes whenever one may be another
-    unsigned watch; // HW_WATCH_: while not 0, each block and each access is an event
+    // HW_WATCH_: while it has one of HW_WATCH_ALL, each block and each access is an event; while it has
+    // HW_WATCH_TABLES, those are for which tables_in_doubt() is true.
+    unsigned watch;
     uint64_t written_code; // one more whenever a line that was fetched as code may be another
     uint32_t epoch; // one more at each barrier that orders stores
     uint32_t completed; // the epoch after the last DSB: older stores are complete
@@ -199,6 +210,8 @@ typedef struct {
     uint8_t level;
 } hw_root_t;
 hw_root_t hw_root(const hw_core_t *core, unsigned regime, bool high);
+// The bits of an address within a page: 12, 14 or 16. Tables of 12 only are followed (rules 5 and 7).
+unsigned hw_granule(const hw_core_t *core, unsigned regime, bool high);
 // walk.c: the translation of `va` by the tables as memory has them now.
 hw_map_t hw_walk(const hw_t *hw, unsigned core, uint64_t va);
 bool hw_mmu_on(const hw_core_t *core);

@@ -70,6 +70,9 @@ static line_t *settle(hw_t *hw, uint64_t pa) {
         }
         line->flags &= ~(LINE_CLEANED | LINE_INVALIDATED);
     }
+    if (line->flags & LINE_MAPPED && line->at < hw->lines->mmu_off) {
+        line->flags |= LINE_TOUCHED; // invalidated while the MMU was on: speculation may have brought it back
+    }
     if (line->epoch != hw->lines->epoch) {
         *lost(hw, line) = is_image(hw, line) ? 0 : line->dirty;
         *newer(hw, line) = 0;
@@ -110,6 +113,15 @@ static void check_stale_read(hw_t *hw, const hw_event_t *event, uint64_t pa, uin
     }
 }
 
+// While the MMU is off there is no speculation through a cacheable mapping: what was invalidated by
+// then is gone.
+static void turn_off(hw_t *hw, const hw_event_t *event) {
+    hw_core_t after = hw_after(hw, event);
+    if (hw_mmu_on(&hw->core[event->core]) && !hw_mmu_on(&after)) {
+        hw->lines->mmu_off = hw->lines->sequence++;
+    }
+}
+
 // 4c, and what the cache may hold of these bytes is old from now on.
 static void write_memory(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t mask, const char *writer) {
     line_t *line = settle(hw, pa);
@@ -117,7 +129,7 @@ static void write_memory(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_
         hw_report(hw, event, "4c", line->writer, "%s writes memory under a dirty line: its eviction overwrites that",
             writer);
     }
-    bool may_be_cached = line->flags & LINE_TOUCHED ||
+    bool may_be_cached = line->flags & (LINE_TOUCHED | LINE_NEWER) ||
         (line->flags & LINE_MAPPED && hw_mmu_on(&hw->core[event->core]));
     if (may_be_cached) {
         *newer(hw, line) |= mask;
@@ -161,6 +173,17 @@ static void cached_access(hw_t *hw, const hw_event_t *event, line_t *line, uint6
     }
 }
 
+// Functions of the C library read strings by words of 8 or 16 bytes, beyond their ends: a word counts
+// only if no byte of it is good. What was stored is seldom a part of such a word.
+static bool reads_beside(hw_t *hw, const hw_event_t *event) {
+    bool good = false;
+    for (uint64_t pa = event->pa; pa < event->pa + event->size && hw_is_ram(hw, pa); pa++) {
+        const line_t *line = settle(hw, pa);
+        good |= !(line->flags & LINE_LOST) || !(*lost(hw, line) & line_mask(pa, 1));
+    }
+    return good && event->size >= 8;
+}
+
 static void access_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t size) {
     line_t *line = settle(hw, pa);
     uint64_t mask = line_mask(pa, size);
@@ -168,7 +191,7 @@ static void access_line(hw_t *hw, const hw_event_t *event, uint64_t pa, uint32_t
         *lines_stored(hw, pa) = hw->epoch;
     }
     if (line->flags & LINE_LOST) {
-        if (!event->store && *lost(hw, line) & mask) {
+        if (!event->store && *lost(hw, line) & mask && !reads_beside(hw, event)) {
             hw_report(hw, event, "4g", line->writer,
                 "bytes are read that were in the cache only when a reset emptied it");
         }
@@ -442,6 +465,9 @@ void lines_event(hw_t *hw, const hw_event_t *event) {
             break;
         case HW_DSB:
             barrier(hw->lines, event);
+            break;
+        case HW_SYSREG:
+            turn_off(hw, event);
             break;
         case HW_ISB:
         case HW_ERET:

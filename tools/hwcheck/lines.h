@@ -42,6 +42,7 @@ typedef struct lines {
     uint64_t count;
     uint8_t epoch;
     uint32_t sequence; // one further with each maintenance operation and barrier
+    uint32_t mmu_off; // when it was turned off last
     uint32_t dsb[HW_CORES]; // of its last complete DSB
     uint32_t synced[HW_CORES]; // of the last DSB that an ISB followed
     // IC IALLU: every line that a DSB before it made ready. Then DSB, then ISB make it effective.
@@ -75,11 +76,15 @@ static inline bool lines_fetched(const hw_t *hw, const hw_block_t *block) {
     return true;
 }
 
+// The state of a line that is in the cache, as of now.
+static inline uint32_t lines_cached(const hw_t *hw) {
+    return LINE_STATE(LINE_TOUCHED | LINE_MAPPED, 0, ((const lines_t *)hw->lines)->epoch);
+}
+
 // A cacheable access to this byte of a line, and no further: true if that is all. Otherwise it has
-// to be an event. `stored` is that of the page.
-static inline bool lines_plain(const hw_t *hw, line_t *line, uint32_t *stored, unsigned byte, uint32_t size,
+// to be an event. `cached` is lines_cached(); lines_stored() of the page is left to the caller.
+static inline bool lines_plain(line_t *line, uint32_t cached, unsigned byte, uint32_t size,
     const hw_insn_t *writer) {
-    uint32_t cached = LINE_STATE(LINE_TOUCHED | LINE_MAPPED, 0, ((const lines_t *)hw->lines)->epoch);
     if (!writer) {
         return (line->state & LINE_STATE((LINE_SLOW & ~LINE_SYNCING) | LINE_TOUCHED | LINE_MAPPED, 0, 255)) == cached &&
                byte + size <= HW_LINE;
@@ -92,7 +97,6 @@ static inline bool lines_plain(const hw_t *hw, line_t *line, uint32_t *stored, u
     line->dirty |= mask;
     line->written |= mask;
     line->writer = writer;
-    *stored = hw->epoch;
     return true;
 }
 

@@ -47,6 +47,7 @@ bool hw_option(hw_config_t *config, const char *option) {
     return !strcmp(name, "ram") ? add_range(config->ram, value) :
            !strcmp(name, "mmio") ? add_range(config->mmio, value) :
            !strcmp(name, "gic") ? add_range(config->gic, value) :
+           !strcmp(name, "widths") ? add_range(config->widths, value) :
            !strcmp(name, "dma") ? add_range(config->dma, value) :
            !strcmp(name, "sdhci") ? add_range(config->sdhci, value) :
            !strcmp(name, "device") ? add_range(config->device, value) :

@@ -6,10 +6,8 @@
 
 #include "api.h"
 #include "event.h"
-#include "lines.h"
-#include "tables.h"
+#include "quick.h"
 
-#define TLB_SIZE 65536 // pages, more than a working set has: where another takes an entry, each is walked anew
 #define BLOCK_MOST 512
 #define BRANCH_TO_ITSELF 0x14000000
 
@@ -29,27 +27,9 @@ typedef struct {
     uint64_t vector[4]; // physical address of VBAR by exception level
 } core_t;
 
-// What hw_walk() said, by virtual page of core 0.
-typedef struct {
-    uint64_t page;
-    uint32_t generation;
-    uint64_t offset; // PA - VA
-    hw_map_t map;
-} tlb_t;
-
-// The same, as far as lines_plain() may answer: cacheable RAM that holds no table.
-typedef struct {
-    uint64_t page;
-    line_t *line; // the first one of the page
-    uint32_t *stored;
-    uint32_t generation;
-} plain_t;
-
 static hw_t *hw;
 static hw_config_t config;
 static core_t cores[HW_CORES];
-static tlb_t tlb[TLB_SIZE];
-static plain_t plain[TLB_SIZE];
 
 // --- registers ---
 
@@ -133,33 +113,13 @@ static hw_event_t new_event(hw_kind_t kind, unsigned vcpu, const hw_insn_t *insn
     return event;
 }
 
-static hw_map_t walk(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
-    hw_map_t map = hw_walk(hw, vcpu, va);
-    if (map.mmu) {
-        hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
-        event.va = va;
-        tables_walked(hw, vcpu, va, &map);
-        lines_walked(hw, &event, &map);
-    }
-    return map;
+static const quick_walk_t *translate(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
+    return quick_translate(hw, new_event(HW_ACCESS, vcpu, insn), va);
 }
 
-static tlb_t *translate(unsigned vcpu, uint64_t va, const hw_insn_t *insn) {
-    static tlb_t other;
-    tlb_t *entry = vcpu ? &other : &tlb[va / HW_PAGE % TLB_SIZE];
-    if (vcpu || entry->page != va / HW_PAGE || entry->generation != hw->generation) {
-        hw_map_t map = walk(vcpu, va & ~(HW_PAGE - 1ull), insn);
-        entry->page = va / HW_PAGE;
-        entry->generation = hw->generation;
-        entry->offset = map.pa - (va & ~(HW_PAGE - 1ull));
-        entry->map = map;
-        if (!vcpu && map.valid && map.mmu && map.memory == HW_NORMAL_WB && hw_is_ram(hw, map.pa) &&
-            !tables_is_table(hw, map.pa)) {
-            plain[entry - tlb] =
-                (plain_t) {entry->page, lines_at(hw, map.pa), lines_stored(hw, map.pa), hw->generation};
-        }
-    }
-    return entry;
+static void unlock(void) {
+    quick_renew(hw);
+    pthread_mutex_unlock(&hw->lock);
 }
 
 // --- loads and stores ---
@@ -172,7 +132,7 @@ static __attribute__((noinline)) void slow_access(unsigned vcpu, qemu_plugin_mem
     pthread_mutex_lock(&hw->lock);
     while (left) {
         uint32_t here = HW_PAGE - va % HW_PAGE;
-        tlb_t *entry = translate(vcpu, va, insn);
+        const quick_walk_t *entry = translate(vcpu, va, insn);
         hw_event_t event = new_event(HW_ACCESS, vcpu, insn);
         event.va = va;
         event.size = left < here ? left : here;
@@ -187,23 +147,26 @@ static __attribute__((noinline)) void slow_access(unsigned vcpu, qemu_plugin_mem
         left -= event.size;
         pa = HW_NOWHERE; // of the next page QEMU says nothing
     }
-    pthread_mutex_unlock(&hw->lock);
+    unlock();
 }
 
+static __attribute__((noinline)) void other_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va,
+    const hw_insn_t *insn, bool store) {
+    bool event = vcpu || insn->op != HW_OP_MEMORY;
+    if (event || !quick_wide_access(va, 1u << qemu_plugin_mem_size_shift(info), store ? insn : NULL)) {
+        slow_access(vcpu, info, va, insn, store);
+    }
+}
+
+// A function that calls no other but at its end, since it is the most frequent one.
 static inline void on_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, const hw_insn_t *insn,
     uint32_t size, bool store) {
-    if (!vcpu && !hw->watch) {
-        const plain_t *entry = &plain[va / HW_PAGE % TLB_SIZE];
-        if (entry->page == va / HW_PAGE && entry->generation == hw->generation &&
-            lines_plain(hw, entry->line + va % HW_PAGE / HW_LINE, entry->stored, va % HW_LINE, size,
-                store ? insn : NULL)) {
-            return;
-        }
+    if (vcpu || !quick_access(va, size, store ? insn : NULL)) {
+        other_access(vcpu, info, va, insn, store);
     }
-    slow_access(vcpu, info, va, insn, store);
 }
 
-// Of one register: most of a program's loads and stores, with a function that calls no other.
+// Of one register: most of a program's loads and stores.
 static void on_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
     on_access(vcpu, info, va, insn, ((const hw_insn_t *)insn)->element, false);
 }
@@ -212,9 +175,14 @@ static void on_store(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, voi
     on_access(vcpu, info, va, insn, ((const hw_insn_t *)insn)->element, true);
 }
 
-// LDP is one load or two, as QEMU likes it. An exclusive access is always an event, like one beyond a line.
+// LDP is one load or two, as QEMU likes it. An exclusive access is always an event.
 static inline uint32_t size_of(qemu_plugin_meminfo_t info, const hw_insn_t *insn) {
     return insn->op == HW_OP_MEMORY ? 1u << qemu_plugin_mem_size_shift(info) : HW_LINE + 1;
+}
+
+// A load may count as all of the pair: its size only says whether it stays in the line.
+static void on_pair_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
+    on_access(vcpu, info, va, insn, 2u * ((const hw_insn_t *)insn)->element, false);
 }
 
 static void on_other_load(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t va, void *insn) {
@@ -243,7 +211,7 @@ static void add_operand(hw_event_t *event, unsigned vcpu) {
     event->value = read_x(&cores[vcpu], insn->rt);
     if (hw_by_address(insn)) {
         event->va = insn->op == HW_OP_AT ? event->value : event->value & ~(HW_LINE - 1ull);
-        tlb_t *entry = translate(vcpu, event->va, insn);
+        const quick_walk_t *entry = translate(vcpu, event->va, insn);
         event->map = entry->map;
         event->pa = entry->map.valid ? event->va + entry->offset : HW_NOWHERE;
         event->size = HW_LINE;
@@ -274,7 +242,7 @@ static void on_system(unsigned vcpu, void *data) {
             hw->watch |= vcpu ? 0 : HW_WATCH_CORE;
         }
     }
-    pthread_mutex_unlock(&hw->lock);
+    unlock();
 }
 
 // --- blocks ---
@@ -287,13 +255,13 @@ static void set_el(unsigned vcpu) {
     }
 }
 
-// The core starts, or was paused: a reset shows by registers that changed without an instruction.
+// The core starts, or was paused or waited: a reset shows by registers that changed without an instruction.
 static void resync(unsigned vcpu) {
     hw_core_t now = {0}, *core = &hw->core[vcpu];
     load_registers(&cores[vcpu], &now);
     bool changed = core->known && (((core->sctlr[1] ^ now.sctlr[1]) & 1) || core->vbar[1] != now.vbar[1]);
+    hw->generation += memcmp(core, &now, sizeof now) != 0;
     *core = now;
-    hw->generation++;
     cores[vcpu].resync = false;
     if (changed && vcpu == 0) {
         hw_event_t event = new_event(HW_RESET, vcpu, NULL);
@@ -364,7 +332,7 @@ static __attribute__((noinline)) void slow_block(unsigned vcpu, hw_block_t *bloc
         event.map = translate(vcpu, event.va, block->insn)->map;
     }
     hw_event(hw, &event);
-    pthread_mutex_unlock(&hw->lock);
+    unlock();
 }
 
 // Whether the block is, or may be, an entry of a vector table.
@@ -372,21 +340,36 @@ static bool may_be_vector(const core_t *core, const hw_block_t *block) {
     return block->aligned && (core->generation != hw->generation || is_vector(core, block));
 }
 
-static void on_block(unsigned vcpu, void *data) {
-    hw_block_t *block = data;
-    if (!vcpu && !hw->watch && block->ran && !may_be_vector(&cores[vcpu], block)) {
-        if (block->fetched == hw->written_code || lines_fetched(hw, block)) {
-            block->fetched = hw->written_code;
+// Core 0, while descriptors are on their way: whether none of them is the block's.
+static bool settled(const hw_block_t *block) {
+    uint64_t pc = read_register(&cores[0], cores[0].pc);
+    cores[0].alias = pc - block->va;
+    return quick_settled(hw, pc);
+}
+
+static __attribute__((noinline)) void other_block(unsigned vcpu, hw_block_t *block) {
+    bool event = vcpu || hw->watch & HW_WATCH_ALL || !block->ran || may_be_vector(&cores[vcpu], block);
+    if (!event && (block->hot->fetched == hw->written_code || lines_fetched(hw, block))) {
+        block->hot->fetched = block->aligned ? 0 : hw->written_code;
+        if (!(hw->watch & HW_WATCH_TABLES) || settled(block)) {
             return;
         }
     }
     slow_block(vcpu, block);
 }
 
+static void on_block(unsigned vcpu, void *data) {
+    const hw_hot_t *hot = data;
+    if (vcpu || hot->fetched != quick.code) {
+        other_block(vcpu, hot->block);
+    }
+}
+
 // --- translation ---
 
 static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
     bool other = insn->op != HW_OP_MEMORY || insn->pair;
+    bool registers = (insn->word & 0x3a000000) == 0x28000000; // LDP, STP and their kin
     switch (insn->op) {
         case HW_OP_OTHER:
         case HW_OP_MRS:
@@ -400,8 +383,8 @@ static void watch_insn(struct qemu_plugin_insn *handle, hw_insn_t *insn) {
         case HW_OP_MEMORY:
         case HW_OP_EXCLUSIVE:
         case HW_OP_ATOMIC:
-            qemu_plugin_register_vcpu_mem_cb(handle, other ? on_other_load : on_load, QEMU_PLUGIN_CB_NO_REGS,
-                QEMU_PLUGIN_MEM_R, insn);
+            qemu_plugin_register_vcpu_mem_cb(handle, registers ? on_pair_load : other ? on_other_load : on_load,
+                QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_MEM_R, insn);
             qemu_plugin_register_vcpu_mem_cb(handle, other ? on_other_store : on_store, QEMU_PLUGIN_CB_NO_REGS,
                 QEMU_PLUGIN_MEM_W, insn);
             return;
@@ -427,7 +410,7 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     block->aligned = block->va % 0x80 == 0;
     lines_of_block(hw, block);
     pthread_mutex_unlock(&hw->lock);
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block);
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, QEMU_PLUGIN_CB_R_REGS, block->hot);
     for (uint32_t i = 0; i < count; i++) {
         watch_insn(qemu_plugin_tb_get_insn(tb, i), &block->insn[i]);
     }
@@ -452,6 +435,7 @@ static void on_core(qemu_plugin_id_t id, unsigned int vcpu) {
         if (!hw) {
             fail("no memory for the model, or out= cannot be written");
         }
+        quick_renew(hw);
     }
     if (vcpu >= HW_CORES) {
         fail("too many cores");
@@ -470,7 +454,7 @@ static void on_resume(qemu_plugin_id_t id, unsigned int vcpu) {
     pthread_mutex_lock(&hw->lock);
     cores[vcpu].resync = true;
     hw->watch |= vcpu ? 0 : HW_WATCH_CORE;
-    pthread_mutex_unlock(&hw->lock);
+    unlock();
 }
 
 API_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {

@@ -18,7 +18,8 @@ tables_t *tables_new(const hw_t *hw) {
         tables->size = hw->ram_size;
         tables->page = reserve(tables->size / HW_PAGE * sizeof(page_t));
         tables->shadow = reserve(tables->size);
-        if (!tables->page || !tables->shadow) {
+        tables->region = calloc(tables->size / REGION + 1, sizeof *tables->region);
+        if (!tables->page || !tables->shadow || !tables->region) {
             free(tables);
             return NULL;
         }
@@ -31,10 +32,12 @@ void tables_free(tables_t *tables) {
         while (tables->pending) {
             pending_t *pending = tables->pending;
             tables->pending = pending->next;
+            free(pending->slot);
             free(pending);
         }
         munmap(tables->page, tables->size / HW_PAGE * sizeof(page_t));
         munmap(tables->shadow, tables->size);
+        free(tables->region);
         free(tables);
     }
 }
@@ -42,6 +45,10 @@ void tables_free(tables_t *tables) {
 bool tables_is_table(const hw_t *hw, uint64_t pa) {
     const page_t *page = pages_of(hw, pa);
     return page && page->links;
+}
+
+bool tables_in_doubt(const hw_t *hw, unsigned core, uint64_t va) {
+    return hw->watch & HW_WATCH_TABLES && (pending_covers(hw, core, va) || roots_cover(hw, core, va));
 }
 
 static void set_watch(hw_t *hw) {
@@ -60,6 +67,7 @@ void tables_walked(hw_t *hw, unsigned core, uint64_t va, const hw_map_t *map) {
     }
     hw_event_t event = {.kind = HW_RESET, .core = core, .va = HW_NOWHERE, .pa = HW_NOWHERE};
     roots_sync(hw, &event, &hw->core[core]);
+    hw->generation += tables_is_table(hw, map->entry[level]); // what was found before may be in doubt now
     set_watch(hw);
 }
 

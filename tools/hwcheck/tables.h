@@ -10,5 +10,7 @@
 void tables_walked(hw_t *hw, unsigned core, uint64_t va, const hw_map_t *map);
 // Whether a store to `pa` may change a descriptor: it has to be an event.
 bool tables_is_table(const hw_t *hw, uint64_t pa);
+// Whether rules 5c and 5d may apply to a use of this page: as of this generation of translations.
+bool tables_in_doubt(const hw_t *hw, unsigned core, uint64_t va);
 
 #endif

@@ -32,14 +32,32 @@ bool pages_cached(const hw_t *hw, unsigned core, const place_t *place) {
 
 // --- how often each page of RAM is mapped write-back, and otherwise ---
 
+region_t *pages_region(const hw_t *hw, uint64_t pa) {
+    return hw_is_ram(hw, pa) ? &hw->tables->region[(pa - hw->config.ram_base) / REGION] : NULL;
+}
+
+static bool add(uint16_t *counter, int change) {
+    if (*counter == (change > 0 ? UINT16_MAX : 0)) {
+        return false;
+    }
+    *counter += change;
+    return true;
+}
+
+// A window of devices begins at 2 MiB.
 static void count(hw_t *hw, uint64_t mair, uint64_t desc, unsigned level, int change) {
     uint64_t start = desc_pa(desc, level, 0);
     bool cached = desc_memory(desc, mair) == HW_NORMAL_WB;
-    for (uint64_t pa = start; pa < start + desc_span(level); pa += HW_PAGE) {
-        page_t *page = hw_in(hw->config.mmio, pa) ? NULL : pages_of(hw, pa);
-        if (page) {
-            uint16_t *counter = cached ? &page->cacheable : &page->other;
-            *counter += change > 0 ? *counter < UINT16_MAX : *counter > 0 ? -1 : 0;
+    for (uint64_t pa = start; pa < start + desc_span(level); pa += REGION) {
+        region_t *region = hw_in(hw->config.mmio, pa) ? NULL : pages_region(hw, pa);
+        if (region && level < 3) {
+            uint32_t *counter = cached ? &region->cacheable : &region->other;
+            *counter += change > 0 || *counter ? change : 0;
+        } else if (region) {
+            page_t *page = pages_of(hw, pa);
+            if (add(cached ? &page->cacheable : &page->other, change)) {
+                *(cached ? &region->pages_cacheable : &region->pages_other) += change;
+            }
         }
     }
 }
@@ -55,6 +73,7 @@ void pages_gone(hw_t *hw, uint64_t desc, const place_t *place) {
 
 void pages_clear(hw_t *hw) {
     madvise(hw->tables->page, hw->tables->size / HW_PAGE * sizeof(page_t), MADV_DONTNEED);
+    memset(hw->tables->region, 0, (hw->tables->size / REGION + 1) * sizeof(region_t));
 }
 
 // --- links ---
@@ -175,6 +194,12 @@ static void check_break(hw_t *hw, const hw_event_t *event, const place_t *place,
     }
 }
 
+// Whether both link one table in one way. The walker ignores the other bits, which software may use.
+static bool same_table(uint64_t before, uint64_t after, unsigned level) {
+    bool tables = desc_kind(before, level) == SUBTABLE && desc_kind(after, level) == SUBTABLE;
+    return tables && !((before ^ after) & DESC_ADDRESS) && desc_inherit(before) == desc_inherit(after);
+}
+
 static void change(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t after) {
     page_t *page = pages_of(hw, pa);
     place_t place = page->place;
@@ -184,6 +209,9 @@ static void change(hw_t *hw, const hw_event_t *event, uint64_t pa, uint64_t afte
         return;
     }
     *shadow = after;
+    if (same_table(before, after, place.level)) {
+        return;
+    }
     hw->generation++;
     if (desc_kind(before, place.level) != NOTHING) {
         if (event->map.mmu) {

@@ -25,9 +25,11 @@ static pending_t *of(hw_t *hw, unsigned core, uint64_t pa, const place_t *place)
     pending_t *pending = find(hw, table, place->va);
     if (!pending) {
         pending = calloc(1, sizeof *pending);
-        if (!pending) {
+        slot_t *slot = calloc(ENTRIES, sizeof *slot);
+        if (!pending || !slot) {
             abort();
         }
+        pending->slot = slot;
         pending->table = table;
         pending->place = *place;
         pending->low = ENTRIES;
@@ -38,24 +40,30 @@ static pending_t *of(hw_t *hw, unsigned core, uint64_t pa, const place_t *place)
     return pending;
 }
 
+static void set_range(pending_t *pending, unsigned low, unsigned high) {
+    pending->low = low;
+    pending->high = high;
+    pending->va = place_va(&pending->place, low);
+    pending->size = (high + 1ull - low) * desc_span(pending->place.level);
+}
+
 static void widen(pending_t *pending, unsigned at) {
-    pending->low = at < pending->low ? at : pending->low;
-    pending->high = at > pending->high ? at : pending->high;
+    set_range(pending, at < pending->low ? at : pending->low, at > pending->high ? at : pending->high);
 }
 
 // --- stores ---
 
 static void mark(hw_t *hw, const hw_event_t *event, pending_t *pending, unsigned at, uint64_t before) {
-    if (pending->stale[at] == SETTLED) {
-        pending->old[at] = before;
-        pending->replaced[at] = true;
+    if (pending->slot[at].stale == SETTLED) {
+        pending->slot[at].old = before;
+        pending->slot[at].replaced = true;
     } else {
         pages_gone(hw, before, &pending->place); // of those replaced in between only the last is kept
     }
-    pending->also[at] = before;
-    pending->stale[at] = STORED;
-    pending->fresh[at] = SETTLED;
-    pending->writer[at] = event->insn;
+    pending->slot[at].also = before;
+    pending->slot[at].stale = STORED;
+    pending->slot[at].fresh = SETTLED;
+    pending->slot[at].writer = event->insn;
     widen(pending, at);
 }
 
@@ -71,10 +79,10 @@ static void mark_below(hw_t *hw, const hw_event_t *event, uint64_t table) {
         kind_t kind = desc_kind(desc, page->place.level);
         if (kind == SUBTABLE) {
             mark_below(hw, event, desc & DESC_ADDRESS);
-        } else if (kind == LEAF && pending->stale[i] == SETTLED) {
-            pending->old[i] = pending->also[i] = desc;
-            pending->stale[i] = STORED;
-            pending->writer[i] = event->insn;
+        } else if (kind == LEAF && pending->slot[i].stale == SETTLED) {
+            pending->slot[i].old = pending->slot[i].also = desc;
+            pending->slot[i].stale = STORED;
+            pending->slot[i].writer = event->insn;
             widen(pending, i);
         }
     }
@@ -91,10 +99,10 @@ void pending_replaced(hw_t *hw, const hw_event_t *event, const page_t *page, uns
     for (unsigned i = first; i <= last; i++) {
         if (i == at) {
             mark(hw, event, pending, i, before);
-        } else if (pending->stale[i] == SETTLED && pages_shadow(hw, table, i) & 1) {
-            pending->old[i] = pending->also[i] = pages_shadow(hw, table, i);
-            pending->stale[i] = STORED;
-            pending->writer[i] = event->insn;
+        } else if (pending->slot[i].stale == SETTLED && pages_shadow(hw, table, i) & 1) {
+            pending->slot[i].old = pending->slot[i].also = pages_shadow(hw, table, i);
+            pending->slot[i].stale = STORED;
+            pending->slot[i].writer = event->insn;
             widen(pending, i);
         }
     }
@@ -106,31 +114,32 @@ void pending_replaced(hw_t *hw, const hw_event_t *event, const page_t *page, uns
 // 5a: made before the old one was gone.
 void pending_written(hw_t *hw, const hw_event_t *event, const page_t *page, unsigned at) {
     pending_t *pending = of(hw, event->core, event->pa, &page->place);
+    slot_t *slot = &pending->slot[at];
     sense_t sense = pages_sense(hw, event->core, &page->place);
     uint64_t after = pages_shadow(hw, event->pa, at);
-    if (pending->stale[at] != SETTLED && !(pending->also[at] == after && pending->old[at] == after)) {
-        bool conflict = desc_conflict(&sense, pending->old[at], after) ||
-            desc_conflict(&sense, pending->also[at], after);
+    if (slot->stale != SETTLED && !(slot->also == after && slot->old == after)) {
+        bool conflict = desc_conflict(&sense, slot->old, after) ||
+            desc_conflict(&sense, slot->also, after);
         // A break without the store of an invalid descriptor is 5b, which was reported.
-        if (conflict && pending->writer[at] != event->insn) {
-            hw_report(hw, event, "5a", pending->writer[at], "the descriptor for %#llx is made before its break: %s",
-                (unsigned long long)place_va(&page->place, at), pending_missing(pending->stale[at]));
+        if (conflict && slot->writer != event->insn) {
+            hw_report(hw, event, "5a", slot->writer, "the descriptor for %#llx is made before its break: %s",
+                (unsigned long long)place_va(&page->place, at), pending_missing(slot->stale));
         }
     }
     // Valid before too: what matters until the TLBI is the old one.
-    bool replaces = pending->stale[at] != SETTLED && pending->writer[at] == event->insn;
-    pending->fresh[at] = replaces ? SETTLED : STORED;
-    pending->writer[at] = event->insn;
+    bool replaces = slot->stale != SETTLED && slot->writer == event->insn;
+    slot->fresh = replaces ? SETTLED : STORED;
+    slot->writer = event->insn;
     widen(pending, at);
 }
 
 // --- barriers ---
 
 static void settle(hw_t *hw, pending_t *pending, unsigned at) {
-    pending->stale[at] = SETTLED;
-    if (pending->replaced[at]) {
-        pending->replaced[at] = false;
-        pages_gone(hw, pending->old[at], &pending->place);
+    pending->slot[at].stale = SETTLED;
+    if (pending->slot[at].replaced) {
+        pending->slot[at].replaced = false;
+        pages_gone(hw, pending->slot[at].old, &pending->place);
     }
 }
 
@@ -139,17 +148,17 @@ static void drop_settled(hw_t *hw) {
         pending_t *each = *link;
         unsigned low = ENTRIES, high = 0;
         for (unsigned i = each->low; i <= each->high && i < ENTRIES; i++) {
-            if (each->stale[i] || each->fresh[i]) {
+            if (each->slot[i].stale || each->slot[i].fresh) {
                 low = low < i ? low : i;
                 high = i;
             }
         }
-        each->low = low;
-        each->high = high;
         if (low == ENTRIES) {
             *link = each->next;
+            free(each->slot);
             free(each);
         } else {
+            set_range(each, low, high);
             link = &each->next;
         }
     }
@@ -160,13 +169,13 @@ void pending_barrier(hw_t *hw, const hw_event_t *event) {
     bool stores = types != 1, all = types == 3 || types == 0, shared = domain >= 2 || domain == 0;
     for (pending_t *each = hw->tables->pending; each; each = each->next) {
         for (unsigned i = each->low; i <= each->high && i < ENTRIES; i++) {
-            if (stores && each->fresh[i] == STORED) {
-                each->fresh[i] = VISIBLE;
+            if (stores && each->slot[i].fresh == STORED) {
+                each->slot[i].fresh = VISIBLE;
             }
-            if (all && (each->stale[i] == FLUSHED_HERE || (each->stale[i] == FLUSHED && shared))) {
+            if (all && (each->slot[i].stale == FLUSHED_HERE || (each->slot[i].stale == FLUSHED && shared))) {
                 settle(hw, each, i);
-            } else if (stores && each->stale[i] == STORED) {
-                each->stale[i] = VISIBLE;
+            } else if (stores && each->slot[i].stale == STORED) {
+                each->slot[i].stale = VISIBLE;
             }
         }
     }
@@ -179,7 +188,7 @@ static void check_dirty(hw_t *hw, const hw_event_t *event, const pending_t *pend
     const line_t *line = lines_at(hw, pa);
     bool cached = pages_cached(hw, event->core, &pending->place);
     if (!cached && line->dirty & line_mask(pa, 8) && !(line->flags & LINE_CLEANED)) {
-        hw_report(hw, event, "5e", pending->writer[at],
+        hw_report(hw, event, "5e", pending->slot[at].writer,
             "TCR lets walks bypass the cache, and the descriptor for %#llx is in it only",
             (unsigned long long)place_va(&pending->place, at));
     }
@@ -188,10 +197,10 @@ static void check_dirty(hw_t *hw, const hw_event_t *event, const pending_t *pend
 void pending_synchronize(hw_t *hw, const hw_event_t *event) {
     for (pending_t *each = hw->tables->pending; each; each = each->next) {
         for (unsigned i = each->low; i <= each->high && i < ENTRIES; i++) {
-            if (each->core == event->core && each->fresh[i] == VISIBLE) {
-                each->fresh[i] = SETTLED;
+            if (each->core == event->core && each->slot[i].fresh == VISIBLE) {
+                each->slot[i].fresh = SETTLED;
                 check_dirty(hw, event, each, i);
-                pages_check_set(hw, event, each->table, i, each->writer[i]);
+                pages_check_set(hw, event, each->table, i, each->slot[i].writer);
             }
         }
     }
@@ -221,14 +230,14 @@ flush_t flush_of(const hw_t *hw, const hw_event_t *event) {
 
 static bool flushes(const flush_t *flush, const pending_t *pending, unsigned at) {
     const place_t *place = &pending->place;
-    bool table = desc_kind(pending->old[at], place->level) == SUBTABLE;
+    bool table = desc_kind(pending->slot[at].old, place->level) == SUBTABLE;
     if (flush->regime != place->regime || (table && flush->last)) {
         return false;
     }
     if (flush->by_va && (flush->va - place_va(place, at)) >= desc_span(place->level)) {
         return false;
     }
-    bool global = !table && desc_global(pending->old[at], place->regime);
+    bool global = !table && desc_global(pending->slot[at].old, place->regime);
     return flush->any_asid || (global ? flush->global : place->asid == flush->asid || place->asid == ANY_ASID);
 }
 
@@ -239,8 +248,8 @@ void pending_flush(hw_t *hw, const hw_event_t *event) {
     }
     for (pending_t *each = hw->tables->pending; each; each = each->next) {
         for (unsigned i = each->low; i <= each->high && i < ENTRIES; i++) {
-            if (each->stale[i] == VISIBLE && flushes(&flush, each, i)) {
-                each->stale[i] = flush.shared ? FLUSHED : FLUSHED_HERE;
+            if (each->slot[i].stale == VISIBLE && flushes(&flush, each, i)) {
+                each->slot[i].stale = flush.shared ? FLUSHED : FLUSHED_HERE;
             }
         }
     }
@@ -296,35 +305,45 @@ static const char *permissions(const sense_t *sense, uint64_t old, const hw_even
 
 static bool check_one(hw_t *hw, const hw_event_t *event, const pending_t *pending, use_t use, const hw_map_t *now) {
     const place_t *place = &pending->place;
-    uint64_t offset = event->va - place->va;
-    unsigned at = place->first + offset / desc_span(place->level);
-    if (offset >= place->count * desc_span(place->level)) {
-        return false;
-    }
+    const slot_t *slot = &pending->slot[pending->low + (event->va - pending->va) / desc_span(place->level)];
     sense_t sense = pages_sense(hw, event->core, place);
-    bool table = desc_kind(pending->old[at], place->level) == SUBTABLE;
-    bool ours = table || desc_global(pending->old[at], place->regime) || place->asid == ANY_ASID ||
+    bool table = desc_kind(slot->old, place->level) == SUBTABLE;
+    bool ours = table || desc_global(slot->old, place->regime) || place->asid == ANY_ASID ||
         place->asid == roots_asid(&hw->core[event->core]);
-    if (pending->stale[at] && ours && (pending_matters(&sense, pending->old[at], event, use, now) ||
-                                       pending_matters(&sense, pending->also[at], event, use, now))) {
-        hw_report(hw, event, "5c", pending->writer[at],
-            "%s uses what the TLB may still have from before the store: %s%s",
+    if (slot->stale && ours && (pending_matters(&sense, slot->old, event, use, now) ||
+                                pending_matters(&sense, slot->also, event, use, now))) {
+        hw_report(hw, event, "5c", slot->writer, "%s uses what the TLB may still have from before the store: %s%s",
             event->kind == HW_EXCEPTION ? "a fault" : use == EXECUTE ? "a fetch" : "an access",
-            pending_missing(pending->stale[at]), permissions(&sense, pending->old[at], event, use, now));
+            pending_missing(slot->stale), permissions(&sense, slot->old, event, use, now));
         return true;
     }
-    if (pending->fresh[at] && event->kind != HW_EXCEPTION) {
-        hw_report(hw, event, "5d", pending->writer[at], "a new descriptor is used, and no %s followed its store",
-            pending->fresh[at] == STORED ? "DSB" : "ISB");
+    if (slot->fresh && event->kind != HW_EXCEPTION) {
+        hw_report(hw, event, "5d", slot->writer, "a new descriptor is used, and no %s followed its store",
+            slot->fresh == STORED ? "DSB" : "ISB");
         return true;
     }
     return false;
 }
 
+static bool covers(const pending_t *pending, unsigned regime, uint64_t va) {
+    return va - pending->va < pending->size && pending->place.regime == regime;
+}
+
+bool pending_covers(const hw_t *hw, unsigned core, uint64_t va) {
+    unsigned regime = hw_regime(&hw->core[core]);
+    for (const pending_t *each = hw->tables->pending; each; each = each->next) {
+        if (covers(each, regime, va)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool pending_check(hw_t *hw, const hw_event_t *event, use_t use, const hw_map_t *now) {
+    unsigned regime = hw_regime(&hw->core[event->core]);
     bool found = false;
     for (const pending_t *each = hw->tables->pending; each; each = each->next) {
-        found |= each->place.regime == hw_regime(&hw->core[event->core]) && check_one(hw, event, each, use, now);
+        found |= covers(each, regime, event->va) && check_one(hw, event, each, use, now);
     }
     return found;
 }

@@ -61,8 +61,15 @@ typedef struct {
 typedef struct {
     place_t place;
     uint16_t links; // registers and descriptors that lead to it
-    uint16_t cacheable, other; // descriptors that map this page of RAM write-back; otherwise
+    uint16_t cacheable, other; // descriptors of level 3 that map this page of RAM write-back; otherwise
 } page_t;
+
+// 2 MiB of RAM, as a block maps it. Most of RAM is mapped by blocks: their pages are not counted one by one.
+#define REGION (2u << 20)
+typedef struct {
+    uint32_t cacheable, other; // blocks that map it
+    uint32_t pages_cacheable, pages_other; // sums of its pages' counters
+} region_t;
 
 // What happens to a descriptor of a page: `at` is its number.
 static inline uint64_t place_va(const place_t *place, unsigned at) {
@@ -70,6 +77,7 @@ static inline uint64_t place_va(const place_t *place, unsigned at) {
 }
 
 page_t *pages_of(const hw_t *hw, uint64_t pa);
+region_t *pages_region(const hw_t *hw, uint64_t pa);
 uint64_t pages_shadow(const hw_t *hw, uint64_t table, unsigned at);
 // Begins to follow the table at `pa` and those below it. `late`: the rule if stores to it are not
 // ordered before (epochs from `since` on).
@@ -93,17 +101,24 @@ void pages_check_set(hw_t *hw, const hw_event_t *event, uint64_t table, unsigned
 
 typedef enum { SETTLED, STORED, VISIBLE, FLUSHED_HERE, FLUSHED } state_t;
 
+typedef struct {
+    uint64_t old, also; // the first and the last descriptor replaced since it was settled
+    const hw_insn_t *writer;
+    uint8_t stale; // state_t of what the TLB may still have
+    uint8_t fresh; // state_t of what the walker may not see yet: STORED, VISIBLE (no ISB yet)
+    bool replaced; // `old` was counted, and is not in the table any more
+} slot_t;
+
+// A table with descriptors on their way. Each use of an address looks through all of them, so that
+// what it needs is in one line of the host's cache.
 typedef struct pending {
     struct pending *next;
+    uint64_t va, size; // what the descriptors from low to high translate
     uint64_t table; // physical
     place_t place;
     unsigned core; // that wrote last
     unsigned low, high; // all that are not settled are from low to high
-    uint8_t stale[ENTRIES]; // state_t of what the TLB may still have
-    uint8_t fresh[ENTRIES]; // state_t of what the walker may not see yet: STORED, VISIBLE (no ISB yet)
-    uint64_t old[ENTRIES], also[ENTRIES]; // the first and the last descriptor replaced since it was settled
-    bool replaced[ENTRIES]; // old[] was counted, and is not in the table any more
-    const hw_insn_t *writer[ENTRIES];
+    slot_t *slot; // by number of the descriptor
 } pending_t;
 
 // A valid descriptor was replaced by another or by nothing.
@@ -116,6 +131,8 @@ void pending_clear(hw_t *hw);
 const char *pending_missing(state_t state);
 // Whether it matters for this use if `old` is in the TLB.
 bool pending_matters(const sense_t *sense, uint64_t old, const hw_event_t *event, use_t use, const hw_map_t *now);
+// Whether a descriptor for this address is on its way.
+bool pending_covers(const hw_t *hw, unsigned core, uint64_t va);
 // Rules 5c and 5d for a use of an address; true: one of them was reported.
 bool pending_check(hw_t *hw, const hw_event_t *event, use_t use, const hw_map_t *now);
 
@@ -140,6 +157,7 @@ void roots_flush(hw_t *hw, const hw_event_t *event);
 void roots_clear(hw_t *hw);
 // Whether a root that is not active may still answer for what one that is translates.
 bool roots_pending(const hw_t *hw);
+bool roots_cover(const hw_t *hw, unsigned core, uint64_t va); // for this address
 bool roots_check(hw_t *hw, const hw_event_t *event, use_t use, const hw_map_t *now);
 int roots_asid(const hw_core_t *core);
 
@@ -158,10 +176,12 @@ flush_t flush_of(const hw_t *hw, const hw_event_t *event);
 
 typedef struct tables {
     page_t *page; // by page of RAM
+    region_t *region; // by 2 MiB of RAM
     uint64_t *shadow; // by double word of RAM: what tables held before the store that is looked at
     uint64_t size;
     pending_t *pending;
     root_t root[ROOTS];
+    unsigned roots; // those behind were never used
     bool unseen; // stores to tables were not followed, since the MMU was off
 } tables_t;
 

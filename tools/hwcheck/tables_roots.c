@@ -13,7 +13,7 @@ int roots_asid(const hw_core_t *core) {
 
 static root_t wanted(const hw_core_t *core, unsigned regime, bool high) {
     hw_root_t at = hw_root(core, regime, high);
-    if (!(core->sctlr[regime] & 1) || at.level > 3) {
+    if (!(core->sctlr[regime] & 1) || at.level > 3 || hw_granule(core, regime, high) != 12) {
         return (root_t) {0};
     }
     place_t place = {
@@ -90,7 +90,7 @@ static bool differ(const hw_t *hw, compare_t *compare, uint64_t before, uint64_t
 
 // 5k, 5l: translations of a root that is gone without a TLBI contradict those of the new one.
 static void check_switch(hw_t *hw, const hw_event_t *event, const hw_core_t *core, const root_t *root) {
-    for (const root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (const root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         bool same_asid = each->place.asid == root->place.asid;
         if (!each->pa || each->active || each == root || each->high != root->high ||
             each->place.regime != root->place.regime || each->place.level != root->place.level ||
@@ -113,12 +113,15 @@ static void check_switch(hw_t *hw, const hw_event_t *event, const hw_core_t *cor
 
 static root_t *find(hw_t *hw, const root_t *like) {
     root_t *unused = NULL, *left = NULL;
-    for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         if (each->pa && same(each, like)) {
             return each;
         }
         unused = each->pa ? unused : each;
         left = each->active ? left : each;
+    }
+    if (!unused && hw->tables->roots < ROOTS) {
+        unused = &hw->tables->root[hw->tables->roots++];
     }
     if (!unused && left) { // more than are followed: one that is not active is forgotten
         pages_unlink(hw, left->pa);
@@ -164,7 +167,7 @@ void roots_sync(hw_t *hw, const hw_event_t *event, const hw_core_t *core) {
     for (unsigned regime = 1; regime < 4; regime++) {
         for (int high = 0; high < (regime == 1 ? 2 : 1); high++) {
             root_t now = wanted(core, regime, high);
-            for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+            for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
                 if (each->active >> event->core & 1 && each->high == high && each->place.regime == regime &&
                     !(now.pa && same(each, &now))) {
                     leave(hw, event, each);
@@ -184,7 +187,7 @@ void roots_sync(hw_t *hw, const hw_event_t *event, const hw_core_t *core) {
 // --- barriers and TLBI ---
 
 void roots_synchronize(hw_t *hw, unsigned core) {
-    for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         if (each->pa && !each->active && each->core == core && each->state == STORED) {
             each->state = VISIBLE;
         }
@@ -193,7 +196,7 @@ void roots_synchronize(hw_t *hw, unsigned core) {
 
 void roots_flush(hw_t *hw, const hw_event_t *event) {
     flush_t flush = flush_of(hw, event);
-    for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         bool all = flush.any_asid || (each->place.asid == flush.asid && !each->global);
         if (each->pa && !each->active && each->state == VISIBLE && !flush.by_va && all &&
             each->place.regime == flush.regime && (flush.shared || !(hw->watch & HW_WATCH_SHARED))) {
@@ -205,7 +208,7 @@ void roots_flush(hw_t *hw, const hw_event_t *event) {
 void roots_barrier(hw_t *hw, const hw_event_t *event) {
     unsigned types = event->insn->sys & 3, domain = event->insn->sys >> 2 & 3;
     bool all = types == 3 || types == 0, left = false, dropped = false;
-    for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         bool done = all && (each->state == FLUSHED_HERE || (each->state == FLUSHED && domain != 1));
         if (each->pa && !each->active && done) {
             pages_unlink(hw, each->pa);
@@ -220,9 +223,10 @@ void roots_barrier(hw_t *hw, const hw_event_t *event) {
 }
 
 void roots_clear(hw_t *hw) {
-    for (root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         *each = (root_t) {0};
     }
+    hw->tables->roots = 0;
     pages_clear(hw);
 }
 
@@ -234,8 +238,21 @@ static bool shadows(const hw_t *hw, const root_t *root, unsigned core) {
 }
 
 bool roots_pending(const hw_t *hw) {
-    for (const root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (const root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         if (shadows(hw, each, 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool roots_cover(const hw_t *hw, unsigned core, uint64_t va) {
+    unsigned regime = hw_regime(&hw->core[core]), level;
+    bool high = regime == 1 && va >> 55 & 1;
+    uint64_t desc;
+    for (const root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
+        if (shadows(hw, each, core) && each->high == high && each->place.regime == regime &&
+            pages_find(hw, each->pa, va, &desc, &level)) {
             return true;
         }
     }
@@ -246,7 +263,7 @@ bool roots_check(hw_t *hw, const hw_event_t *event, use_t use, const hw_map_t *n
     unsigned regime = hw_regime(&hw->core[event->core]), level;
     bool high = regime == 1 && event->va >> 55 & 1, found = false;
     uint64_t desc;
-    for (const root_t *each = hw->tables->root; each < hw->tables->root + ROOTS; each++) {
+    for (const root_t *each = hw->tables->root; each < hw->tables->root + hw->tables->roots; each++) {
         if (!shadows(hw, each, event->core) || each->high != high || each->place.regime != regime ||
             !pages_find(hw, each->pa, event->va, &desc, &level)) {
             continue;

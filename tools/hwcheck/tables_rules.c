@@ -33,15 +33,30 @@ static void check_normal(hw_t *hw, const hw_event_t *event, uint64_t va, uint64_
     }
 }
 
+// Where this page or, for a block, the first such one of its 2 MiB is mapped both ways; HW_NOWHERE: nowhere.
+static uint64_t alias_in(const hw_t *hw, uint64_t pa, bool block) {
+    const region_t *region = pages_region(hw, pa);
+    if (!region || !(region->cacheable + region->pages_cacheable) || !(region->other + region->pages_other)) {
+        return HW_NOWHERE;
+    }
+    for (uint64_t at = pa; at < (block ? pa + REGION : pa + HW_PAGE); at += HW_PAGE) {
+        const page_t *page = pages_of(hw, at);
+        if (page && page->cacheable + region->cacheable && page->other + region->other) {
+            return at;
+        }
+    }
+    return HW_NOWHERE;
+}
+
 // 7e: the page is mapped with another memory type elsewhere.
 static void check_alias(hw_t *hw, const hw_event_t *event, uint64_t va, uint64_t desc, const sense_t *sense) {
     uint64_t start = desc_pa(desc, sense->level, 0);
-    for (uint64_t pa = start; pa < start + desc_span(sense->level); pa += HW_PAGE) {
-        const page_t *page = pages_of(hw, pa);
-        if (page && page->cacheable && page->other) {
+    for (uint64_t pa = start; pa < start + desc_span(sense->level); pa += REGION) {
+        uint64_t found = alias_in(hw, pa, sense->level < 3);
+        if (found != HW_NOWHERE) {
             hw_report(hw, event, "7e", event->insn,
                 "%#llx maps %#llx, which is mapped write-back at one address and not at another",
-                (unsigned long long)va, (unsigned long long)pa);
+                (unsigned long long)va, (unsigned long long)found);
             return;
         }
     }

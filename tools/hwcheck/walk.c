@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Translates addresses by the tables that memory has now: 4 KiB granule, stage 1.
+// Translates addresses by the tables that memory has now: stage 1.
 #include "event.h"
 
-#define ADDRESS 0x0000fffffffff000ull
+#define ADDRESS 0x0000ffffffffffffull
 #define ROOT 0x0000fffffffffffeull // fewer than 512 descriptors are aligned to their size
 
 unsigned hw_regime(const hw_core_t *core) {
@@ -19,11 +19,24 @@ static unsigned bits_of(const hw_core_t *core, unsigned regime, bool high) {
     return size < 16 ? 48 : 64 - size;
 }
 
+unsigned hw_granule(const hw_core_t *core, unsigned regime, bool high) {
+    static const uint8_t low_bits[4] = {12, 16, 14, 12}, high_bits[4] = {12, 14, 12, 16};
+    return high ? high_bits[core->tcr[regime] >> 30 & 3] : low_bits[core->tcr[regime] >> 14 & 3];
+}
+
+// How many bits of an address come below those that a descriptor of this level is found by.
+static unsigned shift_of(unsigned granule, unsigned level) {
+    return granule + (granule - 3) * (3 - level);
+}
+
 hw_root_t hw_root(const hw_core_t *core, unsigned regime, bool high) {
-    unsigned bits = bits_of(core, regime, high);
+    unsigned bits = bits_of(core, regime, high), granule = hw_granule(core, regime, high);
     bool off = regime == 1 ? core->tcr[1] >> (high ? 23 : 7) & 1 : high;
-    uint8_t level = bits > 39 ? 0 : bits > 30 ? 1 : bits > 21 ? 2 : 3;
-    uint64_t entries = 1ull << (bits - (39 - 9 * level));
+    uint8_t level = 3;
+    while (level && bits > shift_of(granule, level - 1)) {
+        level--;
+    }
+    uint64_t entries = 1ull << (bits - shift_of(granule, level));
     uint64_t root = (high ? core->ttbr1 : core->ttbr0[regime]) & ROOT & ~(8 * entries - 1);
     return (hw_root_t) {root, high ? UINT64_MAX << bits : 0, entries, off ? 4 : level};
 }
@@ -77,21 +90,25 @@ hw_map_t hw_walk(const hw_t *hw, unsigned number, uint64_t va) {
     if (!in_half(core, regime, va, high)) {
         return map;
     }
+    unsigned granule = hw_granule(core, regime, high);
+    uint64_t entries = root.entries, address = ADDRESS & (UINT64_MAX << granule);
+    map.foreign = granule != 12;
     for (unsigned level = root.level; level < 4; level++) {
-        unsigned shift = 39 - 9 * level;
-        uint64_t at = table + 8 * (va >> shift & 511);
+        unsigned shift = shift_of(granule, level);
+        uint64_t at = table + 8 * (va >> shift & (entries - 1));
+        entries = 1ull << (granule - 3);
         map.level = level;
-        map.entry[level] = at;
+        map.entry[level] = map.foreign ? HW_NOWHERE : at;
         map.descriptor = hw_read64(hw, at);
         unsigned kind = map.descriptor & 3;
         if (kind == 3 && level < 3) {
-            table = map.descriptor & ADDRESS;
+            table = map.descriptor & address;
             continue;
         }
-        map.valid = level == 3 ? kind == 3 : kind == 1 && level > 0;
+        map.valid = level == 3 ? kind == 3 : kind == 1 && level > (map.foreign ? 1 : 0);
         if (map.valid) {
             uint64_t offset = (1ull << shift) - 1;
-            map.pa = (map.descriptor & ADDRESS & ~offset) | (va & offset);
+            map.pa = (map.descriptor & address & ~offset) | (va & offset);
             set_attributes(core, regime, &map);
         }
         break;

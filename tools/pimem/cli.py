@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from pimem import __version__, commands
-from pimem.exits import INTERRUPTED, OK, CommandError, complain, report
+from pimem.exits import FAILED, INTERRUPTED, OK, CommandError, complain, report
 
 EXIT_CODES = """\
 exit codes:
@@ -153,6 +153,23 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8"))
 
 
+def forget_output() -> None:
+    """Drop what is still to be written to stdout, which takes nothing more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.flush()
+
+
+def is_of_stdout(error: OSError) -> bool:
+    """Return whether the error is one of writing to stdout: then an empty line fails as well."""
+    if error.filename is not None:
+        return False
+    try:
+        print(flush=True)
+    except OSError as again:
+        return again.errno == error.errno
+    return False
+
+
 def main(argv: list[str] | None = None) -> int:
     open_streams()
     if COMPLETING in os.environ:
@@ -160,12 +177,20 @@ def main(argv: list[str] | None = None) -> int:
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         set_up_log(options.verbose)
-        return load(options.command).run(options) or OK
+        code = load(options.command).run(options) or OK
+        sys.stdout.flush()
+        return code
     except CommandError as exc:
         return report(exc)
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the program that read stdout has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        forget_output()
+        return FAILED
+    except OSError as exc:
+        if not is_of_stdout(exc):
+            raise
+        forget_output()
+        complain(f"cannot write the results to stdout: {exc.strerror}")
+        return FAILED

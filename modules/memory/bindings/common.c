@@ -56,6 +56,16 @@ void bind_raise_closed(const char *type, uint64_t address) {
     bind_raise_value(MP_ERROR_TEXT("%s 0x%016lx is closed"), type, address);
 }
 
+bool bind_is_interrupted(void) {
+    return MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL;
+}
+
+void bind_raise_interrupt(void) {
+    if (bind_is_interrupted()) {
+        mp_handle_pending(true);
+    }
+}
+
 void bind_need_kernel(void) {
     if (!memory_system_is_switched()) {
         bind_raise_os(MEM_EPERM, MP_ERROR_TEXT("memory cannot be managed: the kernel map is not in use"));

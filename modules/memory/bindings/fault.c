@@ -142,7 +142,7 @@ static mp_obj_t record_attr(const bind_fault_t *fault, qstr attr) {
     fault_decode(fault->esr, fault->far, &info);
     switch (attr) {
         case MP_QSTR_address:
-            return info.far_valid ? mp_obj_new_int_from_ull(fault->far) : mp_const_none;
+            return info.far_valid ? bind_new_u64(fault->far) : mp_const_none;
         case MP_QSTR_access:
             return info.access != FAULT_ACCESS_NONE ? bind_new_text(fault_access_text(info.access)) : mp_const_none;
         case MP_QSTR_kind:
@@ -150,9 +150,9 @@ static mp_obj_t record_attr(const bind_fault_t *fault, qstr attr) {
         case MP_QSTR_level:
             return info.level >= 0 ? MP_OBJ_NEW_SMALL_INT(info.level) : mp_const_none;
         case MP_QSTR_esr:
-            return mp_obj_new_int_from_ull(fault->esr);
+            return bind_new_u64(fault->esr);
         case MP_QSTR_pc:
-            return mp_obj_new_int_from_ull(fault->pc);
+            return bind_new_u64(fault->pc);
         case MP_QSTR_el:
             return MP_OBJ_NEW_SMALL_INT(fault->el);
         default:
@@ -217,7 +217,7 @@ static unsigned get_access(size_t n_args, const mp_obj_t *args, size_t size_inde
 static mp_obj_t memory_probe(size_t n_args, const mp_obj_t *args) {
     uint64_t address, value;
     unsigned size = get_access(n_args, args, 1, &address);
-    return port_probe_read(address, size, &value) ? mp_obj_new_int_from_ull(value) : mp_const_none;
+    return port_probe_read(address, size, &value) ? bind_new_u64(value) : mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_probe_obj, 1, 2, memory_probe);
 

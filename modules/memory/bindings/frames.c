@@ -32,7 +32,10 @@ static void raise_frame(const frames_error_t *why) {
     }
 }
 
+// `q` may be NULL: any frames.
 static void __attribute__((noreturn)) raise_alloc(const frames_error_t *why, size_t count, const frames_request_t *q) {
+    static const frames_request_t any = FRAMES_REQUEST_ANY;
+    q = q != NULL ? q : &any;
     raise_frame(why);
     int result = why->result;
     if (why->kind == FRAMES_BAD_ALIGN) {
@@ -68,24 +71,23 @@ frames_t *bind_frames_allocator(void) {
 
 typedef struct _take_t {
     size_t count;
-    frames_request_t request;
+    const frames_request_t *request;
     mem_pa_t pa;
     frames_error_t why;
 } take_t;
 
 static int try_take(void *args) {
     take_t *t = args;
-    return frames_alloc(memory_system_frames(), t->count, &t->request, &t->pa, &t->why);
+    return frames_alloc(memory_system_frames(), t->count, t->request, &t->pa, &t->why);
 }
 
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request) {
-    take_t t = {.count = count, .request = FRAMES_REQUEST_ANY};
-    if (request != NULL) {
-        t.request = *request;
-    }
+    take_t t;
+    t.count = count;
+    t.request = request;
     bind_need_kernel();
     if (bind_retry(try_take, &t) != MEM_OK) {
-        raise_alloc(&t.why, count, &t.request);
+        raise_alloc(&t.why, count, request);
     }
     return t.pa;
 }
@@ -96,7 +98,15 @@ static int try_own(void *args) {
     return self->owner != NULL ? MEM_OK : MEM_ENOMEM;
 }
 
-static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+// What alloc() was asked for.
+typedef struct _alloc_t {
+    size_t count;
+    bool zero;
+    bool any;                // frames: the request need not be looked at
+    frames_request_t request;
+} alloc_t;
+
+static void get_alloc(alloc_t *a, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_count, ARG_align, ARG_at, ARG_below, ARG_zero };
     static const mp_arg_t allowed[] = {
         { MP_QSTR_count, MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
@@ -108,29 +118,41 @@ static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
 
-    size_t count = bind_get_size(args[ARG_count].u_obj, "count");
-    frames_request_t request = FRAMES_REQUEST_ANY;
-    request.align = bind_get_size(args[ARG_align].u_obj, "align");
-    if ((request.align & (request.align - 1)) != 0) {
-        bind_raise_value(MP_ERROR_TEXT("align %lu is not a power of two"), request.align);
+    a->count = bind_get_size(args[ARG_count].u_obj, "count");
+    a->request.align = bind_get_size(args[ARG_align].u_obj, "align");
+    if ((a->request.align & (a->request.align - 1)) != 0) {
+        bind_raise_value(MP_ERROR_TEXT("align %lu is not a power of two"), a->request.align);
     }
-    if (args[ARG_at].u_obj != mp_const_none) {
-        request.at = bind_get_page(args[ARG_at].u_obj, "at");
+    a->request.at = args[ARG_at].u_obj != mp_const_none ? bind_get_page(args[ARG_at].u_obj, "at") : MEM_ADDR_NONE;
+    a->request.below = bind_get_u64_or(args[ARG_below].u_obj, "below", MEM_ADDR_NONE);
+    a->any = a->request.align == 1 && a->request.at == MEM_ADDR_NONE && a->request.below == MEM_ADDR_NONE;
+    a->zero = args[ARG_zero].u_bool;
+}
+
+static mp_obj_t memory_frames_alloc(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    alloc_t a;
+    a.count = 1;
+    a.zero = true;
+    a.any = true;
+    // Most calls ask for nothing, or only for frames that are not cleared.
+    if (n_args == 0 && kw_args->used == 1 && kw_args->table[0].key == MP_OBJ_NEW_QSTR(MP_QSTR_zero)) {
+        a.zero = mp_obj_is_true(kw_args->table[0].value);
+    } else if (n_args + kw_args->used != 0) {
+        get_alloc(&a, n_args, pos_args, kw_args);
     }
-    request.below = bind_get_u64_or(args[ARG_below].u_obj, "below", MEM_ADDR_NONE);
 
     // The object is made first: after the frames are taken, only the record can fail.
     frames_obj_t *self = mp_obj_malloc_with_finaliser(frames_obj_t, &memory_frames_type);
     self->owner = NULL;
-    self->count = count;
+    self->count = a.count;
     self->view = 0;
-    self->pa = bind_frames_take(count, &request);
+    self->pa = bind_frames_take(a.count, a.any ? NULL : &a.request);
     if (bind_retry(try_own, self) != MEM_OK) {
-        frames_free(memory_system_frames(), self->pa, count, NULL);
-        bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), count);
+        frames_free(memory_system_frames(), self->pa, a.count, NULL);
+        bind_raise_os(MEM_ENOMEM, MP_ERROR_TEXT("no frame for the record of %lu frames"), a.count);
     }
-    if (args[ARG_zero].u_bool) {
-        memset(memory_system_at(self->pa), 0, bind_frames_bytes(count));
+    if (a.zero) {
+        memset(memory_system_at(self->pa), 0, bind_frames_bytes(a.count));
     }
     return MP_OBJ_FROM_PTR(self);
 }
@@ -255,14 +277,11 @@ static mp_int_t memory_frames_get_buffer(mp_obj_t self_in, mp_buffer_info_t *inf
 
 // A mapping of the frames other than the object's own view.
 static const region_t *find_user(const frames_obj_t *self) {
-    for (const space_t *space = NULL; (space = memory_system_next_space(space)) != NULL;) {
-        for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            if (r->owner == self->owner && !(space == memory_system_kernel() && r->start == self->view)) {
-                return r;
-            }
-        }
+    const region_t *r = self->owner->regions;
+    while (r != NULL && r->space == memory_system_kernel() && r->start == self->view) {
+        r = r->owner_next;
     }
-    return NULL;
+    return r;
 }
 
 static mp_obj_t memory_frames_close(mp_obj_t self_in) {
@@ -270,10 +289,9 @@ static mp_obj_t memory_frames_close(mp_obj_t self_in) {
     if (self->owner == NULL) {
         return mp_const_none;
     }
-    if (self->owner->maps > (self->view != 0)) {
-        const region_t *r = find_user(self);
-        bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("Frames 0x%016lx is mapped at 0x%016lx"), self->pa,
-            r != NULL ? r->start : 0);
+    const region_t *r = find_user(self);
+    if (r != NULL) {
+        bind_raise_os(MEM_EBUSY, MP_ERROR_TEXT("Frames 0x%016lx is mapped at 0x%016lx"), self->pa, r->start);
     }
     unmap_view(self);
     frame_owner_t *owner = self->owner;

@@ -2,14 +2,14 @@
 // The collector's areas beyond its first arena: runs of frames, mapped in the window "gc" of the kernel half. Runs
 // inside gc_alloc and gc_collect, so nothing here makes or reads a Python object.
 
-#include <string.h>
-
 #include "py/gc.h"
-#include "py/mpstate.h"
+#include "py/obj.h"
 
 #include "gc_areas.h"
+#include "gc_collect.h"
 #include "hooks.h"
 #include "memory_system.h"
+#include "stack.h"
 
 // Frames that stay free for tables and records of later mappings.
 #define HELD_BACK_FRAMES (128)
@@ -25,11 +25,8 @@ size_t gc_areas_limit;
 
 static size_t area_frames; // in all areas
 
-// Areas that the collector took out of its list although their first block is live (see gc_areas_free()).
-static mp_state_mem_area_t *kept_areas;
-
-static mp_state_mem_area_t *least_area; // NULL: there is none
-static size_t least_size;               // bytes
+static void *least_area; // NULL: there is none
+static size_t least_size; // bytes
 
 size_t gc_areas_frames(void) {
     return area_frames;
@@ -96,16 +93,16 @@ static uint64_t add_run(mem_va_t va, size_t max_count) {
     return request.size;
 }
 
-void *gc_areas_alloc(size_t size) {
+// Whole pages, not cleared; NULL when frames or addresses run out, with nothing taken.
+static void *map_area(uint64_t size) {
     spaces_t *s = memory_system_spaces();
-    uint64_t bytes = mem_align_up(size, MEM_PAGE_SIZE);
     window_t *window = memory_system_is_switched() ? window_named(s, "gc") : NULL;
-    window_request_t place = {.size = bytes, .align = MEM_BLOCK2M_SIZE, .guard = MEM_PAGE_SIZE};
+    window_request_t place = {.size = size, .align = MEM_BLOCK2M_SIZE, .guard = MEM_PAGE_SIZE};
     mem_va_t start;
-    if (window == NULL || bytes < size || window_alloc(s, window, &place, &start, NULL) != MEM_OK) {
+    if (window == NULL || window_alloc(s, window, &place, &start, NULL) != MEM_OK) {
         return NULL;
     }
-    mem_va_t end = start + bytes;
+    mem_va_t end = start + size;
     for (mem_va_t va = start; va < end;) {
         uint64_t mapped = add_run(va, (end - va) >> MEM_PAGE_SHIFT);
         if (mapped == 0) {
@@ -115,21 +112,6 @@ void *gc_areas_alloc(size_t size) {
         va += mapped;
     }
     return (void *)(uintptr_t)start;
-}
-
-static void add_least_area(void) {
-    if (least_area != NULL) {
-        return;
-    }
-    size_t share = gc_areas_available() / LEAST_SHARE >> MEM_PAGE_SHIFT;
-    least_size = MIN(share, LEAST_FRAMES) / LEAST_STEP * LEAST_STEP << MEM_PAGE_SHIFT;
-    if (least_size != 0 && (least_area = gc_areas_alloc(least_size)) != NULL) {
-        gc_add(least_area, (byte *)least_area + least_size);
-    }
-}
-
-static bool keeps_least_area(void) {
-    return gc_areas_available() >= LEAST_KEPT * least_size;
 }
 
 static void unmap_area(void *area) {
@@ -142,20 +124,50 @@ static void unmap_area(void *area) {
     take_back(start, end);
 }
 
-// The collector (py/gc.c, 1.25 to 1.29) frees an area when the highest block in use is number 0, but that block may be
-// live: the area is set aside, and linked in again after the collection. So is the least area while memory is plenty.
-void gc_areas_free(void *start) {
-    mp_state_mem_area_t *area = start;
-    bool block0_in_use = (area->gc_alloc_table_start[0] & 3) != 0;
-    if (block0_in_use || (area == least_area && keeps_least_area())) {
-        area->next = kept_areas;
-        kept_areas = area;
+static void *add_area(uint64_t size) {
+    void *area = gc_heap.count < COLLECTOR_AREAS ? map_area(size) : NULL;
+    if (area != NULL && collector_add(&gc_heap, area, size) == NULL) {
+        unmap_area(area);
+        return NULL;
+    }
+    return area;
+}
+
+static void remove_area(collector_area_t *area) {
+    void *memory = area->memory;
+    least_area = memory == least_area ? NULL : least_area;
+    collector_remove(&gc_heap, area);
+    unmap_area(memory);
+}
+
+bool gc_areas_grow(size_t blocks) {
+    size_t available = gc_areas_available();
+    if (blocks > available / COLLECTOR_BLOCK) {
+        return false;
+    }
+    // The heap doubles; near the end it takes what there is.
+    uint64_t needed = mem_align_up(collector_area_size(blocks), MEM_PAGE_SIZE);
+    uint64_t size = 0;
+    for (size_t i = 0; i < gc_heap.count; i++) {
+        size += gc_heap.area[i].size;
+    }
+    size = MIN(MAX(size, needed), available);
+    return size >= needed && add_area(size) != NULL;
+}
+
+static void add_least_area(void) {
+    if (least_area != NULL) {
         return;
     }
-    unmap_area(start);
-    if (area == least_area) {
-        least_area = NULL;
+    size_t share = gc_areas_available() / LEAST_SHARE >> MEM_PAGE_SHIFT;
+    least_size = MIN(share, LEAST_FRAMES) / LEAST_STEP * LEAST_STEP << MEM_PAGE_SHIFT;
+    if (least_size != 0) {
+        least_area = add_area(least_size);
     }
+}
+
+static bool keeps_least_area(void) {
+    return gc_areas_available() >= LEAST_KEPT * least_size;
 }
 
 // The finaliser of a stream closes it: a file is written to its block device, which may be a Python object.
@@ -166,21 +178,11 @@ static bool may_run_python(const mp_obj_base_t *obj) {
 // How many objects have a finaliser that may run Python code; with `mark`, they are marked.
 static size_t python_finalisers(bool mark) {
     size_t count = 0;
-    for (const mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        // A bit for each block, as in py/gc.c; behind the table, which may end within the last 64, is the area's pool.
-        for (size_t i = 0; i <= area->gc_last_used_block; i += 64) {
-            uint64_t bits;
-            memcpy(&bits, area->gc_finaliser_table_start + i / 8, sizeof(bits));
-            for (; bits != 0; bits &= bits - 1) {
-                size_t block = i + __builtin_ctzll(bits);
-                void *obj = area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK;
-                if (block > area->gc_last_used_block || !may_run_python(obj)) {
-                    continue;
-                }
-                count++;
-                if (mark) {
-                    gc_collect_root(&obj, 1);
-                }
+    for (void *object = NULL; (object = collector_next_final(&gc_heap, object)) != NULL;) {
+        if (may_run_python(object)) {
+            count++;
+            if (mark) {
+                gc_collect_root(&object, 1);
             }
         }
     }
@@ -195,26 +197,20 @@ void gc_areas_keep_python_finalisers(void) {
     python_finalisers(true);
 }
 
+// The first area is part of the image.
 void gc_areas_collected(void) {
-    mp_state_mem_area_t *last = &MP_STATE_MEM(area);
-    while (last->next != NULL) {
-        last = last->next;
-    }
-    while (kept_areas != NULL) {
-        mp_state_mem_area_t *area = kept_areas;
-        kept_areas = area->next;
-        area->next = NULL;
-        last->next = area;
-        last = area;
+    for (size_t i = gc_heap.count; i-- > 1;) {
+        collector_area_t *area = &gc_heap.area[i];
+        if (collector_is_empty(area) && !(area->memory == least_area && keeps_least_area())) {
+            remove_area(area);
+        }
     }
     add_least_area();
+    stack_collected();
 }
 
 void gc_areas_reset(void) {
-    while (kept_areas != NULL) {
-        mp_state_mem_area_t *area = kept_areas;
-        kept_areas = area->next;
-        unmap_area(area);
+    for (size_t i = gc_heap.count; i-- > 1;) {
+        remove_area(&gc_heap.area[i]);
     }
-    least_area = NULL;
 }

@@ -4,12 +4,15 @@
 #ifndef MODULES_MEMORY_BINDINGS_GC_AREAS_H
 #define MODULES_MEMORY_BINDINGS_GC_AREAS_H
 
-#include <stddef.h>
+#include "core/mem_types.h"
+
+// Adds an area with room for so many blocks together. False: there is no memory for it.
+bool gc_areas_grow(size_t blocks);
 
 // Frames in all areas.
 size_t gc_areas_frames(void);
 
-// After gc_sweep_all(): unmaps the areas that a collection would have kept.
+// After gc_sweep_all(): unmaps all areas but the first.
 void gc_areas_reset(void);
 
 // Bytes that all areas together may take; 0 (at start) means all of RAM. Areas that are larger already stay. Outlives a

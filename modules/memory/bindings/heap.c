@@ -161,7 +161,8 @@ static MP_DEFINE_CONST_FUN_OBJ_1(memory_heap_check_obj, memory_heap_check);
 
 void bind_heap_check(const memory_heap_t *heap, mp_obj_t list) {
     heap_damage_t first;
-    unsigned faults = heap_check(&heap->heap, &first);
+    unsigned faults = heap_check_until(&heap->heap, &first, bind_is_interrupted);
+    bind_raise_interrupt();
     if (faults != 0) {
         vstr_t vstr;
         vstr_init(&vstr, 128);

@@ -70,7 +70,7 @@ static mp_obj_t device_tree_range(void) {
 static mp_obj_t memory_boot_info(void) {
     const char *error = memory_system_error();
     const char *safe_mode = port_safe_mode_reason();
-    mp_obj_t dict = mp_obj_new_dict(18);
+    mp_obj_t dict = mp_obj_new_dict(20);
     bind_store(dict, MP_QSTR_version, bind_new_text(port_version()));
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
     bind_store(dict, MP_QSTR_board, bind_new_text(port_board_name()));
@@ -104,7 +104,12 @@ MP_DEFINE_CONST_FUN_OBJ_1(memory_safe_mode_obj, memory_safe_mode);
 
 static mp_obj_t memory_boot_ticks(void) {
     uint64_t prompt = boot_info.prompt_ticks;
-    return new_pair(boot_info.start_ticks, prompt != 0 ? prompt : port_ticks());
+    mp_obj_t items[] = {
+        bind_new_u64(boot_info.start_ticks),
+        bind_new_u64(prompt != 0 ? prompt : port_ticks()),
+        bind_new_u64(boot_info.asleep_ticks),
+    };
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_boot_ticks_obj, memory_boot_ticks);
 

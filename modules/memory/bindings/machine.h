@@ -8,7 +8,7 @@
 
 MP_DECLARE_CONST_FUN_OBJ_0(memory_boot_info_obj);         // boot_info() -> dict
 MP_DECLARE_CONST_FUN_OBJ_1(memory_safe_mode_obj);          // safe_mode(why)
-MP_DECLARE_CONST_FUN_OBJ_0(memory_boot_ticks_obj);        // boot_ticks() -> (start, prompt or now)
+MP_DECLARE_CONST_FUN_OBJ_0(memory_boot_ticks_obj);        // (start, prompt or now, asleep)
 MP_DECLARE_CONST_FUN_OBJ_0(memory_sections_obj);          // sections() -> [(name, va, pa, size, prot)]
 MP_DECLARE_CONST_FUN_OBJ_0(memory_mmio_obj);              // mmio() -> [(start, end, name)]
 MP_DECLARE_CONST_FUN_OBJ_0(memory_regs_obj);              // regs() -> dict of registers as read

@@ -8,6 +8,8 @@
 #include "core/space/space_paged.h"
 #include "space.h"
 #include "gc_areas.h"
+#include "gc_collect.h"
+#include "stack.h"
 
 // --- owners: counted by walking them, never by a counter that could agree by mistake ---
 
@@ -77,7 +79,7 @@ static size_t owned_frames(void) {
 static size_t paged(void) {
     size_t count = 0;
     for (const space_t *space = NULL; (space = memory_system_next_space(space)) != NULL;) {
-        count += space_paged_frames(space);
+        count += space != memory_system_kernel() ? space_paged_frames(space) : 0;
     }
     return count;
 }
@@ -99,6 +101,7 @@ static const struct {
     {"gc", gc_areas_frames},
     {"frames", owned_frames},
     {"paged", paged},
+    {"stack", stack_frames},
     {"ramdisk", bind_ramdisk_frames},
     {"bootloader", port_frames},
 };
@@ -142,7 +145,8 @@ static void add_count(mp_obj_t list, const char *what, unsigned faults) {
 // Names the space, address, level and entry of the first fault.
 static void check_spaces(mp_obj_t list) {
     space_damage_t first;
-    unsigned faults = spaces_check(memory_system_spaces(), &first);
+    unsigned faults = spaces_check(memory_system_spaces(), &first, bind_is_interrupted);
+    bind_raise_interrupt();
     if (faults == 0) {
         return;
     }
@@ -164,6 +168,19 @@ static void check_spaces(mp_obj_t list) {
     mp_obj_list_append(list, mp_obj_new_str_from_vstr(&text));
 }
 
+static void check_collector(mp_obj_t list) {
+    collector_damage_t first;
+    unsigned faults = collector_check(&gc_heap, &first, bind_is_interrupted);
+    bind_raise_interrupt();
+    if (faults != 0) {
+        vstr_t vstr;
+        vstr_init(&vstr, 96);
+        vstr_printf(&vstr, "gc: %u broken invariants; the first: %s at 0x%016lx", faults,
+            collector_damage_text(first.kind), first.address);
+        mp_obj_list_append(list, mp_obj_new_str_from_vstr(&vstr));
+    }
+}
+
 static mp_obj_t memory_check(void) {
     mp_obj_t list = mp_obj_new_list(0, NULL);
     size_t sum = sum_of_owners();
@@ -174,6 +191,7 @@ static mp_obj_t memory_check(void) {
         vstr_printf(&vstr, "owners: they have %lu frames, but %lu are used", sum, used);
         mp_obj_list_append(list, mp_obj_new_str_from_vstr(&vstr));
     }
+    check_collector(list);
     add_count(list, "frames", frames_check(memory_system_frames()));
     check_spaces(list);
     add_count(list, "heap records", pool_check(memory_system_heap_pool()));

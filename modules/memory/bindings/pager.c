@@ -309,6 +309,7 @@ static bool resolve(const bind_fault_t *fault, fault_access_t access) {
 // How many times in a row this instruction faulted with these registers before: each time without progress.
 static unsigned count_repeats(const trap_frame_t *trap) {
     uint64_t registers = trap->sp;
+    #pragma GCC unroll 31
     for (size_t i = 0; i < 31; ++i) {
         registers = (registers << 7 | registers >> 57) ^ trap->x[i];
     }

@@ -10,10 +10,12 @@
 #include "space.h"
 #include "user.h"
 #include "gc_areas.h"
+#include "stack.h"
 #include "hooks.h"
 #include "memory_system.h"
 
 void memory_binding_init(void) {
+    stack_start();
     bind_user_reset();
     const char *error = memory_system_error();
     if (error != NULL) {
@@ -28,6 +30,7 @@ void memory_binding_deinit(void) {
     bind_pager_reset();
     gc_sweep_all();
     gc_areas_reset();
+    stack_collected();
     size_t spaces = bind_space_reset();
     size_t blocks = bind_heap_reset();
     size_t frames = bind_frames_reset();

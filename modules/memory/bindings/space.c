@@ -6,6 +6,7 @@
 #include "common.h"
 #include "pager.h"
 #include "space.h"
+#include "stack.h"
 
 // The handles, once they were requested, and the user's space in TTBR0 (NULL: the identity space, or the boot map's).
 MP_REGISTER_ROOT_POINTER(mp_obj_t bind_space_kernel);
@@ -33,6 +34,9 @@ mem_attrs_t bind_space_get_prot(mp_obj_t text) {
         {"ru", MEM_PROT_R | MEM_PROT_U}, {"rwu", MEM_PROT_R | MEM_PROT_W | MEM_PROT_U},
         {"rxu", MEM_PROT_R | MEM_PROT_X | MEM_PROT_U},
     };
+    if (text == MP_OBJ_NEW_QSTR(MP_QSTR_rw)) { // the same text, and the usual one
+        return MEM_PROT_R | MEM_PROT_W;
+    }
     if (!mp_obj_is_str(text)) {
         bind_raise_type(MP_ERROR_TEXT("prot must be a str, not %s"), mp_obj_get_type_str(text));
     }
@@ -303,6 +307,7 @@ static mp_obj_t memory_switch(void) {
     }
     space_error_t why;
     bind_space_check(memory_system_switch(&why), &why);
+    stack_open();
     return mp_const_none;
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_switch_obj, memory_switch);

@@ -7,6 +7,9 @@
 #include "space.h"
 
 static mem_attrs_t get_memtype(mp_obj_t text, bool boot) {
+    if (text == MP_OBJ_NEW_QSTR(MP_QSTR_normal)) { // the same text, and the usual one
+        return MEM_TYPE_NORMAL;
+    }
     if (!mp_obj_is_str(text)) {
         bind_raise_type(MP_ERROR_TEXT("memtype must be a str, not %s"), mp_obj_get_type_str(text));
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "py/builtin.h"
+#include "py/objlist.h"
 #include "py/objtuple.h"
 
 #include "common.h"
@@ -14,16 +15,11 @@
 // --- texts ---
 
 mp_obj_t bind_space_prot_text(mem_attrs_t attrs) {
-    char text[4];
-    size_t n = 0;
-    text[n++] = 'r';
-    if (attrs & (MEM_PROT_W | MEM_PROT_X)) {
-        text[n++] = attrs & MEM_PROT_W ? 'w' : 'x';
-    }
-    if (attrs & MEM_PROT_U) {
-        text[n++] = 'u';
-    }
-    return mp_obj_new_str(text, n);
+    static const qstr_short_t texts[] = {
+        MP_QSTR_r, MP_QSTR_rw, MP_QSTR_rx, MP_QSTR_ru, MP_QSTR_rwu, MP_QSTR_rxu,
+    };
+    size_t i = attrs & MEM_PROT_W ? 1 : attrs & MEM_PROT_X ? 2 : 0;
+    return MP_OBJ_NEW_QSTR(texts[i + (attrs & MEM_PROT_U ? 3 : 0)]);
 }
 
 static mp_obj_t memtype_text(mem_attrs_t attrs) {
@@ -37,13 +33,25 @@ static mp_obj_t memtype_text(mem_attrs_t attrs) {
     }
 }
 
-static mp_obj_t name_text(const char *name) {
-    return name == NULL ? mp_const_none : bind_new_text(name);
+// The text of a name, and the name: neighbours often have the same one.
+typedef struct _named_t {
+    const char *name;
+    mp_obj_t text;
+} named_t;
+
+#define NO_NAME {NULL, mp_const_none}
+
+static mp_obj_t name_text(named_t *before, const char *name) {
+    if (name != before->name) {
+        *before = (named_t) {name, name != NULL ? bind_new_text(name) : mp_const_none};
+    }
+    return before->text;
 }
 
 // One more than the last byte: 2^64 for the end of the upper half.
 static mp_obj_t new_end(mem_va_t last) {
-    return mp_binary_op(MP_BINARY_OP_ADD, bind_new_u64(last), MP_OBJ_NEW_SMALL_INT(1));
+    mp_obj_t end = bind_new_u64(last + 1);
+    return last != UINT64_MAX ? end : mp_binary_op(MP_BINARY_OP_ADD, bind_new_u64(last), MP_OBJ_NEW_SMALL_INT(1));
 }
 
 // --- records: named tuples that print addresses and descriptors in hexadecimal ---
@@ -98,6 +106,13 @@ static mp_obj_t new_record(const qstr *fields, size_t n, const mp_obj_t *items) 
     memcpy(self->items, items, n * sizeof(items[0]));
     self->items[n] = MP_OBJ_FROM_PTR(fields);
     return MP_OBJ_FROM_PTR(self);
+}
+
+// An empty list with room for so many items.
+static mp_obj_t new_list(size_t room) {
+    mp_obj_list_t *list = MP_OBJ_TO_PTR(mp_obj_new_list(room, NULL));
+    list->len = 0;
+    return MP_OBJ_FROM_PTR(list);
 }
 
 // --- translate ---
@@ -192,30 +207,31 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(memory_space_show_obj, 1, 2, memory_space_sh
 
 // --- mappings ---
 
-static mp_obj_t new_mapping(const paging_run_t *run, const char *name) {
+static mp_obj_t new_mapping(const paging_run_t *run, mp_obj_t name) {
     static const qstr fields[] = {
         MP_QSTR_start, MP_QSTR_end, MP_QSTR_pa, MP_QSTR_prot, MP_QSTR_memtype, MP_QSTR_name,
     };
     const mp_obj_t items[] = {
         bind_new_u64(run->va), new_end(run->va + run->size - 1), bind_new_u64(run->pa),
-        bind_space_prot_text(run->attrs), memtype_text(run->attrs), name_text(name),
+        bind_space_prot_text(run->attrs), memtype_text(run->attrs), name,
     };
     return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
 // The runs of equal descriptors in the tables, each cut where the region that made it ends.
 static mp_obj_t memory_space_mappings(mp_obj_t self) {
-    const space_t *space = bind_space_get(self);
-    mp_obj_t list = mp_obj_new_list(0, NULL);
+    space_t *space = bind_space_get(self);
+    mp_obj_t list = new_list(space->region_count);
+    named_t named = NO_NAME;
     mem_va_t from = paging_base(&space->paging);
     for (;;) {
-        const region_t *r = region_from(space, from);
+        const region_t *r = region_at_or_after(space, from);
         bool inside = r != NULL && r->start <= from;
         mem_va_t end = r == NULL ? 0 : inside ? r->last + 1 : r->start;
         const char *name = inside ? r->name : NULL;
         paging_run_t run;
         if (paging_next_run(&space->paging, from, end, &run)) {
-            mp_obj_list_append(list, new_mapping(&run, name));
+            mp_obj_list_append(list, new_mapping(&run, name_text(&named, name)));
             from = run.va + run.size;
         } else if (end == 0) {
             return list;
@@ -231,7 +247,7 @@ MP_DEFINE_CONST_FUN_OBJ_1(memory_space_mappings_obj, memory_space_mappings);
 
 // --- regions ---
 
-static mp_obj_t new_region(const region_t *r) {
+static mp_obj_t new_region(const region_t *r, named_t *named) {
     static const qstr fields[] = {
         MP_QSTR_start, MP_QSTR_end, MP_QSTR_pa, MP_QSTR_prot, MP_QSTR_memtype, MP_QSTR_name, MP_QSTR_locked,
         MP_QSTR_held,
@@ -244,20 +260,22 @@ static mp_obj_t new_region(const region_t *r) {
         at_once ? bind_new_u64(copy.pa) : mp_const_none,
         mapped ? bind_space_prot_text(copy.attrs) : mp_const_none,
         mapped ? memtype_text(copy.attrs) : mp_const_none,
-        name_text(copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.owner != NULL),
+        name_text(named, copy.name), mp_obj_new_bool(copy.flags & REGION_LOCKED), mp_obj_new_bool(copy.owner != NULL),
     };
     return new_record(fields, MP_ARRAY_SIZE(fields), items);
 }
 
-// What was mapped or reserved, call by call, guards included.
+// What was mapped or reserved, call by call, guards included. Each is looked for, next to the one before: a collection
+// may have changed the list.
 static mp_obj_t memory_space_regions(mp_obj_t self) {
-    const space_t *space = bind_space_get(self);
-    mp_obj_t list = mp_obj_new_list(0, NULL);
-    const region_t *r = region_from(space, paging_base(&space->paging));
+    space_t *space = bind_space_get(self);
+    mp_obj_t list = new_list(space->region_count);
+    named_t named = NO_NAME;
+    const region_t *r = region_at_or_after(space, paging_base(&space->paging));
     while (r != NULL) {
         mem_va_t last = r->last;
-        mp_obj_list_append(list, new_region(r));
-        r = last == UINT64_MAX ? NULL : region_from(space, last + 1);
+        mp_obj_list_append(list, new_region(r, &named));
+        r = last == UINT64_MAX ? NULL : region_at_or_after(space, last + 1);
     }
     return list;
 }

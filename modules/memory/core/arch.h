@@ -55,6 +55,9 @@ void arch_switch_ttbr(const arch_switch_t *s);
 uint64_t arch_at_s1e1r(mem_va_t va);
 uint64_t arch_at_s1e1w(mem_va_t va);
 
+// Clears the page at `page`, which is aligned and normal memory. Walks see it after the usual barriers.
+void arch_clear_page(void *page);
+
 // Both take addresses that are mapped: a DC instruction faults like a load.
 
 // Makes code written as data in the memory of [va, va + size) executable through any alias: clean to the point of

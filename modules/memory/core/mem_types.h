@@ -43,6 +43,17 @@ enum {
     MEM_EALREADY = -114, // already free
 };
 
+// Whether a call that takes long is to end now, without looking at the rest: it is asked again and again, with a
+// bounded number of steps in between.
+// What was counted until then stays counted.
+typedef bool (*mem_stop_t)(void);
+
+// Asks `stop`, which may be NULL, unless it has said so before. False from then on.
+static inline bool mem_goes_on(mem_stop_t stop, bool *stopped) {
+    *stopped = *stopped || (stop != NULL && stop());
+    return !*stopped;
+}
+
 static inline bool mem_is_aligned(uint64_t value, uint64_t power_of_two) {
     return (value & (power_of_two - 1)) == 0;
 }

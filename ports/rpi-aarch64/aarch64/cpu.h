@@ -7,6 +7,7 @@
 #define PORTS_RPI_AARCH64_AARCH64_CPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/fault/syndrome.h"
@@ -67,7 +68,7 @@ static inline void cpu_wait_for_interrupt(void) {
     __asm__ volatile ("dsb sy\n\twfi" : : : "memory");
 }
 
-// The physical counter. The ISB keeps the read from being done early (Arm ARM D11.2.1).
+// The physical counter. The ISB keeps the read from being done early (Arm ARM, "The physical counter").
 static inline uint64_t cpu_counter(void) {
     uint64_t count;
     __asm__ volatile ("isb\n\tmrs %0, CNTPCT_EL0" : "=r" (count) : : "memory");
@@ -81,7 +82,7 @@ static inline uint64_t cpu_counter_frequency(void) {
     return hz;
 }
 
-// EL1 physical timer: interrupt when the counter reaches deadline (Arm ARM D11.2.4).
+// EL1 physical timer: interrupt when the counter reaches deadline (Arm ARM, "Timers").
 static inline void cpu_timer_set(uint64_t deadline) {
     __asm__ volatile ("msr CNTP_CVAL_EL0, %0\n\tmsr CNTP_CTL_EL0, %1\n\tisb"
         : : "r" (deadline), "r" ((uint64_t)1) : "memory");
@@ -150,6 +151,28 @@ static inline uint32_t cpu_device_read(uintptr_t address) {
 
 static inline void cpu_device_write(uintptr_t address, uint32_t value) {
     __asm__ volatile ("dmb osh\n\tstr %w0, [%1]" : : "r" (value), "r" (address) : "memory");
+}
+
+// The same register `count` times, to memory and from it, in the order of the words. The register is one FIFO, whose
+// accesses stay in order by themselves: they are ordered against others as a whole.
+static inline void cpu_device_read_run(uintptr_t address, void *to, size_t count) {
+    #pragma GCC unroll 8
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t value;
+        __asm__ volatile ("ldr %w0, [%1]" : "=r" (value) : "r" (address));
+        __builtin_memcpy((char *)to + 4 * i, &value, 4);
+    }
+    __asm__ volatile ("dmb oshld" : : : "memory");
+}
+
+static inline void cpu_device_write_run(uintptr_t address, const void *from, size_t count) {
+    __asm__ volatile ("dmb osh" : : : "memory");
+    #pragma GCC unroll 8
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t value;
+        __builtin_memcpy(&value, (const char *)from + 4 * i, 4);
+        __asm__ volatile ("str %w0, [%1]" : : "r" (value), "r" (address));
+    }
 }
 
 #endif // CPU_FAKE

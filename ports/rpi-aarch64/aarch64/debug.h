@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The debug registers that single stepping needs (Arm ARM D2.12, D17.3).
+// The debug registers that single stepping needs (Arm ARM, "Software Step exceptions", "Debug registers").
 
 #ifndef PORTS_RPI_AARCH64_AARCH64_DEBUG_H
 #define PORTS_RPI_AARCH64_AARCH64_DEBUG_H
 
 #include <stdint.h>
 
-// Bits of MDSCR_EL1 (D17.3.20).
+// Bits of MDSCR_EL1.
 #define DEBUG_SS (UINT64_C(1) << 0)
 #define DEBUG_KDE (UINT64_C(1) << 13)   // debug exceptions from EL1 itself
 

@@ -204,8 +204,11 @@ boot_el1:
     place PLACE_EL1
 
     address x0, __bss_start
-    address x1, __bss_end
+    address x1, __bss_end           // both are multiples of 64
 1:  stp xzr, xzr, [x0], #16
+    stp xzr, xzr, [x0], #16
+    stp xzr, xzr, [x0], #16
+    stp xzr, xzr, [x0], #16
     cmp x0, x1
     b.lo 1b
 

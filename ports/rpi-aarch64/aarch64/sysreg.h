@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// System registers by their name in the Arm ARM (D13), read as they are: for reports.
+// System registers by their name in the Arm ARM, "AArch64 System Register Descriptions", read as they are: for reports.
 
 #ifndef PORTS_RPI_AARCH64_AARCH64_SYSREG_H
 #define PORTS_RPI_AARCH64_AARCH64_SYSREG_H

@@ -70,7 +70,7 @@ user_left:
     ret
 endfunction user_leave
 
-// SCTLR_EL1 (Arm ARM D17.2.118): what it grants to EL0 and what it keeps from it.
+// SCTLR_EL1 (Arm ARM, "SCTLR_EL1, System Control Register (EL1)"): what it grants to EL0 and what it keeps from it.
 #define SCTLR_SA0   (1 << 4)        // a misaligned SP faults when it is used, as at EL1
 #define SCTLR_UMA   (1 << 9)        // DAIF: the program must not mask the timer that stops it
 #define SCTLR_DZE   (1 << 14)       // DC ZVA: memset() of compiled code; only a store
@@ -81,11 +81,11 @@ endfunction user_leave
 #define SCTLR_GRANTED (SCTLR_SA0 | SCTLR_DZE | SCTLR_NTWI | SCTLR_NTWE)
 #define SCTLR_DENIED  (SCTLR_UMA | SCTLR_UCT | SCTLR_UCI)
 
-// CNTKCTL_EL1 (D17.2.9): EL0 may read the virtual counter, which is the time; not the physical one,
+// CNTKCTL_EL1: EL0 may read the virtual counter, which is the time; not the physical one,
 // and neither timer. No event stream.
 #define CNTKCTL_EL0VCTEN (1 << 1)
 
-// MDSCR_EL1 (D17.3.20): no debug exceptions, and none of the debugger's channel for EL0.
+// MDSCR_EL1: no debug exceptions, and none of the debugger's channel for EL0.
 #define MDSCR_TDCC  (1 << 12)
 
 // void user_switch_init(void): what EL0 may do. The reset values of these registers are unknown.

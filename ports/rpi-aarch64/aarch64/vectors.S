@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The exception vectors of EL1 (Arm ARM D1.10.2): each entry saves everything into a
+// The exception vectors of EL1 (Arm ARM, "Exception vectors"): each entry saves everything into a
 // trap_frame_t and calls C. The thread runs on SP_EL0 and exceptions on SP_EL1, so an
 // overflow of the thread's stack can still be handled; an exception taken on SP_EL1 is fatal and
 // is reported from a stack of its own.

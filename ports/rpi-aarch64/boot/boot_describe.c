@@ -42,8 +42,7 @@ static void describe_sections(void) {
     rodata->protected_name = "kernel rodata";
     add_section("data", __data_start, __data_rw_end - __data_start, RW);
     add_section("crash record", __crash_record_start, __crash_record_end - __crash_record_start, RW);
-    add_section_at(LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE, "thread stack", __thread_stack_start,
-        LAYOUT_THREAD_STACK_SIZE);
+    add_section_at(LAYOUT_THREAD_STACK_PART, "thread stack", __thread_stack_start, LAYOUT_THREAD_STACK_FIXED);
     add_section_at(LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE, "exception stack",
         __exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE);
     add_section_at(LAYOUT_EMERGENCY_STACK_TOP - LAYOUT_EMERGENCY_STACK_SIZE, "emergency stack",
@@ -67,6 +66,7 @@ void boot_describe(void) {
     boot_info.pa_range = cpu_pa_range();
     boot_info.linear = LAYOUT_LINEAR;
     boot_info.window = (mem_range_t) {boot_map.window_start, boot_map.window_end};
+    boot_info.stack = (mem_range_t) {LAYOUT_THREAD_STACK_BOTTOM, LAYOUT_THREAD_STACK_PART};
     boot_info.trampoline = boot_image_pa(__trampoline_start);
     boot_info.layout = layout;
     boot_info.layout_count = sizeof(layout) / sizeof(layout[0]);

@@ -8,33 +8,82 @@
 #include <libfdt.h>
 
 #include "boot.h"
-
-#define ROOT (0) // offset of the root node
+#include "fdt_reader.h"
 
 // Reads one number of `cells` 32-bit big-endian cells and advances *cursor. One that has more than 64 bits gives
 // UINT64_MAX: without its upper cells it would be a number that the tree does not have.
-static uint64_t read_cells(const fdt32_t **cursor, int cells) {
+static uint64_t read_cells(const fdt32_t **cursor, unsigned cells) {
     uint64_t value = 0;
     bool fits = true;
-    for (int i = 0; i < cells; ++i) {
+    for (unsigned i = 0; i < cells; ++i) {
         fits &= value >> 32 == 0;
         value = value << 32 | fdt32_ld((*cursor)++);
     }
     return fits ? value : UINT64_MAX;
 }
 
+// The properties of a node that are asked for; data is NULL where the node has none of that name.
+typedef struct _node_t {
+    const char *name;
+    fdt_value_t address_cells, size_cells, reg, status, device_type, enable_method, model, memreserve;
+    fdt_value_t initrd_start, initrd_end;
+} node_t;
+
+#define PROPERTY(name, field) {name, sizeof(name), offsetof(node_t, field)}
+
+static const struct {
+    const char *name;
+    size_t size;
+    size_t offset;
+} properties[] = {
+    PROPERTY("#address-cells", address_cells), PROPERTY("#size-cells", size_cells), PROPERTY("reg", reg),
+    PROPERTY("status", status), PROPERTY("device_type", device_type), PROPERTY("enable-method", enable_method),
+    PROPERTY("model", model), PROPERTY("memreserve", memreserve), PROPERTY("linux,initrd-start", initrd_start),
+    PROPERTY("linux,initrd-end", initrd_end),
+};
+
+// Of two properties with a name the first one counts.
+static void keep_property(const fdt_reader_t *r, node_t *node, const fdt_value_t *value) {
+    for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); ++i) {
+        fdt_value_t *place = (fdt_value_t *)((char *)node + properties[i].offset);
+        if (place->data == NULL && fdt_reader_has_name(r, value, properties[i].name, properties[i].size)) {
+            *place = *value;
+            return;
+        }
+    }
+}
+
+// The properties of a node come before its children (Devicetree Specification 5.4.2): what follows the last of them is
+// returned.
+static fdt_item_t read_properties(fdt_reader_t *r, node_t *node, fdt_value_t *value) {
+    *node = (node_t) {.name = value->name};
+    fdt_item_t item;
+    while ((item = fdt_reader_next(r, value)) == FDT_ITEM_PROPERTY) {
+        keep_property(r, node, value);
+    }
+    return item;
+}
+
+// The value of #address-cells or #size-cells, `usual` without one; 0 for a number that is not allowed.
+static unsigned cells_of(const fdt_value_t *value, unsigned usual) {
+    if (value->data == NULL) {
+        return usual;
+    }
+    uint32_t cells = value->size == sizeof(fdt32_t) ? fdt32_ld(value->data) : 0;
+    return cells <= FDT_MAX_NCELLS ? cells : 0;
+}
+
 // Calls visit(start, size, arg) for every entry of the node's "reg".
-static void each_reg(const void *dtb, int node, int parent,
+static void each_reg(const node_t *node, const node_t *parent,
     void (*visit)(uint64_t start, uint64_t size, void *arg), void *arg) {
-    int address_cells = fdt_address_cells(dtb, parent);
-    int size_cells = fdt_size_cells(dtb, parent);
-    int length;
-    const fdt32_t *cursor = fdt_getprop(dtb, node, "reg", &length);
-    if (cursor == NULL || address_cells < 1 || size_cells < 1) {
+    unsigned address_cells = cells_of(&parent->address_cells, 2);
+    unsigned size_cells = cells_of(&parent->size_cells, 1);
+    const fdt32_t *cursor = node->reg.data;
+    if (cursor == NULL || address_cells == 0 || size_cells == 0) {
         return;
     }
-    int entry = (address_cells + size_cells) * (int)sizeof(fdt32_t);
-    for (; length >= entry; length -= entry) {
+    size_t entry = (address_cells + size_cells) * sizeof(fdt32_t);
+    for (size_t length = node->reg.size; length >= entry; length -= entry) {
         uint64_t start = read_cells(&cursor, address_cells);
         uint64_t size = read_cells(&cursor, size_cells);
         visit(start, size, arg);
@@ -42,10 +91,14 @@ static void each_reg(const void *dtb, int node, int parent,
 }
 
 // A property that is a string, or NULL: one without its end would be read beyond the blob.
-static const char *get_string(const void *dtb, int node, const char *name) {
-    int length;
-    const char *value = fdt_getprop(dtb, node, name, &length);
-    return value != NULL && length > 0 && value[length - 1] == '\0' ? value : NULL;
+static const char *get_string(const fdt_value_t *value) {
+    const char *text = value->data;
+    return text != NULL && value->size > 0 && text[value->size - 1] == '\0' ? text : NULL;
+}
+
+static bool is_text(const fdt_value_t *value, const char *wanted) {
+    const char *text = get_string(value);
+    return text != NULL && strcmp(text, wanted) == 0;
 }
 
 // In a device tree on disk, which no firmware has filled in, the size is 0: that is no bank. Nor is one without an end.
@@ -63,21 +116,20 @@ static void add_reserved(uint64_t start, uint64_t size, void *name) {
 
 // Devicetree Specification 2.3.4: without "status" a node is in use. Memory that only firmware may touch is not: QEMU's
 // virt has such a node for its secure RAM.
-static bool in_use(const void *dtb, int node) {
-    const char *status = get_string(dtb, node, "status");
-    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+static bool in_use(const node_t *node) {
+    return get_string(&node->status) == NULL || is_text(&node->status, "okay") || is_text(&node->status, "ok");
 }
 
 // Memory nodes are called "memory" or "memory@…", and there may be several.
-static bool is_memory(const void *dtb, int node, const char *name) {
-    if (!in_use(dtb, node)) {
+static bool is_memory(const node_t *node) {
+    if (!in_use(node)) {
         return false;
     }
+    const char *name = node->name;
     if (strncmp(name, "memory", 6) == 0 && (name[6] == '\0' || name[6] == '@')) {
         return true;
     }
-    const char *type = get_string(dtb, node, "device_type");
-    return type != NULL && strcmp(type, "memory") == 0;
+    return is_text(&node->device_type, "memory");
 }
 
 // /memreserve/ entries of the blob's header, up to the empty one or the blob's end: a list whose end is missing is kept
@@ -89,21 +141,10 @@ static void read_memreserve_block(const void *dtb) {
     }
 }
 
-// Children of /reserved-memory that have a place ("reg"); those with a size only are for an
-// operating system to place, and are ignored.
-static void read_reserved_memory(const void *dtb, int parent) {
-    int node;
-    fdt_for_each_subnode(node, dtb, parent) {
-        const char *name = fdt_get_name(dtb, node, NULL);
-        each_reg(dtb, node, parent, add_reserved, (void *)(name != NULL ? name : "reserved-memory"));
-    }
-}
-
 // The Pi's firmware adds memreserve = <start size> to the root node: VideoCore's share.
-static void read_root_memreserve(const void *dtb) {
-    int length;
-    const fdt32_t *cursor = fdt_getprop(dtb, ROOT, "memreserve", &length);
-    for (; cursor != NULL && length >= 8; length -= 8) {
+static void read_root_memreserve(const node_t *root) {
+    const fdt32_t *cursor = root->memreserve.data;
+    for (size_t length = cursor != NULL ? root->memreserve.size : 0; length >= 8; length -= 8) {
         uint64_t start = read_cells(&cursor, 1);
         uint64_t size = read_cells(&cursor, 1);
         add_reserved(start, size, (void *)"videocore");
@@ -111,61 +152,93 @@ static void read_root_memreserve(const void *dtb) {
 }
 
 // A /chosen property of 4 or 8 bytes; 0 when absent.
-static uint64_t chosen_number(const void *dtb, int chosen, const char *name) {
-    int length;
-    const fdt32_t *cursor = fdt_getprop(dtb, chosen, name, &length);
-    return cursor == NULL || (length != 4 && length != 8) ? 0 : read_cells(&cursor, length / 4);
+static uint64_t chosen_number(const fdt_value_t *value) {
+    const fdt32_t *cursor = value->data;
+    size_t length = value->size;
+    return cursor == NULL || (length != 4 && length != 8) ? 0 : read_cells(&cursor, (unsigned)length / 4);
 }
 
-static void read_initrd(const void *dtb, int chosen) {
-    uint64_t start = chosen_number(dtb, chosen, "linux,initrd-start");
-    uint64_t end = chosen_number(dtb, chosen, "linux,initrd-end");
-    boot_reserve(start, end, "initrd");
-}
-
-static void read_model(boot_info_t *info) {
-    const char *model = get_string(info->dtb, ROOT, "model");
+static void read_model(boot_info_t *info, const node_t *root) {
+    const char *model = get_string(&root->model);
     if (model != NULL && model[0] != '\0') {
         boot_copy_name(info->model, model, BOOT_MODEL_SIZE);
     }
 }
 
-// Counts the cores, and notes whether firmware calls start them.
-static void read_cpus(boot_info_t *info, int cpus) {
-    unsigned cores = 0;
-    int node;
-    fdt_for_each_subnode(node, info->dtb, cpus) {
-        const char *type = get_string(info->dtb, node, "device_type");
-        const char *method = get_string(info->dtb, node, "enable-method");
-        cores += type != NULL && strcmp(type, "cpu") == 0;
-        info->uses_psci |= method != NULL && strcmp(method, "psci") == 0;
+// The nodes from the root to the one that is read; those below a child of a child are not asked for anything.
+enum { ROOT, CHILD, GRANDCHILD, LEVELS };
+
+typedef struct _tree_t {
+    boot_info_t *info;
+    node_t nodes[LEVELS];
+    bool in_reserved, in_cpus; // what the child is
+    unsigned cores;            // so far, of the node "cpus"
+} tree_t;
+
+static void read_child(tree_t *t) {
+    const node_t *node = &t->nodes[CHILD];
+    t->in_reserved = t->in_cpus = false;
+    if (is_memory(node)) {
+        each_reg(node, &t->nodes[ROOT], add_bank, t->info);
+    } else if (strcmp(node->name, "reserved-memory") == 0) {
+        t->in_reserved = true;
+    } else if (strcmp(node->name, "chosen") == 0) {
+        boot_reserve(chosen_number(&node->initrd_start), chosen_number(&node->initrd_end), "initrd");
+    } else if (strcmp(node->name, "cpus") == 0) {
+        t->in_cpus = true;
+        t->cores = 0;
     }
-    info->cores = cores != 0 ? cores : info->cores;
 }
 
-// One pass over the root's children, since finding a node means reading all before it. libfdt
-// checks the bounds of every access, so a damaged blob may give wrong values, but no access outside it.
-bool boot_fdt_read(boot_info_t *info) {
-    const void *dtb = info->dtb;
-    int node;
-    fdt_for_each_subnode(node, dtb, ROOT) {
-        const char *name = fdt_get_name(dtb, node, NULL);
-        if (name == NULL) {
-            return false;
+// Children of /reserved-memory that have a place ("reg"); those with a size only are for an operating system to place,
+// and are ignored. Children of /cpus: counts the cores, and notes whether firmware calls start them.
+static void read_grandchild(tree_t *t) {
+    const node_t *node = &t->nodes[GRANDCHILD];
+    if (t->in_reserved) {
+        each_reg(node, &t->nodes[CHILD], add_reserved, (void *)node->name);
+    } else if (t->in_cpus) {
+        if (is_text(&node->device_type, "cpu")) {
+            t->info->cores = ++t->cores;
         }
-        if (is_memory(dtb, node, name)) {
-            each_reg(dtb, node, ROOT, add_bank, info);
-        } else if (strcmp(name, "reserved-memory") == 0) {
-            read_reserved_memory(dtb, node);
-        } else if (strcmp(name, "chosen") == 0) {
-            read_initrd(dtb, node);
-        } else if (strcmp(name, "cpus") == 0) {
-            read_cpus(info, node);
-        }
+        t->info->uses_psci |= is_text(&node->enable_method, "psci");
     }
-    read_memreserve_block(dtb);
-    read_root_memreserve(dtb);
-    read_model(info);
+}
+
+// Reads the nodes up to the end of the root, or to where the tree is damaged.
+static void read_nodes(tree_t *t, fdt_reader_t *r) {
+    fdt_value_t value;
+    unsigned depth = 0; // nodes that are open
+    fdt_item_t item = fdt_reader_next(r, &value);
+    while (item != FDT_ITEM_END && (item == FDT_ITEM_NODE || depth != 0)) {
+        if (item == FDT_ITEM_NODE && depth < LEVELS) {
+            item = read_properties(r, &t->nodes[depth], &value);
+            if (depth == CHILD) {
+                read_child(t);
+            } else if (depth == GRANDCHILD) {
+                read_grandchild(t);
+            }
+            ++depth;
+            continue;
+        }
+        depth += item == FDT_ITEM_NODE ? 1 : item == FDT_ITEM_NODE_END ? -1 : 0;
+        if (depth == 0) {
+            return;
+        }
+        item = fdt_reader_next(r, &value);
+    }
+}
+
+// One pass over the tree, every access inside it: a damaged blob may give wrong values only.
+bool boot_fdt_read(boot_info_t *info) {
+    static tree_t tree; // too large for the stack
+    memset(&tree, 0, sizeof(tree));
+    tree.info = info;
+    fdt_reader_t reader;
+    fdt_reader_open(&reader, info->dtb);
+    read_nodes(&tree, &reader);
+    read_memreserve_block(info->dtb);
+    read_root_memreserve(&tree.nodes[ROOT]);
+    read_model(info, &tree.nodes[ROOT]);
     return info->ram_count != 0;
 }
 

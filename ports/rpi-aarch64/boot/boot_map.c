@@ -39,23 +39,34 @@ static uint64_t *new_table(void) {
     return boot_tables[boot_tables_used++]; // .bss: cleared already
 }
 
+// The table of level `leaf` that translates va; those that do not exist are made.
+static uint64_t *table_for(uint64_t *root, uint64_t va, unsigned leaf) {
+    uint64_t *table = root;
+    for (unsigned level = 0; level < leaf; ++level) {
+        uint64_t *slot = &table[desc_index(va, level)];
+        if (!desc_is_valid(*slot)) {
+            *slot = desc_table((uintptr_t)new_table());
+        }
+        table = (uint64_t *)(uintptr_t)desc_table_pa(*slot);
+    }
+    return table;
+}
+
 // Maps [va, va + size) to pa, all page aligned, with 2 MiB blocks where both are aligned.
 static void map(uint64_t *root, uint64_t va, uint64_t pa, uint64_t size, mem_attrs_t attrs) {
-    bool upper = desc_va_is_upper(va);
+    uint64_t delta = pa - va;
     for (uint64_t end = va + size; va < end;) {
-        bool block = mem_is_aligned(va | pa, MEM_BLOCK2M_SIZE) && end - va >= MEM_BLOCK2M_SIZE;
+        bool block = mem_is_aligned(va | delta, MEM_BLOCK2M_SIZE) && end - va >= MEM_BLOCK2M_SIZE;
         unsigned leaf = block ? 2 : 3;
-        uint64_t *table = root;
-        for (unsigned level = 0; level < leaf; ++level) {
-            uint64_t *slot = &table[desc_index(va, level)];
-            if (!desc_is_valid(*slot)) {
-                *slot = desc_table((uintptr_t)new_table());
-            }
-            table = (uint64_t *)(uintptr_t)desc_table_pa(*slot);
+        uint64_t *table = table_for(root, va, leaf);
+        uint64_t entry = desc_leaf(leaf, va + delta, attrs, desc_va_is_upper(va));
+        uint64_t step = desc_entry_size(leaf);
+        unsigned i = desc_index(va, leaf);
+        for (; i < DESC_ENTRIES && end - va >= step; ++i) { // as far as this table goes
+            table[i] = entry;
+            entry += step; // the address is the only part that differs
+            va += step;
         }
-        table[desc_index(va, leaf)] = desc_leaf(leaf, pa, attrs, upper);
-        va += desc_entry_size(leaf);
-        pa += desc_entry_size(leaf);
     }
 }
 
@@ -105,9 +116,9 @@ static void map_devices(uint64_t *root) {
         map(root, LAYOUT_MMIO + start, start, soc->windows[i].end - start, DEVICE_RW);
     }
     if (soc->stub_end != soc->ram_start) {
-        // The firmware's spin table and our parking page, to park the other cores from C.
-        // Device memory: those cores read without caches.
-        map(root, LAYOUT_MMIO, 0, MEM_PAGE_SIZE, DEVICE_RW);
+        // The firmware's spin table and our parking page, to park the other cores from C, which read without caches.
+        // The tree may be in the page of the spin table, and a page has one memory type in all its mappings.
+        map(root, LAYOUT_MMIO, 0, MEM_PAGE_SIZE, RAM_RW);
         map(root, LAYOUT_MMIO + PARKING_PAGE, PARKING_PAGE, MEM_PAGE_SIZE, DEVICE_RW);
     }
 }
@@ -120,8 +131,7 @@ static void map_dtb(uint64_t *root) {
 
 // The parts of the image that are not used at their link addresses.
 static void map_in_windows(uint64_t *root) {
-    map(root, LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_SIZE,
-        (uintptr_t)__thread_stack_start, LAYOUT_THREAD_STACK_SIZE, RAM_RW);
+    map(root, LAYOUT_THREAD_STACK_PART, (uintptr_t)__thread_stack_start, LAYOUT_THREAD_STACK_FIXED, RAM_RW);
     map(root, LAYOUT_EXCEPTION_STACK_TOP - LAYOUT_EXCEPTION_STACK_SIZE,
         (uintptr_t)__exception_stack_start, LAYOUT_EXCEPTION_STACK_SIZE, RAM_RW);
     map(root, LAYOUT_EMERGENCY_STACK_TOP - LAYOUT_EMERGENCY_STACK_SIZE,

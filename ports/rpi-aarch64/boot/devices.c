@@ -16,6 +16,7 @@
 #define PL011_FLAGS     (0x18)
 #define GPIO_FUNCTIONS  (0x00)
 #define PM_STATUS       (0x20)
+#define SDHCI_PRESENT   (0x24)
 
 #define MAX_MISSING (8)
 
@@ -64,5 +65,6 @@ void devices_probe(void) {
     check(&present.mailbox, MAILBOX_STATUS, "mailbox");
     check(&present.gpio, GPIO_FUNCTIONS, "GPIO");
     check(&present.watchdog, PM_STATUS, "watchdog");
+    check(&present.sdhci, SDHCI_PRESENT, "SD controller");
     soc = &present;
 }

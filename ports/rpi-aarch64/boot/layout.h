@@ -52,15 +52,17 @@
 #define LAYOUT_VIEW             0xffff010000000000
 #define LAYOUT_VIEW_SIZE        0x0000fe0000000000
 
-// Bytes of the thread's stack (SP_EL0, Python runs on it), of the exception stack (SP_EL1), and of that for exceptions
-// on the exception stack.
-#define LAYOUT_THREAD_STACK_SIZE    0x10000
+// Bytes of the thread's stack (SP_EL0, Python runs on it), of its upper part that is there from boot on (the rest comes
+// page by page), of the exception stack (SP_EL1), and of that for exceptions on the exception stack.
+#define LAYOUT_THREAD_STACK_SIZE    0x800000
+#define LAYOUT_THREAD_STACK_FIXED   0x10000
 #define LAYOUT_EXCEPTION_STACK_SIZE 0x4000
 #define LAYOUT_EMERGENCY_STACK_SIZE 0x2000
 
 // The stacks: guard, thread stack, guard, exception stack, guard, emergency stack, guard.
 #define LAYOUT_THREAD_STACK_BOTTOM  (LAYOUT_STACKS + LAYOUT_STACK_GUARD)
 #define LAYOUT_THREAD_STACK_TOP     (LAYOUT_THREAD_STACK_BOTTOM + LAYOUT_THREAD_STACK_SIZE)
+#define LAYOUT_THREAD_STACK_PART    (LAYOUT_THREAD_STACK_TOP - LAYOUT_THREAD_STACK_FIXED)
 #define LAYOUT_EXCEPTION_STACK_TOP \
     (LAYOUT_THREAD_STACK_TOP + LAYOUT_STACK_GUARD + LAYOUT_EXCEPTION_STACK_SIZE)
 #define LAYOUT_EMERGENCY_STACK_TOP \

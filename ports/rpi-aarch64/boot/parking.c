@@ -38,9 +38,11 @@ void parking_start(void) {
     *gicc = soc->intc == SOC_INTC_GICV2 ? soc->intc_base2 : 0;
     cpu_send_event(); // its barrier: the loops are in memory before a core jumps to them
     volatile uint64_t *words = (volatile uint64_t *)soc_mmio(SPIN_TABLE);
+    arch_clean_inval_poc((uintptr_t)words, PARKING_CORES * sizeof(*words)); // the cores cleared them without caches
     for (unsigned core = 1; core < PARKING_CORES; ++core) {
         words[core] = PARKING_PAGE;
     }
+    arch_clean_inval_poc((uintptr_t)words, PARKING_CORES * sizeof(*words));
     cpu_send_event();
     boot_park_address = PARKING_PAGE;
     arch_clean_inval_poc((uintptr_t)&boot_park_address, sizeof(boot_park_address)); // they read without caches

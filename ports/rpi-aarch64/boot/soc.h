@@ -33,6 +33,8 @@ typedef struct _soc_t {
     uint64_t mailbox;       // VideoCore mailbox (peripherals + 0xb880)
     uint64_t gpio;
     uint64_t watchdog;      // PM block (peripherals + 0x100000)
+    uint64_t sdhci;         // SD host controller of the card
+    bool sdhci_is_arasan;
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD

@@ -38,6 +38,10 @@ gpio_function_t gpio_function(const gpio_t *gpio, uint32_t pin);
 // Takes a few microseconds on BCM2837.
 void gpio_set_pull(const gpio_t *gpio, uint32_t pin, gpio_pull_t pull);
 
+// The same for those of the pins 32 * bank to 32 * bank + 31 that have their bit in `pins`, at once. It sleeps: call
+// it after timer_init().
+void gpio_set_pulls(const gpio_t *gpio, uint32_t bank, uint32_t pins, gpio_pull_t pull);
+
 // Sets the output latch, independent of the function: set it before making a pin an output.
 void gpio_write(const gpio_t *gpio, uint32_t pin, bool high);
 

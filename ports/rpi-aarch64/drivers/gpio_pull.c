@@ -21,14 +21,16 @@ static void set_pull_2711(const gpio_t *gpio, uint32_t pin, gpio_pull_t pull) {
     mmio_write(address, word | (uint32_t)pull << shift);
 }
 
-static void set_pull_2837(const gpio_t *gpio, uint32_t pin, gpio_pull_t pull) {
+// pins: of the 32 from number 32 * bank on. wait: spins, or sleeps.
+static void set_pulls_2837(const gpio_t *gpio, uint32_t bank, uint32_t pins, gpio_pull_t pull,
+    void (*wait)(uint32_t us)) {
     // Down is 1 and up is 2 here.
     static const uint8_t values[] = { 0, 2, 1 };
-    uintptr_t clock = gpio->base + GPPUDCLK + 4 * (pin / 32);
+    uintptr_t clock = gpio->base + GPPUDCLK + 4 * bank;
     mmio_write(gpio->base + GPPUD, values[pull]);
-    timer_spin_us(PULL_SETTLE_US);
-    mmio_write(clock, 1u << (pin % 32));
-    timer_spin_us(PULL_SETTLE_US);
+    wait(PULL_SETTLE_US);
+    mmio_write(clock, pins);
+    wait(PULL_SETTLE_US);
     mmio_write(gpio->base + GPPUD, 0);
     mmio_write(clock, 0);
 }
@@ -37,6 +39,18 @@ void gpio_set_pull(const gpio_t *gpio, uint32_t pin, gpio_pull_t pull) {
     if (gpio->pulls_2711) {
         set_pull_2711(gpio, pin, pull);
     } else {
-        set_pull_2837(gpio, pin, pull);
+        set_pulls_2837(gpio, pin / 32, 1u << pin % 32, pull, timer_spin_us);
+    }
+}
+
+void gpio_set_pulls(const gpio_t *gpio, uint32_t bank, uint32_t pins, gpio_pull_t pull) {
+    if (!gpio->pulls_2711) {
+        set_pulls_2837(gpio, bank, pins, pull, timer_sleep_us);
+        return;
+    }
+    for (uint32_t n = 0; n < 32; ++n) {
+        if (pins >> n & 1) {
+            set_pull_2711(gpio, 32 * bank + n, pull);
+        }
     }
 }

@@ -16,6 +16,7 @@ typedef struct _irq_entry_t {
 
 static irq_entry_t table[IRQ_COUNT];
 static irq_stats_t stats;
+static uint64_t asleep_ticks;
 static volatile bool handled_since_wait;
 
 static soc_intc_t kind;
@@ -139,12 +140,18 @@ void irq_wait(void) {
     }
     if (!handled_since_wait) {
         // IRQ is masked, so none is handled between the test and the sleep; a masked IRQ still ends WFI.
+        uint64_t since = cpu_counter();
         cpu_wait_for_interrupt();
+        asleep_ticks += cpu_counter() - since;
         cpu_irq_restore(state);
         state = cpu_irq_save();
     }
     handled_since_wait = false;
     cpu_irq_restore(state);
+}
+
+uint64_t irq_asleep_ticks(void) {
+    return asleep_ticks;
 }
 
 const irq_stats_t *irq_stats(void) {

@@ -45,6 +45,9 @@ void irq_dispatch(void);
 // calls every handler and returns at once.
 void irq_wait(void);
 
+// Ticks of the counter that irq_wait() has slept: nothing was executed then.
+uint64_t irq_asleep_ticks(void);
+
 const irq_stats_t *irq_stats(void);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_IRQ_H

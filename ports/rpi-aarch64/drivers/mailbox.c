@@ -46,10 +46,14 @@
 #define TAG_MAX_CLOCK_RATE      (0x00030004)
 #define TAG_MIN_CLOCK_RATE      (0x00030007)
 #define TAG_GET_EXPANDER        (0x00030041)
+#define TAG_SET_POWER           (0x00028001)
 #define TAG_SET_CLOCK_RATE      (0x00038002)
 #define TAG_SET_EXPANDER        (0x00038041)
 
 #define EXPANDER_FIRST_PIN      (128)
+
+#define POWER_WAIT              (2) // in the request
+#define POWER_ABSENT            (2) // in the answer
 
 bool mailbox_init(mailbox_t *mailbox, uintptr_t base, uint32_t *buffer, uint64_t pa) {
     *mailbox = (mailbox_t) { 0 };
@@ -185,6 +189,12 @@ mailbox_result_t mailbox_raise_clock(mailbox_t *mailbox, uint32_t clock) {
     uint32_t hz;
     mailbox_result_t result = get_by_id(mailbox, TAG_MAX_CLOCK_RATE, clock, &hz);
     return result == MAILBOX_OK ? mailbox_set_clock_rate(mailbox, clock, &hz) : result;
+}
+
+mailbox_result_t mailbox_set_power(mailbox_t *mailbox, uint32_t domain, bool on) {
+    uint32_t values[2] = { domain, POWER_WAIT | on };
+    mailbox_result_t result = mailbox_property(mailbox, TAG_SET_POWER, values, 2, 2);
+    return result == MAILBOX_OK && values[1] & POWER_ABSENT ? MAILBOX_REFUSED : result;
 }
 
 mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision) {

@@ -16,8 +16,13 @@
 #define MAILBOX_MAX_VALUES (MAILBOX_BUFFER_SIZE / 4 - 6)
 
 // Clock ids.
+#define MAILBOX_CLOCK_EMMC  (1)
 #define MAILBOX_CLOCK_UART  (2)
 #define MAILBOX_CLOCK_ARM   (3)
+#define MAILBOX_CLOCK_EMMC2 (12)
+
+// Power domains.
+#define MAILBOX_POWER_SD    (0)
 
 typedef enum _mailbox_result_t {
     MAILBOX_OK,
@@ -60,6 +65,9 @@ mailbox_result_t mailbox_set_clock_rate(mailbox_t *mailbox, uint32_t clock, uint
 
 // Sets the highest rate that the firmware allows.
 mailbox_result_t mailbox_raise_clock(mailbox_t *mailbox, uint32_t clock);
+
+// Switches a power domain and waits until it is stable. MAILBOX_REFUSED: the firmware has no such domain.
+mailbox_result_t mailbox_set_power(mailbox_t *mailbox, uint32_t domain, bool on);
 
 // The time of the firmware's build, in seconds since 1970.
 mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision);

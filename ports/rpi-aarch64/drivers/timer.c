@@ -80,6 +80,10 @@ void timer_init(uint32_t irq) {
     irq_enable(irq);
 }
 
+void timer_interrupt_after_us(uint64_t us) {
+    cpu_timer_set(timer_deadline_us(us));
+}
+
 void timer_wait_until(uint64_t deadline) {
     if (timer_expired(deadline)) {
         return;
@@ -88,6 +92,13 @@ void timer_wait_until(uint64_t deadline) {
     cpu_timer_set(deadline);
     irq_wait();
     cpu_timer_stop();
+}
+
+void timer_sleep_us(uint32_t us) {
+    uint64_t deadline = timer_deadline_us(us);
+    while (!timer_expired(deadline)) {
+        timer_wait_until(deadline);
+    }
 }
 
 void timer_wait_ms(int64_t ms) {

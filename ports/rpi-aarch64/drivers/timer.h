@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Time from the CPU's generic timer (Arm ARM D11), bounded waits, and the one-shot wake-up.
+// Time from the CPU's generic timer (Arm ARM, "The Generic Timer in AArch64 state"), bounded waits,
+// and the one-shot wake-up.
 // Ticks are counts of CNTPCT_EL0; their rate is CNTFRQ_EL0, which differs from machine to machine.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_TIMER_H
@@ -36,9 +37,15 @@ bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint3
 // Takes the timer interrupt (irq.h number). Call after irq_init().
 void timer_init(uint32_t irq);
 
+// Interrupts once, `us` microseconds from now, unless a wait or a visit to EL0 sets the timer before then.
+void timer_interrupt_after_us(uint64_t us);
+
 // Sleeps (WFI) until any interrupt was handled since the last irq_wait(), or the deadline passed.
 // May return early: the caller checks its condition again.
 void timer_wait_until(uint64_t deadline);
+
+// Sleeps for at least `us` microseconds; interrupts are handled meanwhile.
+void timer_sleep_us(uint32_t us);
 
 // As timer_wait_until(), for a time in milliseconds; a negative one has no deadline. For MICROPY_INTERNAL_WFE.
 void timer_wait_ms(int64_t ms);

@@ -5,6 +5,7 @@
 #include "core/arch.h"
 #include "core/fault/fault.h"
 #include "boot/layout.h"
+#include "hooks.h"
 
 bool backtrace_peek(uint64_t va, uint64_t *value) {
     if ((va & 7) != 0) {
@@ -18,9 +19,15 @@ bool backtrace_peek(uint64_t va, uint64_t *value) {
     return true;
 }
 
-// Whether there may be a frame record of the thread: its stack is always mapped.
+// The lowest address of the thread's stack that is mapped; before boot has said it, that of the part in the image.
+static uint64_t stack_low(void) {
+    uint64_t low = bind_stack_low();
+    return low != 0 ? low : LAYOUT_THREAD_STACK_PART;
+}
+
+// Whether there may be a frame record of the thread, in the part of its stack that is mapped.
 static bool is_on_thread_stack(uint64_t va) {
-    return va >= LAYOUT_THREAD_STACK_BOTTOM && va <= LAYOUT_THREAD_STACK_TOP - 16 && va % 8 == 0;
+    return va >= stack_low() && va <= LAYOUT_THREAD_STACK_TOP - 16 && va % 8 == 0;
 }
 
 void backtrace_start(backtrace_t *b, const trap_frame_t *trap, unsigned max) {

@@ -35,7 +35,7 @@ void port_set_crash_resets(bool resets) {
     crash_resets = resets;
 }
 
-// Rows of the vector table (Arm ARM D1.10.2).
+// Rows of the vector table (Arm ARM, "Exception vectors").
 static const char *const vector_rows[] = {
     "current EL with SP_EL0", "current EL with SP_EL1", "lower EL, AArch64", "lower EL, AArch32",
 };

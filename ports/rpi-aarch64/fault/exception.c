@@ -34,6 +34,9 @@ static void need_raising(trap_frame_t *trap) {
 
 // A synchronous exception of the thread: a Python exception where that is safe.
 void exception_sync(trap_frame_t *trap) {
+    if (bind_stack_fault(trap)) {
+        return; // also of an instruction that is to be stepped: it is tried again, and then stepped
+    }
     if (step_done(trap)) {
         bind_pager_stepped();
         return;

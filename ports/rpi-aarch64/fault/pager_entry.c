@@ -28,6 +28,7 @@ bool pager_redirect(trap_frame_t *trap) {
         return true;
     }
     pager_stack_t *stack = (pager_stack_t *)trap->sp - 1;
+    (void)bind_stack_reach((uintptr_t)stack); // there is room: the frames for it are kept
     stack->trap = *trap;
     // The chain of frame records leads through here into the interrupted code: PC, LR, then its callers.
     stack->pc = (frame_record_t) {(uintptr_t)&stack->lr, trap->elr};

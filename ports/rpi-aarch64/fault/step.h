@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Running one instruction of the thread (Arm ARM D2.12, "Software Step exceptions"), after a pager has mapped a page
+// Running one instruction of the thread (Arm ARM, "Software Step exceptions"), after a pager has mapped a page
 // for that instruction only.
 
 #ifndef PORTS_RPI_AARCH64_FAULT_STEP_H

@@ -35,7 +35,8 @@ void thread_fault_redirect_overflow(trap_frame_t *trap);
 void thread_fault_redirect(trap_frame_t *trap);
 
 // After an interrupt: where Ctrl-C waits for a thread that computes in the interruptible section (firmware.ld.S: long
-// integers, drawing), which no other check would notice for long, the thread goes on by raising it.
+// integers, drawing), which no other check would notice for long, the thread goes on by raising it. Elsewhere a timer
+// interrupt follows for as long as Ctrl-C waits.
 void thread_fault_interrupt(trap_frame_t *trap);
 
 #endif // PORTS_RPI_AARCH64_FAULT_THREAD_FAULT_H

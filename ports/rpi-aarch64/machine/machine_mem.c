@@ -29,7 +29,7 @@ static bool get_unsigned(mp_obj_t number, uint64_t *value) {
         return true;
     }
     *value = (uint64_t)mp_obj_int_get_truncated(number);
-    return mp_obj_equal(mp_obj_new_int_from_ull(*value), number);
+    return mp_obj_equal(mp_obj_new_int_from_uint(*value), number);
 }
 
 static uintptr_t get_address(mp_obj_t index, unsigned size) {
@@ -97,7 +97,7 @@ static mp_obj_t machine_word_subscr(mp_obj_t self_in, mp_obj_t index, mp_obj_t v
     if (value == MP_OBJ_SENTINEL) {
         uint64_t loaded = load(address, self->size);
         cpu_take_serror();
-        return mp_obj_new_int_from_ull(loaded);
+        return mp_obj_new_int_from_uint(loaded);
     }
     store(address, self->size, get_value(value, self->size));
     cpu_take_serror();

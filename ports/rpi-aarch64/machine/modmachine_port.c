@@ -11,6 +11,7 @@
 #include "drivers/timer.h"
 #include "machine_mem.h"
 #include "machine_pin.h"
+#include "machine_sdcard.h"
 #include "uart.h"
 
 enum {
@@ -28,6 +29,8 @@ enum {
     { MP_ROM_QSTR(MP_QSTR_mem32), MP_ROM_PTR(&machine_word32_obj) }, \
     { MP_ROM_QSTR(MP_QSTR_mem64), MP_ROM_PTR(&machine_word64_obj) }, \
     { MP_ROM_QSTR(MP_QSTR_Pin), MP_ROM_PTR(&machine_pin_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_SDCard), MP_ROM_PTR(&machine_sdcard_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_Partition), MP_ROM_PTR(&machine_partition_type) }, \
     { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(RESET_POWER_ON) }, \
     { MP_ROM_QSTR(MP_QSTR_HARD_RESET), MP_ROM_INT(RESET_HARD) }, \
     { MP_ROM_QSTR(MP_QSTR_WDT_RESET), MP_ROM_INT(RESET_WATCHDOG) }, \
@@ -41,6 +44,7 @@ static bool soft_reset;
 void machine_deinit(void) {
     soft_reset = true;
     machine_pin_deinit();
+    machine_sdcard_deinit();
 }
 
 static void check_mailbox(mailbox_result_t result) {

@@ -16,7 +16,7 @@
 #define MAX_PART            ((int64_t)1 << 40) // sums of parts up to this stay below 2^63
 
 static mp_obj_t mp_time_time_get(void) {
-    return mp_obj_new_int_from_ull(mp_hal_time_ns() / 1000000000);
+    return mp_obj_new_int_from_uint(mp_hal_time_ns() / 1000000000);
 }
 
 #if MP_RELEASE_LOCALTIME_FILLS

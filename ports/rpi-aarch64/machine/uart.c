@@ -24,7 +24,7 @@
 
 static pl011_t console;
 static ring_t ring;
-static uint8_t ring_data[UART_RING_SIZE];
+static uint8_t ring_data[UART_RING_SIZE] __attribute__((section(".bss.uncleared.ring")));
 static uint32_t clock_hz; // 0: not set up yet
 
 // Ctrl-C must work while Python computes, so the interrupt handler looks for it.

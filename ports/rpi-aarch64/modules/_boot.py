@@ -9,6 +9,7 @@ def _boot():
 
     import _memory
 
+    starts = _memory.kernel() is None  # after a soft reset the map is there
     try:
         import memory.boot
 
@@ -18,9 +19,25 @@ def _boot():
         _memory.safe_mode("the kernel map could not be made: %r" % e)
 
     try:
-        import memory._ramdisk
+        import machine
 
-        memory._ramdisk.remount()
+        card = machine.SDCard()
+    except OSError:
+        card = None  # none answers
+    try:
+        if card is not None:
+            import _card
+
+            _card.mount(card, starts)
+    except Exception as e:
+        print("boot: the card could not be mounted:")
+        sys.print_exception(e)
+
+    try:
+        if _memory.ramdisk() is not None:
+            import memory._ramdisk
+
+            memory._ramdisk.remount()
     except Exception as e:
         print("boot: the ramdisk could not be mounted:")
         sys.print_exception(e)

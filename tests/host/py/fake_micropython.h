@@ -42,29 +42,17 @@ void *m_realloc_maybe(void *old, size_t size, bool allow_move);
 #define m_renew(type, ptr, old_num, new_num) ((type *)m_realloc((ptr), sizeof(type) * (new_num)))
 #define m_del(type, ptr, num) free(ptr)
 
-typedef struct _mp_state_mem_area_t {
-    struct _mp_state_mem_area_t *next;
-    byte *gc_alloc_table_start;
-    byte *gc_finaliser_table_start;
-    byte *gc_pool_start;
-    byte *gc_pool_end;
-    size_t gc_last_used_block;
-} mp_state_mem_area_t;
-
 typedef struct _fake_state_t {
-    mp_state_mem_area_t area;
     void *stack_top;
     size_t gc_lock_depth;
 } fake_state_t;
 
 extern fake_state_t fake_state;
-#define MP_STATE_MEM(name) (fake_state.name)
 #define MP_STATE_THREAD(name) (fake_state.name)
 #define GC_COLLECT_FLAG (1)
 
 void gc_collect(void);
 void gc_collect_start(void);
-void gc_collect_root(void **pointers, size_t count);
 void gc_collect_end(void);
 
 #endif // TESTS_HOST_PY_FAKE_MICROPYTHON_H

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The boards of the tree: each folder with a board.json in boards/ is one, and says what it is.
 
-A board.json has the keys of FIELDS, may have those of OPTIONAL, and in `qemu` has those of QEMU.
+A board.json has the keys of FIELDS and may have those of OPTIONAL; in `qemu` it has those of QEMU
+and may have those of QEMU_OPTIONAL.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ FIELDS = {
     "qemu": Field(lambda value: isinstance(value, dict), "an object"),
 }
 OPTIONAL = {"models": NAMES}
-QEMU = {"machine": TEXT, "args": Field(is_list(is_text), "a list of texts")}
+TEXTS = Field(is_list(is_text), "a list of texts")
+QEMU = {"machine": TEXT, "args": TEXTS}
+QEMU_OPTIONAL = {"card": TEXTS}
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Board:
     soc: str  # name in the table of boot/soc.c
     family: str  # one of FAMILIES: what surrounds the SoC
     models: tuple[str, ...]  # the models of the SoC that it is (drivers/board.h); none: all others
+    qemu_card: tuple[str, ...] = ()  # QEMU's, for a card whose file is {}; none: it has no slot
 
     @property
     def kernel(self) -> Path:
@@ -131,7 +135,7 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidBoard(f"{where}: must be an object")
     check_keys(where, data, FIELDS, OPTIONAL)
-    check_keys(f"{where}: qemu", data["qemu"], QEMU, {})
+    check_keys(f"{where}: qemu", data["qemu"], QEMU, QEMU_OPTIONAL)
     return data
 
 
@@ -150,6 +154,7 @@ def load(name: str) -> Board:
         soc=data["soc"],
         family=data["family"],
         models=tuple(data.get("models", ())),
+        qemu_card=tuple(data["qemu"].get("card", ())),
     )
 
 

@@ -74,5 +74,9 @@ class Gdb:
     def register(self, number: int) -> int:
         return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
 
+    def read_u64(self, address: int) -> int:
+        """Read eight bytes of memory as the stopped core sees it."""
+        return int.from_bytes(bytes.fromhex(self.ask(f"m{address:x},8")), "little")
+
     def set_register(self, number: int, value: int) -> None:
         self.ask(f"P{number:x}={value.to_bytes(8, 'little').hex()}")

@@ -40,6 +40,7 @@ RAW_OFFSET = 0x80000  # from the start of RAM, where QEMU loads a raw kernel
 IMAGE_HEADER = struct.Struct("<IIQQQ24x4s4x")
 IMAGE_MAGIC = b"ARM\x64"
 QEMU_LOADER, LOADER_SHIFT = 4096, 2 << 20  # QEMU moves an image away from its own first code
+FIRST_CODE = 64  # bytes of that code, at the start of RAM: it starts a raw kernel
 GZIP_MAGIC = b"\x1f\x8b"
 PT_LOAD = 1
 MOST_RANGES = 48  # of one kind, as in event.h
@@ -76,6 +77,7 @@ class Hardware:
     dma: tuple[tuple[int, int], ...] = ()  # its DMA engine's channels
     sdhci: tuple[tuple[int, int], ...] = ()  # SD host controllers
     device: tuple[tuple[int, int], ...] = ()  # those parts of `mmio` in which registers answer
+    widths: tuple[tuple[int, int], ...] = ()  # those that take more than aligned words
 
 
 MAILBOX = 0xB8A0
@@ -102,6 +104,10 @@ MACHINES = {
 DEFAULT_MEGABYTES = {"raspi3ap": 512, "raspi3b": 1024, "raspi4b": 2048}
 
 
+#: Flash, fw_cfg, virtio and PCI have fields of 1, 2 and 8 bytes.
+VIRT_WIDTHS = ((0, 0x08000000), (0x09020000, 0x09030000), (0x0A000000, 0x40000000))
+
+
 def machine_of(machine: str, megabytes: int) -> Hardware:
     """Return what QEMU's machine of that name has."""
     name = machine.partition(",")[0]
@@ -109,7 +115,7 @@ def machine_of(machine: str, megabytes: int) -> Hardware:
         base = 0x40000000
         ram = ((base, base + (megabytes << 20)),)
         gic = ((0x08000000, 0x08020000),)
-        return Hardware(base, ram, ((0, base),), gic, device=windows.VIRT)
+        return Hardware(base, ram, ((0, base),), gic, device=windows.VIRT, widths=VIRT_WIDTHS)
     if name not in MACHINES:
         raise NoChecker(f"the hardware checker knows {', '.join([*MACHINES, 'virt'])}, not {name}")
     return MACHINES[name]
@@ -215,7 +221,7 @@ def plugin_options(machine: str, command: Sequence[str]) -> list[str]:
     options += ranges("ram", hardware.ram) + ranges("mmio", hardware.mmio)
     options += ranges("gic", hardware.gic) + ranges("image", loaded(command, hardware.ram_base))
     options += ranges("dma", hardware.dma) + ranges("sdhci", hardware.sdhci)
-    options += ranges("device", hardware.device)
+    options += ranges("device", hardware.device) + ranges("widths", hardware.widths)
     return options + ([f"mailbox={hardware.mailbox:x}"] if hardware.mailbox else [])
 
 
@@ -230,6 +236,8 @@ def with_checker(command: Sequence[str], out: Path) -> list[str]:
     options = ",".join([str(build()), f"out={out}", *plugin_options(machine, command)])
     memory = f"memory-backend-memfd,id={RAM_ID},size={megabytes}M,share=on"
     before, after = command[: at - 1], command[at + 1 :]
+    if any(each.startswith("memory-backend=") for each in after):  # a memfd of the caller's
+        return [*before, "-M", machine, "-plugin", options, *after]
     own = ["-object", memory, "-M", f"{machine},memory-backend={RAM_ID}", "-plugin", options]
     return [*before, *own, *after]
 
@@ -348,7 +356,7 @@ def loaded_kernel(kernel: Path, ram_base: int) -> list[tuple[int, int]]:
         with contextlib.suppress(OSError, EOFError, zlib.error):
             data = gzip.decompress(data)
     start = ram_base + raw_offset(data)
-    return [(start, start + len(data))]
+    return [(ram_base, ram_base + FIRST_CODE), (start, start + len(data))]
 
 
 def loaded(boot: Sequence[str], ram_base: int) -> list[tuple[int, int]]:

@@ -21,9 +21,10 @@ import serial
 from pimem.board import symbols
 from pimem.board.boards import Board
 from pimem.board.errors import NoAnswer
+from pimem.board.hwcheck import HardwareViolation
 from pimem.board.line import CrashLines
 from pimem.board.serial_port import BAUD, open_port, why_lost
-from pimem.board.session import elf_of, launch
+from pimem.board.session import elf_of, launch, require_emulated
 from pimem.board.terminal import HINT, KEY_PIECE, LEAVE, raw_mode
 from pimem.board.text import TextDecoder
 from pimem.exits import CRASHED, OK, Failure, Refusal, complain
@@ -237,16 +238,26 @@ def source(
     *,
     port: str | None = None,
     kernel: Path | None = None,
+    card: Path | None = None,
     icount: bool = False,
     nudge: bytes = b"",
+    hardware_check: bool = False,
 ) -> Iterator[Line]:
     """Give the line of a real board, which gets `nudge` first, or of an emulated one that boots
-    when it is watched and restarts when it is reset."""
+    when it is watched and restarts when it is reset; HardwareViolation, when the watch is over,
+    for what `hardware_check` found."""
+    require_emulated(port, hardware_check, card)
     if port is not None:
         yield Line(port, lambda opened: opened.write(nudge), lambda: None)
         return
-    with launch(board, kernel, icount=icount, reboot=True) as machine:
+    machine = launch(
+        board, kernel, card=card, icount=icount, reboot=True, hardware_check=hardware_check
+    )
+    with machine:
         yield Line(machine.pty, lambda opened: machine.resume(), machine.ended)
+        violations = machine.violations(elf_of(board, kernel)) if hardware_check else []
+    if violations:
+        raise HardwareViolation(violations)
 
 
 def follow(run: Watch, watcher: Watcher, screen: Screen, url: str) -> None:
@@ -300,11 +311,14 @@ def talk(
     *,
     port: str | None = None,
     kernel: Path | None = None,
+    card: Path | None = None,
     icount: bool = False,
+    hardware_check: bool = False,
     baud: int = BAUD,
     capture: Path | None = None,
 ) -> int:
     """Join this terminal to a board's prompt: the monitor without time stamps."""
-    place = source(board, port=port, kernel=kernel, icount=icount, nudge=FRIENDLY)
+    options = {"icount": icount, "hardware_check": hardware_check}
+    place = source(board, port=port, kernel=kernel, card=card, nudge=FRIENDLY, **options)
     elf = elf_of(board, kernel)
     return watch(place, elf, stamps=False, capture=capture, baud=baud)

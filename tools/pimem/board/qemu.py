@@ -33,7 +33,7 @@ from types import TracebackType
 from pimem.board import hwcheck
 from pimem.board.boards import Board
 from pimem.board.qmp import Qmp, QmpError
-from pimem.exits import USAGE, CommandError
+from pimem.exits import USAGE, CommandError, Refusal
 from pimem.setup.packages import qemu_program
 
 PR_SET_PDEATHSIG = 1
@@ -48,7 +48,7 @@ PTY_LINE = "char device redirected to"  # which QEMU prints of the serial line
 QEMU_ENDED = "QEMU ended"  # begins the reason where its process is gone
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
-
+LEAST_CARD = 1 << 20  # bytes
 MASKS = re.compile(r"\bPSTATE=([0-9a-f]{8})")  # in what "info registers" prints
 ALL_MASKED = 0x3C0  # DAIF: scripts can mask three of the four
 HALT_LOOKS, HALT_SECONDS = 5, 0.01  # an exception of a board that runs is over by then
@@ -72,6 +72,31 @@ def loader_args(path: Path, address: int, cpu: int | None = None) -> list[str]:
     """Place a file's bytes at a physical address; with `cpu`, that core starts there."""
     start = f",cpu-num={cpu}" if cpu is not None else ""
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on{start}"]
+
+
+def card_args(board: Board, card: Path) -> list[str]:
+    """Return a file as the card in the board's slot; it keeps what is written. A Refusal says what
+    is wrong with it."""
+    if not board.qemu_card:
+        raise Refusal(f"{board.name} has no slot for a card in QEMU")
+    try:
+        size = card.stat().st_size
+    except OSError as exc:
+        raise Refusal(f"cannot read the card {card}: {exc.strerror}") from exc
+    if not card.is_file():
+        raise Refusal(f"{card} is no file: the card in QEMU is an image")
+    if size < LEAST_CARD or size & (size - 1):
+        raise Refusal(
+            f"{card} has {size} bytes: a card in QEMU has a power of two of them "
+            f"(`truncate -s {card_size(size)} {shlex.quote(str(card))}` makes it one)"
+        )
+    name = str(card).replace(",", ",,")  # as QEMU's options have it
+    return [argument.replace("{}", name) for argument in board.qemu_card]
+
+
+def card_size(size: int) -> int:
+    """Return the smallest size of a card that holds so much."""
+    return max(LEAST_CARD, 1 << max(size - 1, 0).bit_length())
 
 
 def die_with_parent() -> None:

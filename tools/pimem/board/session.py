@@ -18,7 +18,7 @@ from typing import Self
 from pimem.board.boards import Board
 from pimem.board.line import SILENCE, Sink
 from pimem.board.link import BANNER, PROMPT, Link
-from pimem.board.qemu import Qemu, kernel_args
+from pimem.board.qemu import Qemu, card_args, kernel_args
 from pimem.board.text import to_text
 from pimem.exits import Refusal
 
@@ -42,15 +42,17 @@ def launch(
     board: Board,
     kernel: Path | None = None,
     *,
+    card: Path | None = None,
     icount: bool = False,
     reboot: bool = False,
     log: Path | None = None,
     extra: Sequence[str] = (),
     hardware_check: bool = False,
 ) -> Qemu:
-    """Start the board's machine, paused, with `kernel` or the board's own image; with `reboot`
-    it restarts when the guest resets it."""
+    """Start the board's machine, paused, with `kernel` or the board's own image, and `card` in its
+    slot; with `reboot` it restarts when the guest resets it."""
     boot = kernel_args(kernel_of(board, kernel))
+    extra = [*extra, *(card_args(board, card) if card else ())]
     return Qemu(
         board,
         boot,
@@ -60,6 +62,14 @@ def launch(
         extra=extra,
         hardware_check=hardware_check,
     )
+
+
+def require_emulated(port: str | None, hardware_check: bool, card: Path | None) -> None:
+    """Refuse for a real board what only an emulated one has."""
+    if port is not None and hardware_check:
+        raise Refusal("the hardware checker is a part of QEMU: leave --port or it out")
+    if port is not None and card is not None:
+        raise Refusal("--card is for QEMU: the board on --port has a slot of its own")
 
 
 def finish_boot(link: Link, sink: Sink | None = None) -> str:
@@ -121,6 +131,7 @@ def open_session(
     *,
     port: str | None = None,
     kernel: Path | None = None,
+    card: Path | None = None,
     icount: bool = False,
     reboot: bool = False,
     silence: float = SILENCE,
@@ -133,11 +144,16 @@ def open_session(
     image is missing, QemuError and NoAnswer what cannot be started or opened.
     """
     elf = elf_of(board, kernel)
-    if port is not None and hardware_check:
-        raise Refusal("the hardware checker is a part of QEMU: leave --port or it out")
+    require_emulated(port, hardware_check, card)
     if port is not None:
         return Session(board, Link(port, silence=silence, elf=elf))
     machine = launch(
-        board, kernel, icount=icount, reboot=reboot, extra=extra, hardware_check=hardware_check
+        board,
+        kernel,
+        card=card,
+        icount=icount,
+        reboot=reboot,
+        extra=extra,
+        hardware_check=hardware_check,
     )
     return attach(machine, elf=elf, silence=silence)

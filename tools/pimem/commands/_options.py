@@ -77,6 +77,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     add_kernel(parser)
 
 
+def add_slot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--card",
+        type=Path,
+        metavar="FILE",
+        help="the card in the slot of the emulated board; it keeps what is written",
+    )
+
+
 def add_icount(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--icount", action="store_true", help="one nanosecond of guest time an instruction"

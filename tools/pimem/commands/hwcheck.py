@@ -31,10 +31,12 @@ from pimem.board.hwcheck import (
 )
 from pimem.board.qemu import QEMU_ENDED, Qemu, QemuError, kernel_args
 from pimem.board.qmp import QmpError
-from pimem.exits import CRASHED, FAILED, OK, Refusal, complain
+from pimem.commands import _options
+from pimem.exits import CRASHED, FAILED, INTERRUPTED, OK, Refusal, complain
 
 SECONDS = 10.0
 STEP = 0.1
+STOPPED = "it ran until Ctrl-C"
 HEAD = 4096
 LAST_LINE = 60  # of what the kernel printed
 ELF = b"\x7fELF"
@@ -74,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elf", type=Path, metavar="FILE", help="where its symbols are")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=_options.seconds,
         default=SECONDS,
         metavar="N",
         help="how long it runs, if it does not end before (default: %(default)g)",
@@ -83,8 +85,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def require(path: Path | None) -> None:
-    if path is not None and not path.is_file():
+    if path is None:
+        return
+    if not path.is_file():
         raise Refusal(f"no file {path}")
+    try:
+        path.open("rb").close()
+    except OSError as exc:
+        raise Refusal(f"cannot read {path}: {exc.strerror}") from None
 
 
 def require_code(image: Path) -> None:
@@ -151,11 +159,14 @@ def watch(machine: Qemu, seconds: float) -> str:
     """Let the kernel run; return how it ended."""
     end = time.monotonic() + seconds
     machine.resume()
-    while time.monotonic() < end:
-        ended = machine.ended()
-        if ended:
-            return ended
-        time.sleep(min(STEP, max(end - time.monotonic(), 0)))
+    try:
+        while time.monotonic() < end:
+            ended = machine.ended()
+            if ended:
+                return ended
+            time.sleep(min(STEP, max(end - time.monotonic(), 0)))
+    except KeyboardInterrupt:
+        return STOPPED
     return f"it ran for {seconds:g} s"
 
 
@@ -206,8 +217,6 @@ def no_kernel(image: Path, machine: str, loop: Violation) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.seconds <= 0:
-        raise Refusal(f"--seconds {options.seconds:g} is not positive")
     for path in (options.image, options.dtb, options.elf):
         require(path)
     require_code(options.image)
@@ -234,4 +243,6 @@ def run(options: argparse.Namespace) -> int:
         complain(no_kernel(options.image, name, loops[0]))
     if number:
         return FAILED
+    if ended == STOPPED:
+        return INTERRUPTED
     return CRASHED if loops or ended.startswith(QEMU_ENDED) else OK

@@ -13,6 +13,7 @@ from pimem.exits import Refusal
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     _options.add_source(parser)
+    _options.add_slot(parser)
     _options.add_icount(parser)
     _options.add_timeout(parser)
     _options.add_line(parser)
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
         boards.load(options.board),
         port=options.port,
         kernel=options.kernel,
+        card=options.card,
         icount=options.icount,
         baud=options.baud,
         capture=options.capture,

@@ -27,7 +27,7 @@ from pimem.board.session import Session, elf_of, open_session
 from pimem.board.terminal import keys_for_a_script
 from pimem.board.text import Output
 from pimem.commands import _options
-from pimem.exits import CRASHED, INTERRUPTED, OK, Refusal, complain, report
+from pimem.exits import CRASHED, INTERRUPTED, OK, CommandError, Refusal, complain, report
 
 EPILOG = """\
 A board that restarts while the script runs ends the command once its prompt is there: with 0 after
@@ -67,6 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "arguments", nargs="*", metavar="ARG", help="the script's sys.argv[1:]; -- before dashes"
     )
     _options.add_source(parser)
+    _options.add_slot(parser)
     _options.add_icount(parser)
     _options.add_script_timeout(parser)
     parser.add_argument(
@@ -141,12 +142,12 @@ def run_script(
         execute(session.link, source, output, name=script.name, argv=script.argv, company=beside)
 
 
-def check_hardware(session: Session, kernel: Path | None) -> None:
-    """HardwareViolation if the hardware checker has reported something."""
-    if session.machine is not None and session.machine.checks_hardware:
-        violations = session.machine.violations(elf_of(session.board, kernel))
-        if violations:
-            raise HardwareViolation(violations)
+def check_hardware(session: Session, kernel: Path | None) -> int:
+    """Print what the hardware checker has reported; return the exit code."""
+    if session.machine is None or not session.machine.checks_hardware:
+        return OK
+    violations = session.machine.violations(elf_of(session.board, kernel))
+    return report(HardwareViolation(violations)) if violations else OK
 
 
 def after_restart(session: Session, restart: BoardRestarted, talk: Output) -> int:
@@ -160,26 +161,35 @@ def after_restart(session: Session, restart: BoardRestarted, talk: Output) -> in
     return CRASHED if failed or restart.crash else OK
 
 
-def run(options: argparse.Namespace) -> int | None:
+def run(options: argparse.Namespace) -> int:
     board = boards.load(options.board)
-    place = {"port": options.port, "kernel": options.kernel, "icount": options.icount}
+    place = {
+        "port": options.port,
+        "kernel": options.kernel,
+        "card": options.card,
+        "icount": options.icount,
+    }
     check = {"hardware_check": options.hardware_check}
     silence = SILENCE if options.timeout is None else options.timeout
     try:
         script = read_script(options.script, options.arguments)
         if script is None:
-            return monitor.talk(board, **place)
+            return monitor.talk(board, **place, **check)
         with (
             open_session(board, silence=silence, reboot=True, **place, **check) as session,
             Output(sys.stdout) as output,
             Output(sys.stderr) as talk,
         ):
+            code = OK
             try:
                 with company(script, options.timeout) as beside:
                     run_script(session, script, output, talk, beside)
             except BoardRestarted as exc:
-                return after_restart(session, exc, talk)
-            check_hardware(session, options.kernel)
+                code = after_restart(session, exc, talk)
+            except CommandError as exc:
+                code = report(exc)
+            except KeyboardInterrupt:
+                code = INTERRUPTED
+            return max(code, check_hardware(session, options.kernel))
     except KeyboardInterrupt:
         return INTERRUPTED
-    return None

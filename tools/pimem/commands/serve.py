@@ -26,6 +26,7 @@ MOST = 64  # boards
 def add_options(parser: argparse.ArgumentParser) -> None:
     _options.add_board(parser)
     _options.add_kernel(parser)
+    _options.add_slot(parser)
     parser.add_argument(
         "--count", type=int, default=1, metavar="N", help="so many boards (default: %(default)d)"
     )
@@ -37,9 +38,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def start(board: Board, kernel: Path | None, address: Address | None) -> Served:
+def start(board: Board, kernel: Path | None, card: Path | None, address: Address | None) -> Served:
     """Start one board; return it when it is at its prompt."""
-    session = attach(launch(board, kernel, reboot=True), elf=elf_of(board, kernel))
+    machine = launch(board, kernel, card=card, reboot=True)
+    session = attach(machine, elf=elf_of(board, kernel))
     try:
         session.finish_boot()
         assert session.machine
@@ -59,12 +61,14 @@ def run(options: argparse.Namespace) -> int:
     board = boards.load(options.board)
     if not 1 <= options.count <= MOST:
         raise Refusal(f"--count {options.count}: it must be from 1 to {MOST}")
+    if options.card and options.count > 1:
+        raise Refusal(f"--count {options.count}: a card is in one board's slot only")
     address = parse_address(options.listen) if options.listen is not None else None
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         served = []
         for number in range(options.count):
             where = address.next(number) if address else None
-            served.append(stack.enter_context(start(board, options.kernel, where)))
+            served.append(stack.enter_context(start(board, options.kernel, options.card, where)))
             print(served[-1].door.url, flush=True)
         complain(f"{board.name} is there; Ctrl-C ends it")
         serve(served)

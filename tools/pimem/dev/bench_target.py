@@ -8,6 +8,7 @@ its return, through QEMU's gdbstub while such a script runs. The counter steps b
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import tempfile
 import threading
@@ -112,26 +113,67 @@ with lazy:
 lazy.close()
 
 def collect(size):
-    keep = [[i] for i in range(size // 100)] if size < 1 << 22 else bytearray(size)
+    keep = [[i] for i in range(size // 100)]
     gc.collect()
     t = time.ticks_cpu()
     gc.collect()
     return round(time.ticks_diff(time.ticks_cpu(), t) / rate * 1000)
 
 found["gc.collect, 1 MiB of lists"] = collect(1 << 20)
-for size in (64, 512):
-    try:
-        found["gc.collect, %d MiB in one bytearray" % size] = collect(size << 20)
-    except MemoryError:
-        pass
 print(json.dumps(found))
 """.replace("FAULT", FAULT).replace("PAGER", PAGER)
+
+#: Costs that must not grow with what exists already, or only in proportion to it.
+SCALE_COSTS = """
+import gc, json, memory, time
+
+REGIONS = 5000
+VA = 0x40000000
+
+def spent(call, *args):
+    gc.collect()
+    t = time.ticks_cpu()
+    call(*args)
+    return round(time.ticks_diff(time.ticks_cpu(), t) / rate * 1000)
+
+def map_all(space, order):
+    for i in order:
+        space.map(VA + i * 8192, frames)
+
+found = {}
+frames = memory.frames.alloc()
+order = list(range(REGIONS))
+seed = 1
+for i in range(REGIONS - 1, 0, -1):
+    seed = seed * 1103515245 + 12345 & 0x7fffffff
+    j = seed % (i + 1)
+    order[i], order[j] = order[j], order[i]
+space = memory.AddressSpace()
+map_all(space, order[:-500])
+some = spent(map_all, space, order[-500:])
+found["map() in a space of 5,000 regions, random order"] = some // 500
+found["regions() of 5,000 regions"] = spent(space.regions)
+found["check() with 5,000 regions"] = spent(memory.check)
+space.close()
+frames.close()
+
+# Each region has an owner of frames of its own.
+gc.collect()
+space, owners, checks = memory.AddressSpace(), [], []
+for _ in range(2):
+    for i in range(REGIONS):
+        owners.append(memory.frames.alloc(zero=False))
+        space.map(VA + len(owners) * 8192, owners[-1])
+    checks.append(spent(memory.check))
+found["check() with 10,000 regions and owners, to 5,000, %"] = checks[1] * 100 // checks[0]
+space.close()
+print(json.dumps(found))
+"""
 
 #: What the guards against damage by Python code (ports/rpi-aarch64/guard) make longer: the
 #: instructions of MicroPython 1.26.1 as it was fetched, and how many per cent more there may be.
 #: They were counted by GUARDED_COSTS on an image without guard/ (GUARDED_O and GATED_O of the
-#: port's Makefile empty) whose collector looks for the starts of objects only (gc_collect_root()
-#: for the stack in machine/gc_port.c).
+#: port's Makefile empty) whose collector, MicroPython's own, looked for starts of objects only.
 UNGUARDED = {
     "gc.collect, a call more on the stack": (590, 5),
     "array of floats, an item more": (153, 10),
@@ -196,6 +238,23 @@ found["struct.pack_into of four integers"] = round(
 print(json.dumps(found))
 """
 
+#: Requests for frames of a made-up allocator of 1 and of 8 GiB (tests/firmware/memtest_frames.c):
+#: the dearest that is found, and the dearest that is refused, in each state and in a search for
+#: such a state.
+FRAMES_COSTS = """
+import _memtest, json
+
+names = _memtest.frames_states()
+searches = [("search %d" % seed, seed % len(names), seed) for seed in (5, 13, 21)]
+found = {}
+for name, *state in [(name, i) for i, name in enumerate(names)] + searches:
+    for gib in (1, 8):
+        taken, refused, faults = _memtest.frames_costs(gib, *state)
+        assert faults == 0, (name, gib, faults)
+        found["%d GiB, %s" % (gib, name)] = [round(n / rate * 1000) for n in (taken, refused)]
+print(json.dumps(found))
+"""
+
 HEAP_TRAFFIC = """
 import memory, random
 random.seed(7)
@@ -219,6 +278,22 @@ while True:
     frames.close()
 """
 
+#: Where a check looks for Ctrl-C, and what it has to look at.
+CHECK_LOOKS = "bind_is_interrupted"
+LOOKS = 6000
+CHECKS = """
+import memory
+space = memory.AddressSpace()
+frames = memory.frames.alloc()
+start, end = memory.report()["ram"][0]
+space.map(0x40001000, start, 1 << 28, "r")  # by pages
+for i in range(1000):
+    space.map(0x80000000 + i * 8192, frames)
+memory.pagers.zeros(space, 0xc0000000, 1 << 30)
+blocks = [memory.heap.alloc(100) for _ in range(500)]
+while True:
+    memory.check()
+"""
 
 FAULTS = """
 import machine, memory
@@ -261,9 +336,11 @@ FAULT_PARTS = (
 
 
 @contextlib.contextmanager
-def booted(board: Board, extra: list[str]) -> Iterator[Link]:
+def booted(board: Board, extra: list[str], kernel: Path | None = None) -> Iterator[Link]:
     """Boot a board, and give the link to its raw REPL."""
-    with open_session(board, icount=True, silence=SCRIPT_SECONDS, extra=extra) as session:
+    with open_session(
+        board, kernel=kernel, icount=True, silence=SCRIPT_SECONDS, extra=extra
+    ) as session:
         session.finish_boot()
         session.link.enter_raw_repl()
         yield session.link
@@ -279,6 +356,19 @@ def guarded_costs(board: Board) -> dict[str, int]:
     """Count the instructions of what the guards make longer."""
     with booted(board, []) as link:
         return dict(json.loads(link.run(RATE + GUARDED_COSTS)))
+
+
+def frames_costs(board: Board) -> dict[str, list[int]]:
+    """Count the instructions of the dearest request for frames, found and refused, by state."""
+    kernel = board.kernel.parent.with_name(f"{board.image}-memtest") / "kernel8.img"
+    with booted(board, [], kernel) as link:
+        return dict(json.loads(link.run(RATE + FRAMES_COSTS)))
+
+
+def scale_costs(board: Board) -> dict[str, int]:
+    """Count the instructions of work in a space of many regions."""
+    with booted(board, []) as link:
+        return dict(json.loads(link.run(RATE + SCALE_COSTS)))
 
 
 def call_costs(gdb: Gdb, entry: int, samples: int, clock: Clock) -> list[int]:
@@ -329,6 +419,21 @@ def parts(
                         costs[what].append(now - at)
                         at = now
     return costs
+
+
+def check_gaps(board: Board, known: dict[str, int], clock: Clock) -> list[int]:
+    """Count the instructions between two looks for Ctrl-C during checks, one after the other."""
+    with tempfile.TemporaryDirectory(prefix="pimem-bench-") as folder:
+        stub = Path(folder) / "gdb"
+        with booted(board, ["-gdb", f"unix:{stub},server=on,wait=off"]) as link:
+            traffic(link, CHECKS)
+            with Gdb(stub) as gdb:
+                times = []
+                for _ in range(LOOKS):
+                    gdb.run_to(known[CHECK_LOOKS])
+                    times.append(clock(gdb))
+                    gdb.run_to(gdb.register(LINK_REGISTER))
+    return [after - before for before, after in itertools.pairwise(times)]
 
 
 def fault_parts(board: Board, known: dict[str, int], clock: Clock) -> dict[str, list[int]]:

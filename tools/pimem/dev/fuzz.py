@@ -71,7 +71,7 @@ def fdt_target() -> Target:
     """
     libfdt = Path(os.environ.get("DTC_DIR") or DEPS / "dtc") / "libfdt"
     names = ("fdt", "fdt_ro", "fdt_rw", "fdt_wip", "fdt_addresses", "fdt_strerror")
-    ours = [PORT / "boot" / name for name in ("boot_fdt.c", "boot_info.c")]
+    ours = [PORT / "boot" / name for name in ("boot_fdt.c", "fdt_reader.c", "boot_info.c")]
     sources = (*ours, SOURCE / "fdt_reading.c", *(libfdt / f"{name}.c" for name in names))
     flags = ("-fno-sanitize=alignment", "-Wno-unused-parameter", "-Wno-sign-compare")
     return Target("fdt", sources, (*flags, f"-I{PORT}", f"-I{libfdt}"), 4096)
@@ -83,6 +83,7 @@ def targets() -> tuple[Target, ...]:
         Target("frames", mechanism("frames*.c")),
         Target("paging", (*mechanism("paging*.c"), empty_seam)),
         Target("heap", mechanism("heap*.c")),
+        Target("collector", mechanism("collector*.c")),
         fdt_target(),
     )
 

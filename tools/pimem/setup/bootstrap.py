@@ -16,6 +16,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -57,7 +58,8 @@ def make_venv() -> None:
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     trees = ["--editable", f"{pimem.ROOT}[test,clients]", "--editable", str(stubs_folder())]
     with growth.shown("setup: .venv", venv):
-        apt.call([*pip, "--quiet", "--retries", "5", *trees])
+        # Not compiled: most modules of the clients are never imported.
+        apt.call([*pip, "--quiet", "--no-compile", "--retries", "5", *trees])
     stamp.write_text(venv_pin())
 
 
@@ -89,7 +91,9 @@ def set_up() -> None:
     try:
         with alone():
             install_packages()
-            fetch_sources()
-            make_venv()
+            with ThreadPoolExecutor(1) as beside:
+                venv = beside.submit(make_venv)
+                fetch_sources()
+                venv.result()
     except (apt.AptError, OSError) as exc:
         raise SetupError(str(exc)) from exc

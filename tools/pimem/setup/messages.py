@@ -21,5 +21,6 @@ class SetupError(CommandError):
 
 
 def say(message: str) -> None:
-    """Print what set-up is about to do."""
-    print(f"setup: {message}", file=sys.stderr, flush=True)
+    """Print what set-up is about to do, on a terminal over the line that another step changes."""
+    begin = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{begin}setup: {message}", file=sys.stderr, flush=True)

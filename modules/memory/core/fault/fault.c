@@ -3,7 +3,7 @@
 
 #include "fault.h"
 
-// Load and store exclusive (Arm ARM C4.1.88), for any A, L and P.
+// Load and store exclusive (Arm ARM, "A64 instruction set encoding", Loads and Stores), for any A, L and P.
 #define EXCLUSIVE_MASK (0x3f800000)
 #define EXCLUSIVE_BITS (0x08000000)
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Decodes what AArch64 says about an exception (ESR_ELx and FAR_ELx) into terms and a sentence for people.
-// Pure functions over their arguments; Arm ARM DDI 0487 D17.2.37 (ESR_EL1) and D17.2.40 (FAR_EL1) for the fields.
+// Pure functions over their arguments; for the fields, Arm ARM DDI 0487, "ESR_EL1, Exception Syndrome Register (EL1)"
+// and "FAR_EL1, Fault Address Register (EL1)".
 
 #ifndef MODULES_MEMORY_CORE_FAULT_FAULT_H
 #define MODULES_MEMORY_CORE_FAULT_FAULT_H

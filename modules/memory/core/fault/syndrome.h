@@ -5,7 +5,7 @@
 #ifndef MODULES_MEMORY_CORE_FAULT_SYNDROME_H
 #define MODULES_MEMORY_CORE_FAULT_SYNDROME_H
 
-// ESR_ELx (Arm ARM D17.2.37).
+// ESR_ELx (Arm ARM, "ESR_EL1, Exception Syndrome Register (EL1)").
 #define ESR_EC_SHIFT            (26)    // exception class, 6 bits
 #define ESR_EC_MASK             (0x3f)
 #define ESR_IL                  (1 << 25) // a 32-bit instruction
@@ -29,7 +29,8 @@
 // ISS of SVC, HVC, SMC and BRK: the number in the instruction.
 #define ESR_IMMEDIATE_MASK      (0xffff)
 
-// PSTATE as SPSR_ELx holds it (Arm ARM C5.2.18); D, A, I and F are at the same place in DAIF.
+// PSTATE as SPSR_ELx holds it (Arm ARM, "SPSR_EL1, Saved Program Status Register (EL1)");
+// D, A, I and F are at the same place in DAIF.
 #define PSTATE_EL0T             (0)     // exception level and stack pointer, bits 3:0
 #define PSTATE_EL1T             (4)
 #define PSTATE_EL1H             (5)
@@ -41,7 +42,7 @@
 #define PSTATE_DAIF             (PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F)
 #define PSTATE_SS               (1 << 21)
 
-// PAR_EL1 (Arm ARM D17.2.107).
+// PAR_EL1 (Arm ARM, "PAR_EL1, Physical Address Register").
 #define PAR_FAULT               (1)     // the translation failed: a fault status code follows
 #define PAR_STATUS_SHIFT        (1)
 #define PAR_PA_BITS             (48)    // bits 47:12 are the physical page

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The frame allocator: allocating and freeing. The contract is in frames.h.
 
-#include "frames_private.h"
+#include "frames_runs.h"
 
 // Takes frames of one word without looking at the rest of the block.
 static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
@@ -11,7 +11,6 @@ static inline void take_in_word(frames_t *f, size_t frame, uint64_t mask) {
     if (state & STATE_WHOLE) {
         state ^= STATE_WHOLE | STATE_PARTIAL | STATE_ORDERS;
         state_write(f, block, state);
-        note_partial(f, block);
     }
     *word &= ~mask;
     update_after_take(f, block, state, frame / WORD_FRAMES % BLOCK_WORDS, *word);
@@ -34,10 +33,16 @@ static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     if (free == ALL_FREE) {
         state = state_with_word(state, i);
     }
+    state = (state & ~STATE_FLOOR_MASK) | orders_floor(state);
     if (state != f->states[block]) {
         state_write(f, block, state);
     }
-    note_partial(f, block);
+    if (block < f->tracked) {
+        frames_runs_freed(f, frame);
+    }
+    if (state & STATE_WHOLE) {
+        frames_runs_settle(f);
+    }
 }
 
 // The peak is noted when use goes down: frames_stats() compares it with `used`.
@@ -55,6 +60,8 @@ static void take(frames_t *f, size_t frame, size_t count) {
         frames_put_run(f, frame, count, false);
     }
     f->used += count;
+    frames_runs_changed(f, frame, count);
+    frames_runs_settle(f);
 }
 
 // Says why the frame at `pa` cannot be taken or given back: where it lies, or else `otherwise`.
@@ -138,15 +145,22 @@ static NOINLINE int alloc_any(frames_t *f, size_t count, mem_pa_t *pa, frames_er
     return alloc_with(f, count, &any, pa, why);
 }
 
+// Single frames come from another block now: what is noted of the runs of `block` and the one before may be too much.
+static inline void leave_block(frames_t *f, size_t block) {
+    if (block < f->tracked && (runs_any(&f->runs[block]) || (block > 0 && runs_any(&f->runs[block - 1])))) {
+        frames_runs_changed(f, block * FRAMES_PER_BLOCK, 1);
+    }
+}
+
 // One frame, from the block that the last one came from while there is any, then from the lowest partly free block.
 static NOINLINE int alloc_one(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     size_t block = f->cursor / BLOCK_WORDS;
+    size_t left = block;
     if (!(f->states[block] & STATE_PARTIAL)) {
-        block = next_partial(f, f->partial_from);
+        block = next_partial(f, f->dma_blocks);
         if (block == NOT_FOUND) {
             return alloc_any(f, 1, pa, why);
         }
-        f->partial_from = block;
     }
     uint32_t state = f->states[block];
     size_t i = lowest_bit(state);
@@ -154,11 +168,27 @@ static NOINLINE int alloc_one(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     uint64_t before = *word;
     *word = before & (before - 1);
     update_after_take(f, block, state, i, *word);
+    // The lowest groups are used up again and again: the summary word is kept exact.
+    f->top[FRAMES_INDEX_PARTIAL][block / 4096] ^=
+        (uint64_t)(f->index[FRAMES_INDEX_PARTIAL][block / 64] == 0) << (block / 64 % 64);
     ++f->used;
     f->cursor = block * BLOCK_WORDS + i;
+    f->cursor_word = word;
     f->cursor_pa = pa_of_frame(f, f->cursor * WORD_FRAMES);
+    f->cursor_known = false;
+    if (left != block) {
+        leave_block(f, left);
+    }
     *pa = f->cursor_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
     return MEM_OK;
+}
+
+// A block has come to be free as a whole, or is no longer: of the one before it a run may go on.
+static inline void whole_changed(frames_t *f, size_t block) {
+    if (block <= f->tracked && block > 0 && f->free_map[block - 1].word[BLOCK_WORDS - 1] >> 63) {
+        frames_runs_changed(f, block * FRAMES_PER_BLOCK, 1);
+    }
+    frames_runs_settle(f);
 }
 
 // A block, from the DMA zone only if there is none above it. The index lists every such block.
@@ -172,13 +202,18 @@ static int alloc_block(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     }
     frames_put_whole_block(f, block, false);
     f->used += FRAMES_PER_BLOCK;
+    whole_changed(f, block);
     *pa = pa_of_frame(f, block * FRAMES_PER_BLOCK);
     return MEM_OK;
 }
 
-// An aligned power of two, 2 to 32 frames or a block, most often without a search; falls back to alloc_with().
-static inline int alloc_aligned(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa,
+// Everything but a single frame without constraints. An aligned power of two, 2 to 32 frames or a block, mostly needs
+// no search.
+static NOINLINE int alloc_other(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa,
     frames_error_t *why) {
+    if (req == NULL) {
+        return alloc_any(f, count, pa, why);
+    }
     if (count == req->align && (req->at & req->below) == MEM_ADDR_NONE) {
         if (count == FRAMES_PER_BLOCK) {
             return alloc_block(f, pa, why);
@@ -191,21 +226,17 @@ static inline int alloc_aligned(frames_t *f, size_t count, const frames_request_
 }
 
 int frames_alloc(frames_t *f, size_t count, const frames_request_t *req, mem_pa_t *pa, frames_error_t *why) {
-    if (req != NULL) {
-        return alloc_aligned(f, count, req, pa, why);
-    }
-    if (count != 1) {
-        return alloc_any(f, count, pa, why);
+    if (req != NULL || count != 1) {
+        return alloc_other(f, count, req, pa, why);
     }
     // The commonest request by far. While the word that the last one came from has more than one free frame, only the
     // word changes; once it is used up or whole, the state of its block decides.
-    uint64_t *word = word_at(f->free_map, f->cursor);
-    uint64_t before = *word;
+    uint64_t before = *f->cursor_word;
     uint64_t left = before & (before - 1);
     if (left == 0 || before == ALL_FREE) {
         return alloc_one(f, pa, why);
     }
-    *word = left;
+    *f->cursor_word = left;
     ++f->used;
     *pa = f->cursor_pa + ((mem_pa_t)lowest_bit(before) << MEM_PAGE_SHIFT);
     return MEM_OK;
@@ -229,22 +260,20 @@ size_t frames_alloc_some(frames_t *f, size_t max_count, mem_pa_t *pa) {
     return count;
 }
 
-// Frees one frame in use in a block without unmanaged ones, if that completes no chunk. False when it is anything else.
-static inline bool free_one(frames_t *f, size_t frame) {
+// Whether a frame is in use, in a block without unmanaged ones.
+static inline bool is_used(const frames_t *f, size_t frame) {
+    bool free = *word_of_frame(f->free_map, frame) >> (frame % WORD_FRAMES) & 1;
+    return !free && (f->states[frame / FRAMES_PER_BLOCK] & STATE_MANAGED);
+}
+
+// Frees one frame that completes no chunk and no run that are to be noted, without branches.
+static inline void free_unnoted(frames_t *f, size_t frame) {
     size_t word = frame / WORD_FRAMES;
     size_t block = frame / FRAMES_PER_BLOCK;
-    uint64_t mask = (uint64_t)1 << (frame % WORD_FRAMES);
-    uint64_t *bits = word_at(f->free_map, word);
-    uint32_t state = f->states[block];
-    if ((*bits & mask) || !(state & STATE_MANAGED) || completes_chunk(*bits | mask, frame % WORD_FRAMES, state)) {
-        return false;
-    }
-    *bits |= mask;
-    f->states[block] = state | STATE_ANY(word % BLOCK_WORDS) | STATE_PARTIAL;
-    f->index[FRAMES_INDEX_PARTIAL][block / 64] |= (uint64_t)1 << (block % 64);
-    note_partial(f, block);
+    *word_at(f->free_map, word) |= (uint64_t)1 << (frame % WORD_FRAMES);
+    f->states[block] |= STATE_ANY(word % BLOCK_WORDS) | STATE_PARTIAL;
+    enter_partial(f, block);
     count_freed(f, 1);
-    return true;
 }
 
 // Frees an aligned power of two of frames within one word. False when it is not that or some frame
@@ -272,6 +301,7 @@ static NOINLINE bool free_block(frames_t *f, size_t frame, size_t count) {
         return false;
     }
     frames_put_whole_block(f, frame / FRAMES_PER_BLOCK, true);
+    whole_changed(f, frame / FRAMES_PER_BLOCK);
     count_freed(f, count);
     return true;
 }
@@ -287,21 +317,45 @@ static NOINLINE int free_range(frames_t *f, mem_pa_t pa, size_t count, frames_er
         return refuse_frame(f, pa + ((mem_pa_t)used << MEM_PAGE_SHIFT), free, why);
     }
     frames_put_run(f, frame, count, true);
+    frames_runs_changed(f, frame, count);
+    frames_runs_settle(f);
     count_freed(f, count);
+    return MEM_OK;
+}
+
+static NOINLINE int free_other(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
+    size_t frame;
+    if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
+        return frames_fail(why, (frames_error_t) {.kind = FRAMES_MISALIGNED, .pa = pa});
+    }
+    if (count == 0) {
+        return frames_fail(why, (frames_error_t) {.kind = FRAMES_WRONG_COUNT, .pa = pa});
+    }
+    if (frame_of_pa(f, pa, &frame) && (free_in_word(f, frame, count) || free_block(f, frame, count))) {
+        return MEM_OK;
+    }
+    return free_range(f, pa, count, why);
+}
+
+// One frame in use that may complete something.
+static NOINLINE int free_in_run(frames_t *f, mem_pa_t pa, size_t frame, frames_error_t *why) {
+    if (!frames_runs_is_noted(f, frame)) {
+        return free_other(f, pa, 1, why);
+    }
+    free_unnoted(f, frame);
     return MEM_OK;
 }
 
 int frames_free(frames_t *f, mem_pa_t pa, size_t count, frames_error_t *why) {
     size_t frame;
-    if (!mem_is_aligned(pa, MEM_PAGE_SIZE)) {
-        return frames_fail(why, (frames_error_t) {.kind = FRAMES_MISALIGNED, .pa = pa});
+    if (count != 1 || !mem_is_aligned(pa, MEM_PAGE_SIZE) || !frame_of_pa(f, pa, &frame) || !is_used(f, frame)) {
+        return free_other(f, pa, count, why);
     }
-    if (frame_of_pa(f, pa, &frame)
-        && ((count == 1 && free_one(f, frame)) || free_in_word(f, frame, count) || free_block(f, frame, count))) {
-        return MEM_OK;
+    // The commonest by far: one frame that changes nothing but its word, and where there are any free ones. It needs no
+    // look at the words beside its own and calls nothing.
+    if (exceeds_floor(f, frame)) {
+        return free_in_run(f, pa, frame, why);
     }
-    if (count == 0) {
-        return frames_fail(why, (frames_error_t) {.kind = FRAMES_WRONG_COUNT, .pa = pa});
-    }
-    return free_range(f, pa, count, why);
+    free_unnoted(f, frame);
+    return MEM_OK;
 }

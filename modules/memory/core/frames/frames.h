@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
 // The frame allocator: hands out physical memory in frames of 4 KiB.
 //
-// One bit per frame says "free"; blocks of 512 frames (2 MiB) are indexed by ten small bitmaps, so
-// that single frames, aligned powers of two up to 2 MiB, and their refusals take a bounded number
-// of steps whatever the size of memory. Any other request (odd counts, unaligned, over 2 MiB) is
-// tried there first and then by a search, word by word, that finds a run whenever there is one.
+// One bit per frame says "free"; blocks of 512 frames (2 MiB) are indexed by ten small bitmaps, and
+// the longest runs of each block, by how they are aligned, are noted beside it and in nodes of 32
+// blocks. What a request costs, found or refused, beside marking its frames:
+// - up to 512 frames, aligned to at most their count: a bounded number of steps whatever the state
+//   of memory, and a few more for each GiB. Changes keep the notes exact, in bounded steps, but for
+//   one block, which a search looks at anew. While many blocks are free as a whole, the notes are
+//   made of fewer blocks or none: then a limit (`below`) that keeps a request from those free blocks
+//   makes it search the words of the blocks without notes.
+// - exactly at an address: steps by words, and by whole blocks.
+// - more frames, or alignments larger than the count: a search by words of all blocks that are
+//   partly free. It finds a run whenever there is one.
+// An index may list a block for a chunk that it has lost; some of these are put right in each
+// search, as often as they are lost. A request may so get a whole block though a partly free one
+// would do.
 // The lowest block is used first, and partly free blocks before whole ones: this alone keeps memory
 // compact. Single frames use up the block they have begun; chunks of 2 to 32 are taken where one
 // came back lately, unless that is far beyond what the frames in use would fill.
@@ -89,7 +99,7 @@ typedef struct _frames_run_t {
     const char *name; // of a reserved run, else NULL
 } frames_run_t;
 
-// Bytes of metadata that frames_init() needs for these banks, a multiple of 8: about 2.1 bits per
+// Bytes of metadata that frames_init() needs for these banks, a multiple of 8: about 2.35 bits per
 // frame. 0 when frames_init() would refuse the banks.
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks);
 

@@ -25,7 +25,7 @@ static inline size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-// `n` ones (1 to 64) from bit `partial_from` up.
+// `n` ones (1 to 64) from bit `low` up.
 static inline uint64_t ones(unsigned low, unsigned n) {
     return ALL_FREE >> (64 - n) << low;
 }

@@ -38,13 +38,20 @@ typedef struct _frames_extent_t {
     size_t first_frame; // frame number of `base`
 } frames_extent_t;
 
+// The longest free runs of a block, or of a node of 32 blocks: what frames_runs.h says.
+#define FRAMES_NODE_BLOCKS (32)
+
+typedef struct _frames_runs_t {
+    uint64_t word[2];
+} frames_runs_t;
+
 // Where chunks of one order have come back: numbers of words of the free map, the last one on top. Hints only: the free
 // map is authoritative.
 #define FRAMES_RECENT_WORDS (20)
 #define FRAMES_RECENT_ORDERS (5)
 
 typedef struct _frames_recent_t {
-    uint32_t n;
+    uint16_t n;
     uint16_t word[FRAMES_RECENT_WORDS]; // below FRAMES_MAX_BLOCKS * 8
 } frames_recent_t;
 
@@ -53,18 +60,23 @@ typedef struct _frames_t {
     frames_block_t *managed_map; // which frames are in a bank and not reserved
     uint64_t *index[FRAMES_INDEXES]; // one bit per block; 64 blocks are a group
     uint32_t *states; // per block: what frames_private.h says
-    size_t n_blocks, n_groups;
+    frames_runs_t *runs;      // per block
+    frames_runs_t *node_runs; // the largest of the blocks of each node
+    uint32_t n_blocks, n_groups;
+    uint32_t n_extents, n_banks, n_regions;
+    bool cursor_known; // that `cursor_seen` was set since the cursor came to its word
     size_t dma_blocks; // blocks with a lower number lie below FRAMES_DMA_LIMIT; 0 if all do
-    size_t partial_from; // a block above those: between them and it none is partly free
-    size_t cursor;       // the word of free_map that the last single frame came from
+    uint64_t *cursor_word; // the word of free_map that the last single frame came from
+    size_t cursor;         // its number
     mem_pa_t cursor_pa; // of its first frame
     size_t total, managed, used;
     size_t peak_used; // before the last free
-    // Which groups may have a bit in that index: all that do, and some that did. Index 0 (partly free) has no summary
-    // word; the search starts at `partial_from`.
+    uint32_t whole;   // blocks above the DMA zone that are free as a whole
+    uint32_t tracked; // the runs of blocks with a lower number are noted: all, or fewer while many are free as a whole
+    uint64_t cursor_seen; // the word of the cursor when what is noted of the runs of its block was last brought in line
+    // Which groups may have a bit in that index: all that do, and some that did.
     uint64_t top[FRAMES_INDEXES][FRAMES_TOP_WORDS];
     frames_recent_t recent[FRAMES_RECENT_ORDERS]; // orders 1 to 5
-    size_t n_extents, n_banks, n_regions;
     frames_extent_t extents[FRAMES_MAX_BANKS];
     mem_range_t banks[FRAMES_MAX_BANKS];         // sorted, merged, whole frames
     frames_region_t regions[FRAMES_MAX_REGIONS]; // sorted, disjoint

@@ -91,7 +91,8 @@ static int plan(frames_t *f, const mem_range_t *banks, size_t n_banks) {
 
 static size_t metadata_size(const frames_t *f) {
     size_t states = (size_t)mem_align_up(f->n_blocks * sizeof(uint32_t), 8);
-    return 2 * f->n_blocks * sizeof(frames_block_t) + FRAMES_INDEXES * f->n_groups * sizeof(uint64_t) + states;
+    size_t runs = (f->n_blocks + (f->n_blocks + FRAMES_NODE_BLOCKS - 1) / FRAMES_NODE_BLOCKS) * sizeof(frames_runs_t);
+    return 2 * f->n_blocks * sizeof(frames_block_t) + FRAMES_INDEXES * f->n_groups * sizeof(uint64_t) + runs + states;
 }
 
 size_t frames_metadata_size(const mem_range_t *banks, size_t n_banks) {
@@ -134,6 +135,10 @@ static void add_bank(frames_t *f, const mem_range_t *bank) {
 // Derives the indexes, and the states of the blocks that add_bank() did not fill.
 static void build_index(frames_t *f) {
     for (size_t block = 0; block < f->n_blocks; ++block) {
+        if (f->states[block] == STATE_FREE_BLOCK) { // nearly all
+            index_flip(f, FRAMES_INDEX_WHOLE, block);
+            continue;
+        }
         if (f->states[block] == 0) {
             f->states[block] = frames_state_by_words(f, block);
         }
@@ -142,6 +147,17 @@ static void build_index(frames_t *f) {
             index_flip(f, lowest_bit(in), block);
         }
     }
+}
+
+// Notes the runs of the DMA zone, which is tracked always, and of what else has to be.
+static void track_zone(frames_t *f) {
+    f->tracked = f->dma_blocks;
+    for (size_t block = 0; block < f->dma_blocks; ++block) {
+        if (!(f->states[block] & STATE_WHOLE)) {
+            frames_runs_changed(f, block * FRAMES_PER_BLOCK, 1);
+        }
+    }
+    frames_runs_settle(f);
 }
 
 int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *metadata, size_t size) {
@@ -164,17 +180,20 @@ int frames_init(frames_t *f, const mem_range_t *banks, size_t n_banks, void *met
         f->index[index] = words;
         words += f->n_groups;
     }
-    f->states = (uint32_t *)words;
+    f->runs = (frames_runs_t *)words;
+    f->node_runs = f->runs + f->n_blocks;
+    f->states = (uint32_t *)(f->node_runs + (f->n_blocks + FRAMES_NODE_BLOCKS - 1) / FRAMES_NODE_BLOCKS);
     // Without memory above the zone there is no reason to spare the zone.
     size_t dma_blocks = frames_below(f, FRAMES_DMA_LIMIT) / FRAMES_PER_BLOCK;
     f->dma_blocks = dma_blocks < f->n_blocks ? dma_blocks : 0;
-    f->partial_from = f->dma_blocks;
-    f->cursor = f->partial_from * BLOCK_WORDS;
+    f->cursor = f->dma_blocks * BLOCK_WORDS;
+    f->cursor_word = word_at(f->free_map, f->cursor);
     f->cursor_pa = pa_of_frame(f, f->cursor * WORD_FRAMES);
     for (size_t i = 0; i < f->n_banks; ++i) {
         add_bank(f, &f->banks[i]);
     }
     f->managed = f->total;
     build_index(f);
+    track_zone(f);
     return MEM_OK;
 }

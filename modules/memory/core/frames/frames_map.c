@@ -91,7 +91,6 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free) {
     while (count > 0) {
         size_t block = frame / FRAMES_PER_BLOCK;
         size_t n = smaller(count, FRAMES_PER_BLOCK - frame % FRAMES_PER_BLOCK);
-        note_partial(f, block);
         if (n == FRAMES_PER_BLOCK) {
             frames_put_whole_block(f, block, free);
         } else {

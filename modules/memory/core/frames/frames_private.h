@@ -16,8 +16,20 @@
 #define NOT_FOUND (SIZE_MAX)
 #define BLOCK_WORDS (8)
 
+// Once one block in FRAMES_PLENTY is free as a whole, no runs are tracked above the DMA zone: any request fits there.
+// With fewer of them, so many blocks for each may stay untracked.
+#define FRAMES_PLENTY (3)
+#define FRAMES_UNTRACKED_PER_WHOLE (4)
+
+// So many blocks without a chunk of the order that an index lists them for are looked at in one search, twice as many
+// for a chunk of up to 32 frames before that, and fewer where the runs tell which block has one.
+#define FRAMES_MOST_MISSES (6)
+#define FRAMES_MOST_MISSES_TRACKED (1)
+
 // A block's state: bits 0-7 words with a free frame, 8-15 words all free, 16-25 indexes it is in,
-// 26 all its frames are managed (which spares frees the look at that map).
+// 26 all its frames are managed (which spares frees the look at that map), 27-31 its floor, less one: a free run of at
+// most so many frames holds no chunk of an order that the block is not known to have, and is no longer than those noted
+// of it.
 #define STATE_ANY(word) ((uint32_t)1 << (word))
 #define STATE_ALL(word) ((uint32_t)0x100 << (word))
 #define STATE_ANY_MASK ((uint32_t)0xff)
@@ -29,6 +41,8 @@
 #define STATE_WHOLE STATE_INDEX(FRAMES_INDEX_WHOLE)
 #define STATE_INDEXES ((uint32_t)0x3ff << STATE_INDEX_SHIFT)
 #define STATE_MANAGED ((uint32_t)1 << 26)
+#define STATE_FLOOR_SHIFT (27)
+#define STATE_FLOOR_MASK ((uint32_t)0x1f << STATE_FLOOR_SHIFT)
 #define STATE_FREE_BLOCK (STATE_ANY_MASK | STATE_ALL_MASK | STATE_WHOLE | STATE_MANAGED)
 
 _Static_assert(FRAMES_MAX_BLOCKS * BLOCK_WORDS - 1 <= UINT16_MAX, "a hint has room for the number of any word");
@@ -70,29 +84,39 @@ static inline uint32_t orders_of_block(uint32_t state) {
     return found << STATE_INDEX_SHIFT;
 }
 
+// The floor of an untracked block, for its state: by the orders that it is known to have.
+static inline uint32_t orders_floor(uint32_t state) {
+    unsigned missing = lowest_bit(~(state >> (STATE_INDEX_SHIFT + 1)) | 0x10);
+    return (uint32_t)(((uint32_t)2 << missing) - 2) << STATE_FLOOR_SHIFT;
+}
+
+// Sets the bit of the group of a block in the summary word of an index.
+static inline void top_set(frames_t *f, unsigned index, size_t block) {
+    f->top[index][block / 4096] |= (uint64_t)1 << (block / 64 % 64);
+}
+
 // Enters a block into an index, or takes it out. The summary word gets a bit with the first block of a group, and keeps
 // it when the last block leaves: a search clears it.
 static inline void index_flip(frames_t *f, unsigned index, size_t block) {
     uint64_t *word = &f->index[index][block / 64];
     if (*word == 0) {
-        f->top[index][block / 4096] |= (uint64_t)1 << (block / 64 % 64);
+        top_set(f, index, block);
     }
     *word ^= (uint64_t)1 << (block % 64);
-}
-
-// Whether giving back frame `bit` of a word, by which it became `free`, may complete an aligned chunk that the block's
-// state does not know of. False in nearly every case, without branches: only if the frame's buddy is free as well,
-// and then only for chunks of 8 frames and more when the block has some of 2 and 4 already.
-static inline bool completes_chunk(uint64_t free, unsigned bit, uint32_t state) {
-    uint32_t small = STATE_INDEX(1) | STATE_INDEX(2);
-    bool buddy = free >> (bit ^ 1) & 1;
-    bool eight = (uint8_t)(free >> (bit & ~7u)) == 0xff;
-    return buddy & (eight | ((state & small) != small));
+    if (index == FRAMES_INDEX_WHOLE && block >= f->dma_blocks) {
+        f->whole += *word >> (block % 64) & 1 ? 1 : UINT32_MAX;
+    }
 }
 
 // Takes a block out of the index of partly free blocks if it is `gone`, without a branch.
 static inline void leave_partial(frames_t *f, size_t block, bool gone) {
     f->index[FRAMES_INDEX_PARTIAL][block / 64] &= ~((uint64_t)gone << (block % 64));
+}
+
+// Enters a block into the index of partly free blocks, without a branch.
+static inline void enter_partial(frames_t *f, size_t block) {
+    f->index[FRAMES_INDEX_PARTIAL][block / 64] |= (uint64_t)1 << (block % 64);
+    top_set(f, FRAMES_INDEX_PARTIAL, block);
 }
 
 // Word `i` of a partly free block, whose state was `state`, has come down to `left`. The orders that it has lost stay
@@ -114,27 +138,34 @@ static inline void state_write(frames_t *f, size_t block, uint32_t state) {
 }
 
 // The lowest partly free block >= `from`, which is a block, or NOT_FOUND.
-static inline size_t next_partial(const frames_t *f, size_t from) {
-    size_t group = from / 64;
-    uint64_t blocks = f->index[FRAMES_INDEX_PARTIAL][group] & ALL_FREE << (from % 64);
-    while (blocks == 0) {
-        if (++group >= f->n_groups) {
-            return NOT_FOUND;
+static inline size_t next_partial(frames_t *f, size_t from) {
+    uint64_t mask = ALL_FREE << (from / 64 % 64);
+    for (size_t word = from / 4096; word < FRAMES_TOP_WORDS; ++word, mask = ALL_FREE) {
+        for (uint64_t groups = f->top[FRAMES_INDEX_PARTIAL][word] & mask; groups != 0; groups &= groups - 1) {
+            size_t group = word * 64 + lowest_bit(groups);
+            uint64_t blocks = f->index[FRAMES_INDEX_PARTIAL][group];
+            if (blocks == 0) {
+                f->top[FRAMES_INDEX_PARTIAL][word] ^= groups & -groups;
+            }
+            blocks &= group == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE;
+            if (blocks != 0) {
+                return group * 64 + lowest_bit(blocks);
+            }
         }
-        blocks = f->index[FRAMES_INDEX_PARTIAL][group];
     }
-    return group * 64 + lowest_bit(blocks);
+    return NOT_FOUND;
 }
 
 // The frame number of the frame that contains `pa`; false when that is in no extent.
 static inline bool frame_of_pa(const frames_t *f, mem_pa_t pa, size_t *frame) {
-    for (size_t i = 0; i < f->n_extents; ++i) {
+    size_t i = 0;
+    do {
         const frames_extent_t *extent = &f->extents[i];
         if (pa - extent->base < extent->size) {
             *frame = extent->first_frame + (size_t)((pa - extent->base) >> MEM_PAGE_SHIFT);
             return true;
         }
-    }
+    } while (++i < f->n_extents);
     return false;
 }
 
@@ -162,10 +193,14 @@ static inline uint64_t *word_of_frame(frames_block_t *map, size_t frame) {
     return word_at(map, frame / WORD_FRAMES);
 }
 
-// Notes that `block` may now be the lowest partly free one. Where frames come back is unpredictable, so this is
-// branch-free.
-static inline void note_partial(frames_t *f, size_t block) {
-    f->partial_from = block >= f->dma_blocks ? smaller(block, f->partial_from) : f->partial_from;
+// Whether the run around a frame, which comes free, may be longer than the floor of the block: it is, or it reaches an
+// end of its word. False in nearly every case, without branches.
+static inline bool exceeds_floor(const frames_t *f, size_t frame) {
+    uint64_t used = ~*word_of_frame(f->free_map, frame);
+    unsigned bit = frame % WORD_FRAMES;
+    uint64_t above = used >> bit >> 1 | (uint64_t)1 << 63;
+    uint64_t below = used << (63 - bit) << 1 | 1;
+    return lowest_bit(above) + 63 - highest_bit(below) > f->states[frame / FRAMES_PER_BLOCK] >> STATE_FLOOR_SHIFT;
 }
 
 // Whether a block starts at `frame` of which all frames are free, or all in use, by its state alone.
@@ -214,6 +249,31 @@ void frames_put_run(frames_t *f, size_t frame, size_t count, bool free);
 
 // How many frames from `frame` on are all free, or all in use, up to `count`.
 size_t frames_same_state(const frames_t *f, size_t frame, size_t count, bool free);
+
+// --- frames_runs.c ---
+
+// The runs of a block by its words. `floor`, for the state of a block, by its runs and the orders it is known to have.
+frames_runs_t frames_runs_by_words(const frames_t *f, size_t block);
+uint32_t frames_runs_floor(const frames_t *f, size_t block, uint32_t state);
+
+// Whether a frame in use, once it is free, completes nothing that its block is not noted for already, and no run that
+// may begin in the block before.
+bool frames_runs_is_noted(const frames_t *f, size_t frame);
+
+// Brings what is noted of the runs in line with the words: after a change of these frames; after a chunk within a word
+// of a tracked block came free, which makes nothing shorter.
+void frames_runs_changed(frames_t *f, size_t frame, size_t count);
+void frames_runs_freed(frames_t *f, size_t frame);
+
+// Tracks as many blocks as it takes now that blocks have become, or are no longer, free as a whole.
+void frames_runs_settle(frames_t *f);
+
+// The lowest tracked block in [from, to) in which a run of `count` frames starts at a frame number divisible by 2^k,
+// k <= 8, 2^k <= count; or NOT_FOUND. Does not know of blocks that are free as a whole.
+size_t frames_runs_find(frames_t *f, unsigned k, size_t count, size_t from, size_t to);
+
+// How many of these invariants are broken.
+unsigned frames_runs_check(const frames_t *f);
 
 // --- frames_regions.c ---
 

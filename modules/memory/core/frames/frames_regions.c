@@ -117,6 +117,8 @@ static bool frames_of_bank(const frames_t *f, mem_range_t bank, mem_range_t rang
 // Takes free frames away from the allocator permanently.
 static void unmanage(frames_t *f, size_t frame, size_t count) {
     frames_put_run(f, frame, count, false);
+    frames_runs_changed(f, frame, count);
+    frames_runs_settle(f);
     f->managed -= count;
     while (count > 0) {
         unsigned bit = frame % WORD_FRAMES;

@@ -65,11 +65,16 @@ static inline size_t find_in_block(const frames_t *f, size_t block, unsigned ord
 // the index too optimistic on purpose: it is put right here, once for each time it was wrong.
 static void forget_orders(frames_t *f, size_t block, unsigned order) {
     uint32_t from_order = STATE_ORDERS & ~(STATE_INDEX(order) - 1);
-    state_write(f, block, f->states[block] & ~from_order);
+    uint32_t state = f->states[block] & ~from_order & ~STATE_FLOOR_MASK;
+    state_write(f, block, state | frames_runs_floor(f, block, state));
 }
 
 size_t frames_next_whole_block(frames_t *f, size_t from) {
     return index_next(f, FRAMES_INDEX_WHOLE, from);
+}
+
+static inline unsigned most_misses(const frames_t *f) {
+    return f->tracked == f->n_blocks ? FRAMES_MOST_MISSES_TRACKED : FRAMES_MOST_MISSES;
 }
 
 // Takes the lowest of the chunks of `count` frames in word `i` of a partly free block, which end at `ends`.
@@ -79,14 +84,23 @@ static inline mem_pa_t take_lowest(frames_t *f, size_t block, size_t i, uint64_t
     *word -= 2 * end - (end >> (count - 1)); // its frames, from the last down to the first
     update_after_take(f, block, f->states[block], i, *word);
     f->used += count;
-    return pa_of_frame(f, block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count);
+    size_t frame = block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) + 1 - count;
+    if (block < f->tracked) {
+        frames_runs_changed(f, frame, count);
+    }
+    return pa_of_frame(f, frame);
 }
 
-// The lowest chunk of an order from 1 to 5, from the block on that `partial_from` says.
+// The lowest chunk of an order from 1 to 5.
 static NOINLINE bool search_chunk(frames_t *f, unsigned order, mem_pa_t *pa) {
+    unsigned misses = 0;
     size_t count = (size_t)1 << order;
-    size_t group = f->partial_from / 64;
-    uint64_t blocks = index_word(f, order, group) & ALL_FREE << (f->partial_from % 64);
+    size_t from = next_partial(f, f->dma_blocks);
+    if (from == NOT_FOUND) {
+        return false;
+    }
+    size_t group = from / 64;
+    uint64_t blocks = index_word(f, order, group) & ALL_FREE << (from % 64);
     for (;;) {
         while (blocks == 0) {
             if (++group == f->n_groups) {
@@ -109,6 +123,9 @@ static NOINLINE bool search_chunk(frames_t *f, unsigned order, mem_pa_t *pa) {
             }
         }
         forget_orders(f, block, order);
+        if (++misses == 2 * most_misses(f)) {
+            return false;
+        }
     }
 }
 
@@ -137,8 +154,10 @@ static bool ends_by(size_t frame, size_t count, size_t hi) {
 // The lowest aligned free chunk of 2^order (0 to 9) frames, of which `count` must end by `hi`.
 static size_t search_order(frames_t *f, unsigned order, size_t count, size_t lo, size_t hi) {
     size_t block = lo / FRAMES_PER_BLOCK;
+    unsigned misses = 0;
     while (order < FRAMES_INDEX_WHOLE) {
-        block = index_next(f, order, block);
+        block = misses < most_misses(f) ? index_next(f, order, block)
+            : frames_runs_find(f, order, (size_t)1 << order, block, f->n_blocks);
         if (block == NOT_FOUND || block * FRAMES_PER_BLOCK >= hi) {
             break;
         }
@@ -151,6 +170,9 @@ static size_t search_order(frames_t *f, unsigned order, size_t count, size_t lo,
             break;
         }
         forget_orders(f, block, order);
+        if (++misses > most_misses(f)) {
+            break;
+        }
     }
     block = index_next(f, FRAMES_INDEX_WHOLE, lo / FRAMES_PER_BLOCK);
     if (block == NOT_FOUND || !ends_by(block * FRAMES_PER_BLOCK, count, hi)) {
@@ -242,15 +264,32 @@ static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align,
     return NOT_FOUND;
 }
 
+// A run of up to a block, aligned to no more than its length: it starts in a tracked block, or it may start in one that
+// is not tracked, which are searched only if `hi` keeps the request from the blocks that are free as a whole.
+static size_t search_tracked(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+    size_t from = lo / FRAMES_PER_BLOCK;
+    size_t block = frames_runs_find(f, lowest_bit(align), count, from, (hi + FRAMES_PER_BLOCK - 1) / FRAMES_PER_BLOCK);
+    if (block == NOT_FOUND && f->tracked * FRAMES_PER_BLOCK >= hi) {
+        return NOT_FOUND;
+    }
+    if (block == NOT_FOUND) {
+        block = f->tracked > from ? f->tracked - 1 : from;
+    }
+    return search_run(f, count, align, block * FRAMES_PER_BLOCK, hi);
+}
+
 size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     size_t chunk = count > align ? count : align;
     if (chunk <= FRAMES_PER_BLOCK) {
         unsigned order = chunk == 1 ? 0 : highest_bit(chunk - 1) + 1;
         size_t frame = search_order(f, order, count, lo, hi);
-        if (frame != NOT_FOUND || (count == align && is_power_of_two(count))) {
-            // Such a chunk lies in one block, and the index knows them all.
+        if (frame != NOT_FOUND || chunk == 1 || (count == align && count == FRAMES_PER_BLOCK)) {
+            // Indexes 0 and 9 know every block.
             return frame;
         }
+    }
+    if (count <= FRAMES_PER_BLOCK && align <= count) {
+        return search_tracked(f, count, align, lo, hi);
     }
     return search_run(f, count, align, lo, hi);
 }

@@ -90,7 +90,7 @@ void frames_stats(const frames_t *f, frames_stats_t *s) {
 // A block's state against its words: exact, but that it may be in indexes of orders it has lost, down to none.
 static unsigned check_state(const frames_t *f, size_t block) {
     uint32_t exact = frames_state_by_words(f, block);
-    uint32_t state = f->states[block];
+    uint32_t state = f->states[block] & ~STATE_FLOOR_MASK;
     uint32_t lost = state & ~exact;
     bool may_lose = (exact & STATE_WHOLE) == 0;
     return ((exact & ~state) != 0) + ((lost & ~(may_lose ? STATE_ORDERS : 0)) != 0);
@@ -112,7 +112,7 @@ static unsigned check_tops(const frames_t *f) {
     for (unsigned index = 0; index < FRAMES_INDEXES; ++index) {
         for (size_t group = 0; group < FRAMES_TOP_WORDS * 64; ++group) {
             bool in = f->top[index][group / 64] >> (group % 64) & 1;
-            bool wanted = index != FRAMES_INDEX_PARTIAL && group < f->n_groups && f->index[index][group] != 0;
+            bool wanted = group < f->n_groups && f->index[index][group] != 0;
             faults += wanted ? !in : in && group >= f->n_groups;
         }
         size_t last = f->n_blocks % 64;
@@ -123,18 +123,14 @@ static unsigned check_tops(const frames_t *f) {
     return faults;
 }
 
-// No partly free block between the DMA zone and `partial_from`; the cursor is a word above the zone.
-static unsigned check_partial_from(const frames_t *f) {
-    size_t cursor_block = f->cursor / BLOCK_WORDS;
-    if (f->partial_from < f->dma_blocks || f->partial_from >= f->n_blocks || cursor_block < f->dma_blocks
-        || cursor_block >= f->n_blocks) {
+// The cursor is a word above the DMA zone.
+static unsigned check_cursor(const frames_t *f) {
+    size_t block = f->cursor / BLOCK_WORDS;
+    if (block < f->dma_blocks || block >= f->n_blocks) {
         return 1;
     }
     unsigned faults = f->cursor_pa != pa_of_frame(f, f->cursor * WORD_FRAMES);
-    for (size_t block = f->dma_blocks; block < f->partial_from; ++block) {
-        faults += (f->states[block] & STATE_PARTIAL) != 0;
-    }
-    return faults;
+    return faults + (f->cursor_word != word_at(f->free_map, f->cursor));
 }
 
 // Hints are words above the DMA zone.
@@ -194,7 +190,8 @@ static unsigned check_runs(const frames_t *f) {
 }
 
 unsigned frames_check(const frames_t *f) {
-    unsigned faults = check_counts(f) + check_tops(f) + check_runs(f) + check_partial_from(f) + check_recent(f);
+    unsigned faults = check_counts(f) + check_tops(f) + check_runs(f) + check_cursor(f) + check_recent(f);
+    faults += frames_runs_check(f);
     for (size_t block = 0; block < f->n_blocks; ++block) {
         faults += check_state(f, block) + check_index(f, block);
     }

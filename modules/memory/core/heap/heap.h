@@ -112,7 +112,9 @@ void *heap_alloc(heap_t *h, size_t size, size_t align, heap_error_t *error);
 
 // Gives a block back and merges it with free neighbours. Returns error->result.
 // HEAP_OUTSIDE, HEAP_NOT_A_BLOCK, HEAP_DOUBLE_FREE, HEAP_DAMAGED.
-// Constant time; a refusal walks the heap to tell a damaged block from a pointer into the middle of one.
+// Constant time, also for a pointer into the middle of a block: up to 1,024 granules before it and 1,024 blocks from
+// the first are looked at, to tell it from a damaged block. (One that is farther from both is HEAP_NOT_A_BLOCK.) A
+// damaged heap is walked for the block to name.
 int heap_free(heap_t *h, void *p, heap_error_t *error);
 
 // Changes the usable size to at least `size`, keeping content (up to the smaller size) and the alignment the block
@@ -132,6 +134,9 @@ void heap_stats(const heap_t *h, heap_stats_t *stats);
 // Walks every block and every list and returns the number of broken invariants, 0 for a healthy heap. Survives any
 // damage inside the region: bounds are checked before each access and steps are counted. `first` may be NULL.
 unsigned heap_check(const heap_t *h, heap_damage_t *first);
+
+// The same; `stop` is asked once a block.
+unsigned heap_check_until(const heap_t *h, heap_damage_t *first, mem_stop_t stop);
 
 // Steps to the next block. False at the end, at damage (ask heap_check), or when the cursor's block is gone.
 bool heap_next(const heap_t *h, heap_block_t *cursor);

@@ -11,6 +11,8 @@ typedef struct _scan_t {
     uint32_t live_blocks;
     uint32_t free_blocks;
     size_t used;
+    mem_stop_t stop;
+    bool stopped;
 } scan_t;
 
 static void report(scan_t *s, heap_damage_kind_t kind, uintptr_t address, uintptr_t previous) {
@@ -19,12 +21,12 @@ static void report(scan_t *s, heap_damage_kind_t kind, uintptr_t address, uintpt
     }
 }
 
-// Walks the blocks by address. False when a header is broken: what comes after it is unknown.
+// Walks the blocks by address. False when it stopped, or a header is broken: what comes after it is unknown.
 static bool check_blocks(scan_t *s) {
     const heap_t *h = s->h;
     uintptr_t previous = 0;
     bool previous_free = false;
-    for (uintptr_t b = h->first; ; b = block_after(b)) {
+    for (uintptr_t b = h->first; mem_goes_on(s->stop, &s->stopped); b = block_after(b)) {
         if (!is_walkable(h, b)) {
             report(s, HEAP_DAMAGE_HEADER, b, previous);
             return false;
@@ -47,6 +49,7 @@ static bool check_blocks(scan_t *s) {
         previous_free = is_free(b);
         previous = b;
     }
+    return false;
 }
 
 // The block before b by address; 0 when b is the first, or is not reached. For reports only: walks from the start.
@@ -80,7 +83,7 @@ static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
     uint32_t count = 0;
     uintptr_t from = 0;
     uint32_t from_link = 0;
-    for (uint32_t link = heads(h)[bin]; link != 0; link = header(from)->next) {
+    for (uint32_t link = heads(h)[bin]; link != 0 && mem_goes_on(s->stop, &s->stopped); link = header(from)->next) {
         uintptr_t b = linked(h, link);
         if (!is_intact_free(h, b) || bin_of(granules(b)) != bin || count == limit) {
             report_step(s, from);
@@ -128,11 +131,11 @@ static void report_unlisted(scan_t *s) {
     report_step(s, 0);
 }
 
-unsigned heap_check(const heap_t *h, heap_damage_t *first) {
-    scan_t s = { .h = h };
+unsigned heap_check_until(const heap_t *h, heap_damage_t *first, mem_stop_t stop) {
+    scan_t s = { .h = h, .stop = stop };
     bool walked = check_blocks(&s);
     uint32_t listed = check_bins(&s);
-    if (walked) {
+    if (walked && !s.stopped) {
         if (s.free_blocks != h->free_blocks || s.live_blocks != h->live_blocks || s.used != h->used) {
             report(&s, HEAP_DAMAGE_COUNTERS, 0, 0);
         }
@@ -144,6 +147,10 @@ unsigned heap_check(const heap_t *h, heap_damage_t *first) {
         *first = s.first;
     }
     return s.found;
+}
+
+unsigned heap_check(const heap_t *h, heap_damage_t *first) {
+    return heap_check_until(h, first, NULL);
 }
 
 const char *heap_damage_text(heap_damage_kind_t kind) {

@@ -28,7 +28,33 @@ int heap_fail_damaged(const heap_t *h, uint64_t value, heap_error_t *why) {
     return heap_fail(why, (heap_error_t) {.kind = HEAP_DAMAGED, .address = damage.address, .value = value});
 }
 
-// Why p, inside the region, is no intact block: walks from the first block towards it.
+// How many granules before a pointer, and how many blocks from the first, are looked at for the block it is in.
+#define DIAGNOSE_STEPS (1024)
+
+// Whether p, inside the region but no intact block, is where a block should begin. Most often the block before p or
+// around it is near; else it may be reached from the first one. When neither is so the answer is no.
+static bool is_damaged_block(const heap_t *h, uintptr_t p) {
+    unsigned steps = DIAGNOSE_STEPS;
+    for (uintptr_t b = p; steps != 0 && b > h->first; --steps) {
+        b -= HEAP_ALIGN;
+        if (is_intact(h, b)) {
+            return block_after(b) <= p;
+        }
+    }
+    if (steps != 0) {
+        return true; // not even the first block is intact
+    }
+    uintptr_t b = h->first;
+    for (; steps != DIAGNOSE_STEPS && b < p; ++steps) {
+        if (!is_intact(h, b) || granules(b) == 0) {
+            return true;
+        }
+        b = block_after(b);
+    }
+    return b == p;
+}
+
+// Why p, inside the region, is no intact block.
 static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
     if (p < h->first || p >= h->end || (p & (HEAP_ALIGN - 1)) != 0) {
         return HEAP_NOT_A_BLOCK;
@@ -36,11 +62,7 @@ static heap_error_kind_t diagnose(const heap_t *h, uintptr_t p) {
     if ((mix(h, p, header(p)->head << 32) ^ header(p)->head ^ SUM_FREED) >> 32 == 0) {
         return HEAP_DOUBLE_FREE;
     }
-    uintptr_t b = h->first;
-    while (b < p && is_intact(h, b) && granules(b) != 0) {
-        b = block_after(b);
-    }
-    return b > p ? HEAP_NOT_A_BLOCK : HEAP_DAMAGED;
+    return is_damaged_block(h, p) ? HEAP_DAMAGED : HEAP_NOT_A_BLOCK;
 }
 
 int heap_fail_pointer(const heap_t *h, uintptr_t b, heap_error_t *why) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// VMSAv8-64 stage 1 descriptors: 4 KiB granule, 48-bit addresses, EL1&0 (Arm ARM D8.3, "VMSAv8-64 translation
+// VMSAv8-64 stage 1 descriptors: 4 KiB granule, 48-bit addresses, EL1&0 (Arm ARM, "VMSAv8-64 translation
 // table format descriptors"). Pure functions without state: boot code uses them before the MMU is on.
 
 #ifndef MODULES_MEMORY_CORE_PAGING_DESCRIPTOR_H
@@ -49,7 +49,13 @@ typedef uint32_t mem_attrs_t;
 #define DESC_OWNED (UINT64_C(1) << 55)            // software: the space owns the frame and frees it with the page
 #define DESC_PAGED (UINT64_C(1) << 56)            // software: a page of a range with a pager, never joined to a block
 
-// What a permission-only change may alter without break-before-make (Arm ARM D8.14, "Using break-before-make
+// Software, in the descriptor of a table: how many of its entries are not 0, or that it stays whatever it has.
+// The processor ignores these bits there.
+#define DESC_COUNT_SHIFT (2)
+#define DESC_COUNT_MASK (UINT64_C(0x3ff) << DESC_COUNT_SHIFT)
+#define DESC_COUNT_STAYS (0x3ff)
+
+// What a permission-only change may alter without break-before-make (Arm ARM, "Using break-before-make
 // when updating translation table entries").
 #define DESC_PERMISSIONS (DESC_AP_EL0 | DESC_AP_RO | DESC_PXN | DESC_UXN)
 
@@ -101,6 +107,15 @@ static inline bool desc_is_leaf(uint64_t desc, unsigned level) {
 
 static inline uint64_t desc_table(mem_pa_t pa) {
     return (pa & DESC_ADDR_MASK) | DESC_TABLE;
+}
+
+// The same with a count of its entries.
+static inline uint64_t desc_counted_table(mem_pa_t pa, unsigned count) {
+    return desc_table(pa) | (uint64_t)count << DESC_COUNT_SHIFT;
+}
+
+static inline unsigned desc_count(uint64_t desc) {
+    return (unsigned)((desc & DESC_COUNT_MASK) >> DESC_COUNT_SHIFT);
 }
 
 static inline mem_pa_t desc_table_pa(uint64_t desc) {

@@ -3,8 +3,6 @@
 
 #include "paging.h"
 
-#include <string.h>
-
 #include "paging_internal.h"
 
 int paging_chain_fill(const paging_t *p, paging_chain_t *chain, size_t count) {
@@ -56,7 +54,7 @@ int paging_init(paging_t *p, const mem_source_t *source, bool upper, uint16_t as
         .source = source, .root = root, .pa_limit = pa_limit, .tables = 1, .asid = asid, .upper = upper,
     };
     paging_clear_walk_cache(p);
-    memset(paging_table(p, root), 0, MEM_PAGE_SIZE);
+    arch_clear_page(paging_table(p, root));
     return MEM_OK;
 }
 
@@ -83,6 +81,7 @@ typedef struct _map_t {
     uint64_t bits;             // attributes of every leaf
     unsigned largest;          // level of the largest leaves that flags and alignment allow
     bool fresh;                // no walk reaches the table yet that is written
+    unsigned added[DESC_LEVELS]; // entries that the table of a level got, until its own entry counts them
     size_t count;              // tables that the mapping will add
     paging_chain_t reserve;    // that many frames for them
     paging_error_t *why;
@@ -115,7 +114,9 @@ static int count_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
     if (desc_is_valid(*slot)) {
         return refuse_mapped(m, *slot, level, va);
     }
-    m->count += paging_tables_needed(va, last, level, m->largest);
+    if (!takes_leaf(m, va, last, level)) { // as nearly all entries of a large mapping do
+        m->count += paging_tables_needed(va, last, level, m->largest);
+    }
     return PAGING_NEXT;
 }
 
@@ -132,28 +133,46 @@ static const paging_actions_t count_actions = {.entry = count_entry, .pages = co
 
 static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
 static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va);
-static const paging_actions_t write_actions = {.entry = write_entry, .pages = write_pages};
+static void count_added(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+static const paging_actions_t write_actions = {write_entry, write_pages, count_added};
+
+// How many entries the table below `level` got since the last call.
+static unsigned take_added(map_t *m, unsigned level) {
+    unsigned added = m->added[level + 1];
+    m->added[level + 1] = 0;
+    return added;
+}
+
+static void count_added(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    (void)va;
+    (void)last;
+    unsigned added = take_added(state, level);
+    if (added != 0 && desc_count(*slot) != DESC_COUNT_STAYS) {
+        arch_write_descriptor(slot, *slot + ((uint64_t)added << DESC_COUNT_SHIFT));
+    }
+}
 
 // Makes the table of the entry at `slot`, fills it and then links it: a walk finds it complete or not at all.
 static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
     mem_pa_t pa = paging_chain_pop(m->p, &m->reserve);
     uint64_t *table = paging_table(m->p, pa);
     if (!paging_is_whole(va, last, level)) {
-        memset(table, 0, MEM_PAGE_SIZE);
+        arch_clear_page(table);
     }
     bool fresh = m->fresh;
     m->fresh = true;
     paging_visit(&(paging_visitor_t) {m->p, &write_actions, m}, table, level + 1, va, last);
     m->fresh = fresh;
     ++m->p->tables;
+    uint64_t desc = desc_counted_table(pa, take_added(m, level));
     if (fresh) {
-        *slot = desc_table(pa);
+        *slot = desc;
         return;
     }
     if (m->p->live) {
         arch_dsb_ishst();
     }
-    arch_write_descriptor(slot, desc_table(pa));
+    arch_write_descriptor(slot, desc);
 }
 
 static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
@@ -162,6 +181,7 @@ static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
     if (!m->fresh && desc_is_table(*slot, level)) {
         return PAGING_DESCEND;
     }
+    ++m->added[level];
     if (takes_leaf(m, va, last, level)) {
         arch_write_descriptor(slot, (va + m->delta) | m->bits | DESC_BLOCK);
     } else {
@@ -171,8 +191,9 @@ static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
 }
 
 static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
-    const map_t *m = state;
+    map_t *m = state;
     uint64_t desc = (va + m->delta) | m->bits | DESC_PAGE;
+    m->added[3] += (unsigned)n;
     if (m->fresh) {
         for (size_t i = 0; i < n; ++i) {
             slots[i] = desc + i * MEM_PAGE_SIZE;

@@ -15,6 +15,8 @@
 // More single invalidations than this in one call become one of the whole ASID, or of everything.
 #define PAGING_TLBI_MAX (64)
 
+#define PAGING_PART_LEAVES (512)
+
 // Flags of a changing call.
 #define PAGING_PAGES_ONLY (1u) // map by 4 KiB pages whatever the alignment
 #define PAGING_NO_SPLIT (2u)   // MEM_EPERM where unmap or protect would have to split a block
@@ -57,7 +59,8 @@ typedef struct _paging_step_t {
 typedef struct _paging_damage_t {
     mem_va_t va;
     paging_step_t entry;
-    bool only_missing;         // all that is wrong is that tables are empty or not reached: what is there can be walked
+    bool only_missing;         // tables have other numbers of entries than they should, or are not reached: what is
+                               //   there can be walked
 } paging_damage_t;
 
 // [va, va + size) is mapped to [pa, pa + size) with equal attributes.
@@ -92,11 +95,21 @@ int paging_protect(paging_t *p, mem_va_t va, uint64_t size, mem_attrs_t prot, un
 // Maps the page at va, mapped now, to another frame. A frame that was owned is given back.
 void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, unsigned flags);
 
-// Unmaps the mapped pages in [va, last], and gives owned frames and emptied tables back. Cannot fail.
+// Unmaps the mapped pages in [va, last], and gives owned frames and emptied tables back; the tables of an open range
+// stay. Cannot fail.
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last);
 
 // Changes the protection of the mapped pages in [va, last]. `prot` is valid.
 void paging_restrict(paging_t *p, mem_va_t va, mem_va_t last, mem_attrs_t prot);
+
+// Makes [va, last], in the upper half, an open range: its tables are there before its pages, so that paging_fill()
+// takes none. MEM_EEXIST where there is a table or a block already; MEM_ENOENT where it would take a table of level 1
+// or 2; MEM_ENOMEM. Its pages are as those of a range with a pager.
+int paging_open_range(paging_t *p, mem_va_t va, mem_va_t last);
+
+// Maps the page at va of an open range, not mapped now, to a frame that the range owns from now on. It reads four
+// entries and writes one: for exception context, whatever code was interrupted.
+void paging_fill(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs);
 
 // The number of leaves at level 3 in [va, last] with all of `bits` set in their descriptors.
 size_t paging_count(const paging_t *p, mem_va_t va, mem_va_t last, uint64_t bits);
@@ -113,6 +126,9 @@ unsigned paging_walk(const paging_t *p, mem_va_t va, paging_step_t steps[DESC_LE
 // An `end` of 0 means the end of the half (the upper half ends at 2^64).
 bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run);
 
+// The same, but a run ends after PAGING_PART_LEAVES pages and blocks: the next one continues it.
+bool paging_next_part(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run);
+
 // Rejoins, inside [va, va + size), tables whose 512 entries are equal but for ascending, aligned addresses, as
 // blocks. Returns the number of tables given back. Takes no memory, cannot fail; addresses outside are left alone.
 size_t paging_compact(paging_t *p, mem_va_t va, uint64_t size);
@@ -122,9 +138,10 @@ static inline mem_va_t paging_base(const paging_t *p) {
     return p->upper ? DESC_UPPER_BASE : 0;
 }
 
-// The number of broken invariants: reserved bits and types, attributes, addresses past the limit, empty tables,
-// a table count that does not agree (tables lost or linked twice). `*first` (may be NULL) tells of the first one;
-// its va is MEM_ADDR_NONE when only the count is wrong.
-unsigned paging_check(const paging_t *p, paging_damage_t *first);
+// The number of broken invariants: reserved bits and types, attributes, addresses past the limit, empty tables, a
+// wrong count of entries, a table count that does not agree (tables lost or linked twice). `*first` (may be NULL) tells
+// of the first one; its va is MEM_ADDR_NONE when only the number of tables is wrong. `stop` (may be NULL) is asked once
+// a table.
+unsigned paging_check(const paging_t *p, paging_damage_t *first, mem_stop_t stop);
 
 #endif // MODULES_MEMORY_CORE_PAGING_PAGING_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Changes of mappings that exist: unmap, protect, split and rejoin, with the TLB maintenance of
-// Arm ARM D8.14 ("TLB maintenance requirements and the TLB maintenance instructions").
+// Arm ARM, "TLB maintenance requirements and the TLB maintenance instructions".
 
 #include "paging.h"
 
@@ -18,6 +18,7 @@ typedef struct _change_t {
     size_t splits;             // tables that splitting takes
     paging_chain_t reserve;    // that many frames for them
     paging_chain_t freed;      // tables, and frames of evicted pages
+    unsigned cleared[DESC_LEVELS]; // entries that the table of a level lost, until its own entry counts them
     bool flush_all;            // more than PAGING_TLBI_MAX pages or blocks changed
     size_t n_stale;
     paging_error_t *why;
@@ -34,6 +35,9 @@ static void change_init(change_t *c, paging_t *p, unsigned flags, paging_error_t
     c->splits = 0;
     c->reserve = (paging_chain_t) {0, 0};
     c->freed = (paging_chain_t) {0, 0};
+    for (unsigned level = 0; level < DESC_LEVELS; ++level) {
+        c->cleared[level] = 0;
+    }
     c->flush_all = false;
     c->n_stale = 0;
     c->why = why;
@@ -166,39 +170,28 @@ static void split(change_t *c, uint64_t *slot, unsigned level, mem_va_t va) {
         table[i] = first + i * size;
     }
     ++c->p->tables;
-    break_before_make(c->p, slot, desc_table(pa), va, false);
+    break_before_make(c->p, slot, desc_counted_table(pa, DESC_ENTRIES), va, false);
 }
 
-// Two entries, which most processors read and combine at once.
-typedef uint64_t __attribute__((vector_size(16), may_alias)) pair_t;
-
-#define PAIRS_A_STEP (8)
-
-// Whether a table whose entries [first, last] were just cleared has no entry. Their neighbours are tested first: they
-// are the most likely to be in use.
-static bool is_empty(const uint64_t *table, unsigned first, unsigned last) {
-    if ((first > 0 && table[first - 1] != 0) || (last < DESC_ENTRIES - 1 && table[last + 1] != 0)) {
-        return false;
-    }
-    const pair_t *end = (const pair_t *)(table + DESC_ENTRIES);
-    for (const pair_t *p = (const pair_t *)table; p != end; p += PAIRS_A_STEP) {
-        pair_t any = ((p[0] | p[1]) | (p[2] | p[3])) | ((p[4] | p[5]) | (p[6] | p[7]));
-        if ((any[0] | any[1]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Unlinks the table at `slot`, an entry of `level`, when no entry is left in it after [va, last] was cleared.
-static void unlink_if_empty(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+// Unlinks the table at `slot`, an entry of `level`, when the entries that were cleared in it are all that it had.
+static void count_cleared(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
+    (void)va;
+    (void)last;
     change_t *c = state;
-    mem_pa_t pa = desc_table_pa(*slot);
-    if (is_empty(paging_table(c->p, pa), desc_index(va, level + 1), desc_index(last, level + 1))) {
-        arch_write_descriptor(slot, 0);
-        paging_chain_push(c->p, &c->freed, pa);
-        --c->p->tables;
+    unsigned cleared = c->cleared[level + 1];
+    c->cleared[level + 1] = 0;
+    if (cleared == 0 || desc_count(*slot) == DESC_COUNT_STAYS) {
+        return;
     }
+    if (desc_count(*slot) != cleared) {
+        arch_write_descriptor(slot, *slot - ((uint64_t)cleared << DESC_COUNT_SHIFT));
+        return;
+    }
+    mem_pa_t pa = desc_table_pa(*slot);
+    arch_write_descriptor(slot, 0);
+    paging_chain_push(c->p, &c->freed, pa);
+    --c->p->tables;
+    ++c->cleared[level];
 }
 
 static int unmap_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
@@ -213,6 +206,7 @@ static int unmap_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
     }
     mem_pa_t pa = desc_table_pa(*slot);
     arch_write_descriptor(slot, 0);
+    ++c->cleared[level];
     if (table) {
         // All 512 entries are in use (check_entry), more than are worth invalidating one by one.
         paging_unlink_tree(c->p, &c->freed, pa, level + 1);
@@ -224,14 +218,19 @@ static int unmap_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
 }
 
 static int unmap_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
+    change_t *c = state;
     for (size_t i = 0; i < n; ++i) {
         arch_write_descriptor(&slots[i], 0);
-        note_stale(state, va + i * MEM_PAGE_SIZE);
     }
+    // Tables that no processor walks leave nothing stale.
+    for (size_t i = 0; i < n && c->p->live; ++i) {
+        note_stale(c, va + i * MEM_PAGE_SIZE);
+    }
+    c->cleared[3] += (unsigned)n;
     return MEM_OK;
 }
 
-static const paging_actions_t unmap_actions = {unmap_entry, unmap_pages, unlink_if_empty};
+static const paging_actions_t unmap_actions = {unmap_entry, unmap_pages, count_cleared};
 
 int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging_error_t *why) {
     int result = paging_range_in_half(p, va, size, why);
@@ -321,6 +320,7 @@ static int evict_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
             continue;
         }
         arch_write_descriptor(&slots[i], 0);
+        ++c->cleared[3];
         note_stale(c, va + i * MEM_PAGE_SIZE);
         if (desc & DESC_OWNED) {
             paging_chain_push(c->p, &c->freed, desc_leaf_pa(desc, 3));
@@ -338,7 +338,7 @@ static int restrict_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
     return MEM_OK;
 }
 
-static const paging_actions_t evict_actions = {paging_descend, evict_pages, unlink_if_empty};
+static const paging_actions_t evict_actions = {paging_descend, evict_pages, count_cleared};
 static const paging_actions_t restrict_actions = {.entry = paging_descend, .pages = restrict_pages};
 
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {
@@ -364,6 +364,58 @@ void paging_replace(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs, un
     if (old & DESC_OWNED) {
         p->source->free(p->source->ctx, desc_leaf_pa(old, 3), 1);
     }
+}
+
+// --- open ranges ---
+
+// MEM_OK when each 2 MiB of [va, last] lacks its table of level 3 and nothing else.
+static int check_closed(const paging_t *p, mem_va_t va, mem_va_t last) {
+    for (;; va = paging_entry_last(va, last, 2) + 1) {
+        unsigned level;
+        uint64_t *slot = paging_find(p, va, 2, &level);
+        if (level != 2) {
+            return MEM_ENOENT;
+        }
+        if (desc_is_valid(*slot)) {
+            return MEM_EEXIST;
+        }
+        if (paging_entry_last(va, last, 2) == last) {
+            return MEM_OK;
+        }
+    }
+}
+
+int paging_open_range(paging_t *p, mem_va_t va, mem_va_t last) {
+    paging_chain_t reserve = {0, 0};
+    size_t tables = (size_t)((last >> 21) - (va >> 21) + 1);
+    int result = check_closed(p, va, last);
+    result = result != MEM_OK ? result : paging_chain_fill(p, &reserve, tables);
+    if (result != MEM_OK) {
+        return result;
+    }
+    for (size_t i = 0; i < tables; ++i) {
+        mem_pa_t pa = paging_chain_pop(p, &reserve);
+        arch_clear_page(paging_table(p, pa));
+        arch_dsb_ishst();
+        unsigned level;
+        arch_write_descriptor(paging_find(p, va, 2, &level), desc_counted_table(pa, DESC_COUNT_STAYS));
+        uint64_t *above = paging_find(p, va, 1, &level);
+        arch_write_descriptor(above, *above + ((uint64_t)1 << DESC_COUNT_SHIFT));
+        ++p->tables;
+        va = paging_entry_last(va, last, 2) + 1;
+    }
+    arch_dsb_ishst();
+    arch_isb();
+    return MEM_OK;
+}
+
+void paging_fill(paging_t *p, mem_va_t va, mem_pa_t pa, mem_attrs_t attrs) {
+    unsigned level;
+    uint64_t *slot = paging_find(p, va, 3, &level);
+    arch_write_descriptor(slot, pa | paging_leaf_bits(p, attrs, PAGING_PAGED | PAGING_OWNED) | DESC_PAGE);
+    // Invalid to valid: a TLB holds no invalid entry, so there is nothing to invalidate.
+    arch_dsb_ishst();
+    arch_isb();
 }
 
 // --- blocks rejoined ---
@@ -415,7 +467,8 @@ static int compact_entry(void *state, uint64_t *slot, unsigned level, mem_va_t v
 static const paging_actions_t compact_actions = {.entry = compact_entry, .leave = join_if_possible};
 
 size_t paging_compact(paging_t *p, mem_va_t va, uint64_t size) {
-    if (paging_range_in_half(p, va, size, NULL) != MEM_OK) {
+    // What is smaller than a block of level 2 is joined to nothing, and a walk of it ends in pages.
+    if (size < desc_entry_size(2) || paging_range_in_half(p, va, size, NULL) != MEM_OK) {
         return 0;
     }
     size_t before = p->tables;

@@ -74,7 +74,7 @@ typedef struct _paging_visitor_t {
 // order. Returns MEM_OK or the result that ended it.
 int paging_visit(const paging_visitor_t *v, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last);
 
-// The same from the root on. Actions without `leave` descend into every table.
+// The same from the root on. The tables that the range is a part of are descended into without a call of `entry`.
 int paging_visit_all(const paging_t *p, const paging_actions_t *actions, void *state, mem_va_t va, mem_va_t last);
 
 // The action for entries of a range of which only the pages count.

@@ -100,7 +100,8 @@ static bool skip_unmapped(const paging_t *p, mem_va_t *va, mem_va_t last) {
     }
 }
 
-bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run) {
+// The first run, of at most `leaves` pages and blocks.
+static bool next_run(const paging_t *p, mem_va_t from, mem_va_t end, size_t leaves, paging_run_t *run) {
     mem_va_t base = paging_base(p);
     mem_va_t half_last = base + (DESC_HALF_SIZE - 1);
     mem_va_t last = end == 0 || end - 1 > half_last ? half_last : end - 1;
@@ -121,13 +122,21 @@ bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_
             break;
         }
         step = paging_entry_last(va, last, level);
-        if (step == last) {
+        if (step == last || --leaves == 0) {
             break;
         }
         va = step + 1;
     }
     run->size = step - run->va + 1;
     return true;
+}
+
+bool paging_next_run(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run) {
+    return next_run(p, from, end, SIZE_MAX, run);
+}
+
+bool paging_next_part(const paging_t *p, mem_va_t from, mem_va_t end, paging_run_t *run) {
+    return next_run(p, from, end, PAGING_PART_LEAVES, run);
 }
 
 // The state of a paging_count() call.
@@ -167,9 +176,17 @@ typedef struct _scan_t {
     const paging_t *p;
     size_t seen;               // tables: when there are more than there should be, one is linked twice, or in a loop
     unsigned found;
-    unsigned missing;          // of these: what an entry that was cleared leaves
+    unsigned missing;          // of these: what an entry that was cleared leaves, or one too many
+    mem_stop_t stop;
+    bool stopped;
     paging_damage_t first;
 } scan_t;
+
+// Whether the entry that links a table counts its `used` entries.
+static bool count_is_sound(uint64_t link, unsigned used) {
+    unsigned count = desc_count(link);
+    return count == DESC_COUNT_STAYS || (used == count && used != 0);
+}
 
 static void report(scan_t *scan, mem_va_t va, const paging_step_t *entry) {
     if (scan->found++ == 0) {
@@ -180,35 +197,38 @@ static void report(scan_t *scan, mem_va_t va, const paging_step_t *entry) {
 // Looks at the entries of a table and of those below it. `link` is the entry that leads to it, `va` the first address.
 static void check_table(scan_t *scan, mem_pa_t pa, unsigned level, mem_va_t va, const paging_step_t *link) {
     const paging_t *p = scan->p;
+    if (!mem_goes_on(scan->stop, &scan->stopped)) {
+        return;
+    }
     if (++scan->seen > p->tables) {
         report(scan, va, link);
         return;
     }
     const uint64_t *table = paging_table(p, pa);
-    bool empty = true;
+    unsigned used = 0;
     for (unsigned i = 0; i < DESC_ENTRIES && scan->seen <= p->tables; ++i) {
         uint64_t desc = table[i];
         mem_va_t at = va + i * desc_entry_size(level);
         const paging_step_t entry = {desc, pa, (uint16_t)i, (uint8_t)level};
-        empty = empty && desc == 0;
+        used += desc != 0;
         bool is_table = desc_is_table(desc, level);
-        if (is_table && desc == desc_table(desc_table_pa(desc)) && desc_table_pa(desc) < p->pa_limit) {
+        if (is_table && (desc & ~DESC_COUNT_MASK) == desc_table(desc) && desc_table_pa(desc) < p->pa_limit) {
             check_table(scan, desc_table_pa(desc), level + 1, at, &entry);
         } else if (is_table || (desc != 0 && !leaf_is_sound(p, desc, level))) {
             report(scan, at, &entry);
         }
     }
-    if (empty && level != 0) {
+    if (level != 0 && !scan->stopped && scan->seen <= p->tables && !count_is_sound(link->descriptor, used)) {
         ++scan->missing;
         report(scan, va, link);
     }
 }
 
-unsigned paging_check(const paging_t *p, paging_damage_t *first) {
-    scan_t scan = {.p = p};
+unsigned paging_check(const paging_t *p, paging_damage_t *first, mem_stop_t stop) {
+    scan_t scan = {.p = p, .stop = stop};
     const paging_step_t none = {.table = MEM_ADDR_NONE};
     check_table(&scan, p->root, 0, paging_base(p), &none);
-    if (scan.seen != p->tables) {
+    if (scan.seen != p->tables && !scan.stopped) {
         scan.missing += scan.seen < p->tables;
         report(&scan, MEM_ADDR_NONE, &none);
     }

@@ -27,18 +27,24 @@ int paging_visit(const paging_visitor_t *v, uint64_t *table, unsigned level, mem
 
 int paging_visit_all(const paging_t *p, const paging_actions_t *actions, void *state, mem_va_t va, mem_va_t last) {
     const paging_visitor_t v = {.p = p, .actions = actions, .state = state};
+    uint64_t *slots[DESC_LEVELS];
     uint64_t *table = paging_table(p, p->root);
     unsigned level = 0;
-    // The calls for tables around the whole range are left out: they take longer than the change of a page.
-    while (actions->leave == NULL && (va ^ last) < desc_entry_size(level)) {
-        uint64_t desc = table[desc_index(va, level)];
-        if (!desc_is_table(desc, level)) {
+    // The calls for entries around the whole range are left out: they take longer than the change of a page.
+    for (; level < 3 && (va ^ last) < desc_entry_size(level) && !paging_is_whole(va, last, level); ++level) {
+        uint64_t *slot = &table[desc_index(va, level)];
+        uint64_t desc = *slot;
+        slots[level] = slot;
+        if ((desc & DESC_TYPE_MASK) != DESC_TABLE) {
             break;
         }
         table = paging_table(p, desc_table_pa(desc));
-        ++level;
     }
-    return paging_visit(&v, table, level, va, last);
+    int result = paging_visit(&v, table, level, va, last);
+    while (result == MEM_OK && actions->leave != NULL && level-- != 0) {
+        actions->leave(state, slots[level], level, va, last);
+    }
+    return result;
 }
 
 int paging_descend(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {

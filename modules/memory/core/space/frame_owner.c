@@ -13,11 +13,20 @@ static void free_owner(spaces_t *s, frame_owner_t *owner) {
     frame_owner_forget(s, owner);
 }
 
-void frame_owner_ref(frame_owner_t *owner) {
-    ++owner->maps;
+void frame_owner_ref(region_t *r) {
+    frame_owner_t *owner = r->owner;
+    if (owner != NULL) {
+        LIST_PUSH(owner->regions, r, owner_next, owner_prev);
+        ++owner->maps;
+    }
 }
 
-void frame_owner_unref(spaces_t *s, frame_owner_t *owner) {
+void frame_owner_unref(spaces_t *s, region_t *r) {
+    frame_owner_t *owner = r->owner;
+    if (owner == NULL) {
+        return;
+    }
+    LIST_REMOVE(owner->regions, r, owner_next, owner_prev);
     if (--owner->maps == 0 && owner->orphan) {
         free_owner(s, owner);
     }
@@ -33,31 +42,16 @@ frame_owner_t *frame_owner_open(spaces_t *s, mem_pa_t pa, size_t count) {
     return owner;
 }
 
-// One region that maps frames of the owner, or NULL.
-static const region_t *find_map(const spaces_t *s, const frame_owner_t *owner) {
-    for (const space_t *space = s->list; space != NULL; space = space->next) {
-        for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            if (r->owner == owner) {
-                return r;
-            }
-        }
-    }
-    return NULL;
-}
-
-int frame_owner_check_unmapped(const spaces_t *s, const frame_owner_t *owner, space_error_t *why) {
-    if (owner->maps == 0) {
-        return MEM_OK;
-    }
-    const region_t *r = find_map(s, owner);
-    return space_fail(why, (space_error_t) {
-        .kind = SPACE_HELD, .pa = owner->pa, .value = owner->maps, .name = r != NULL ? r->name : NULL,
-        .other_space = r != NULL ? r->space : NULL, .other_va = r != NULL ? r->start : MEM_ADDR_NONE,
+int frame_owner_check_unmapped(const frame_owner_t *owner, space_error_t *why) {
+    const region_t *r = owner->regions;
+    return r == NULL ? MEM_OK : space_fail(why, (space_error_t) {
+        .kind = SPACE_HELD, .pa = owner->pa, .value = owner->maps, .name = r->name, .other_space = r->space,
+        .other_va = r->start,
     });
 }
 
 int frame_owner_close(spaces_t *s, frame_owner_t *owner, space_error_t *why) {
-    int result = frame_owner_check_unmapped(s, owner, why);
+    int result = frame_owner_check_unmapped(owner, why);
     if (result == MEM_OK) {
         free_owner(s, owner);
     }

@@ -11,7 +11,8 @@ typedef struct _frame_owner_t {
     struct _frame_owner_t *next, *prev; // all of the spaces_t
     mem_pa_t pa;
     size_t count;              // frames
-    uint32_t maps;             // regions that map some of them
+    region_t *regions;         // that map some of them, in no order
+    uint32_t maps;             // how many these are
     bool orphan;               // the object was finalised: the last unmap frees the frames
 } frame_owner_t;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Regions: the sorted list of what a space has mapped or reserved, one record for each run of identical attributes.
+// Regions: what a space has mapped or reserved, one record for each run of identical attributes.
 
+#include "region_tree.h"
 #include "space_internal.h"
 
 static void link_executable(spaces_t *s, region_t *r) {
@@ -24,10 +25,12 @@ static void link_after(space_t *space, region_t *before, region_t *r) {
     } else {
         LIST_PUSH(space->regions, r, next, prev);
     }
+    region_tree_insert(space, r);
     ++space->region_count;
 }
 
 static void unlink(space_t *space, region_t *r) {
+    region_tree_remove(space, r);
     LIST_REMOVE(space->regions, r, next, prev);
     if (space->finger == r) {
         space->finger = r->prev != NULL ? r->prev : r->next; // NULL only when the list is empty
@@ -35,20 +38,18 @@ static void unlink(space_t *space, region_t *r) {
     --space->region_count;
 }
 
-// The first region that ends at or after va. Starts at the region found last, because most searches are for it or a
-// neighbour. Does not move the finger.
+// The first region that ends at or after va. Looks at the region found last and the next one first, because most
+// searches are for one of them. Does not move the finger.
 static region_t *search(const space_t *space, mem_va_t va) {
-    region_t *r = space->finger != NULL ? space->finger : space->regions;
+    region_t *r = space->finger;
     if (r == NULL) {
-        return NULL;
+        return NULL; // there are no regions
     }
-    while (r->last < va && r->next != NULL) {
+    if (r->last < va) {
         r = r->next;
+        return r == NULL || r->last >= va ? r : region_tree_find(space, va);
     }
-    while (r->prev != NULL && r->prev->last >= va) {
-        r = r->prev;
-    }
-    return r->last >= va ? r : NULL;
+    return r->prev == NULL || r->prev->last < va ? r : region_tree_find(space, va);
 }
 
 region_t *region_at_or_after(space_t *space, mem_va_t va) {
@@ -97,16 +98,11 @@ void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last) {
 
 void region_insert(spaces_t *s, space_t *space, region_t *r) {
     region_t *after = region_at_or_after(space, r->start);
-    region_t *before = after != NULL ? after->prev : space->finger;
-    while (after == NULL && before != NULL && before->next != NULL) {
-        before = before->next;
-    }
+    region_t *before = after != NULL ? after->prev : region_tree_last(space);
     r->space = space;
     link_after(space, before, r);
     space->finger = r;
-    if (r->owner != NULL) {
-        frame_owner_ref(r->owner);
-    }
+    frame_owner_ref(r);
     link_executable(s, r);
     region_merge(s, space, r->start, r->last);
 }
@@ -114,9 +110,7 @@ void region_insert(spaces_t *s, space_t *space, region_t *r) {
 void region_remove(spaces_t *s, region_t *r) {
     unlink_executable(s, r);
     unlink(r->space, r);
-    if (r->owner != NULL) {
-        frame_owner_unref(s, r->owner);
-    }
+    frame_owner_unref(s, r);
     (void)pool_free(&s->region_pool, r);
 }
 
@@ -157,9 +151,7 @@ static void cut(spaces_t *s, space_t *space, mem_va_t va, region_t **spare) {
     tail->pa = region_is_mapped(r) ? region_pa(r, va) : MEM_ADDR_NONE;
     r->last = va - 1;
     link_after(space, r, tail);
-    if (tail->owner != NULL) {
-        frame_owner_ref(tail->owner);
-    }
+    frame_owner_ref(tail);
     link_executable(s, tail);
 }
 

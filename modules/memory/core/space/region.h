@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Regions: the sorted list of what a space has mapped or reserved. A region is a run of addresses with identical
-// attributes.
+// Regions: what a space has mapped or reserved, in a sorted list and in a tree. A region is a run of addresses with
+// identical attributes.
 
 #ifndef MODULES_MEMORY_CORE_SPACE_REGION_H
 #define MODULES_MEMORY_CORE_SPACE_REGION_H
@@ -17,7 +17,9 @@
 
 struct _region_t {
     region_t *next, *prev;     // of one space, by ascending start
+    region_t *child[2];        // of one space, in its tree (region_tree.h): of lower and of higher addresses
     region_t *x_next, *x_prev; // executable regions of all spaces that are judged for W^X
+    region_t *owner_next, *owner_prev; // of one frame owner
     space_t *space;
     frame_owner_t *owner;      // NULL when mapped by bare address
     const char *name;          // NULL when it has none
@@ -26,12 +28,17 @@ struct _region_t {
     mem_attrs_t attrs;         // REGION_PAGED: the most that a page may have
     uint32_t flags;            // REGION_*
     uint32_t pager;            // REGION_PAGED: the caller's number of what resolves its faults
+    uint32_t height;           // of the tree below it, itself included
 };
 
 // The region that contains va, or NULL.
 const region_t *region_find(const space_t *space, mem_va_t va);
 
-// The first region at or after va, or NULL; with region->next the way to list a space.
+// The first region that ends at or after va, or NULL. The next search of the space begins there: for a caller that
+// takes one after the other, or changes it.
+region_t *region_at_or_after(space_t *space, mem_va_t va);
+
+// The same for a space that is only read; with region->next the way to list it.
 const region_t *region_from(const space_t *space, mem_va_t va);
 
 static inline uint64_t region_size(const region_t *r) {

@@ -39,6 +39,9 @@ int spaces_protect_range(spaces_t *s, mem_pa_t start, mem_pa_t end, mem_attrs_t 
     if (s->n_protected == SPACES_MAX_PROTECTED) {
         return MEM_ENOMEM;
     }
+    mem_range_t *hull = &s->protected_hull;
+    hull->start = s->n_protected == 0 || start < hull->start ? start : hull->start;
+    hull->end = end > hull->end ? end : hull->end;
     s->protected_ranges[s->n_protected++] = (space_range_t) {start, end, never, name};
     return MEM_OK;
 }

@@ -28,6 +28,7 @@ struct _space_t {
     space_t *next, *prev;      // all spaces
     paging_t paging;
     region_t *regions;
+    region_t *root;            // of their tree
     region_t *finger;          // region found last: most searches are for it or a neighbour
     size_t region_count;
     const char *name;          // NULL when it has none
@@ -50,6 +51,7 @@ struct _spaces_t {
     pool_t space_pool, region_pool, frame_owner_pool;
     mem_range_t ram[SPACES_MAX_RAM];
     space_range_t protected_ranges[SPACES_MAX_PROTECTED];
+    mem_range_t protected_hull; // from the start of the lowest to the end of the highest: most memory is outside
     window_t windows[SPACES_MAX_WINDOWS];
     size_t n_ram, n_protected, n_windows;
     size_t count;              // spaces
@@ -124,8 +126,8 @@ typedef struct _space_damage_t {
 } space_damage_t;
 
 // The number of broken invariants of all spaces: tables, regions against tables, rights (by rights_check()), frame
-// owners, pools. `*first` (may be NULL) describes the first one.
-unsigned spaces_check(const spaces_t *s, space_damage_t *first);
+// owners, pools. `*first` (may be NULL) describes the first one. `stop` may be NULL.
+unsigned spaces_check(const spaces_t *s, space_damage_t *first, mem_stop_t stop);
 
 // --- mappings (space_map.c) ---
 //

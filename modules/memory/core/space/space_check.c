@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The invariants of all address spaces together.
 
+#include "region_tree.h"
 #include "rights.h"
 #include "space_internal.h"
 
@@ -9,9 +10,18 @@ typedef struct _scan_t {
     const spaces_t *s;
     const space_t *space;      // the one under check
     bool sound;                // its tables can be walked
+    size_t executable;         // regions that are in the list of those
+    size_t owned;              // regions of frame owners
+    mem_stop_t stop;
+    bool stopped;
     unsigned found;
     space_damage_t first;
 } scan_t;
+
+// False once the check is to end.
+static bool goes_on(scan_t *scan) {
+    return mem_goes_on(scan->stop, &scan->stopped);
+}
 
 static void report(scan_t *scan, bool broken, const char *what, mem_va_t va) {
     if (!broken || scan->found++ != 0) {
@@ -41,21 +51,23 @@ static void check_rights(scan_t *scan, const paging_run_t *run, uint32_t flags) 
 // its memory may have these rights.
 static void check_pages(scan_t *scan, const region_t *r) {
     const paging_t *p = &scan->space->paging;
-    bool marked = paging_count(p, r->start, r->last, DESC_PAGED) == paging_count(p, r->start, r->last, 0);
-    report(scan, !marked, "a page that is not marked as one with a pager", r->start);
     paging_run_t run = {.va = r->start};
-    while (run.va + run.size - 1 != r->last && paging_next_run(p, run.va + run.size, r->last + 1, &run)) {
+    while (goes_on(scan) && run.va + run.size - 1 != r->last
+           && paging_next_part(p, run.va + run.size, r->last + 1, &run)) {
+        bool marked = paging_count(p, run.va, run.va + (run.size - 1), DESC_PAGED) == run.size >> MEM_PAGE_SHIFT;
+        report(scan, !marked, "a page that is not marked as one with a pager", run.va);
         report(scan, (run.attrs & ~r->attrs) != 0, "more rights than the range allows", run.va);
-        check_rights(scan, &run, 0);
+        check_rights(scan, &run, r->flags);
     }
 }
 
 // Checks that the tables map all of the region and nothing else, or nothing where it is reserved.
 static void check_tables(scan_t *scan, const region_t *r) {
+    const paging_t *p = &scan->space->paging;
     mem_va_t va = r->start;
-    for (;;) {
+    while (goes_on(scan)) {
         paging_run_t run;
-        bool found = paging_next_run(&scan->space->paging, va, r->last + 1, &run);
+        bool found = paging_next_part(p, va, r->last + 1, &run);
         if (!region_is_mapped(r)) {
             report(scan, found, "something is mapped in a reserved range", run.va);
             return;
@@ -64,10 +76,13 @@ static void check_tables(scan_t *scan, const region_t *r) {
             report(scan, true, "the tables differ from the record of the mapping", va);
             return;
         }
-        if (run.va + (run.size - 1) == r->last) {
+        mem_va_t last = run.va + (run.size - 1);
+        bool paged = paging_count(p, va, last, DESC_PAGED) != 0;
+        report(scan, paged, "a page that is marked as one with a pager", va);
+        if (last == r->last) {
             return;
         }
-        va = run.va + run.size;
+        va = last + 1;
     }
 }
 
@@ -79,7 +94,7 @@ static void check_gap(scan_t *scan, const region_t *before) {
     bool empty = (before != NULL && !space->paging.upper && from >= DESC_HALF_SIZE)
         || (before != NULL && from == 0) || (next != NULL && next->start <= from);
     paging_run_t run = {.va = from};
-    bool found = !empty && paging_next_run(&space->paging, from, next != NULL ? next->start : 0, &run);
+    bool found = !empty && paging_next_part(&space->paging, from, next != NULL ? next->start : 0, &run);
     report(scan, found, "a mapping without a record", run.va);
 }
 
@@ -110,7 +125,8 @@ static void check_region(scan_t *scan, const region_t *r) {
     bool linked = r->space == space && (r->next == NULL || (r->next->start > r->last && r->next->prev == r));
     report(scan, !linked, "records out of order", r->start);
     if (region_is_paged(r)) {
-        report(scan, space->paging.upper || r->owner != NULL, "a range that may have no pager", r->start);
+        bool open = r->flags & REGION_BOOT; // space_open_range()
+        report(scan, space->paging.upper != open || r->owner != NULL, "a range that may have no pager", r->start);
         check_pages(scan, r);
         return;
     }
@@ -118,8 +134,6 @@ static void check_region(scan_t *scan, const region_t *r) {
     if (!region_is_mapped(r)) {
         return;
     }
-    bool paged = paging_count(&space->paging, r->start, r->last, DESC_PAGED) != 0;
-    report(scan, paged, "a page that is marked as one with a pager", r->start);
     const paging_run_t run = {.va = r->start, .size = region_size(r), .pa = r->pa, .attrs = r->attrs};
     check_rights(scan, &run, r->flags);
     report(scan, !type_is_unique(scan->s, r), "another memory type than at another address", r->start);
@@ -132,7 +146,7 @@ static void check_region(scan_t *scan, const region_t *r) {
 // Counts what paging_check() found.
 static void report_tables(scan_t *scan, unsigned broken, const paging_damage_t *damage) {
     if (broken != 0 && scan->found == 0) {
-        const char *what = damage->only_missing ? "an empty table" : "an inconsistent entry";
+        const char *what = damage->only_missing ? "a table with another number of entries" : "an inconsistent entry";
         what = damage->va != MEM_ADDR_NONE ? what : "a wrong number of tables";
         scan->first = (space_damage_t) {.what = what, .space = scan->space, .va = damage->va, .entry = damage->entry};
     }
@@ -143,15 +157,21 @@ static void check_space(scan_t *scan, const space_t *space) {
     const paging_t *p = &space->paging;
     scan->space = space;
     paging_damage_t damage;
-    unsigned broken = paging_check(p, &damage);
+    unsigned broken = paging_check(p, &damage, scan->stop);
     scan->sound = damage.only_missing;
-    if (!scan->sound) {
+    bool goes = goes_on(scan);
+    if (!scan->sound || !goes) {
         report_tables(scan, broken, &damage);
+    }
+    if (!goes) {
+        return;
     }
     check_gap(scan, NULL);
     size_t count = 0;
-    for (const region_t *r = space->regions; r != NULL && count <= space->region_count; r = r->next) {
+    for (const region_t *r = space->regions; r != NULL && count <= space->region_count && goes_on(scan); r = r->next) {
         ++count;
+        scan->executable += region_is_judged(r) && (r->attrs & MEM_PROT_X);
+        scan->owned += r->owner != NULL;
         check_region(scan, r);
         check_gap(scan, r);
     }
@@ -159,20 +179,31 @@ static void check_space(scan_t *scan, const space_t *space) {
     if (scan->sound) {
         report_tables(scan, broken, &damage);
     }
-    report(scan, count != space->region_count, "a wrong number of mappings", MEM_ADDR_NONE);
+    if (scan->stopped) {
+        return;
+    }
+    bool counted = count == space->region_count;
+    report(scan, !counted, "a wrong number of mappings", MEM_ADDR_NONE);
+    bool sound = !counted || region_tree_is_sound(space, scan->stop);
+    report(scan, !sound, "a wrong tree of mappings", MEM_ADDR_NONE);
     uint16_t asid = p->asid;
     bool asid_ok = p->upper ? asid == 0 : scan->s->asids[asid / 64] >> (asid % 64) & 1;
     report(scan, !asid_ok, "an ASID that is not marked as used", MEM_ADDR_NONE);
 }
 
-static unsigned count_maps(const spaces_t *s, const frame_owner_t *owner) {
-    unsigned maps = 0;
-    for (const space_t *space = s->list; space != NULL; space = space->next) {
-        for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            maps += r->owner == owner;
+// Whether the owner's list has as many regions as it counts, and these know their owner.
+static bool owner_is_sound(scan_t *scan, const frame_owner_t *owner) {
+    size_t maps = 0;
+    for (const region_t *r = owner->regions; r != NULL && maps <= owner->maps; r = r->owner_next) {
+        if (!goes_on(scan)) {
+            return true;
         }
+        if (r->owner != owner) {
+            return false;
+        }
+        ++maps;
     }
-    return maps;
+    return maps == owner->maps && !(owner->orphan && maps == 0);
 }
 
 // Checks the records that do not belong to one space.
@@ -185,29 +216,39 @@ static void check_records(scan_t *scan) {
         report(scan, broken != 0, "a damaged pool of records", MEM_ADDR_NONE);
         scan->found += broken > 1 ? broken - 1 : 0;
     }
-    for (const frame_owner_t *owner = s->frame_owners; owner != NULL; owner = owner->next) {
-        bool broken = count_maps(s, owner) != owner->maps || (owner->orphan && owner->maps == 0);
+    size_t maps = 0;
+    for (const frame_owner_t *owner = s->frame_owners; owner != NULL && goes_on(scan); owner = owner->next) {
+        maps += owner->maps;
+        bool broken = !owner_is_sound(scan, owner);
         report(scan, broken, "an owner of frames that counts its mappings wrongly", MEM_ADDR_NONE);
     }
+    bool listed = scan->stopped || maps == scan->owned;
+    report(scan, !listed, "a mapping that its owner of frames does not list", MEM_ADDR_NONE);
 }
 
-unsigned spaces_check(const spaces_t *s, space_damage_t *first) {
-    scan_t scan = {.s = s};
+// Counts the spaces and the executable regions; checks the records when all of them were seen.
+static void check_all(scan_t *scan) {
+    const spaces_t *s = scan->s;
     size_t spaces = 0;
-    size_t executable = 0;
     for (const space_t *space = s->list; space != NULL && spaces <= s->count; space = space->next) {
         ++spaces;
-        check_space(&scan, space);
-        for (const region_t *r = space->regions; r != NULL; r = r->next) {
-            executable += region_is_judged(r) && (r->attrs & MEM_PROT_X);
+        check_space(scan, space);
+        if (!goes_on(scan)) {
+            return;
         }
     }
-    for (const region_t *r = s->executable; r != NULL && executable != SIZE_MAX; r = r->x_next) {
-        --executable;
+    size_t executable = 0;
+    for (const region_t *r = s->executable; r != NULL && executable <= scan->executable; r = r->x_next) {
+        ++executable;
     }
-    check_records(&scan);
-    report(&scan, spaces != s->count, "a wrong number of spaces", MEM_ADDR_NONE);
-    report(&scan, executable != 0, "a wrong list of executable mappings", MEM_ADDR_NONE);
+    check_records(scan);
+    report(scan, spaces != s->count, "a wrong number of spaces", MEM_ADDR_NONE);
+    report(scan, executable != scan->executable, "a wrong list of executable mappings", MEM_ADDR_NONE);
+}
+
+unsigned spaces_check(const spaces_t *s, space_damage_t *first, mem_stop_t stop) {
+    scan_t scan = {.s = s, .stop = stop};
+    check_all(&scan);
     if (first != NULL) {
         *first = scan.first;
     }

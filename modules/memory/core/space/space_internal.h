@@ -35,9 +35,6 @@ static inline bool region_is_judged(const region_t *r) {
     return !(r->flags & (REGION_BOOT | REGION_RESERVED));
 }
 
-// The first region that ends at or after va, or NULL.
-region_t *region_at_or_after(space_t *space, mem_va_t va);
-
 // The region that overlaps [va, last] first, or NULL.
 region_t *region_overlap(space_t *space, mem_va_t va, mem_va_t last);
 
@@ -71,11 +68,14 @@ void region_merge(spaces_t *s, space_t *space, mem_va_t va, mem_va_t last);
 
 // --- frame_owner.c ---
 
-void frame_owner_ref(frame_owner_t *owner);
-void frame_owner_unref(spaces_t *s, frame_owner_t *owner); // an orphan without maps is freed
+// Counts the region, whose owner is set and may be NULL, among those that map its frames.
+void frame_owner_ref(region_t *r);
+
+// The region does not map them any more: an orphan without maps is freed.
+void frame_owner_unref(spaces_t *s, region_t *r);
 
 // MEM_EBUSY, naming one mapping, while regions map its frames.
-int frame_owner_check_unmapped(const spaces_t *s, const frame_owner_t *owner, space_error_t *why);
+int frame_owner_check_unmapped(const frame_owner_t *owner, space_error_t *why);
 
 // Frees the record of an owner without maps and leaves its frames allocated: another record owns them.
 void frame_owner_forget(spaces_t *s, frame_owner_t *owner);

@@ -82,17 +82,32 @@ static int begin_change(spaces_t *s, space_t *space, const space_request_t *q, r
     return result == MEM_OK ? region_take_spares(s, space, q->va, last, spares, why) : result;
 }
 
+static int unmap_tables(space_t *space, const space_request_t *q, space_error_t *why) {
+    paging_error_t where;
+    unsigned flags = space->paging.upper ? PAGING_NO_SPLIT : 0;
+    int result = paging_unmap(&space->paging, q->va, q->size, flags, &where);
+    return result == MEM_OK ? MEM_OK : space_paging_fail(space, result, &where, why);
+}
+
+// The usual case of unmap: all of one region, which no other one has to be looked at for.
+static int unmap_whole(spaces_t *s, space_t *space, const space_request_t *q, region_t *r, space_error_t *why) {
+    int result = unmap_tables(space, q, why);
+    if (result == MEM_OK) {
+        region_remove(s, r);
+    }
+    return result;
+}
+
 static int unmap_covered(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {
     region_spares_t spares;
     int result = begin_change(s, space, q, &spares, why);
     if (result != MEM_OK) {
         return result;
     }
-    paging_error_t where;
-    result = paging_unmap(&space->paging, q->va, q->size, space->paging.upper ? PAGING_NO_SPLIT : 0, &where);
+    result = unmap_tables(space, q, why);
     if (result != MEM_OK) {
         region_release_spares(s, &spares);
-        return space_paging_fail(space, result, &where, why);
+        return result;
     }
     mem_va_t last = q->va + (q->size - 1);
     region_cut_ends(s, space, q->va, last, &spares);
@@ -108,11 +123,16 @@ int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_
     if (result != MEM_OK) {
         return result;
     }
-    const region_t *r = region_find(space, va);
+    region_t *r = region_overlap(space, va, va);
     if (r != NULL && !region_is_mapped(r)) {
         return space_unreserve(s, space, va, size, flags, why);
     }
-    return unmap_covered(s, space, &(space_request_t) {.va = va, .size = size, .flags = flags}, why);
+    const space_request_t q = {.va = va, .size = size, .flags = flags};
+    bool may = r != NULL && (!(r->flags & REGION_LOCKED) || flags & SPACE_FORCE);
+    if (may && r->start == va && r->last == va + (size - 1)) {
+        return unmap_whole(s, space, &q, r, why);
+    }
+    return unmap_covered(s, space, &q, why);
 }
 
 static int protect_covered(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {

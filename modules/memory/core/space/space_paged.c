@@ -18,7 +18,34 @@ static const region_t *find_paged(space_t *space, mem_va_t va, uint64_t size, in
         *result = space_fail(why, (space_error_t) {.kind = SPACE_NOT_PAGED, .va = at, .value = size});
         return NULL;
     }
+    if (r->flags & REGION_LOCKED) {
+        *result = space_fail(why, (space_error_t) {.kind = SPACE_LOCKED, .va = va, .value = size, .name = r->name});
+        return NULL;
+    }
     return r;
+}
+
+int space_open_range(spaces_t *s, space_t *kernel, const space_request_t *q, space_error_t *why) {
+    int result = space_check_range(kernel, q->va, q->size, why);
+    result = result != MEM_OK ? result : space_check_place(s, kernel, q->va, q->size, REGION_BOOT, why);
+    if (result != MEM_OK) {
+        return result;
+    }
+    mem_va_t last = q->va + (q->size - 1);
+    region_t *r = pool_alloc(&s->region_pool);
+    result = r != NULL ? paging_open_range(&kernel->paging, q->va, last) : MEM_ENOMEM;
+    if (result != MEM_OK) {
+        if (r != NULL) {
+            (void)pool_free(&s->region_pool, r);
+        }
+        return space_paging_fail(kernel, result, &(paging_error_t) {q->va, MEM_ADDR_NONE}, why);
+    }
+    *r = (region_t) {
+        .name = q->name, .start = q->va, .last = last, .pa = MEM_ADDR_NONE, .attrs = q->attrs,
+        .flags = REGION_PAGED | REGION_BOOT | REGION_LOCKED,
+    };
+    region_insert(s, kernel, r);
+    return MEM_OK;
 }
 
 int space_paged_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owner, space_error_t *why) {
@@ -29,7 +56,7 @@ int space_paged_in(spaces_t *s, space_t *space, mem_va_t va, frame_owner_t *owne
         return result;
     }
     q.attrs = r->attrs;
-    result = frame_owner_check_unmapped(s, owner, why);
+    result = frame_owner_check_unmapped(owner, why);
     if (result == MEM_OK) {
         result = rights_map(s, space, &q, PAGING_PAGES_ONLY | PAGING_PAGED | PAGING_OWNED, why);
     }

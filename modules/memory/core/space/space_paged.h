@@ -20,4 +20,8 @@ int space_paged_evict(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, s
 // The number of frames that pages of such ranges own.
 size_t space_paged_frames(const space_t *space);
 
+// A range of va, size, attrs and name in the kernel half whose tables are there before its pages: paging_fill() maps
+// these one by one, paging_evict() takes them away. Nothing else may change it.
+int space_open_range(spaces_t *s, space_t *kernel, const space_request_t *request, space_error_t *why);
+
 #endif // MODULES_MEMORY_CORE_SPACE_SPACE_PAGED_H

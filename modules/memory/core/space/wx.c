@@ -45,7 +45,9 @@ static int check_type(const spaces_t *s, const space_request_t *q, space_error_t
 }
 
 int wx_check_memory(const spaces_t *s, const space_request_t *q, space_error_t *why) {
-    for (size_t i = 0; i < s->n_protected; ++i) {
+    const mem_range_t *hull = &s->protected_hull;
+    bool outside = q->pa >= hull->end || q->pa + q->size <= hull->start;
+    for (size_t i = 0; i < s->n_protected && !outside; ++i) {
         const space_range_t *range = &s->protected_ranges[i];
         if (q->attrs & range->never && overlaps(q->pa, q->size, range->start, range->end - range->start)) {
             mem_pa_t at = q->pa > range->start ? q->pa : range->start;

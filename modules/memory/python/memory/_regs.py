@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""System registers and their fields, named as in the Arm ARM (D19.2)."""
+"""System registers and their fields, named as in the Arm ARM."""
 
 import _memory
 

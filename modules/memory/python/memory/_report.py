@@ -5,6 +5,8 @@ import sys
 
 import _memory
 
+KERNEL_SECTIONS = ("text", "rodata", "data")
+
 
 def heap_stats():
     """Return base, size, free and used bytes of the kernel heap; zeros before it exists."""
@@ -46,7 +48,7 @@ def report():
         "kernel": {
             name: [va, va + size, prot]
             for name, va, _, size, prot in _memory.sections()
-            if name in ("text", "rodata", "data")
+            if name in KERNEL_SECTIONS
         },
         "uart": info["uart"],
         "cores": info["cores"],
@@ -64,40 +66,46 @@ def active_name():
 
 
 def info():
-    """Print the boot report: report() in at most 24 lines."""
-    r = report()
+    """Print the boot report: the most of report() in at most 24 lines."""
+    show(_memory.boot_info(), _memory.sections())
+
+
+def show(boot_info, sections):
+    """Print the boot report from what boot_info() and sections() gave: it has not all of report(),
+    of which some parts take long."""
+    regs = _memory.regs()
+    frames = _memory.frames_stats()
+    heap = heap_stats()
     out = sys.stdout.write
     out(
         "%s (%s), entered at EL%d, %d cores\n"
-        % (r["model"], r["board"], r["entry_el"], r["cores"])
+        % (boot_info["model"], boot_info["board"], boot_info["entry_el"], boot_info["cores"])
     )
-    if r["entry_serror"]:
-        out("an SError was pending at entry, ESR 0x%08x\n" % r["entry_serror"])
-    for start, end in r["ram"]:
+    if boot_info["entry_serror"]:
+        out("an SError was pending at entry, ESR 0x%08x\n" % boot_info["entry_serror"])
+    for start, end in boot_info["ram"]:
         out(
             "RAM      %012x-%012x %6d MiB from %s\n"
-            % (start, end, (end - start) >> 20, r["ram_from"])
+            % (start, end, (end - start) >> 20, boot_info["source"])
         )
-    for start, end, name in r["reserved"]:
+    for start, end, name in boot_info["reserved"]:
         out("reserved %012x-%012x %s\n" % (start, end, name))
-    for name in r["missing"]:
+    for name in boot_info["missing"]:
         out("missing  %s: it does not answer\n" % name)
-    f = r["frames"]
     out(
         "frames   %d total, %d free, %d used, %d reserved\n"
-        % (f["total"], f["free"], f["used"], f["reserved"])
+        % (frames["total"], frames["free"], frames["used"], frames["reserved"])
     )
-    for name in ("text", "rodata", "data"):
-        start, end, prot = r["kernel"][name]
-        out("kernel   %016x-%016x %s %s\n" % (start, end, prot, name))
-    out("TTBR1    %016x  kernel half\n" % r["ttbr1"])
-    out("TTBR0    %016x  %s\n" % (r["ttbr0"], active_name()))
-    h = r["heap"]
+    for name, start, _, size, prot in sections:
+        if name in KERNEL_SECTIONS:
+            out("kernel   %016x-%016x %s %s\n" % (start, start + size, prot, name))
+    out("TTBR1    %016x  kernel half\n" % regs["ttbr1"])
+    out("TTBR0    %016x  %s\n" % (regs["ttbr0"], active_name()))
     out(
         "heap     %016x-%016x %d of %d bytes free\n"
-        % (h["base"], h["base"] + h["size"], h["free"], h["size"])
+        % (heap["base"], heap["base"] + heap["size"], heap["free"], heap["size"])
     )
     out(
         "MMU %s, Python at EL%d; memory.info() prints this again\n"
-        % ("on" if r["mmu"] else "OFF", r["el"])
+        % ("on" if regs["sctlr"] & 1 else "OFF", regs["el"])
     )

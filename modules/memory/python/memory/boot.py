@@ -16,27 +16,35 @@ ONCE = 2  # window flag: no address is given out twice before a soft reset
 
 
 def usable_ram():
-    """Yield [start, end) of RAM that is not reserved, in the longest runs."""
+    """Return [start, end) of RAM that is not reserved, in the longest runs."""
+    found = []
     start = end = 0
     for run_start, run_end, state, _ in _memory.frames_runs():
         if state == "reserved" or run_start != end:
             if end > start:
-                yield start, end
+                found.append((start, end))
             start = run_end if state == "reserved" else run_start
         end = run_end
     if end > start:
-        yield start, end
+        found.append((start, end))
+    return found
 
 
-def map_ram(space, base, name):
-    """Map usable RAM at base + PA: kernel text and rodata read-only, all else read and write."""
+def image_part(sections):
+    """Return [start, end) of kernel text and rodata."""
     text = rodata_end = 0
-    for section, _, pa, size, _ in _memory.sections():
+    for section, _, pa, size, _ in sections:
         if section == "text":
             text = pa
         elif section == "rodata":
             rodata_end = pa + size
-    for start, end in usable_ram():
+    return text, rodata_end
+
+
+def map_ram(space, base, name, ram, image):
+    """Map usable RAM at base + PA: kernel text and rodata read-only, all else read and write."""
+    text, rodata_end = image
+    for start, end in ram:
         for lo, hi, prot in (
             (start, min(end, text), "rw"),
             (max(start, text), min(end, rodata_end), "r"),
@@ -46,34 +54,33 @@ def map_ram(space, base, name):
                 space._boot_map(base + lo, lo, hi - lo, prot, "normal", name, False)
 
 
-def map_devices(space, base):
+def map_devices(space, base, windows):
     """Map the device windows at base + PA."""
-    for start, end, name in _memory.mmio():
+    for start, end, name in windows:
         space._boot_map(base + start, start, end - start, "rw", "device", name, False)
 
 
-def build_kernel(kernel):
+def build_kernel(kernel, layout, sections, ram, windows):
     """Map the upper half: image, stacks, linear map, devices; add the windows that fill later."""
-    layout = _memory.layout
-    map_ram(kernel, layout["linear"][0], "linear map")
-    map_devices(kernel, layout["mmio"][0])
+    map_ram(kernel, layout["linear"][0], "linear map", ram, image_part(sections))
+    map_devices(kernel, layout["mmio"][0], windows)
     for name, flags in (("heap", 0), ("gc", 0), ("view", ONCE), ("free", OPEN)):
         base, size = layout[name]
         _memory.window_add(base, base + size, flags, name)
     # After the windows, which are added while they are empty: one section is in the window "gc".
-    for name, va, pa, size, prot in _memory.sections():
+    for name, va, pa, size, prot in sections:
         kernel._boot_map(va, pa, size, prot, "normal", name, True)
 
 
-def build_identity(identity):
+def build_identity(identity, sections, ram, windows):
     """Map memory and devices of the default lower half at their physical addresses."""
-    map_ram(identity, 0, "RAM")
-    map_devices(identity, 0)
+    map_ram(identity, 0, "RAM", ram, image_part(sections))
+    map_devices(identity, 0, windows)
 
 
-def build_heap(kernel):
+def build_heap(kernel, layout):
     """Make the 1 MiB kernel heap between two guard pages."""
-    base = _memory.layout["heap"][0] + PAGE
+    base = layout["heap"][0] + PAGE
     kernel._reserve(base - PAGE, PAGE, "heap guard")
     kernel._reserve(base + HEAP_SIZE, PAGE, "heap guard")
     _memory.heap_make_kernel(base, HEAP_SIZE)
@@ -81,16 +88,21 @@ def build_heap(kernel):
 
 def run():
     """Build the kernel map and print the report, or attach to the map that exists."""
-    error = _memory.boot_info()["error"]
+    boot_info = _memory.boot_info()
+    error = boot_info["error"]
     if error is not None:
         raise RuntimeError(error)
+    sections = _memory.sections()
+    ram = usable_ram()
+    windows = _memory.mmio()
     if _memory.kernel() is None:
+        layout = _memory.layout
         kernel = _memory.open_kernel()
         identity = _memory.open_identity()
-        build_kernel(kernel)
-        build_identity(identity)
+        build_kernel(kernel, layout, sections, ram, windows)
+        build_identity(identity, sections, ram, windows)
         _memory.switch()
-        build_heap(kernel)
-        _report.info()
+        build_heap(kernel, layout)
+        _report.show(boot_info, sections)
     else:
-        build_identity(_memory.open_identity())
+        build_identity(_memory.open_identity(), sections, ram, windows)

@@ -382,8 +382,8 @@ def boot_info() -> dict[str, object]: ...
 def safe_mode(why: str, /) -> None:
     """Make the banner report that the frozen boot code failed, and why."""
 
-def boot_ticks() -> tuple[int, int]:
-    """Ticks of the counter when the image started and when the prompt came."""
+def boot_ticks() -> tuple[int, int, int]:
+    """Ticks of the counter: at the image's start, at the prompt, and slept between the two."""
 
 def sections() -> list[tuple[str, int, int, int, Prot]]:
     """(name, va, pa, size, prot) of the parts of the image."""

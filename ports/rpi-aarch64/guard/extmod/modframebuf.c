@@ -6,9 +6,9 @@
 #include "py/binary.h"
 #include "py/runtime.h"
 
-#include "boot/layout.h"
+#include "hooks.h"
 
-enum { GUARD_POINT_SIZE = sizeof(mp_int_t), GUARD_LEAVE = 2 * MICROPY_STACK_CHECK_MARGIN };
+enum { GUARD_POINT_SIZE = sizeof(mp_int_t), GUARD_LEAVE = MICROPY_STACK_CHECK_MARGIN };
 
 static mp_obj_t framebuf_poly(size_t n_args, const mp_obj_t *args_in);
 
@@ -21,8 +21,8 @@ static mp_obj_t framebuf_poly(size_t n_args, const mp_obj_t *args_in) {
     mp_buffer_info_t points;
     mp_get_buffer_raise(args_in[3], &points, MP_BUFFER_READ);
     size_t count = points.len / (2 * mp_binary_get_size('@', points.typecode, NULL));
-    size_t usage = mp_cstack_usage() + GUARD_LEAVE;
-    size_t room = usage < LAYOUT_THREAD_STACK_SIZE ? LAYOUT_THREAD_STACK_SIZE - usage : 0;
+    size_t room = bind_stack_grow();
+    room -= room < GUARD_LEAVE ? room : GUARD_LEAVE;
     if (n_args > 5 && mp_obj_is_true(args_in[5]) && count > room / GUARD_POINT_SIZE) {
         mp_raise_ValueError(MP_ERROR_TEXT("too many points to fill"));
     }

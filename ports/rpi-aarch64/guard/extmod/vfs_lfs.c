@@ -10,6 +10,8 @@
 #include "extmod/vfs.h"
 #include "guard/busy.h"
 
+#define GUARD_NO_BLOCK ((lfs2_block_t)-1) // of an empty cache
+
 static inline void guard_refuse(const lfs2_t *lfs) {
     guard_busy_refuse(lfs->cfg->context);
 }
@@ -61,9 +63,14 @@ static int guard_close(lfs2_t *lfs, lfs2_file_t *file) {
 
 #include "extmod/vfs_lfs.c"
 
-// NULL if the device belongs to another filesystem.
+// NULL if the device belongs to another filesystem, or to mkfs(), whose filesystem is on the stack: it has no open
+// files, and its type is not set.
 static lfs2_t *guard_lfs(mp_vfs_blockdev_t *device) {
     mp_obj_vfs_lfs2_t *vfs = (void *)((char *)device - offsetof(mp_obj_vfs_lfs2_t, blockdev));
+    uintptr_t at = (uintptr_t)vfs;
+    if (at >= (uintptr_t)__builtin_frame_address(0) && at < (uintptr_t)MP_STATE_THREAD(stack_top)) {
+        return NULL;
+    }
     return vfs->base.type == &mp_type_vfs_lfs2 ? &vfs->lfs : NULL;
 }
 
@@ -80,14 +87,19 @@ void guard_lfs_collect(mp_vfs_blockdev_t *device) {
     }
 }
 
-// An exception of the device leaves littlefs: what its list has on the stack, which has no type, is taken out.
+// An exception of the device leaves littlefs. What its list has on the stack, which has no type, is taken out, and its
+// caches, which it expects to be empty before the next change, are emptied.
 void guard_lfs_exception(mp_vfs_blockdev_t *device) {
     lfs2_t *lfs = guard_lfs(device);
-    for (struct lfs2_mlist **open = lfs == NULL ? NULL : &lfs->mlist; open != NULL && *open != NULL;) {
+    if (lfs == NULL) {
+        return;
+    }
+    for (struct lfs2_mlist **open = &lfs->mlist; *open != NULL;) {
         if ((*open)->type == LFS2_TYPE_REG || (*open)->type == LFS2_TYPE_DIR) {
             open = &(*open)->next;
         } else {
             *open = (*open)->next;
         }
     }
+    lfs->rcache.block = lfs->pcache.block = GUARD_NO_BLOCK;
 }

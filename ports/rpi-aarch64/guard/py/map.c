@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tables of dictionaries and sets: __hash__() and __eq__() of a key run Python code, which may change the table that is
-// searched. Then the search ends.
+// searched. Then the search ends. The tables of built-in modules and types are searched several names at a time.
 
 #include "guard/keep.h"
 #include "py/runtime.h"
@@ -31,4 +31,40 @@ static mp_set_t *const set = NULL;
 #define mp_obj_equal(a, b) \
     (mp_obj_is_small_int(a) && mp_obj_is_small_int(b) ? (a) == (b) : GUARDED(bool, (mp_obj_equal)((a), (b))))
 
+#undef MICROPY_WRAP_MP_MAP_LOOKUP
+#define MICROPY_WRAP_MP_MAP_LOOKUP(name) any_map_lookup
+static mp_map_elem_t *any_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind);
 #include "py/map.c"
+
+#define NAMES_A_STEP (4)
+
+// The element with the name, in a table without order; NULL when it has none. The reads of a step do not wait for each
+// other, and there is one branch for all of them.
+static mp_map_elem_t *find_name(mp_map_elem_t *at, size_t n, mp_obj_t name) {
+    for (; n >= NAMES_A_STEP; at += NAMES_A_STEP, n -= NAMES_A_STEP) {
+        if ((at[0].key == name) | (at[1].key == name) | (at[2].key == name) | (at[3].key == name)) {
+            break;
+        }
+    }
+    for (; n != 0; ++at, --n) {
+        if (at->key == name) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+mp_map_elem_t *mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind) {
+    if (!map->is_fixed || !map->all_keys_are_qstrs || !mp_obj_is_qstr(index)) {
+        return any_map_lookup(map, index, kind);
+    }
+    mp_map_elem_t *slot = &map->table[MAP_CACHE_ENTRY(index)];
+    if (MAP_CACHE_ENTRY(index) < map->used && slot->key == index) {
+        return slot;
+    }
+    slot = find_name(map->table, map->used, index);
+    if (slot != NULL) {
+        MAP_CACHE_SET(index, slot - map->table);
+    }
+    return slot;
+}

@@ -2,6 +2,7 @@
 // Long integers: Ctrl-C interrupts them where they grow (cstack.c), and wherever else they compute, which the linker
 // knows by the names of the functions (firmware.ld.S): what may take long is part of no other function.
 
+#include "guard/plain.h"
 #include "py/cstack.h"
 #include "py/mpz.h"
 
@@ -19,8 +20,8 @@ static void *guard_interrupted(void *digits) {
 
 #undef m_new
 #undef m_renew
-#define m_new(type, num) ((type *)guard_interrupted(m_malloc(guard_size(0, (num), sizeof(type)))))
+#define m_new(type, num) ((type *)guard_interrupted(GUARD_NEW(type, num)))
 #define m_renew(type, ptr, old_num, new_num) \
-    ((void)(old_num), (type *)guard_interrupted(m_realloc((ptr), guard_size(0, (new_num), sizeof(type)))))
+    ((void)(old_num), (type *)guard_interrupted(guard_plain_realloc((ptr), guard_size(0, (new_num), sizeof(type)))))
 
 #include "py/mpz.c"

@@ -3,11 +3,38 @@
 // views of an array that has grown: what they refer to stays as it was then.
 
 #include "guard/keep.h"
+#include "guard/plain.h"
 #include "guard/types.h"
 #include "py/objtuple.h"
 #include "py/objarray.h"
 #include "py/objtype.h"
 #include "py/runtime.h"
+
+static bool guard_is_plain(char typecode) {
+    return typecode != 'O' && typecode != 'P' && typecode != 'S';
+}
+
+static void *guard_plain_malloc_maybe(size_t size) {
+    return gc_alloc(size, GC_ALLOC_FLAG_PLAIN);
+}
+
+static void *guard_renew_items(const mp_obj_array_t *array, size_t old_size, size_t new_size) {
+    if (guard_is_plain(array->typecode)) {
+        return guard_keep_renew(array->items, old_size, new_size, guard_plain_malloc_maybe, guard_plain_malloc);
+    }
+    return guard_keep_renew(array->items, old_size, new_size, m_malloc_maybe, m_malloc);
+}
+
+// Items are allocated where `typecode` is that of the array, and renewed as its member; all else is structures.
+#undef m_new
+#undef m_new_obj
+#undef m_renew
+#define m_new_obj(type) ((type *)m_malloc(sizeof(type)))
+#define m_new(type, num) \
+    ((type *)(guard_is_plain(typecode) ? guard_plain_malloc : m_malloc)(guard_size(0, (num), sizeof(type))))
+#define m_renew(type, ptr, old_num, new_num) \
+    ((type *)guard_renew_items((const mp_obj_array_t *)((const byte *)&(ptr) - offsetof(mp_obj_array_t, items)), \
+    guard_size(0, (old_num), sizeof(type)), guard_size(0, (new_num), sizeof(type))))
 
 // What an array is made from, with a length that is true.
 static mp_obj_t guard_fixed(mp_obj_t initializer) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Strings and bytes: repetition; widths and precisions of formats that an int cannot hold.
 
+#include "guard/plain.h"
 #include "guard/repeat.h"
 #include "py/objstr.h"
 #include "py/runtime.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Comparisons of items run Python code, which may change the lists that are compared or searched. The tables that they
 // leave are kept (keep.h), and an item that was removed in place is MP_OBJ_NULL: like the end of a list, it equals
-// nothing else and comes first. Slices may have a step so large that the next index wraps.
+// nothing else and comes first. The comparison of nested ones calls itself. Slices may have a step so large that the
+// next index wraps.
 
 #include "guard/guard.h"
+#include "py/cstack.h"
 #include "py/runtime.h"
 
 static inline bool guard_equal(mp_obj_t a, mp_obj_t b) {
@@ -22,8 +24,16 @@ static mp_obj_t guard_compare(mp_uint_t op, mp_obj_t a, mp_obj_t b) {
 #define mp_binary_op guard_compare
 #define mp_seq_extract_slice(...) fetched_mp_seq_extract_slice(__VA_ARGS__)
 mp_obj_t fetched_mp_seq_extract_slice(const mp_obj_t *seq, mp_bound_slice_t *indexes);
+#define mp_seq_cmp_objs(...) fetched_mp_seq_cmp_objs(__VA_ARGS__)
+bool fetched_mp_seq_cmp_objs(mp_uint_t op, const mp_obj_t *a, size_t a_len, const mp_obj_t *b, size_t b_len);
 #include "py/sequence.c"
+#undef mp_seq_cmp_objs
 #undef mp_seq_extract_slice
+
+bool mp_seq_cmp_objs(mp_uint_t op, const mp_obj_t *a, size_t a_len, const mp_obj_t *b, size_t b_len) {
+    mp_cstack_check();
+    return fetched_mp_seq_cmp_objs(op, a, a_len, b, b_len);
+}
 
 // No list is that long: any such step leads past its end.
 #define GUARD_FURTHEST ((mp_int_t)(GUARD_TOO_LARGE >> 1))

@@ -2,7 +2,7 @@
 // Strings that grow: sizes of 4 GiB and more, which ROUND_ALLOC() cuts off, and those that wrap. A long string grows by
 // a part of itself: by a few bytes at a time it would be measured as often as it is long.
 
-#include "guard/guard.h"
+#include "guard/plain.h"
 #include "py/cstack.h"
 #include "py/mpprint.h"
 #include "py/runtime.h"

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A collection, step by step, as gc_collect() of the port asks for it. It calls nothing of the other bindings.
+
+#include "py/gc.h"
+#include "py/runtime.h"
+
+#include "gc_collect.h"
+#include "hooks.h"
+
+#define MARK_WORDS (384)
+
+collector_t gc_heap;
+
+static uintptr_t mark_stack[MARK_WORDS];
+
+void gc_collect_init(void) {
+    collector_init(&gc_heap, mark_stack, MARK_WORDS);
+}
+
+static void begin(void) {
+    MP_STATE_THREAD(gc_lock_depth) |= GC_COLLECT_FLAG;
+    collector_begin(&gc_heap);
+}
+
+// MicroPython's state is a structure whose pointers are together.
+void gc_collect_start(void) {
+    begin();
+    #if MICROPY_GC_ALLOC_THRESHOLD
+    MP_STATE_MEM(gc_alloc_amount) = 0;
+    #endif
+    size_t first = offsetof(mp_state_ctx_t, thread.dict_locals);
+    size_t end = offsetof(mp_state_ctx_t, vm.qstr_last_chunk);
+    gc_collect_root((void **)((byte *)&mp_state_ctx + first), (end - first) / sizeof(void *));
+}
+
+void gc_collect_root(void **pointers, size_t count) {
+    collector_mark(&gc_heap, (const uintptr_t *)pointers, count);
+}
+
+void gc_mark_stack(const uintptr_t *low, const uintptr_t *high) {
+    collector_mark_inside(&gc_heap, low, (size_t)(high - low));
+}
+
+static void run_finaliser(void *start) {
+    const mp_obj_base_t *object = start;
+    if (object->type == NULL) {
+        return; // the constructor raised an exception
+    }
+    mp_obj_t method[2];
+    mp_load_method_maybe(MP_OBJ_FROM_PTR(object), MP_QSTR___del__, method);
+    if (method[0] != MP_OBJ_NULL) {
+        mp_sched_lock();
+        mp_call_function_1_protected(method[0], method[1]);
+        mp_sched_unlock();
+    }
+}
+
+void gc_collect_end(void) {
+    collector_finish(&gc_heap, run_finaliser);
+    MP_STATE_THREAD(gc_lock_depth) &= ~GC_COLLECT_FLAG;
+}
+
+void gc_sweep_all(void) {
+    begin();
+    gc_collect_end();
+}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""What of the SD card is mounted at boot.
+
+Partition 1, which has the firmware and the kernel, is at /sd and read-only: nothing that Python
+does keeps the board from starting. Partition 2 is at / for the user's files.
+"""
+
+import sys
+
+import machine
+import vfs
+
+PLACES = ((1, "/sd", True), (2, "/", False))
+
+
+def mount(card, told):
+    """Mount the partitions that the card has; with `told` print where each is."""
+    for number, place, readonly in PLACES:
+        try:
+            vfs.mount(machine.Partition(card, number), place, readonly=readonly)
+        except OSError:
+            continue  # there is no such partition, or no filesystem on it
+        sys.path.append("/lib" if place == "/" else place + "/lib")
+        if told:
+            access = "read-only" if readonly else "read and write"
+            print("files    %s: partition %d of the SD card, %s" % (place, number, access))
