@@ -262,7 +262,7 @@ def test_a_program_at_el0_ends(machine: Machine, place: str, program: str, el: i
     program = program.replace("[xzr]", "[x0]")
     got = value(
         machine,
-        f"[at({place}, user.run, {code(program)}, control={control}, limit_ms=100, "
+        f"[at({place}, user.run, {code(program)}, control={control}, limit_ms=10_000, "
         "handler=handler) for _ in range(2)] + [called]",
         "called = []\ndef handler(number, r):\n    called.append(number)\n    return user.EXIT\n",
     )

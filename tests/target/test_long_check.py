@@ -21,12 +21,14 @@ def more(count):
     for _ in range(count):
         space.map(va + 0x1000, start, size, "r")
         va += size + 0x200000
+def seconds():
+    t = time.ticks_ms()
+    memory.check()
+    return time.ticks_diff(time.ticks_ms(), t) // 1000
 count = 1
 while True:
     more(count)
-    t = time.ticks_ms()
-    memory.check()
-    if time.ticks_diff(time.ticks_ms(), t) > 1000:
+    if min(seconds(), seconds()) >= 1:  # the host may stop the emulator during one of them
         break
     count *= 2
 """
