@@ -102,11 +102,12 @@ void gc_mark_stack(const uintptr_t *low, const uintptr_t *high);
 // Bytes by which the heap could grow now; 0 before the kernel map is in use.
 size_t gc_areas_available(void);
 
-// How many objects have a finaliser that may run Python code.
-size_t gc_areas_python_finalisers(void);
+// Between gc_collect_start() and gc_collect_end(): marks the objects whose finaliser may run Python code, so that none
+// of these runs in this collection.
+void gc_collect_keep_python_finalisers(void);
 
-// Between gc_collect_start() and gc_collect_end(): marks them, so that none runs in this collection.
-void gc_areas_keep_python_finalisers(void);
+// After gc_collect_end(): the collection ran a finaliser that may have run Python code.
+bool gc_collect_ran_python(void);
 
 // After each gc_collect_end().
 void gc_areas_collected(void);

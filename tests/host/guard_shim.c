@@ -99,8 +99,8 @@ void gc_collect_end(void) {
     guard_shim_collections++;
 }
 
-size_t gc_areas_python_finalisers(void) {
-    return 0;
+bool gc_collect_ran_python(void) {
+    return false;
 }
 
 void gc_areas_collected(void) {

@@ -186,6 +186,14 @@ def test_what_is_no_start_of_a_chain_is_refused() -> None:
         assert not heap.resize(wrong, 1)
 
 
+def test_the_end_of_an_area_is_no_start_of_a_chain() -> None:
+    """A table of whole cache lines: what would be the group behind it is the first block."""
+    heap = Collector([4 * GROUP])
+    start = heap.alloc(1)
+    write(start, [(1 << 64) - 1] * WORDS)
+    assert heap.length(start + 4 * GROUP * BLOCK) == 0
+
+
 # --- damage ---
 
 

@@ -170,33 +170,6 @@ static bool keeps_least_area(void) {
     return gc_areas_available() >= LEAST_KEPT * least_size;
 }
 
-// The finaliser of a stream closes it: a file is written to its block device, which may be a Python object.
-static bool may_run_python(const mp_obj_base_t *obj) {
-    return obj->type != NULL && MP_OBJ_TYPE_HAS_SLOT(obj->type, protocol);
-}
-
-// How many objects have a finaliser that may run Python code; with `mark`, they are marked.
-static size_t python_finalisers(bool mark) {
-    size_t count = 0;
-    for (void *object = NULL; (object = collector_next_final(&gc_heap, object)) != NULL;) {
-        if (may_run_python(object)) {
-            count++;
-            if (mark) {
-                gc_collect_root(&object, 1);
-            }
-        }
-    }
-    return count;
-}
-
-size_t gc_areas_python_finalisers(void) {
-    return python_finalisers(false);
-}
-
-void gc_areas_keep_python_finalisers(void) {
-    python_finalisers(true);
-}
-
 // The first area is part of the image.
 void gc_areas_collected(void) {
     for (size_t i = gc_heap.count; i-- > 1;) {

@@ -12,6 +12,7 @@
 collector_t gc_heap;
 
 static uintptr_t mark_stack[MARK_WORDS];
+static bool ran_python; // a finaliser of this collection, maybe
 
 void gc_collect_init(void) {
     collector_init(&gc_heap, mark_stack, MARK_WORDS);
@@ -19,6 +20,7 @@ void gc_collect_init(void) {
 
 static void begin(void) {
     MP_STATE_THREAD(gc_lock_depth) |= GC_COLLECT_FLAG;
+    ran_python = false;
     collector_begin(&gc_heap);
 }
 
@@ -41,11 +43,26 @@ void gc_mark_stack(const uintptr_t *low, const uintptr_t *high) {
     collector_mark_inside(&gc_heap, low, (size_t)(high - low));
 }
 
+// The finaliser of a stream closes it: a file is written to its block device, which may be a Python object.
+static bool may_run_python(const mp_obj_base_t *object) {
+    return MP_OBJ_TYPE_HAS_SLOT(object->type, protocol);
+}
+
+void gc_collect_keep_python_finalisers(void) {
+    for (void *start = NULL; (start = collector_next_final(&gc_heap, start)) != NULL;) {
+        const mp_obj_base_t *object = start;
+        if (object->type != NULL && may_run_python(object)) {
+            gc_collect_root(&start, 1);
+        }
+    }
+}
+
 static void run_finaliser(void *start) {
     const mp_obj_base_t *object = start;
     if (object->type == NULL) {
         return; // the constructor raised an exception
     }
+    ran_python |= may_run_python(object);
     mp_obj_t method[2];
     mp_load_method_maybe(MP_OBJ_FROM_PTR(object), MP_QSTR___del__, method);
     if (method[0] != MP_OBJ_NULL) {
@@ -53,6 +70,10 @@ static void run_finaliser(void *start) {
         mp_call_function_1_protected(method[0], method[1]);
         mp_sched_unlock();
     }
+}
+
+bool gc_collect_ran_python(void) {
+    return ran_python;
 }
 
 void gc_collect_end(void) {

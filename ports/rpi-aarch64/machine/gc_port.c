@@ -30,11 +30,7 @@ void gc_collect(void) {
     if (MP_STATE_THREAD(gc_lock_depth) & GC_COLLECT_FLAG) {
         return;
     }
-    size_t before;
-    size_t left = gc_areas_python_finalisers();
     do {
-        before = left;
         collect_once();
-        left = gc_areas_python_finalisers();
-    } while (left < before);
+    } while (gc_collect_ran_python());
 }

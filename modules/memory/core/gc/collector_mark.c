@@ -6,7 +6,9 @@
 #include "collector_internal.h"
 
 #define PART (64)           // words that are scanned before what they point to
-#define REST ((uintptr_t)1) // the end of a rest, whose start is below it on the stack; heads are aligned
+// In the low bits of a word of the stack; heads and parts are aligned.
+#define REST ((uintptr_t)1) // the end of a rest, whose start is below it
+#define SINGLE ((uintptr_t)2) // a chain of one block, as most are
 
 void collector_begin(collector_t *c) {
     for (collector_area_t *area = c->area; area < c->area + c->count; ++area) {
@@ -56,6 +58,12 @@ static inline bool find_area(walk_t *w, uintptr_t word) {
     return true;
 }
 
+// SINGLE where the group has what follows the head, and it is no tail.
+static inline uintptr_t single(const collector_group_t *group, uint64_t bit) {
+    uint64_t next = bit << 1;
+    return next != 0 && !(tails_of(group) & next) ? SINGLE : 0;
+}
+
 static inline void mark_head(walk_t *w, size_t head) {
     collector_group_t *group = &w->group[head / GROUP];
     uint64_t bit = bit_of(head);
@@ -67,30 +75,42 @@ static inline void mark_head(walk_t *w, size_t head) {
         return;
     }
     if (w->depth < w->c->room) {
-        w->c->stack[w->depth++] = w->pool + (head << COLLECTOR_BLOCK_SHIFT);
+        w->c->stack[w->depth++] = (w->pool + (head << COLLECTOR_BLOCK_SHIFT)) | single(group, bit);
     } else {
         make_grey(w->area, head);
     }
 }
 
-static inline void mark_word(walk_t *w, uintptr_t word) {
-    if (word - w->low < w->span && find_area(w, word) && (word - w->pool) % COLLECTOR_BLOCK == 0) {
+static inline void mark_start(walk_t *w, uintptr_t word) {
+    if (find_area(w, word) && (word - w->pool) % COLLECTOR_BLOCK == 0) {
         mark_head(w, (word - w->pool) >> COLLECTOR_BLOCK_SHIFT);
     }
 }
 
-// Whole blocks; most words are no pointers. The sanitiser does not know which words may be looked at.
-__attribute__((no_sanitize("address"))) static inline void scan_blocks(walk_t *w, const uintptr_t *from,
-    const uintptr_t *to) {
+// What a word that may point into a pool marks.
+typedef void mark_t(walk_t *w, uintptr_t word);
+
+// A multiple of four words. Most are no pointers. The sanitiser does not know which words may be looked at.
+__attribute__((no_sanitize("address"), always_inline)) static inline void scan_fours(walk_t *w, const uintptr_t *from,
+    const uintptr_t *to, mark_t *mark) {
     uintptr_t low = w->low;
     uintptr_t span = w->span;
     for (; from < to; from += 4) {
         uintptr_t a = from[0], b = from[1], c = from[2], d = from[3];
-        if ((a - low < span) | (b - low < span) | (c - low < span) | (d - low < span)) {
-            mark_word(w, a);
-            mark_word(w, b);
-            mark_word(w, c);
-            mark_word(w, d);
+        if (a - low >= span && b - low >= span && c - low >= span && d - low >= span) {
+            continue;
+        }
+        if (a - low < span) {
+            mark(w, a);
+        }
+        if (b - low < span) {
+            mark(w, b);
+        }
+        if (c - low < span) {
+            mark(w, c);
+        }
+        if (d - low < span) {
+            mark(w, d);
         }
     }
 }
@@ -102,27 +122,26 @@ static inline void scan_part(walk_t *w, uintptr_t from, uintptr_t to) {
         w->c->stack[w->depth++] = to | REST;
         to = end;
     }
-    scan_blocks(w, (const uintptr_t *)from, (const uintptr_t *)to);
+    scan_fours(w, (const uintptr_t *)from, (const uintptr_t *)to, mark_start);
 }
 
-// Most chains have one block.
-static inline size_t length_of(const walk_t *w, size_t head) {
-    const collector_group_t *group = &w->group[head / GROUP];
-    bool is_single = head % GROUP != GROUP - 1 && !(tails_of(group) >> (head % GROUP + 1) & 1);
-    return is_single ? 1 : chain_length(w->area, head);
+// The end of the chain that starts there.
+static inline uintptr_t end_of(walk_t *w, uintptr_t start) {
+    find_area(w, start);
+    return start + (chain_length(w->area, (start - w->pool) >> COLLECTOR_BLOCK_SHIFT) << COLLECTOR_BLOCK_SHIFT);
 }
 
 static void drain(collector_t *c, size_t depth) {
     walk_t w = walk_of(c);
     for (w.depth = depth; w.depth != 0;) {
-        uintptr_t from = c->stack[--w.depth];
-        uintptr_t to = from & ~REST;
-        if (from & REST) {
+        uintptr_t top = c->stack[--w.depth];
+        uintptr_t from = top & ~SINGLE;
+        uintptr_t to = from + COLLECTOR_BLOCK;
+        if (top & REST) {
+            to = top & ~REST;
             from = c->stack[--w.depth];
-        } else {
-            find_area(&w, from);
-            size_t head = (from - w.pool) >> COLLECTOR_BLOCK_SHIFT;
-            to = from + (length_of(&w, head) << COLLECTOR_BLOCK_SHIFT);
+        } else if (!(top & SINGLE)) {
+            to = end_of(&w, from);
         }
         scan_part(&w, from, to);
     }
@@ -155,12 +174,22 @@ static void mark_all(collector_t *c, size_t depth) {
     }
 }
 
-void collector_mark(collector_t *c, const uintptr_t *words, size_t count) {
+__attribute__((no_sanitize("address"), always_inline)) static inline void scan(collector_t *c, const uintptr_t *words,
+    size_t count, mark_t *mark) {
     walk_t w = walk_of(c);
-    for (size_t i = 0; i < count; ++i) {
-        mark_word(&w, words[i]);
+    const uintptr_t *end = words + count;
+    const uintptr_t *fours = words + count / 4 * 4;
+    scan_fours(&w, words, fours, mark);
+    for (words = fours; words < end; ++words) {
+        if (*words - w.low < w.span) {
+            mark(&w, *words);
+        }
     }
     mark_all(c, w.depth);
+}
+
+void collector_mark(collector_t *c, const uintptr_t *words, size_t count) {
+    scan(c, words, count, mark_start);
 }
 
 // --- pointers into something ---
@@ -181,10 +210,7 @@ static size_t head_before(const collector_area_t *area, size_t block) {
 
 // C code works with pointers into arrays and tables while Python code that it calls makes their owner drop them.
 // Objects with a finaliser are to be found by their start.
-static void mark_inside(walk_t *w, uintptr_t word) {
-    if (!find_area(w, word)) {
-        return;
-    }
+__attribute__((noinline)) static void mark_owner(walk_t *w, uintptr_t word) {
     size_t head = head_before(w->area, block_of(w->area, word));
     if (head != COLLECTOR_NONE
         && (address_of(w->area, head) == word || !(group_of(w->area, head)->final & bit_of(head)))) {
@@ -192,14 +218,16 @@ static void mark_inside(walk_t *w, uintptr_t word) {
     }
 }
 
-__attribute__((no_sanitize("address"))) void collector_mark_inside(collector_t *c, const uintptr_t *words,
-    size_t count) {
-    walk_t w = walk_of(c);
-    for (const uintptr_t *end = words + count; words < end; ++words) {
-        uintptr_t word = *words;
-        if (word - w.low < w.span) {
-            mark_inside(&w, word);
+// Most pointers of a stack lead to the first block of a chain that is marked already.
+static inline void mark_inside(walk_t *w, uintptr_t word) {
+    if (find_area(w, word)) {
+        size_t block = (word - w->pool) >> COLLECTOR_BLOCK_SHIFT;
+        if (!(w->group[block / GROUP].mark & bit_of(block))) {
+            mark_owner(w, word);
         }
     }
-    mark_all(c, w.depth);
+}
+
+void collector_mark_inside(collector_t *c, const uintptr_t *words, size_t count) {
+    scan(c, words, count, mark_inside);
 }

@@ -45,7 +45,7 @@ void guard_busy_refuse(const mp_vfs_blockdev_t *device) {
 
 void guard_busy_collect(void) {
     if (guard_busy != NULL) {
-        gc_areas_keep_python_finalisers();
+        gc_collect_keep_python_finalisers();
     }
     for (const guard_busy_t *busy = guard_busy; busy != NULL; busy = busy->outer) {
         guard_lfs_collect(busy->device);
