@@ -6,9 +6,9 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import shutil
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 PARTITION = 1 << 20  # where the image's partition begins
@@ -57,6 +57,24 @@ def make_boot_folder(folder: Path) -> Path:
     return folder
 
 
+def inputs(folder: Path) -> list[str]:
+    kernel = folder / "kernel8.img"
+    kernel.write_bytes(kernel_bytes())
+    boot = make_boot_folder(folder / "boot")
+    return ["--kernel", str(kernel), "--firmware", str(boot)]
+
+
+def build(folder: Path, *options: str, **env: str) -> Path:
+    """An image made by the command line in a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    image = folder / "sdcard.img"
+    command = [sys.executable, "-m", "pimem", "image", *inputs(folder), "-o", str(image)]
+    subprocess.run(
+        [*command, *options], env=os.environ | env, check=True, capture_output=True, timeout=60
+    )
+    return image
+
+
 def tool(*command: str) -> str:
     done = subprocess.run(
         command, env=dict(os.environ, PATH=TOOL_PATH), capture_output=True, text=True, timeout=60
@@ -65,12 +83,23 @@ def tool(*command: str) -> str:
     return done.stdout
 
 
-def check_filesystem(image: Path) -> None:
+def copy_sparse(source: Path, target: Path, start: int = 0, size: int = -1) -> None:
+    """Copy a part of a file, up to its end by default; zeros become holes."""
+    with source.open("rb") as old, target.open("wb") as new:
+        end = start + size if size >= 0 else source.stat().st_size
+        old.seek(start)
+        while piece := old.read(min(1 << 20, end - old.tell())):
+            if piece.count(0) == len(piece):
+                new.seek(len(piece), os.SEEK_CUR)
+            else:
+                new.write(piece)
+        new.truncate(end - start)
+
+
+def check_filesystem(image: Path, start: int = PARTITION, size: int = -1) -> None:
     """fsck.fat finds nothing to say about the partition."""
     partition = image.with_suffix(".partition")
-    with image.open("rb") as source, partition.open("wb") as target:
-        source.seek(PARTITION)
-        shutil.copyfileobj(source, target)
+    copy_sparse(image, partition, start, size)
     try:
         said = tool("fsck.fat", "-n", "-v", str(partition))
     finally:

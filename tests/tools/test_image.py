@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from cards import (
     PARTITION,
+    build,
     check_filesystem,
     extract,
+    inputs,
     kernel_bytes,
-    make_boot_folder,
     needed,
     noise,
     sha256,
@@ -33,24 +34,6 @@ from pimem.exits import Failure
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SUFFIXES = ("", ".xz", ".bmap", ".sha256", ".os_list.json")
 DOS_DATE, DOS_TIME = (2025 - 1980) << 9 | 4 << 5 | 15, 0  # 2025-04-15 00:00
-
-
-def inputs(folder: Path) -> list[str]:
-    kernel = folder / "kernel8.img"
-    kernel.write_bytes(kernel_bytes())
-    boot = make_boot_folder(folder / "boot")
-    return ["--kernel", str(kernel), "--firmware", str(boot)]
-
-
-def build(folder: Path, *options: str, **env: str) -> Path:
-    """An image made by the command line in a folder of its own."""
-    folder.mkdir(exist_ok=True)
-    image = folder / "sdcard.img"
-    command = [sys.executable, "-m", "pimem", "image", *inputs(folder), "-o", str(image)]
-    subprocess.run(
-        [*command, *options], env=os.environ | env, check=True, capture_output=True, timeout=60
-    )
-    return image
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A card image: one FAT32 partition behind an MBR, made by mkfs.fat and mtools, without root.
+"""Partitions with FAT32 in an image, made by mkfs.fat and mtools, without root.
 
 The same files give the same bytes, in any folder, time zone and year.
 """
@@ -14,27 +14,27 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pimem.card import mbr
+from pimem.card.mbr import HEADS, SECTOR, TRACK_SECTORS, Partition
 from pimem.exits import Failure
 
-SECTOR = 512
-FIRST_SECTOR = 2048  # of the partition: 1 MiB, where every partitioning tool puts it
-HEADS, TRACK_SECTORS = 255, 63
-FAT32_LBA = 0x0C
-ACTIVE = 0x80
+FIRST_SECTOR = 2048  # of the first partition: 1 MiB, where every partitioning tool puts it
+SMALL_CLUSTER = 8  # sectors: what flash likes
 LEAST_CLUSTERS = 65525  # with fewer the volume counts as FAT16
 MEBIBYTE = 1 << 20
 #: mkfs.fat is in a folder that only root has on its PATH.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
 
-def sectors_per_cluster(size: int) -> int:
-    """Return the largest cluster up to 4 KiB (what flash likes) that still makes a FAT32."""
-    sectors = size // SECTOR - FIRST_SECTOR
+def sectors_per_cluster(sectors: int, most: int = SMALL_CLUSTER) -> int:
+    """Return the largest cluster up to `most` that still makes a FAT32 of so many sectors."""
     # Reserved sectors and both FATs take less than 5 % even with the smallest clusters.
-    fits = [count for count in (8, 4, 2, 1) if sectors * 95 // 100 // count > LEAST_CLUSTERS]
-    if not fits:
-        raise Failure(f"{size // MEBIBYTE} MiB is too small for FAT32")
-    return fits[0]
+    count = most
+    while count and sectors * 95 // 100 // count <= LEAST_CLUSTERS:
+        count //= 2
+    if not count:
+        raise Failure(f"{sectors * SECTOR // MEBIBYTE} MiB is too small for FAT32")
+    return count
 
 
 def tool(command: Sequence[str], epoch: int) -> None:
@@ -55,30 +55,10 @@ def tool(command: Sequence[str], epoch: int) -> None:
         raise Failure(f"{command[0]} failed: {(done.stderr or done.stdout).strip()}")
 
 
-def chs(sector: int) -> bytes:
-    """Return a sector's cylinder/head/sector form, as far as its ten bits of cylinder go."""
-    cylinder, rest = divmod(sector, HEADS * TRACK_SECTORS)
-    head, track_sector = divmod(rest, TRACK_SECTORS)
-    if cylinder > 1023:
-        cylinder, head, track_sector = 1023, HEADS - 1, TRACK_SECTORS - 1
-    low = (track_sector + 1) | (cylinder >> 8) << 6
-    return bytes([head, low, cylinder & 0xFF])
-
-
-def master_boot_record(size: int, signature: int) -> bytes:
-    """Return a record of one active FAT32 partition from FIRST_SECTOR to the end, no boot code."""
+def first_partition(size: int) -> Partition:
+    """Return the partition of an image of so many bytes that has no other."""
     count = size // SECTOR - FIRST_SECTOR
-    entry = struct.pack(
-        "<B3sB3sII",
-        ACTIVE,
-        chs(FIRST_SECTOR),
-        FAT32_LBA,
-        chs(size // SECTOR - 1),
-        FIRST_SECTOR,
-        count,
-    )
-    head = bytes(440) + struct.pack("<IH", signature, 0)
-    return head + entry + bytes(48) + b"\x55\xaa"
+    return Partition(mbr.FAT32_LBA, FIRST_SECTOR, count, active=True)
 
 
 def build(
@@ -91,15 +71,12 @@ def build(
     serial: int,
     epoch: int,
 ) -> None:
-    """Make `image`, sparse, with these files and empty folders in its root."""
+    """Make `image`, sparse, with these files and empty folders in the root of its partition."""
+    partition = first_partition(size)
     with image.open("wb") as out:
-        out.write(master_boot_record(size, serial))
+        out.write(mbr.record(serial, [partition]))
         out.truncate(size)
-    volume = ["-i", f"{serial:08x}", "-h", str(FIRST_SECTOR)]
-    shape = ["-F", "32", "-s", str(sectors_per_cluster(size)), "-g", f"{HEADS}/{TRACK_SECTORS}"]
-    tool(["mkfs.fat", "--offset", str(FIRST_SECTOR), *shape, *volume, str(image)], epoch)
-    drive = ["-i", f"{image}@@{FIRST_SECTOR * SECTOR}"]
-    tool(["mlabel", *drive, f"::{label}"], epoch)  # mkfs.fat would give it the time of the day
+    drive = make_filesystem(image, partition, label=label, serial=serial, epoch=epoch)
     with tempfile.TemporaryDirectory(prefix="pimem-image-") as scratch:
         paths = []
         for name, data in files.items():
@@ -112,16 +89,39 @@ def build(
         tool(["mmd", *drive, *(f"::{folder}" for folder in folders)], epoch)
 
 
-class Fat32:
-    """Where the partition of an image has its structures, read from the image itself."""
+def make_filesystem(
+    image: Path,
+    partition: Partition,
+    *,
+    label: str,
+    serial: int,
+    epoch: int,
+    largest: int = SMALL_CLUSTER,
+) -> list[str]:
+    """Make an empty FAT32 in a partition, with clusters of at most `largest` sectors; return the
+    options by which mtools find it."""
+    first = str(partition.first)
+    cluster = str(sectors_per_cluster(partition.count, largest))
+    volume = ["-i", f"{serial:08x}", "-h", first]
+    shape = ["-F", "32", "-s", cluster, "-g", f"{HEADS}/{TRACK_SECTORS}"]
+    kibibytes = str(partition.size // 1024)
+    tool(["mkfs.fat", "--offset", first, *shape, *volume, str(image), kibibytes], epoch)
+    drive = ["-i", f"{image}@@{partition.start}"]
+    tool(["mlabel", *drive, f"::{label}"], epoch)  # mkfs.fat would give it the time of the day
+    return drive
 
-    def __init__(self, image: Path) -> None:
+
+class Fat32:
+    """Where a partition of an image has its structures, read from the image itself."""
+
+    def __init__(self, image: Path, first: int = FIRST_SECTOR) -> None:
+        self.start = first * SECTOR
         with image.open("rb") as source:
-            source.seek(FIRST_SECTOR * SECTOR)
+            source.seek(self.start)
             boot = source.read(SECTOR)
             per_cluster, reserved, fats = struct.unpack_from("<BHB", boot, 13)
             (fat_sectors,) = struct.unpack_from("<I", boot, 36)
-            self.first_fat = (FIRST_SECTOR + reserved) * SECTOR
+            self.first_fat = self.start + reserved * SECTOR
             self.first_cluster = self.first_fat + fats * fat_sectors * SECTOR
             self.cluster_size = per_cluster * SECTOR
             source.seek(self.first_fat)
@@ -129,10 +129,10 @@ class Fat32:
         self.table = struct.unpack(f"<{len(table) // 4}I", table)
 
     def used(self) -> list[tuple[int, int]]:
-        """[start, end) ranges of bytes that matter: everything up to the clusters (what an
-        older partition table or FAT left there must go, even where ours has zeros), and the
-        clusters that are in use."""
-        ranges = [(0, self.first_cluster)]
+        """[start, end) ranges of bytes that matter: the structures in front of the clusters (what
+        an older filesystem left there must go, even where ours has zeros), and the clusters that
+        are in use."""
+        ranges = [(self.start, self.first_cluster)]
         for number, entry in enumerate(self.table[2:]):
             if not entry:
                 continue

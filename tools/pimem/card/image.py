@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import lzma
 import os
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import pimem
-from pimem.card import bmap, fat, firmware, imager
+from pimem.card import bmap, data, fat, firmware, imager
+from pimem.card.data import Data
 from pimem.card.firmware import CardFile
+from pimem.card.mbr import SECTOR
 from pimem.exits import Failure, Refusal, complain
 
 LABEL = "MICROPYTHON"
@@ -25,6 +29,9 @@ MAGIC_OFFSET, MAGIC = 56, b"ARM\x64"
 VERSION = re.compile(rb"MicroPython v[\w.+-]+ on [\d-]+")
 OWN_VERSION = re.compile(rb"; (pimem [\w.+-]+), ")
 NAME_WIDTH = 26
+PRESET = 3
+ZEROS = bytes(1 << 20)
+RUN = 64  # pieces of zeros that are a stream of their own
 
 
 def card_folder() -> Path:
@@ -104,15 +111,19 @@ def serial_number(files: Sequence[CardFile]) -> int:
     return zlib.crc32("".join(file.sha256 for file in files).encode()) or 1
 
 
-def write_all(image: Path, size: int, files: Sequence[CardFile], folder: str | None) -> None:
+def write_all(
+    image: Path, size: int, files: Sequence[CardFile], folder: str | None, second: Data | None
+) -> str:
     contents = {file.name: file.data for file in files}
     serial = serial_number(files)
     fat.build(image, size, contents, USER_FOLDERS, label=LABEL, serial=serial, epoch=epoch())
-    map_text = bmap.create(image, fat.Fat32(image).used())
-    sibling(image, ".bmap").write_text(map_text)
+    # What an older partition table left on the card must go.
+    ranges = [(0, fat.FIRST_SECTOR * SECTOR), *fat.Fat32(image).used()]
+    if second:
+        ranges += data.add(image, size, second, serial, epoch())
+    sibling(image, ".bmap").write_text(bmap.create(image, ranges))
     packed = sibling(image, ".xz")
-    compress(image, packed)
-    sums = digest(image), digest(packed)
+    sums = pack(image, packed), digest(packed)
     lines = [f"{each}  {path.name}\n" for each, path in zip(sums, (image, packed), strict=True)]
     sibling(image, ".sha256").write_text("".join(lines))
     listed = imager.entry(
@@ -120,22 +131,90 @@ def write_all(image: Path, size: int, files: Sequence[CardFile], folder: str | N
         imager.address_of(packed, folder),
         version=pimem.__version__,
         boards=list(firmware.BOARD_FILES),
-        size=size,
+        size=image.stat().st_size,
         sums=sums,
         epoch=epoch(),
     )
     sibling(image, imager.SUFFIX).write_text(imager.os_list(listed))
+    return sums[0]
 
 
 def sibling(image: Path, suffix: str) -> Path:
     return image.with_name(image.name + suffix)
 
 
-def compress(source: Path, target: Path) -> None:
-    """Compress with fixed settings: the same image gives the same file."""
-    with source.open("rb") as data, lzma.open(target, "wb", preset=3) as packed:
-        while piece := data.read(fat.MEBIBYTE):
-            packed.write(piece)
+def pieces(image: Path) -> Iterator[bytes]:
+    """Yield the contents in pieces; one of zeros is always the same object, and holes of the file
+    are not read."""
+    size, offset = image.stat().st_size, 0
+    with image.open("rb") as source:
+        while offset < size:
+            if next_data(source, offset, size) - offset >= len(ZEROS):
+                piece = ZEROS
+            else:
+                source.seek(offset)
+                piece = source.read(len(ZEROS))
+            yield ZEROS if piece == ZEROS else piece
+            offset += len(piece)
+
+
+def next_data(source: BinaryIO, offset: int, size: int) -> int:
+    """Return where the next data of a file begin, `size` where there are none."""
+    try:
+        return os.lseek(source.fileno(), offset, os.SEEK_DATA)
+    except OSError as exc:
+        if exc.errno != errno.ENXIO:
+            raise
+        return size
+
+
+class Packer:
+    """Compresses with fixed settings: the same image gives the same file. Long runs of zeros are
+    one stream again and again, compressed once."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self._zeros = 0  # pieces of them that were not written yet
+        self._run = lzma.compress(ZEROS * RUN, preset=PRESET)
+        self._packer: lzma.LZMACompressor | None = None
+
+    def add(self, piece: bytes) -> None:
+        if piece is ZEROS:
+            self._zeros += 1
+            if self._zeros == RUN:
+                self._end_stream()
+                self._target.write(self._run)
+                self._zeros = 0
+        else:
+            self._add_data(ZEROS * self._zeros + piece)
+            self._zeros = 0
+
+    def close(self) -> None:
+        if self._zeros:
+            self._add_data(ZEROS * self._zeros)
+        self._end_stream()
+
+    def _add_data(self, data: bytes) -> None:
+        if self._packer is None:
+            self._packer = lzma.LZMACompressor(preset=PRESET)
+        self._target.write(self._packer.compress(data))
+
+    def _end_stream(self) -> None:
+        if self._packer is not None:
+            self._target.write(self._packer.flush())
+            self._packer = None
+
+
+def pack(image: Path, target: Path) -> str:
+    """Compress an image; return its sha256."""
+    known = hashlib.sha256()
+    with target.open("wb") as out:
+        packer = Packer(out)
+        for piece in pieces(image):
+            known.update(piece)
+            packer.add(piece)
+        packer.close()
+    return known.hexdigest()
 
 
 def digest(path: Path) -> str:
@@ -149,15 +228,23 @@ def remove_old(image: Path) -> None:
         sibling(image, suffix).unlink(missing_ok=True)
 
 
-def make(image: Path, size: int, files: Sequence[CardFile], folder: str | None = None) -> None:
-    """Build the image and its companions; leave nothing behind if that fails.
+def make(
+    image: Path,
+    size: int,
+    files: Sequence[CardFile],
+    folder: str | None = None,
+    second: Data | None = None,
+) -> str:
+    """Build the image and its companions; leave nothing behind if that fails. Return the sha256 of
+    the image.
 
-    `folder` is the address where the packed image will be, for the list of Raspberry Pi Imager.
+    `size` is that of the image with one partition, behind which a `second` one goes. `folder` is
+    the address where the packed image will be, for the list of Raspberry Pi Imager.
     """
     try:
         image.parent.mkdir(parents=True, exist_ok=True)
         remove_old(image)
-        write_all(image, size, files, folder)
+        return write_all(image, size, files, folder, second)
     except OSError as exc:
         remove_old(image)
         raise Failure(f"cannot make {image}: {exc}") from exc

@@ -13,12 +13,11 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pimem.card import bmap, formats, unpack
+from pimem.card import bmap, formats, mbr, unpack
 from pimem.card.bmap import Range
+from pimem.card.mbr import SECTOR, SIGNATURE
 from pimem.exits import Failure, Refusal
 
-SECTOR = 512
-SIGNATURE = b"\x55\xaa"  # ends a master boot record
 SUM_LINE = re.compile(r"([0-9a-f]{64})(?: [ *](\S.*))?")
 
 
@@ -161,14 +160,15 @@ def check(path: Path, room: int | None = None) -> Source:
     map_file = beside(path, ".bmap")
     block_map = bmap.parse(map_file) if map_file else None
     sums = RangeSums(block_map.ranges if block_map else ())
-    whole, size = hashlib.sha256(), 0
+    whole, size, least = hashlib.sha256(), 0, None
     for offset, data in pieces(path):
         if offset == 0:
             check_start(path, data[: formats.HEAD])
+            least = mapped_end(block_map, data)
         whole.update(data)
         sums.update(offset, data)
         size += len(data)
-        check_room(path, size, room)
+        check_room(path, size, room, least)
     if size == 0 or size % SECTOR:
         what = "is empty" if size == 0 else f"has {size} bytes, no whole number of sectors"
         raise Failure(f"{path} {what}")
@@ -180,11 +180,20 @@ def check(path: Path, room: int | None = None) -> Source:
     return Source(path, size, digest, (Range(0, size, digest),))
 
 
-def check_room(path: Path, size: int, room: int | None) -> None:
-    """Compare the room with the size so far, or that of a file that is not compressed."""
+def mapped_end(block_map: bmap.Bmap | None, head: bytes) -> int | None:
+    """Return where a mapped image ends for a card: what is behind its partitions is not written.
+    None: it has no map, and all of it is."""
+    if block_map is None or not block_map.ranges:
+        return None
+    return max(mbr.end(head), block_map.ranges[-1].end)
+
+
+def check_room(path: Path, size: int, room: int | None, least: int | None) -> None:
+    """Compare the room with what the map says; without one with the size so far, or that of a
+    file that is not compressed."""
     if room is None:
         return
-    known = unpack.compression(path) is None
-    needed = path.stat().st_size if known else size
+    known = least is not None or unpack.compression(path) is None
+    needed = least or (path.stat().st_size if known else size)
     if needed > room:
         raise TooLarge(needed, known)
