@@ -95,6 +95,9 @@ void gc_init(void *start, void *end);
 // through for them. gc_realloc() keeps it.
 #define GC_ALLOC_FLAG_PLAIN (0x100)
 
+// First in gc_collect() of the port: its time is counted from here on.
+void gc_collect_time(void);
+
 // Between gc_collect_start() and gc_collect_end(), in gc_collect() of the port: the words of [low, high) are roots, and
 // so are pointers into objects.
 void gc_mark_stack(const uintptr_t *low, const uintptr_t *high);

@@ -7,7 +7,6 @@
 #include "boot/bootloader.h"
 #include "boot/safe_mode.h"
 #include "drivers/board.h"
-#include "drivers/timer.h"
 #include "fault/crash_record.h"
 #include "genhdr/pimem_version.h"
 #include "mphalport.h"
@@ -65,14 +64,6 @@ void port_read_registers(port_registers_t *registers) {
 
 bool port_irq_is_masked(void) {
     return cpu_irq_is_masked();
-}
-
-uint64_t port_ticks(void) {
-    return timer_ticks();
-}
-
-uint64_t port_us_to_ticks(uint64_t us) {
-    return timer_us_to_ticks(us);
 }
 
 uint32_t port_random_seed(void) {

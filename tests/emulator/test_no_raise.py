@@ -21,7 +21,7 @@ OBJDUMP = "aarch64-linux-gnu-objdump"
 MECHANISM = ROOT / "modules" / "memory" / "core"
 #: The collector: MicroPython's names for it and those of core.
 COLLECTOR = ["gc_alloc", "gc_realloc", "gc_free", "gc_collect", "gc_collect_end"]
-COLLECTOR += ["collector_alloc", "collector_mark", "collector_finish", "gc_areas_grow"]
+COLLECTOR += ["collector_alloc", "collector_trace", "collector_sweep", "gc_areas_grow"]
 #: Pure functions and copies by the linear map: nothing of these can be left half way.
 STATELESS = {"fault.o", "user_copy.o"}
 #: Objects of the image, by the end of their path, beside the mechanism's.

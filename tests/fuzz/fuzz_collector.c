@@ -115,7 +115,9 @@ static void collect(fuzz_input_t *in) {
     }
     collector_begin(&collector);
     collector_mark(&collector, roots, 3);
-    collector_finish(&collector, finaliser);
+    collector_trace(&collector);
+    collector_finalise(&collector, finaliser);
+    collector_sweep(&collector);
     for (size_t i = 0; i < SLOTS; ++i) {
         bool dies = slots[i].start != NULL && !slots[i].reached;
         FUZZ_CHECK(!dies || slots[i].called == ((slots[i].flags & COLLECTOR_FINAL) != 0));

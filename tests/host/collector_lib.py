@@ -73,6 +73,7 @@ class CollectorStruct(ctypes.Structure):
         ("count", c_size_t),
         ("stack", c_void_p),
         ("room", c_size_t),
+        ("depth", c_size_t),
         ("area", AreaStruct * AREAS),
     )
 
@@ -87,6 +88,12 @@ class StatsStruct(ctypes.Structure):
             *("chains", "singles", "doubles"),
         )
     )
+
+
+class RunStruct(ctypes.Structure):
+    """collector_run_t."""
+
+    _fields_ = (("block", c_size_t), ("length", c_size_t), ("is_free", c_bool))
 
 
 class DamageStruct(ctypes.Structure):
@@ -115,8 +122,12 @@ def load() -> ctypes.CDLL:
         "begin": (None, [c]),
         "mark": (None, [c, pointer, c_size_t]),
         "mark_inside": (None, [c, pointer, c_size_t]),
-        "finish": (None, [c, Finaliser]),
+        "trace": (None, [c]),
+        "finalise": (None, [c, Finaliser]),
+        "sweep": (None, [c]),
         "area_stats": (None, [area, POINTER(StatsStruct)]),
+        "next_run": (c_bool, [area, POINTER(RunStruct)]),
+        "used": (c_size_t, [area, c_size_t, c_size_t]),
         "kind": (ctypes.c_int, [area, c_size_t]),
         "free_from": (c_size_t, [area, c_size_t, c_size_t]),
         "check": (c_uint, [c, POINTER(DamageStruct), Stop]),
@@ -206,7 +217,9 @@ class Collector:
         self.lib.collector_begin(self.struct)
         self.lib.collector_mark(self.struct, words, len(words))
         self.lib.collector_mark_inside(self.struct, pointers, len(pointers))
-        self.lib.collector_finish(self.struct, Finaliser(call))
+        self.lib.collector_trace(self.struct)
+        self.lib.collector_finalise(self.struct, Finaliser(call))
+        self.lib.collector_sweep(self.struct)
         return called
 
     def check(self, stop: Callable[[], bool] = lambda: False) -> tuple[int, DamageStruct]:
@@ -218,6 +231,18 @@ class Collector:
         for area in self.areas:
             self.lib.collector_area_stats(area, stats)
         return stats
+
+    def runs(self, number: int = 0) -> list[tuple[int, int, bool]]:
+        """(block, length, is free) of each run of an area."""
+        run = RunStruct()
+        found = []
+        while self.lib.collector_next_run(self.struct.area[number], run):
+            found.append((run.block, run.length, run.is_free))
+        return found
+
+    def used(self, block: int, count: int) -> int:
+        """Used blocks of the first area."""
+        return self.lib.collector_used(self.struct.area[0], block, count)
 
     def kinds(self) -> list[str]:
         """The blocks of each area: "." free, "H" head, "t" tail."""

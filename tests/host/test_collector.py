@@ -258,3 +258,34 @@ def test_any_damage_is_survived() -> None:
     assert heap.check()[0] > 10
     heap.stats()
     heap.kinds()
+
+
+def test_runs_cover_an_area_and_tell_what_is_used() -> None:
+    heap = Collector([300])
+    chains = [heap.alloc(blocks) for blocks in (1, 70, 3, 128, 5)]
+    heap.free(chains[2])
+    heap.free(chains[0])
+    assert heap.runs() == [
+        (0, 1, True),
+        (1, 70, False),
+        (71, 3, True),
+        (74, 128, False),
+        (202, 5, False),
+        (207, 93, True),
+    ]
+    picture = heap.kinds()[0]
+    for block in (0, 1, 63, 64, 65, 72, 128, 206, 207, 299):
+        for count in (1, 2, 63, 64, 65, 150, 300, 1 << 40):
+            part = picture[block : block + count]
+            assert heap.used(block, count) == len(part) - part.count("."), (block, count)
+
+
+@pytest.mark.parametrize("word", ["used", "head"])
+def test_runs_of_a_damaged_area_end(word: str) -> None:
+    heap = Collector([300])
+    assert heap.alloc(70) and heap.alloc(1)
+    for number in range(5):
+        setattr(heap.struct.area[0].group[number], word, 0x5555_5555_0000_FFFF)
+        runs = heap.runs()
+        assert sum(length for _, length, _ in runs) == 300
+        assert [block for block, _, _ in runs] == sorted({block for block, _, _ in runs})

@@ -78,6 +78,7 @@ DICTS = {
     ("_memory", "FrameStats"): "memory.frames.stats()",
     ("_memory", "HeapStats"): "memory.heap.stats()",
     ("memory", "Report"): "memory.report()",
+    ("memory", "GcHeap"): "memory.gc_report()",
 }
 
 Names = dict[str, str]  # name: kind
@@ -509,8 +510,13 @@ def test_every_dict_with_known_keys_is_compared() -> None:
         for name, node in all_classes(module).items()
         if based_on(node, "TypedDict")
     }
-    report = all_classes("memory")["Report"].body
-    inner = {ast.unparse(each.annotation) for each in report if isinstance(each, ast.AnnAssign)}
+    inner = {
+        name
+        for outer in ("Report", "GcHeap")
+        for each in all_classes("memory")[outer].body
+        if isinstance(each, ast.AnnAssign)
+        for name in re.findall(r"\w+", ast.unparse(each.annotation))
+    }
     assert {(module, name) for module, name in found if name not in inner} == DICTS.keys()
 
 

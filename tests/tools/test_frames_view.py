@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,18 @@ from pimem.commands.frames import draw
 MIB = 1 << 20
 
 
+GC: dict[str, Any] = {
+    "types": {"list": [2, 128], "<plain>": [1, 4096]},
+    "collections": 3,
+    "areas": [
+        {"start": 4096, "size": 8192, "used": 4096, "free": 3072, "largest_free": 64},
+        {"start": 65536, "size": 8192, "used": 128, "free": 7000, "largest_free": 1024},
+    ],
+    "last": dict.fromkeys(("areas", "finalisers"), 0)
+    | {"sweep": 1000, "mark": 3000, "pause": 5000, "roots": 1400},
+}
+
+
 def snapshot(runs: list[Run], banks: list[list[int]] | None = None) -> Snapshot:
     count = {state: 0 for state in ("free", "used", "reserved")}
     for run in runs:
@@ -26,7 +39,7 @@ def snapshot(runs: list[Run], banks: list[list[int]] | None = None) -> Snapshot:
     ram = banks or [[runs[0].start, runs[-1].end]]
     frames = count | {"total": sum(count.values())}
     owners = {"image": count["used"]} if count["used"] else {}
-    return Snapshot("TEST", "Test board <1>", frames, owners, ram, runs)
+    return Snapshot("TEST", "Test board <1>", frames, owners, GC, ram, runs)
 
 
 TWO = snapshot([Run(0, MIB, "used", None), Run(MIB, 64 * MIB, "free", None)])
@@ -121,9 +134,11 @@ def test_boxes_cover_the_bank_once() -> None:
 def test_what_the_board_says_is_read_and_given_back() -> None:
     head = {"board": "B", "model": "M", "ram": [[0, 8192]]}
     figures = {"frames": {"free": 1, "used": 1, "reserved": 0, "total": 2}, "owners": {"x": 1}}
+    figures["gc"] = GC
     runs = [[0, 4096, "used", None], [4096, 8192, "free", None]]
-    text = "\r\n".join(json.dumps(each) for each in (head, figures, *runs))
+    text = "\r\n".join(json.dumps(each) for each in (head, figures, *runs, [4096, ".+#"]))
     parsed = frames_view.parse(text)
+    assert parsed.heap == ((4096, ".+#"),)
     assert json.loads(parsed.as_json()) == head | figures | {"runs": runs}
 
 
@@ -153,6 +168,23 @@ def test_a_cell_has_the_colour_of_the_owner_who_has_most_of_it() -> None:
 def test_the_drawing_tells_owners_apart() -> None:
     text = frames_view.svg(OWNED)
     assert "0x0-0x80000 image" in text and frames_view.OWNER_FILLS["image"] in text
+
+
+def test_pythons_heap_is_drawn_with_its_types_and_the_last_collection() -> None:
+    heap = replace(TWO, heap=((0xFFFF00A000205F40, "##+.."), (0xFFFF00A000305F40, "..")))
+    lines = frames_view.picture(heap, 120, colour=False)
+    assert lines[-6:] == [
+        "Python's heap: 4224 bytes used, 10072 free, largest free run 1024",
+        "ffff00a000205f40  ##+..",
+        "ffff00a000305f40  ..",
+        "         1 objects        4096 bytes  <plain>",
+        "         2 objects         128 bytes  list",
+        "  3 collections, the last in us: roots 1, mark 3, finalisers 0, sweep 1, areas 0, "
+        "pause 5",
+    ]
+    coloured = frames_view.picture(heap, 120, colour=True)
+    assert [re.sub(r"\x1b\[\d*m", "", line) for line in coloured] == lines
+    assert "\x1b[33m##\x1b[93m+\x1b[32m.." in coloured[-5]
 
 
 @pytest.mark.parametrize(

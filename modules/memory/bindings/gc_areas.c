@@ -180,6 +180,7 @@ void gc_areas_collected(void) {
     }
     add_least_area();
     stack_collected();
+    gc_times_add(GC_AREAS);
 }
 
 void gc_areas_reset(void) {

@@ -10,13 +10,30 @@
 #define MARK_WORDS (384)
 
 collector_t gc_heap;
+gc_times_t gc_times;
 
 static uintptr_t mark_stack[MARK_WORDS];
 static bool ran_python; // a finaliser of this collection, maybe
 
 void gc_collect_init(void) {
     collector_init(&gc_heap, mark_stack, MARK_WORDS);
+    gc_times = (gc_times_t) {0};
 }
+
+// --- time ---
+
+// Once for all rounds of a collection.
+void gc_collect_time(void) {
+    gc_times = (gc_times_t) {.count = gc_times.count + 1, .last = port_ticks()};
+}
+
+void gc_times_add(gc_part_t part) {
+    uint64_t now = port_ticks();
+    gc_times.ticks[part] += now - gc_times.last;
+    gc_times.last = now;
+}
+
+// --- the steps ---
 
 static void begin(void) {
     MP_STATE_THREAD(gc_lock_depth) |= GC_COLLECT_FLAG;
@@ -77,7 +94,13 @@ bool gc_collect_ran_python(void) {
 }
 
 void gc_collect_end(void) {
-    collector_finish(&gc_heap, run_finaliser);
+    gc_times_add(GC_ROOTS);
+    collector_trace(&gc_heap);
+    gc_times_add(GC_MARK);
+    collector_finalise(&gc_heap, run_finaliser);
+    gc_times_add(GC_FINALISERS);
+    collector_sweep(&gc_heap);
+    gc_times_add(GC_SWEEP);
     MP_STATE_THREAD(gc_lock_depth) &= ~GC_COLLECT_FLAG;
 }
 

@@ -5,6 +5,7 @@
 
 #include "fault.h"
 #include "frames.h"
+#include "gc_report.h"
 #include "heap.h"
 #include "machine.h"
 #include "owners.h"
@@ -35,6 +36,8 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_heap_make_kernel), MP_ROM_PTR(&memory_heap_make_kernel_obj) },
     { MP_ROM_QSTR(MP_QSTR_gc_info), MP_ROM_PTR(&memory_gc_info_obj) },
     { MP_ROM_QSTR(MP_QSTR_gc_limit), MP_ROM_PTR(&memory_gc_limit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gc_report), MP_ROM_PTR(&memory_gc_report_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gc_used), MP_ROM_PTR(&memory_gc_used_obj) },
 
     // Address spaces
     { MP_ROM_QSTR(MP_QSTR_AddressSpace), MP_ROM_PTR(&memory_space_type) },

@@ -4,6 +4,7 @@
 #include "aarch64/cpu.h"
 #include "irq.h"
 #include "mmio.h"
+#include "port.h"
 #include "timer.h"
 
 #define US_PER_SECOND (1000000)
@@ -29,6 +30,14 @@ uint64_t timer_ticks_to_us(uint64_t ticks) {
 
 uint64_t timer_us_to_ticks(uint64_t us) {
     return scale(us, timer_frequency(), US_PER_SECOND);
+}
+
+uint64_t port_ticks(void) {
+    return timer_ticks();
+}
+
+uint64_t port_us_to_ticks(uint64_t us) {
+    return timer_us_to_ticks(us);
 }
 
 uint64_t timer_us(void) {

@@ -30,6 +30,7 @@ void gc_collect(void) {
     if (MP_STATE_THREAD(gc_lock_depth) & GC_COLLECT_FLAG) {
         return;
     }
+    gc_collect_time();
     do {
         collect_once();
     } while (gc_collect_ran_python());

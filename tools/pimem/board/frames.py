@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The RAM of a running board as a picture, for the terminal or as SVG."""
+"""The RAM of a running board as a picture, for the terminal or as SVG, and Python's own heap."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape
 
 from pimem.board.link import Link
@@ -16,10 +17,17 @@ SNAPSHOT = """\
 import json, memory
 _r = memory.report()
 print(json.dumps({"board": _r["board"], "model": _r["model"], "ram": _r["ram"]}))
-print(json.dumps({"frames": _r["frames"], "owners": _r["owners"]}))
+print(json.dumps({"frames": _r["frames"], "owners": _r["owners"], "gc": memory.gc_report()}))
 for _each in memory.frames.runs():
     print(json.dumps(_each))
 del _r, _each
+"""
+#: Prints the lines of memory.gc_map(%d), as [address, marks].
+HEAP = """\
+from memory._gc import rows as _rows
+for _each in _rows(memory.gc_report()["areas"], %d)[1]:
+    print(json.dumps(_each))
+del _rows, _each
 """
 #: Prints where the frames of owners are, as [start, end, owner], as far as the tables show it.
 PLACES = """\
@@ -48,6 +56,10 @@ del _places
 """
 FRAME = 4096
 SILENCE = 15.0
+COLUMNS = 60  # of a line of Python's heap
+HEAP_TYPES = 8  # shown, the largest
+HEAP_PARTS = ("roots", "mark", "finalisers", "sweep", "areas", "pause")
+HEAP_COLOURS = {".": "32", "+": "93", "#": "33"}
 ROWS = 16
 MARKS = {"free": ".", "used": "#", "reserved": "r"}
 COLOURS = {"free": "32", "used": "33", "reserved": "90"}
@@ -98,13 +110,15 @@ class Snapshot:
     model: str
     frames: dict[str, int]
     owners: dict[str, int]
+    gc: dict[str, Any]  # memory.gc_report()
     ram: list[list[int]]
     runs: list[Run]
     places: tuple[Place, ...] = ()
+    heap: tuple[tuple[int, str], ...] = ()  # the lines of memory.gc_map()
 
     def as_json(self) -> str:
         values = vars(self) | {"runs": [[*vars(run).values()] for run in self.runs]}
-        del values["places"]  # for pictures
+        del values["places"], values["heap"]  # for pictures
         return json.dumps(values, indent=2)
 
 
@@ -112,12 +126,13 @@ def parse(text: str) -> Snapshot:
     head, figures, *rest = (json.loads(line) for line in text.splitlines() if line.strip())
     runs = [Run(*each) for each in rest if len(each) == 4]
     places = tuple(Place(*each) for each in rest if len(each) == 3)
-    return Snapshot(**head, **figures, runs=runs, places=places)
+    heap = tuple((start, marks) for start, marks in (each for each in rest if len(each) == 2))
+    return Snapshot(**head, **figures, runs=runs, places=places, heap=heap)
 
 
 def take(link: Link) -> Snapshot:
     """Asks the board, which is in the raw REPL."""
-    text = link.run(SNAPSHOT + PLACES, silence=SILENCE)
+    text = link.run(SNAPSHOT + PLACES + HEAP % COLUMNS, silence=SILENCE)
     try:
         return parse(text)
     except (ValueError, TypeError) as exc:
@@ -161,14 +176,14 @@ def cell_colours(snapshot: Snapshot, bank: list[int], states: list[str], step: i
     return colours
 
 
-def paint(states: list[str], colours: list[str] | None) -> str:
-    """Return the marks of cells; neighbours of one colour share one code."""
+def paint(marks: Sequence[str], colours: list[str] | None) -> str:
+    """Return the marks of cells as text; neighbours of one colour share one code."""
     text, last = "", ""
-    for number, state in enumerate(states):
+    for number, mark in enumerate(marks):
         if colours and colours[number] != last:
             last = colours[number]
             text += f"\x1b[{last}m"
-        text += MARKS[state]
+        text += mark
     return f"{text}\x1b[0m" if colours and text else text
 
 
@@ -183,8 +198,9 @@ def bank_lines(snapshot: Snapshot, bank: list[int], width: int, colour: bool) ->
     states = cells(snapshot, bank, columns * ROWS)
     step = cell_size(bank, columns * ROWS)
     colours = cell_colours(snapshot, bank, states, step) if colour else None
+    marks = [MARKS[state] for state in states]
     for at in range(0, len(states), columns):
-        row = paint(states[at : at + columns], colours and colours[at : at + columns])
+        row = paint(marks[at : at + columns], colours and colours[at : at + columns])
         yield f"{bank[0] + at * step:012x}  {row}"
 
 
@@ -199,6 +215,23 @@ def owner_lines(snapshot: Snapshot, width: int, colour: bool) -> Iterator[str]:
         yield f"  {frames:8} frames {amount(frames):>11}  {name:16} {bar}"
 
 
+def heap_lines(snapshot: Snapshot, colour: bool) -> Iterator[str]:
+    """Draw Python's own heap: each area, then its types and the last collection."""
+    areas = snapshot.gc["areas"]
+    used, free = (sum(area[key] for area in areas) for key in ("used", "free"))
+    largest = max(area["largest_free"] for area in areas)
+    yield f"Python's heap: {used} bytes used, {free} free, largest free run {largest}"
+    for start, marks in snapshot.heap:
+        colours = [HEAP_COLOURS[mark] for mark in marks] if colour else None
+        yield f"{start:016x}  {paint(marks, colours)}"
+    types = sorted(snapshot.gc["types"].items(), key=lambda item: -item[1][1])
+    for name, (objects, size) in types[:HEAP_TYPES]:
+        yield f"  {objects:8} objects {size:11} bytes  {name}"
+    last = snapshot.gc["last"]
+    parts = ", ".join(f"{part} {last[part] / 1000:.0f}" for part in HEAP_PARTS)
+    yield f"  {snapshot.gc['collections']} collections, the last in us: {parts}"
+
+
 def picture(snapshot: Snapshot, width: int, colour: bool) -> list[str]:
     figures = snapshot.frames
     lines = [
@@ -208,9 +241,13 @@ def picture(snapshot: Snapshot, width: int, colour: bool) -> list[str]:
     ]
     for bank in snapshot.ram:
         lines += bank_lines(snapshot, bank, width, colour)
-    marks = (f"{paint([state], [COLOURS[state]] if colour else None)} {state}" for state in MARKS)
+    marks = (
+        f"{paint(mark, [COLOURS[state]] if colour else None)} {state}"
+        for state, mark in MARKS.items()
+    )
     lines.append("  ".join(marks))
     lines += owner_lines(snapshot, width, colour)
+    lines += heap_lines(snapshot, colour)
     return [line if colour else line[:width] for line in lines]
 
 

@@ -158,6 +158,29 @@ size_t collector_free_from(const collector_area_t *area, size_t block, size_t mo
     return n < most ? n : most;
 }
 
+bool collector_next_run(const collector_area_t *area, collector_run_t *run) {
+    size_t block = run->block + run->length;
+    if (block >= area->blocks) {
+        return false;
+    }
+    size_t free = collector_free_from(area, block, area->blocks);
+    *run = (collector_run_t) {block, free != 0 ? free : chain_length(area, block), free != 0};
+    return true;
+}
+
+size_t collector_used(const collector_area_t *area, size_t block, size_t count) {
+    size_t used = 0;
+    size_t end = count < area->blocks - block ? block + count : area->blocks;
+    for (size_t at = block; at < end; at = (at / GROUP + 1) * GROUP) {
+        uint64_t bits = group_of(area, at)->used >> at % GROUP << at % GROUP;
+        bits &= end / GROUP == at / GROUP ? below(end) : ALL;
+        for (; bits != 0; bits &= bits - 1) {
+            ++used;
+        }
+    }
+    return used;
+}
+
 static void add_chain(collector_stats_t *stats, size_t length) {
     stats->used += length;
     stats->chains += 1;
@@ -168,15 +191,12 @@ static void add_chain(collector_stats_t *stats, size_t length) {
 
 void collector_area_stats(const collector_area_t *area, collector_stats_t *stats) {
     stats->total += area->blocks;
-    for (size_t block = 0; block < area->blocks;) {
-        size_t free = collector_free_from(area, block, area->blocks);
-        stats->free += free;
-        stats->longest_free = free > stats->longest_free ? free : stats->longest_free;
-        block += free;
-        if (block < area->blocks) {
-            size_t length = chain_length(area, block);
-            add_chain(stats, length);
-            block += length;
+    for (collector_run_t run = {0}; collector_next_run(area, &run);) {
+        if (!run.is_free) {
+            add_chain(stats, run.length);
+            continue;
         }
+        stats->free += run.length;
+        stats->longest_free = run.length > stats->longest_free ? run.length : stats->longest_free;
     }
 }

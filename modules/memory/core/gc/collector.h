@@ -10,9 +10,9 @@
 //            and is not scanned. Both are of the chain, given when it is allocated, and kept when it is resized.
 //
 // What is scanned is every aligned word of a chain without COLLECTOR_PLAIN; a word that is the address of a head keeps
-// its chain. A collection is collector_begin(), any number of collector_mark*(), collector_finish(). Nothing may be
-// allocated from one to the other; finalisers may free. Nothing here allocates, locks or prints. The table is trusted;
-// collector_check() tells whether it can be.
+// its chain. A collection is collector_begin(), any number of collector_mark*(), collector_trace(),
+// collector_finalise(), collector_sweep(). Nothing may be allocated from the first to the last; finalisers may free.
+// Nothing here allocates, locks or prints. The table is trusted; collector_check() tells whether it can be.
 
 #ifndef MODULES_MEMORY_CORE_GC_COLLECTOR_H
 #define MODULES_MEMORY_CORE_GC_COLLECTOR_H
@@ -60,6 +60,7 @@ typedef struct _collector_t {
     size_t count;
     uintptr_t *stack;       // of marking, the caller's
     size_t room;            // words of it
+    size_t depth;           // words in use
     collector_area_t area[COLLECTOR_AREAS];
 } collector_t;
 
@@ -109,14 +110,20 @@ void *collector_next_final(collector_t *c, const void *start);
 
 void collector_begin(collector_t *c);
 
-// Marks the chains whose heads `count` words point to, and all that can be reached from them.
+// Marks the chains whose heads `count` words point to: roots.
 void collector_mark(collector_t *c, const uintptr_t *words, size_t count);
 
 // The same, where pointers into a chain keep it as well, unless it has COLLECTOR_FINAL.
 void collector_mark_inside(collector_t *c, const uintptr_t *words, size_t count);
 
-// Calls the finaliser of all chains that were not reached and have one, then frees what was not reached.
-void collector_finish(collector_t *c, collector_finaliser_t *finaliser);
+// Marks all that can be reached from the roots.
+void collector_trace(collector_t *c);
+
+// Calls the finaliser of all chains that were not reached and have one.
+void collector_finalise(collector_t *c, collector_finaliser_t *finaliser);
+
+// Frees what was not reached.
+void collector_sweep(collector_t *c);
 
 // --- what there is ---
 
@@ -126,6 +133,18 @@ typedef struct _collector_stats_t {
     size_t longest, longest_free;   // chain, run of free blocks
     size_t chains, singles, doubles;
 } collector_stats_t;
+
+// Blocks of an area that belong together: a chain, or free ones.
+typedef struct _collector_run_t {
+    size_t block, length;
+    bool is_free;
+} collector_run_t;
+
+// Makes *run, all 0 at first, the next run of the area. False: there is none. Ends also where the table is damaged.
+bool collector_next_run(const collector_area_t *area, collector_run_t *run);
+
+// How many of `count` blocks from `block` on are used.
+size_t collector_used(const collector_area_t *area, size_t block, size_t count);
 
 // Adds what is in the area; `longest` and `longest_free` become the larger of both.
 void collector_area_stats(const collector_area_t *area, collector_stats_t *stats);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Marking. The mark stack has chains that are still to be scanned. Of a long chain it has one part at a time, with the
-// rest below, so that a long list needs little of it. A chain that finds no room becomes grey: the groups between the
-// lowest and the highest grey head are looked through when the stack is empty.
+// Marking. The mark stack has chains that are still to be scanned: the roots, then what they lead to. Of a long chain
+// it has one part at a time, with the rest below, so that a long list needs little of it. A chain that finds no room
+// becomes grey: the groups between the lowest and the highest grey head are looked through when the stack is empty.
 
 #include "collector_internal.h"
 
@@ -11,6 +11,7 @@
 #define SINGLE ((uintptr_t)2) // a chain of one block, as most are
 
 void collector_begin(collector_t *c) {
+    c->depth = 0;
     for (collector_area_t *area = c->area; area < c->area + c->count; ++area) {
         area->grey_low = area->blocks;
         area->grey_end = 0;
@@ -42,7 +43,7 @@ static inline void enter(walk_t *w, collector_area_t *area) {
 }
 
 static inline walk_t walk_of(collector_t *c) {
-    walk_t w = {.c = c, .low = c->low, .span = c->span};
+    walk_t w = {.c = c, .low = c->low, .span = c->span, .depth = c->depth};
     enter(&w, c->area);
     return w;
 }
@@ -131,9 +132,10 @@ static inline uintptr_t end_of(walk_t *w, uintptr_t start) {
     return start + (chain_length(w->area, (start - w->pool) >> COLLECTOR_BLOCK_SHIFT) << COLLECTOR_BLOCK_SHIFT);
 }
 
-static void drain(collector_t *c, size_t depth) {
+static void drain(collector_t *c) {
     walk_t w = walk_of(c);
-    for (w.depth = depth; w.depth != 0;) {
+    c->depth = 0;
+    while (w.depth != 0) {
         uintptr_t top = c->stack[--w.depth];
         uintptr_t from = top & ~SINGLE;
         uintptr_t to = from + COLLECTOR_BLOCK;
@@ -157,15 +159,15 @@ static bool scan_grey(collector_t *c, collector_area_t *area) {
         while (area->group[i].grey != 0) {
             unsigned n = lowest(area->group[i].grey);
             area->group[i].grey &= ~bit_of(n);
-            c->stack[0] = address_of(area, i * GROUP + n);
-            drain(c, 1);
+            c->stack[c->depth++] = address_of(area, i * GROUP + n);
+            drain(c);
         }
     }
     return low < end;
 }
 
-static void mark_all(collector_t *c, size_t depth) {
-    drain(c, depth);
+void collector_trace(collector_t *c) {
+    drain(c);
     for (bool again = true; again;) {
         again = false;
         for (collector_area_t *area = c->area; area < c->area + c->count; ++area) {
@@ -185,7 +187,7 @@ __attribute__((no_sanitize("address"), always_inline)) static inline void scan(c
             mark(&w, *words);
         }
     }
-    mark_all(c, w.depth);
+    c->depth = w.depth;
 }
 
 void collector_mark(collector_t *c, const uintptr_t *words, size_t count) {

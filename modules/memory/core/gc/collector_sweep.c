@@ -64,10 +64,13 @@ static void sweep_area(collector_area_t *area) {
     memset(area->hint, 0, sizeof(area->hint));
 }
 
-void collector_finish(collector_t *c, collector_finaliser_t *finaliser) {
+void collector_finalise(collector_t *c, collector_finaliser_t *finaliser) {
     for (collector_area_t *area = c->area; area < c->area + c->count; ++area) {
         run_finalisers(area, finaliser);
     }
+}
+
+void collector_sweep(collector_t *c) {
     for (collector_area_t *area = c->area; area < c->area + c->count; ++area) {
         sweep_area(area);
     }

@@ -7,6 +7,7 @@ memory.AddressSpace()            page tables of the lower half
 memory.kernel, memory.identity   the tables in use
 memory.heap.alloc(100)           the 1 MiB kernel heap
 memory.user.run(code)            a program at EL0
+memory.gc_map()                  Python's own heap
 memory.selftest()                checks of all of these
 """
 
@@ -37,7 +38,13 @@ _HANDLES = {
     "identity": _memory.identity,
     "heap": _memory.kernel_heap,
 }
-_FUNCTIONS = ("ramdisk", "regs", "selftest")  # each in a private module of its name
+_FUNCTIONS = {  # in private modules
+    "gc_map": "_gc",
+    "gc_report": "_gc",
+    "ramdisk": "_ramdisk",
+    "regs": "_regs",
+    "selftest": "_selftest",
+}
 _MODULES = ("pagers", "user")
 
 
@@ -45,7 +52,7 @@ def __getattr__(name):
     if name in _HANDLES:
         return _HANDLES[name]()
     if name in _FUNCTIONS:
-        return getattr(__import__("memory._" + name, None, None, (name,)), name)
+        return getattr(__import__("memory." + _FUNCTIONS[name], None, None, (name,)), name)
     if name in _MODULES:
         return __import__("memory." + name, None, None, (name,))
     raise AttributeError("module 'memory' has no attribute '%s'" % name)

@@ -220,6 +220,17 @@ def heap_make_kernel(va: int, size: int, /) -> None: ...
 def gc_info() -> tuple[int, int]:
     """(total, free) bytes of Python's own heap as large as it is now."""
 
+def gc_report() -> tuple[
+    list[tuple[int, int, int, int, int, int]],
+    list[tuple[str, int, int]],
+    tuple[int, int, int, int, int],
+    int,
+]:
+    """Python's own heap: areas, types, ticks of the last collection by part, collections."""
+
+def gc_used(start: int, size: int, /) -> int:
+    """Bytes in use of a range of Python's own heap."""
+
 # --- address spaces ---
 
 class Step(NamedTuple):

@@ -64,6 +64,34 @@ class GcReport(TypedDict):
     total: int
     free: int
 
+class GcArea(TypedDict):
+    """A part of Python's own heap, in bytes. size = used + free + tables."""
+
+    start: int
+    size: int
+    used: int
+    free: int
+    largest_free: int
+    objects: int
+
+class GcTimes(TypedDict):
+    """Nanoseconds of the parts of a collection, and of all of it."""
+
+    roots: int
+    mark: int
+    finalisers: int
+    sweep: int
+    areas: int
+    pause: int
+
+class GcHeap(TypedDict):
+    """What gc_report() returns. Type checkers know this class; the board does not have it."""
+
+    areas: list[GcArea]
+    types: dict[str, tuple[int, int]]
+    collections: int
+    last: GcTimes
+
 class KernelReport(TypedDict):
     """[start, end, prot] of the parts of the image."""
 
@@ -115,6 +143,12 @@ def info() -> None:
 
 def report() -> Report:
     """The state of the machine. Everything in it can be written as JSON."""
+
+def gc_report() -> GcHeap:
+    """Python's own heap: areas, objects and bytes by type, times of the last collection."""
+
+def gc_map(width: int = 64) -> None:
+    """Print a picture of Python's own heap, what is in it, and the last collection."""
 
 def selftest() -> None:
     """Run every check and print a line for each. RuntimeError: a check failed."""
