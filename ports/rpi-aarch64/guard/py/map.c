@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tables of dictionaries and sets: __hash__() and __eq__() of a key run Python code, which may change the table that is
-// searched. Then the search ends. The tables of built-in modules and types are searched several names at a time.
+// searched. Then the search ends. Where all keys are names, the search compares addresses only.
 
 #include "guard/keep.h"
 #include "py/runtime.h"
@@ -54,15 +54,35 @@ static mp_map_elem_t *find_name(mp_map_elem_t *at, size_t n, mp_obj_t name) {
     return NULL;
 }
 
+// The same in a hash table, which any_map_lookup() searches for a key of any kind.
+static mp_map_elem_t *find_hashed(mp_map_elem_t *table, size_t alloc, mp_obj_t name) {
+    if (alloc == 0) {
+        return NULL;
+    }
+    mp_map_elem_t *start = &table[qstr_hash(MP_OBJ_QSTR_VALUE(name)) % alloc];
+    mp_map_elem_t *slot = start;
+    do {
+        if (slot->key == name) {
+            return slot;
+        }
+        if (slot->key == MP_OBJ_NULL) {
+            return NULL;
+        }
+        slot = slot + 1 < table + alloc ? slot + 1 : table;
+    } while (slot != start);
+    return NULL;
+}
+
 mp_map_elem_t *mp_map_lookup(mp_map_t *map, mp_obj_t index, mp_map_lookup_kind_t kind) {
-    if (!map->is_fixed || !map->all_keys_are_qstrs || !mp_obj_is_qstr(index)) {
+    if (kind != MP_MAP_LOOKUP || !map->all_keys_are_qstrs || !mp_obj_is_qstr(index)) {
         return any_map_lookup(map, index, kind);
     }
+    size_t length = map->is_ordered ? map->used : map->alloc;
     mp_map_elem_t *slot = &map->table[MAP_CACHE_ENTRY(index)];
-    if (MAP_CACHE_ENTRY(index) < map->used && slot->key == index) {
+    if (MAP_CACHE_ENTRY(index) < length && slot->key == index) {
         return slot;
     }
-    slot = find_name(map->table, map->used, index);
+    slot = map->is_ordered ? find_name(map->table, length, index) : find_hashed(map->table, length, index);
     if (slot != NULL) {
         MAP_CACHE_SET(index, slot - map->table);
     }
