@@ -48,8 +48,19 @@ static int guard_close(lfs2_t *lfs, lfs2_file_t *file) {
     return result;
 }
 
+// What a power cut left half done is ended at once, not before the first change: between the two steps of a rename to
+// another folder, littlefs does not find the file behind the one that moves. A device that cannot be written keeps it.
+static int guard_mount(lfs2_t *lfs, const struct lfs2_config *config) {
+    int result = lfs2_mount(lfs, config);
+    if (result == 0 && ((const mp_vfs_blockdev_t *)config->context)->writeblocks[0] != MP_OBJ_NULL) {
+        (void)lfs2_fs_mkconsistent(lfs);
+    }
+    return result;
+}
+
 // Each function that gets a path or a mode calls it first, and has the filesystem as self.
 #define mp_obj_str_get_str(str) (guard_busy_refuse(&self->blockdev), (mp_obj_str_get_str)(str))
+#define lfs2_mount(lfs, config) guard_mount((lfs), (config))
 #define lfs2_dir_open(lfs, ...) (guard_refuse(lfs), (lfs2_dir_open)((lfs), __VA_ARGS__))
 #define lfs2_dir_read(lfs, ...) (guard_refuse(lfs), (lfs2_dir_read)((lfs), __VA_ARGS__))
 #define lfs2_dir_close(lfs, ...) (guard_refuse(lfs), (lfs2_dir_close)((lfs), __VA_ARGS__))

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// A folder that grows gets its new cluster when that is cleared. The fetched code links the cluster first: after a
+// power cut in between, the folder has entries made of what was in the cluster before.
+
+#include "lib/oofatfs/ff.h"
+
+// In place of the folder, where the fetched code asks for a cluster behind dp->clust: the new one is behind none.
+static const FF_DIR guard_folder_end = { .clust = 0 };
+
+// create_chain() and dir_clear() are defined and called in the fetched file; the first word of the last argument tells
+// which place it is.
+#define GUARD_LINK_DWORD DWORD
+#define GUARD_LINK_0 0
+#define GUARD_LINK_clst clst
+#define GUARD_LINK_fp fp
+#define GUARD_LINK_dp (&guard_folder_end)
+#define create_chain(object, last) create_chain(object, GUARD_LINK_##last)
+
+#define GUARD_CLEAR_DWORD DWORD
+#define GUARD_CLEAR_dcl dcl
+#define GUARD_CLEAR_clst clst) != FR_OK || put_fat(fs, dp->clust, clst
+#define dir_clear(fs, cluster) dir_clear(fs, GUARD_CLEAR_##cluster)
+
+#include "lib/oofatfs/ff.c"
