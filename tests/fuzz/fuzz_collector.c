@@ -95,10 +95,11 @@ static void reach(slot_t *slot) {
     }
 }
 
-static void finaliser(void *start) {
+static bool finaliser(void *start) {
     slot_t *slot = slot_at(start);
     FUZZ_CHECK(slot != NULL && !slot->reached && !slot->called && slot->flags & COLLECTOR_FINAL);
     slot->called = true;
+    return true;
 }
 
 static void collect(fuzz_input_t *in) {

@@ -20,7 +20,7 @@ SIZES = 24
 FINAL = 1
 PLAIN = 2
 
-Finaliser = CFUNCTYPE(None, c_void_p)
+Finaliser = CFUNCTYPE(c_bool, c_void_p)
 Stop = CFUNCTYPE(c_bool)
 
 
@@ -204,14 +204,14 @@ class Collector:
         self,
         roots: Iterable[int] = (),
         inside: Iterable[int] = (),
-        finaliser: Callable[[int], None] = lambda start: None,
+        finaliser: Callable[[int], bool | None] = lambda start: None,
     ) -> list[int]:
         """The chains whose finalisers ran, in their order."""
         called: list[int] = []
 
-        def call(start: int) -> None:
+        def call(start: int) -> bool:
             called.append(start)
-            finaliser(start)
+            return finaliser(start) is not False
 
         words, pointers = array(roots), array(inside)
         self.lib.collector_begin(self.struct)
@@ -219,8 +219,13 @@ class Collector:
         self.lib.collector_mark_inside(self.struct, pointers, len(pointers))
         self.lib.collector_trace(self.struct)
         self.lib.collector_finalise(self.struct, Finaliser(call))
+        self.lib.collector_trace(self.struct)
         self.lib.collector_sweep(self.struct)
         return called
+
+    def keep(self, start: int) -> None:
+        """For a finaliser: the chain and all that it leads to stays."""
+        self.lib.collector_mark(self.struct, array([start]), 1)
 
     def check(self, stop: Callable[[], bool] = lambda: False) -> tuple[int, DamageStruct]:
         damage = DamageStruct(kind=-1)

@@ -113,6 +113,23 @@ def test_a_finaliser_sees_its_object_and_may_free_another() -> None:
     assert seen == [1] and heap.finals() == []
 
 
+def test_what_a_finaliser_keeps_stays_and_is_finalised_once() -> None:
+    heap = Collector([64])
+    later, object_, owned, lost = (heap.alloc(1, flags) for flags in (FINAL, FINAL, 0, 0))
+    write(object_, [owned] + [0] * 7)
+    write(later, [0] * WORDS)
+
+    def finaliser(start: int) -> bool:
+        heap.keep(start)
+        return start == object_
+
+    assert heap.collect([], [], finaliser) == [later, object_]
+    assert [heap.length(start) for start in (later, object_, owned, lost)] == [1, 1, 1, 0]
+    assert heap.finals() == [later]
+    assert heap.collect() == [later]
+    assert heap.stats().chains == 0 and heap.check()[0] == 0
+
+
 def test_single_blocks_fill_every_hole() -> None:
     heap = Collector([100, 70])
     blocks = [heap.alloc(1) for _ in range(170)]

@@ -64,8 +64,9 @@ typedef struct _collector_t {
     collector_area_t area[COLLECTOR_AREAS];
 } collector_t;
 
-// Runs the finaliser of a chain that is about to be freed.
-typedef void collector_finaliser_t(void *start);
+// Runs the finaliser of a chain that was not reached. False: it did not, and the chain keeps COLLECTOR_FINAL. What it
+// marks stays, if collector_trace() follows.
+typedef bool collector_finaliser_t(void *start);
 
 // --- areas ---
 

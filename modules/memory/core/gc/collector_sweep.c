@@ -14,8 +14,8 @@ static void run_finalisers(collector_area_t *area, collector_finaliser_t *finali
         for (uint64_t done = 0, dead; (dead = group->final & ~group->mark & ~done) != 0;) {
             uint64_t bit = dead & -dead;
             done |= bit;
-            finaliser((void *)address_of(area, i * GROUP + lowest(bit)));
-            if (group->final & bit) {
+            bool ran = finaliser((void *)address_of(area, i * GROUP + lowest(bit)));
+            if (ran && group->final & bit) {
                 group->final &= ~bit;
                 area->finals -= 1;
             }
