@@ -86,6 +86,11 @@ size_t bind_pager_pin(bind_pager_pin_t *pin, const void *va, size_t size, bool w
 // Once after each bind_pager_pin() that returned; also done when something is raised in between.
 void bind_pager_unpin(bind_pager_pin_t *pin);
 
+// --- disks in memory ---
+
+// A filesystem does not need blocks [first, last] of its device any more: if that is a RamDisk, their frames are freed.
+void bind_ramdisk_discard(mp_obj_t device, uint64_t first, uint64_t last);
+
 // --- the collector (py/gc.h), which the port builds without py/gc.c ---
 
 // Before mp_init(): the heap is [start, end), until gc_areas_collected() adds to it.

@@ -35,7 +35,7 @@ SECTIONS
         *core/frames?*.o(.text .text.*) *core/paging?*.o(.text .text.*)
         *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*) *core/gc?*.o(.text .text.*)
         *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
-        *bindings/ramdisk.o(.text .text.*)
+        *bindings/ramdisk.o(.text .text.*) *core/disk?*.o(.text .text.*)
         *machine/uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
         __no_raise_end = .;
         // Code that may be left anywhere: what it changes is its own, or pixels. Ctrl-C raises KeyboardInterrupt

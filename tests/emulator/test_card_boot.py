@@ -23,8 +23,10 @@ HALF = 64 * MIB
 EROFS = 30
 BAR = 1_500_000  # instructions to the prompt
 PER_TICK = 16
+LOOK = "import os, sys, vfs"
 SAY = "print('{} ran')\n"
 SD_LINE = "files    /sd: partition 1 of the SD card, read-only"
+RAM_LINE = "files    /: RAM disk, lost at reset"
 ROOT_LINE = "files    /: partition 2 of the SD card, read and write"
 
 
@@ -79,7 +81,7 @@ def test_the_first_partition_is_read_only_and_its_files_run(name: str, tmp_path:
         )
         again = machine.soft_reset()
     assert said.index(SD_LINE) < said.index("boot.py ran") < said.index("main.py ran")
-    assert ROOT_LINE not in said
+    assert ROOT_LINE not in said and RAM_LINE in said
     assert got == (["boot.py", "lib", "main.py", "other.txt"], (EROFS, EROFS), True, "hello")
     assert "boot.py ran" in again and "main.py ran" not in again, "a tool has the board"
     assert first_partition(card) == before
@@ -103,7 +105,7 @@ def test_the_second_partition_is_the_root_and_its_files_come_first(
             print((sorted(os.listdir("/")), "/lib" in sys.path, os.getcwd()))
             """,
         )
-    assert SD_LINE in said and ROOT_LINE in said
+    assert SD_LINE in said and ROOT_LINE in said and RAM_LINE not in said
     assert "ImportError: no module named 'helper'" in said and "the other ran" not in said
     assert got == (["lib", "main.py", "sd"], True, "/")
     [other] = set(board_session.PIS) - {name}
@@ -132,7 +134,7 @@ def test_a_second_partition_without_a_filesystem_is_left_alone(name: str, tmp_pa
     with booted(name, card) as machine:
         said = machine.report
         listed = machine.eval("os.listdir('/')", "import os")
-    assert SD_LINE in said and ROOT_LINE not in said
+    assert SD_LINE in said and ROOT_LINE not in said and RAM_LINE in said
     assert listed == ["sd"]
     assert hashlib.sha256(card.read_bytes()).hexdigest() == digest
 
@@ -144,8 +146,20 @@ def test_a_card_without_a_table_is_left_alone(name: str, tmp_path: Path) -> None
     with booted(name, card) as machine:
         said = machine.report
         assert machine.eval("os.listdir('/')", "import os") == []
-    assert "files " not in said and "could not" not in said
+    assert SD_LINE not in said and RAM_LINE in said and "could not" not in said
     assert not any(card.read_bytes())
+
+
+@pytest.mark.parametrize("name", board_session.BOARDS)
+def test_without_a_card_a_ram_disk_is_the_root(name: str) -> None:
+    with board_session.booted(name) as machine:
+        said = machine.report
+        there = machine.eval("(os.listdir('/'), sys.path, len(vfs.mount()))", LOOK)
+        assert machine.eval("memory.frames.owners().get('ramdisk')", "import memory") is None
+        assert "files" not in machine.soft_reset()
+        assert machine.eval("memory.check()", "import memory") == []
+    assert said.index("MMU on") < said.index(RAM_LINE)
+    assert there == [[], ["", ".frozen", "/lib"], 1]
 
 
 def test_the_prompt_comes_within_a_million_and_a_half_instructions_with_a_card(

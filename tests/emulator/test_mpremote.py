@@ -14,19 +14,11 @@ import pytest
 
 from pimem.testing import board_session
 
-MOUNT = """\
-import memory, vfs
-disk = memory.ramdisk(2 << 20)
-vfs.VfsFat.mkfs(disk)
-vfs.mount(disk, '/')
-"""
-
 
 @pytest.fixture(scope="module", params=board_session.BOARDS)
 def port(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The pty of a machine with a disk at /, used by one test at a time."""
+    """The pty of a machine without a card, used by one test at a time."""
     with board_session.booted(request.param) as machine:
-        machine.exec(MOUNT)
         machine.link.leave_raw_repl()
         machine.link.close()
         pty = machine.emulated().pty

@@ -14,11 +14,7 @@ from pimem.testing import Machine, board_session
 
 KEY = b"\x18"  # Ctrl-X
 
-DISK = """
-import memory, vfs
-disk = memory.ramdisk(1 << 20)
-vfs.VfsFat.mkfs(disk)
-vfs.mount(disk, "/")
+WRITE = """
 for name, text in FILES.items():
     with open(name, "w") as f:
         f.write(text)
@@ -26,9 +22,9 @@ for name, text in FILES.items():
 
 
 def restart(machine: Machine, files: dict[str, str], *, typed: bytes = b"") -> str:
-    """A soft reset of the friendly REPL with these files on the ramdisk: all it says up to the
+    """A soft reset of the friendly REPL with these files at /: all it says up to the
     prompt."""
-    machine.exec(f"FILES = {files!r}\n{DISK}")
+    machine.exec(f"FILES = {files!r}\n{WRITE}")
     machine.link.write(b"\x02")
     machine.link.read_until(PROMPT, total=20)
     machine.link.write(END + typed)
@@ -113,7 +109,7 @@ def test_other_keys_do_not(victim: Machine) -> None:
 
 
 def test_a_tool_in_raw_mode_does_not_wait(victim: Machine) -> None:
-    victim.exec(f"FILES = {{'boot.py': 'import time; t = time.ticks_us()'}}\n{DISK}")
+    victim.exec(f"FILES = {{'boot.py': 'import time; t = time.ticks_us()'}}\n{WRITE}")
     assert "Safe mode" not in victim.soft_reset()
     assert victim.eval("t") > 0
 

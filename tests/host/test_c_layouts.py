@@ -19,6 +19,7 @@ import host_library
 import pytest
 import sd_fake
 import spaces
+import sparse_lib
 import test_boot_fdt
 import test_boot_ram
 import test_fault
@@ -81,6 +82,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     test_line_keys.Keys: "line_keys_t",
     test_list.Item: "item_t",
     test_pool.PoolStruct: "pool_t",
+    sparse_lib.SparseStruct: "sparse_t",
 }
 # Room only: the tests do not look into it, and test_heap.py compares its size.
 OPAQUE = {heap_lib.HeapStruct}

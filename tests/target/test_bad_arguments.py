@@ -89,7 +89,7 @@ HEAPS = [
     ("ramdisk(0)", "ValueError", "0"),
     ("ramdisk(-4096)", "ValueError", "-4096"),
     ("ramdisk(1000)", "ValueError", "1000"),
-    ("ramdisk(1 << 60)", ENOMEM, str(1 << 48)),
+    ("ramdisk(1 << 60)", ENOMEM, str(1 << 60)),
     ("ramdisk('big')", "TypeError", "str"),
 ]
 

@@ -107,21 +107,38 @@ def test_blocks_left_in_the_kernel_heap_are_freed(board: Machine) -> None:
 
 def test_a_ramdisk_survives_and_gives_its_frames_back_when_closed(board: Machine) -> None:
     before = board.free_frames()
-    board.exec(
-        "import memory, vfs\ndisk = memory.ramdisk(1 << 20)\nvfs.VfsFat.mkfs(disk)\n"
-        "vfs.mount(disk, '/')\nopen('/note.txt', 'w').write('still here')"
-    )
+    board.exec("import memory, vfs\ndisk = memory.ramdisk(1 << 20)\nvfs.VfsFat.mkfs(disk)")
+    board.exec("vfs.mount(disk, '/d')\nopen('/d/note.txt', 'w').write('still here' * 10000)")
     board.soft_reset()
-    assert board.exec("print(open('/note.txt').read())") == "still here\n"
-    assert before - board.free_frames() >= (1 << 20) // 4096
-    board.exec("import memory, vfs\nvfs.umount('/')\nmemory.ramdisk().close()")
+    board.exec("import memory, vfs\nvfs.mount(memory.ramdisk(), '/d')")
+    assert board.exec("print(open('/d/note.txt').read(10))") == "still here\n"
+    assert before - board.free_frames() >= 25
+    board.exec("vfs.umount('/d')\nmemory.ramdisk().close()")
     assert board.free_frames() >= before
 
 
-def test_boot_py_and_main_py_run_from_a_mounted_ramdisk(board: Machine) -> None:
+def test_what_is_at_the_root_survives(board: Machine) -> None:
+    board.exec("open('/note.txt', 'w').write('still here')")
+    board.soft_reset()
+    assert board.exec("print(open('/note.txt').read())") == "still here\n"
+    board.exec("import os\nos.remove('/note.txt')")
+
+
+def test_a_root_that_is_formatted_anew_is_mounted_as_what_it_is(board: Machine) -> None:
+    again = "import vfs, _memory\nvfs.umount('/')\nvfs.{}.mkfs(_memory.root_disk())"
+    board.exec(again.format("VfsLfs2"))
+    try:
+        board.soft_reset()
+        assert board.eval("type(vfs.mount()[0][0]).__name__", "import vfs") == "VfsLfs2"
+    finally:
+        board.exec("import _memory\n_memory.root_disk().close()")
+        board.soft_reset()
+    assert board.eval("[str(fs) for fs, _ in vfs.mount()]", "import vfs") == ["<VfsFat>"]
+
+
+def test_boot_py_and_main_py_run_from_the_ram_disk(board: Machine) -> None:
     board.exec(
-        "import memory, vfs\ndisk = memory.ramdisk(1 << 20)\nvfs.VfsFat.mkfs(disk)\n"
-        "vfs.mount(disk, '/')\nopen('/boot.py', 'w').write('print(\"boot.py ran\")')\n"
+        "open('/boot.py', 'w').write('print(\"boot.py ran\")')\n"
         "open('/main.py', 'w').write('print(\"main.py ran\")')"
     )
     try:
@@ -132,7 +149,7 @@ def test_boot_py_and_main_py_run_from_a_mounted_ramdisk(board: Machine) -> None:
         assert b"boot.py ran" in printed and b"main.py ran" in printed
         board.link.enter_raw_repl()
     finally:
-        board.exec("import memory, vfs\nvfs.umount('/')\nmemory.ramdisk().close()")
+        board.exec("import os\nos.remove('/boot.py')\nos.remove('/main.py')")
 
 
 @pytest.mark.parametrize("text", ["raise SystemExit", "import sys; sys.exit()"])

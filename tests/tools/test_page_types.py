@@ -203,7 +203,7 @@ prot: str = text[2]
 machine.mem32[start] + gc.mem_free() + time.ticks_diff(time.ticks_ms(), 0)
 disk = memory.ramdisk(1 << 20)
 vfs.VfsFat.mkfs(disk)
-os.mount(vfs.VfsFat(disk), "/", readonly=True)
+os.mount(vfs.VfsFat(disk), "/disk", readonly=True)
 machine.Signal(machine.Pin("LED"), invert=True).on()
 with memory.frames.alloc() as page:
     memoryview(page)[0] = 1

@@ -27,6 +27,7 @@ static const mp_rom_map_elem_t memory_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_take_all), MP_ROM_PTR(&memory_take_all_obj) },
     { MP_ROM_QSTR(MP_QSTR_check), MP_ROM_PTR(&memory_check_obj) },
     { MP_ROM_QSTR(MP_QSTR_ramdisk), MP_ROM_PTR(&memory_ramdisk_obj) },
+    { MP_ROM_QSTR(MP_QSTR_root_disk), MP_ROM_PTR(&memory_root_disk_obj) },
     { MP_ROM_QSTR(MP_QSTR_RamDisk), MP_ROM_PTR(&memory_ramdisk_type) },
 
     // Heaps

@@ -19,6 +19,8 @@
 #define TX_US           (2000)
 // The most bytes that one call takes, so that a device that never reports "empty" does not occupy the CPU.
 #define MAX_DRAIN       (1024)
+// Bytes that an empty FIFO takes; later revisions take 32.
+#define TX_FIFO_SIZE    (16)
 // Free bytes in the ring before reception starts again, so that it does not stop at every byte.
 #define RESUME_ROOM     (256)
 
@@ -136,7 +138,12 @@ void pl011_resume_rx(pl011_t *uart) {
     }
 }
 
-static bool wait_tx_room(pl011_t *uart) {
+// How many bytes may be written without a further look; 0 when the UART is stuck.
+static size_t wait_tx_room(pl011_t *uart) {
+    if (mmio_read(uart->base + FR) & FR_TXFE) {
+        uart->tx_stuck = false;
+        return TX_FIFO_SIZE;
+    }
     bool room = timer_wait_register(uart->base + FR, FR_TXFF, 0, uart->tx_stuck ? 0 : TX_US);
     uart->tx_stuck = !room;
     return room;
@@ -144,13 +151,18 @@ static bool wait_tx_room(pl011_t *uart) {
 
 size_t pl011_write(pl011_t *uart, const char *data, size_t size) {
     size_t sent = 0;
-    for (size_t i = 0; i < size; ++i) {
-        if (wait_tx_room(uart)) {
-            mmio_write(uart->base + DR, (uint8_t)data[i]);
-            ++sent;
-        } else {
+    for (size_t room; size != 0; size -= room, data += room) {
+        room = wait_tx_room(uart);
+        if (room == 0) {
             ++uart->stats.tx_dropped;
+            room = 1;
+            continue;
         }
+        room = room < size ? room : size;
+        for (size_t i = 0; i < room; ++i) {
+            mmio_write(uart->base + DR, (uint8_t)data[i]);
+        }
+        sent += room;
     }
     return sent;
 }

@@ -18,6 +18,7 @@
 #define FR_BUSY         (1u << 3)
 #define FR_RXFE         (1u << 4)
 #define FR_TXFF         (1u << 5)
+#define FR_TXFE         (1u << 7)
 #define LCRH_8BIT_FIFO  (0x70)
 #define CR_ENABLE       (0x301) // UARTEN, TXE, RXE
 #define INT_ALL         (0x7ff)

@@ -24,22 +24,27 @@ def _boot():
         card = machine.SDCard()
     except OSError:
         card = None  # none answers
+    root = None
     try:
         if card is not None:
             import _card
 
-            _card.mount(card, starts)
+            root = _card.mount(card, starts)
     except Exception as e:
         print("boot: the card could not be mounted:")
         sys.print_exception(e)
 
     try:
-        if _memory.ramdisk() is not None:
-            import memory._ramdisk
+        if root is None and _memory.kernel() is not None:
+            import vfs
 
-            memory._ramdisk.remount()
+            disk = _memory.root_disk()  # a new one has an empty FAT
+            vfs.mount(vfs.VfsFat(disk) if starts else disk, "/")
+            sys.path.append("/lib")
+            if starts:
+                print("files    /: RAM disk, lost at reset")
     except Exception as e:
-        print("boot: the ramdisk could not be mounted:")
+        print("boot: the RAM disk could not be mounted:")
         sys.print_exception(e)
 
 

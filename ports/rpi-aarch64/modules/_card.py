@@ -14,13 +14,20 @@ PLACES = ((1, "/sd", True), (2, "/", False))
 
 
 def mount(card, told):
-    """Mount the partitions that the card has; with `told` print where each is."""
+    """Mount the partitions that the card has, and return the one at /, or None if there is none.
+
+    With `told` print where each is.
+    """
+    root = None
     for number, place, readonly in PLACES:
         try:
-            vfs.mount(machine.Partition(card, number), place, readonly=readonly)
+            partition = machine.Partition(card, number)
+            vfs.mount(partition, place, readonly=readonly)
         except OSError:
             continue  # there is no such partition, or no filesystem on it
+        root = partition if place == "/" else root
         sys.path.append("/lib" if place == "/" else place + "/lib")
         if told:
             access = "read-only" if readonly else "read and write"
             print("files    %s: partition %d of the SD card, %s" % (place, number, access))
+    return root

@@ -91,7 +91,7 @@ def take_all() -> tuple[int, int, int]:
 def check() -> list[str]:
     """Faults in allocators, tables and owners; an empty list when there are none."""
 
-# --- the disk ---
+# --- disks ---
 
 @final
 class RamDisk:
@@ -118,6 +118,9 @@ def ramdisk() -> RamDisk | None: ...
 @overload
 def ramdisk(size: int) -> RamDisk:
     """Make the disk, or return the disk that exists. OSError(EEXIST): it has another size."""
+
+def root_disk() -> RamDisk:
+    """Return what boot mounts at / without a card: an empty FAT at first."""
 
 # --- heaps ---
 

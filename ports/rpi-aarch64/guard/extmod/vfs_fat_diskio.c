@@ -7,6 +7,7 @@
 #include "extmod/vfs_fat.h"
 #include "guard/busy.h"
 #include "guard/disk_errno.h"
+#include "hooks.h"
 
 DRESULT fetched_disk_ioctl(void *disk, BYTE command, void *buffer);
 
@@ -35,6 +36,11 @@ static mp_obj_t guard_operated(uintptr_t operation, mp_obj_t result) {
 DRESULT disk_ioctl(void *disk, BYTE command, void *buffer) {
     if (disk != NULL) {
         guard_busy_refuse(&disk_get_device(disk)->blockdev);
+    }
+    if (disk != NULL && command == CTRL_TRIM) {
+        const DWORD *range = buffer;
+        bind_ramdisk_discard(disk_get_device(disk)->blockdev.readblocks[1], range[0], range[1]);
+        return RES_OK;
     }
     return fetched_disk_ioctl(disk, command, buffer);
 }

@@ -4,6 +4,10 @@
 
 #include "lib/oofatfs/ff.h"
 
+// Its disk is told which blocks no file has any more: a RAM disk frees their frames (vfs_fat_diskio.c).
+#undef FF_USE_TRIM
+#define FF_USE_TRIM 1
+
 // In place of the folder, where the fetched code asks for a cluster behind dp->clust: the new one is behind none.
 static const FF_DIR guard_folder_end = { .clust = 0 };
 
