@@ -119,6 +119,38 @@ def test_what_is_written_is_clean_to_the_host(boot: Boot, tmp_path: Path) -> Non
     assert tool("mtype", "-i", str(partition), "::/small.txt").splitlines()[99] == "line 99"
 
 
+NAMES = ["grün.txt", "日本語 ファイル.txt", "ΑΒΓ", "é" * 80]
+SAVE_NAMES = f"""
+import os, vfs
+card = machine.SDCard()
+vfs.VfsFat.mkfs(card)
+vfs.mount(card, "/card")
+for name in {NAMES}:
+    open("/card/" + name, "w").close()
+os.rename("/card/ΑΒΓ", "/card/Здравствуй")
+there = sorted(os.listdir("/card")) == sorted({NAMES[:2]} + ["Здравствуй", "é" * 80])
+print(os.stat("/card/GRÜN.TXT")[6], there)
+vfs.umount("/card")
+"""
+
+
+def test_names_of_any_language_are_those_that_a_pc_sees(
+    boot: Boot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")  # what mtools has names in
+    card = blank(tmp_path / "card.img", 2 * MIB)
+    machine = boot(card)
+    assert run(machine, SAVE_NAMES) == "0 True\n"
+    machine.close()
+    listed = tool("mdir", "-b", "-i", str(card), "::")
+    assert sorted(listed.split("::/")[1:]) == sorted(
+        f"{name}\n" for name in (*NAMES[:2], "Здравствуй", NAMES[3])
+    )
+    tool("mcopy", "-i", str(card), str(Path(__file__)), "::schöne Grüße.txt")
+    mount = "import os, vfs\nvfs.mount(machine.SDCard(), '/card')\n"
+    assert "schöne Grüße.txt" in ask(boot(card), mount + "print(os.listdir('/card'))")
+
+
 def test_littlefs_works_on_a_card(boot: Boot, tmp_path: Path) -> None:
     card = blank(tmp_path / "card.img", 2 * MIB)
     script = WRITE.replace("VfsFat", "VfsLfs2") + TELL

@@ -237,9 +237,12 @@ def allowed(line: str, names: set[str], moves: bool) -> bool:
 
 
 def is_data(write: Write, first_data: int) -> bool:
-    """Whether it is the content of a file: the same eight bytes again and again."""
-    end = write.data[-64:]
-    return write.block >= first_data and end[8:] == end[:-8] and len(set(end)) > 1
+    """Whether it is the content of a file: the same eight bytes again and again, at its end or,
+    where a block is written in parts, behind the pointers of littlefs."""
+    return write.block >= first_data and any(
+        part[8:] == part[:-8] and len(set(part)) > 1
+        for part in (write.data[-64:], write.data[64:128])
+    )
 
 
 def cuts(writes: list[Write], first_data: int) -> set[int]:

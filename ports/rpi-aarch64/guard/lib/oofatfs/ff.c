@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 // A folder that grows gets its new cluster when that is cleared. The fetched code links the cluster first: after a
-// power cut in between, the folder has entries made of what was in the cluster before.
+// power cut in between, the folder has entries made of what was in the cluster before. Names are UTF-8, as strings of
+// Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed.
 
 #include "lib/oofatfs/ff.h"
 
 // Its disk is told which blocks no file has any more: a RAM disk frees their frames (vfs_fat_diskio.c).
 #undef FF_USE_TRIM
 #define FF_USE_TRIM 1
+
+// UTF-8. The types of ff.h are the same without it.
+#undef FF_LFN_UNICODE
+#define FF_LFN_UNICODE 2
 
 // In place of the folder, where the fetched code asks for a cluster behind dp->clust: the new one is behind none.
 static const FF_DIR guard_folder_end = { .clust = 0 };
