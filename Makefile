@@ -207,6 +207,7 @@ test-long: images
 	@$(TEST_ENVIRONMENT) HWCHECK=0 GC_STEPS=10000000 $(PYTEST) tests/target/test_gc_random.py --board $(BOARD) --timeout 14400 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) POWER_CUTS=all $(PYTEST) tests/emulator/test_power_cut.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) DAMAGED_CARDS=1000 $(PYTEST) tests/emulator/test_card_damage.py --timeout 3600 $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) SCHEDULED_WRITES=10000 $(PYTEST) tests/emulator/test_card_scheduled.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) BOOT_ROUNDS=10 $(PYTEST) tests/emulator/test_bootloader.py -k in_a_row $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) mutants

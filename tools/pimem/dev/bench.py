@@ -26,7 +26,7 @@ from pimem.board.boards import Board
 from pimem.board.errors import BoardError
 from pimem.board.gdb import PC, Gdb, GdbError
 from pimem.board.session import launch
-from pimem.dev import bench_gc, bench_host, bench_python, bench_target
+from pimem.dev import bench_card, bench_gc, bench_host, bench_python, bench_target
 from pimem.exits import USAGE, CommandError, Failure
 from pimem.setup import sources
 
@@ -220,6 +220,8 @@ def measure_target(tally: Tally) -> None:
     measure_frames(tally, board)
     for what, count in bench_gc.costs(board).items():
         tally.row(f"{board.name}: {what}", count, bench_gc.LIMITS[what])
+    for what, count in bench_card.costs(board).items():
+        tally.row(f"{board.name}: {what}", count, bench_card.LIMITS[what])
     for what, count in bench_target.guarded_costs(board).items():
         unguarded, more = bench_target.UNGUARDED[what]
         tally.row(f"{board.name}: {what}", count, unguarded * (100 + more) // 100)
