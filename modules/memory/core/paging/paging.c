@@ -120,6 +120,17 @@ static int count_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
     return PAGING_NEXT;
 }
 
+// Entries that become leaves add no table.
+static size_t count_whole(void *state, uint64_t *slots, size_t n, unsigned level, mem_va_t va) {
+    (void)va;
+    const map_t *m = state;
+    size_t done = 0;
+    while (level >= m->largest && done < n && !desc_is_valid(slots[done])) {
+        ++done;
+    }
+    return done;
+}
+
 static int count_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
     for (size_t i = 0; i < n; ++i) {
         if (desc_is_valid(slots[i])) {
@@ -129,12 +140,15 @@ static int count_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
     return MEM_OK;
 }
 
-static const paging_actions_t count_actions = {.entry = count_entry, .pages = count_pages};
+static const paging_actions_t count_actions = {.entry = count_entry, .pages = count_pages, .whole = count_whole};
 
 static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
 static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va);
 static void count_added(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
-static const paging_actions_t write_actions = {write_entry, write_pages, count_added};
+static size_t write_whole(void *state, uint64_t *slots, size_t n, unsigned level, mem_va_t va);
+static const paging_actions_t write_actions = {
+    .entry = write_entry, .pages = write_pages, .leave = count_added, .whole = write_whole,
+};
 
 // How many entries the table below `level` got since the last call.
 static unsigned take_added(map_t *m, unsigned level) {
@@ -175,10 +189,14 @@ static void add_table(map_t *m, uint64_t *slot, unsigned level, mem_va_t va, mem
     arch_write_descriptor(slot, desc);
 }
 
+// A fresh table that will be written whole has not been cleared: its slots hold no descriptors.
+static bool has_table(const map_t *m, uint64_t desc, unsigned level) {
+    return !m->fresh && desc_is_table(desc, level);
+}
+
 static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last) {
     map_t *m = state;
-    // A fresh table that will be written whole has not been cleared: its slots hold no descriptors.
-    if (!m->fresh && desc_is_table(*slot, level)) {
+    if (has_table(m, *slot, level)) {
         return PAGING_DESCEND;
     }
     ++m->added[level];
@@ -188,6 +206,20 @@ static int write_entry(void *state, uint64_t *slot, unsigned level, mem_va_t va,
         add_table(m, slot, level, va, last);
     }
     return PAGING_NEXT;
+}
+
+static size_t write_whole(void *state, uint64_t *slots, size_t n, unsigned level, mem_va_t va) {
+    map_t *m = state;
+    uint64_t desc = (va + m->delta) | m->bits | DESC_BLOCK;
+    uint64_t size = desc_entry_size(level);
+    size_t done = 0;
+    while (level >= m->largest && done < n && !has_table(m, slots[done], level)) {
+        arch_write_descriptor(&slots[done], desc);
+        desc += size;
+        ++done;
+    }
+    m->added[level] += (unsigned)done;
+    return done;
 }
 
 static int write_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {

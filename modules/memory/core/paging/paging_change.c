@@ -230,7 +230,7 @@ static int unmap_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
     return MEM_OK;
 }
 
-static const paging_actions_t unmap_actions = {unmap_entry, unmap_pages, count_cleared};
+static const paging_actions_t unmap_actions = {.entry = unmap_entry, .pages = unmap_pages, .leave = count_cleared};
 
 int paging_unmap(paging_t *p, mem_va_t va, uint64_t size, unsigned flags, paging_error_t *why) {
     int result = paging_range_in_half(p, va, size, why);
@@ -338,7 +338,7 @@ static int restrict_pages(void *state, uint64_t *slots, size_t n, mem_va_t va) {
     return MEM_OK;
 }
 
-static const paging_actions_t evict_actions = {paging_descend, evict_pages, count_cleared};
+static const paging_actions_t evict_actions = {.entry = paging_descend, .pages = evict_pages, .leave = count_cleared};
 static const paging_actions_t restrict_actions = {.entry = paging_descend, .pages = restrict_pages};
 
 void paging_evict(paging_t *p, mem_va_t va, mem_va_t last) {

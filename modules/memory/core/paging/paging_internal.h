@@ -62,6 +62,9 @@ typedef struct _paging_actions_t {
     int (*pages)(void *state, uint64_t *slots, size_t n, mem_va_t va);
     // The same entry after all below it; NULL for nothing.
     void (*leave)(void *state, uint64_t *slot, unsigned level, mem_va_t va, mem_va_t last);
+    // `n` entries of level 0 to 2 that are whole in the range, the first for va: does at once what `entry` does with
+    // those from the first on that need no more than a word each. Returns how many; NULL for none.
+    size_t (*whole)(void *state, uint64_t *slots, size_t n, unsigned level, mem_va_t va);
 } paging_actions_t;
 
 typedef struct _paging_visitor_t {

@@ -3,14 +3,33 @@
 
 #include "paging_internal.h"
 
+// How many entries of a table [va, last] covers as a whole, from the one for va on.
+static size_t whole_entries(mem_va_t va, mem_va_t last, unsigned level) {
+    if (!mem_is_aligned(va, desc_entry_size(level))) {
+        return 0;
+    }
+    size_t left = DESC_ENTRIES - desc_index(va, level);
+    uint64_t n = (last - va + 1) / desc_entry_size(level);
+    return n < left ? (size_t)n : left;
+}
+
 int paging_visit(const paging_visitor_t *v, uint64_t *table, unsigned level, mem_va_t va, mem_va_t last) {
     if (level == 3) {
         size_t n = (size_t)((last - va) >> MEM_PAGE_SHIFT) + 1;
         return v->actions->pages(v->state, &table[desc_index(va, 3)], n, va);
     }
     for (;;) {
-        mem_va_t step = paging_entry_last(va, last, level);
         uint64_t *slot = &table[desc_index(va, level)];
+        size_t n = v->actions->whole != NULL ? whole_entries(va, last, level) : 0;
+        n = n > 1 ? v->actions->whole(v->state, slot, n, level, va) : 0;
+        if (n != 0) {
+            va += n * desc_entry_size(level);
+            if (va - 1 == last) {
+                return MEM_OK;
+            }
+            continue;
+        }
+        mem_va_t step = paging_entry_last(va, last, level);
         int result = v->actions->entry(v->state, slot, level, va, step);
         if (result == PAGING_DESCEND) {
             result = paging_visit(v, paging_table(v->p, desc_table_pa(*slot)), level + 1, va, step);
