@@ -117,7 +117,8 @@ void gc_collect_keep_python_finalisers(void);
 // After gc_collect_end(): the collection ran a finaliser that may have run Python code.
 bool gc_collect_ran_python(void);
 
-// After each gc_collect_end().
+// Before each gc_collect_start(), and after its gc_collect_end().
+void gc_views_collect(void);
 void gc_areas_collected(void);
 
 // --- for a port that takes frames and raises exceptions by itself ---

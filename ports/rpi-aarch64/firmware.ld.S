@@ -31,7 +31,8 @@ SECTIONS
         // here on the stack is a crash, not an exception (thread_fault.h).
         __no_raise_start = .;
         *gc_port.o(.text .text.*) *bindings/gc.o(.text .text.*) *bindings/gc_collect.o(.text .text.*)
-        *bindings/gc_areas.o(.text .text.*) *bindings/memory_system.o(.text .text.*)
+        *bindings/gc_areas.o(.text .text.*) *bindings/gc_views.o(.text .text.*)
+        *bindings/memory_system.o(.text .text.*)
         *core/frames?*.o(.text .text.*) *core/paging?*.o(.text .text.*)
         *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*) *core/gc?*.o(.text .text.*)
         *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)

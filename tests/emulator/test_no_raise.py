@@ -30,6 +30,7 @@ NO_RAISE = (
     "bindings/gc_collect.o",
     "machine/gc_port.o",
     "bindings/gc_areas.o",
+    "bindings/gc_views.o",
     "bindings/memory_system.o",
     "lib/oofatfs/*.o",
     "lib/littlefs/*.o",

@@ -21,6 +21,7 @@ FINAL = 1
 PLAIN = 2
 
 Finaliser = CFUNCTYPE(c_bool, c_void_p)
+Seen = CFUNCTYPE(None, c_size_t)
 Stop = CFUNCTYPE(c_bool)
 
 
@@ -75,6 +76,9 @@ class CollectorStruct(ctypes.Structure):
         ("room", c_size_t),
         ("depth", c_size_t),
         ("area", AreaStruct * AREAS),
+        ("watch_low", c_size_t),
+        ("watch_end", c_size_t),
+        ("seen", c_void_p),
     )
 
 
@@ -119,6 +123,7 @@ def load() -> ctypes.CDLL:
         "flags": (c_uint, [c, pointer]),
         "resize": (c_bool, [c, pointer, c_size_t]),
         "next_final": (pointer, [c, pointer]),
+        "watch": (None, [c, c_size_t, c_size_t, Seen]),
         "begin": (None, [c]),
         "mark": (None, [c, pointer, c_size_t]),
         "mark_inside": (None, [c, pointer, c_size_t]),
@@ -226,6 +231,13 @@ class Collector:
     def keep(self, start: int) -> None:
         """For a finaliser: the chain and all that it leads to stays."""
         self.lib.collector_mark(self.struct, array([start]), 1)
+
+    def watch(self, low: int, end: int) -> list[int]:
+        """Where the words of [low, end) are told from now on."""
+        told: list[int] = []
+        self.seen = Seen(told.append)
+        self.lib.collector_watch(self.struct, low, end, self.seen)
+        return told
 
     def check(self, stop: Callable[[], bool] = lambda: False) -> tuple[int, DamageStruct]:
         damage = DamageStruct(kind=-1)

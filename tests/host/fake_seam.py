@@ -43,6 +43,7 @@ SPACE_SOURCES = [
     "rights.c",
     "frame_owner.c",
     "window.c",
+    "quarantine.c",
 ]
 
 U64, U32, U16, U8 = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint16, ctypes.c_uint8

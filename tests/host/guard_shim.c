@@ -85,6 +85,18 @@ uintptr_t gc_helper_registers(uintptr_t registers[20]) {
     return (uintptr_t)registers;
 }
 
+bool gc_is_locked(void) {
+    return fake_state.gc_lock_depth != 0;
+}
+
+// For the tests, which lock it.
+void guard_shim_lock(bool locked) {
+    fake_state.gc_lock_depth = locked ? 4 : 0;
+}
+
+void gc_views_collect(void) {
+}
+
 void gc_collect_start(void) {
 }
 

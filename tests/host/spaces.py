@@ -3,7 +3,7 @@
 
 import ctypes
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import fake_seam
 import host_library
@@ -11,7 +11,7 @@ from fake_seam import BOOL, INT, NONE, PAGE, PTR, SIZE, U32, U64, R, W, X
 
 BOOT, LOCKED, RESERVED, PAGED = 1, 2, 4, 8
 FORCE, BLOCKS, PAGES = 16, 32, 64
-OPEN, ONCE = 1, 2
+OPEN, QUARANTINE = 1, 2
 
 RAM = (0x4000_0000, 0x8000_0000)
 TEXT = (0x4020_0000, 0x4028_0000)  # never writable
@@ -173,6 +173,22 @@ class StackStruct(ctypes.Structure):
     ]
 
 
+class QuarantineRange(ctypes.Structure):
+    """quarantine_range_t."""
+
+    _fields_ = [("start", U64), ("end", U64), ("seen", BOOL)]
+
+
+class QuarantineStruct(ctypes.Structure):
+    """quarantine_t."""
+
+    _fields_ = [("range", QuarantineRange * 256), ("count", SIZE), ("limit", U64)]
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        return [(each.start, each.end) for each in self.range[: self.count]]
+
+
 class Switch(ctypes.Structure):
     """space_switch_t."""
 
@@ -207,6 +223,7 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "frame_owner_orphan_all": (SIZE, [PTR]),
     "window_add": (INT, [PTR, Range, U32, ctypes.c_char_p, PTR]),
     "window_alloc": (INT, [PTR, PTR, PTR, PTR, PTR]),
+    "window_unmapped": (None, [PTR, U64, U64]),
     "window_reset": (INT, [PTR, PTR]),
     "window_named": (PTR, [PTR, ctypes.c_char_p]),
     "window_of": (PTR, [PTR, U64]),
@@ -217,6 +234,14 @@ SIGNATURES: dict[str, tuple[type | None, list]] = {
     "space_stack_refill": (None, [PTR]),
     "space_stack_release": (None, [PTR, U64]),
     "space_stack_frames": (SIZE, [PTR]),
+    "shim_spaces_quarantine": (PTR, [PTR]),
+    "quarantine_add": (None, [PTR, U64, U64]),
+    "quarantine_begin": (None, [PTR]),
+    "quarantine_see": (None, [PTR, U64]),
+    "quarantine_end": (None, [PTR]),
+    "quarantine_hull": (Range, [PTR]),
+    "quarantine_end_in": (U64, [PTR, U64, U64]),
+    "quarantine_is_sound": (BOOL, [PTR]),
     "paging_fill": (None, [PTR, U64, U64, U32]),
     "paging_evict": (None, [PTR, U64, U64]),
     "paging_compact": (SIZE, [PTR, U64, U64]),
@@ -316,6 +341,18 @@ class Spaces:
             self.because(),
         )
         return result or va.value
+
+    @property
+    def quarantine(self) -> QuarantineStruct:
+        return QuarantineStruct.from_address(self.library.shim_spaces_quarantine(self.s))
+
+    def trace(self, words: Iterable[int] = ()) -> None:
+        """A trace that meets these words."""
+        quarantine = ctypes.addressof(self.quarantine)
+        self.library.quarantine_begin(quarantine)
+        for word in words:
+            self.library.quarantine_see(quarantine, word)
+        self.library.quarantine_end(quarantine)
 
     def synced(self) -> set[int]:
         """The frames whose code was made visible to instruction fetches since the last call."""

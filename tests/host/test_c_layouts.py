@@ -73,6 +73,8 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     spaces.FrameOwner: "frame_owner_t",
     spaces.SpaceStruct: "space_t",
     spaces.StackStruct: "space_stack_t",
+    spaces.QuarantineRange: "quarantine_range_t",
+    spaces.QuarantineStruct: "quarantine_t",
     spaces.Switch: "space_switch_t",
     test_boot_fdt.Reserved: "boot_reserved_t",
     test_boot_fdt.Section: "boot_section_t",

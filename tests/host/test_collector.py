@@ -306,3 +306,50 @@ def test_runs_of_a_damaged_area_end(word: str) -> None:
         runs = heap.runs()
         assert sum(length for _, length, _ in runs) == 300
         assert [block for block, _, _ in runs] == sorted({block for block, _, _ in runs})
+
+
+# --- words that are watched ---
+
+
+def test_marking_tells_of_words_in_the_watched_range() -> None:
+    heap = Collector([64, 64])
+    low = max(area.pool for area in heap.areas) + (1 << 32)
+    end = low + 4096
+    told = heap.watch(low, end)
+    live, plain, dead = heap.alloc(1), heap.alloc(1, PLAIN), heap.alloc(1)
+    write(live, [low + 8, plain, low - 1, end, 0, 1, (1 << 64) - 1, live])
+    write(plain, [low + 16] * WORDS)
+    write(dead, [low + 24] * WORDS)
+    assert heap.collect([live, low, low - 1], [end - 1, end, plain + 1]) == []
+    assert sorted(told) == [low, low + 8, end - 1]
+    assert heap.length(live) == 1 and heap.length(dead) == 0
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_a_watched_range_goes_with_the_areas(above: bool) -> None:
+    heap = Collector([64])
+    low = heap.areas[0].pool + (1 << 32) if above else 4096
+    told = heap.watch(low, low + 64)
+    assert heap.add(64)
+    heap.remove(0)
+    kept = heap.alloc(1)
+    write(kept, [low + 63] + [0] * 7)
+    heap.collect([kept])
+    assert told == [low + 63]
+    assert heap.length(kept) == 1
+    heap.remove(0)
+    heap.collect([low, 0, (1 << 64) - 1])
+    assert told == [low + 63, low]
+
+
+def test_an_empty_watched_range_is_told_nothing_of() -> None:
+    heap = Collector([64])
+    low = heap.areas[0].pool + (1 << 32)
+    told = heap.watch(low, low + 64)
+    bounds = heap.struct.low, heap.struct.span
+    assert heap.watch(0, 0) == []
+    heap.collect([low, 0])
+    assert told == []
+    assert heap.struct.low == heap.areas[0].pool and heap.struct.span == 64 * BLOCK
+    heap.watch(low, low + 64)
+    assert bounds == (heap.struct.low, heap.struct.span)

@@ -96,6 +96,25 @@ def test_memory_has_run_out_only_after_a_collection(results: list[int], right: i
     assert seen == list(range(len(results)))
 
 
+def test_a_locked_heap_is_not_collected_when_memory_has_run_out() -> None:
+    lib = library()
+    collections = c_size_t.in_dll(lib, "guard_shim_collections")
+    before = collections.value
+    calls: list[int] = []
+
+    @Attempt
+    def attempt(_: object) -> int:
+        calls.append(collections.value - before)
+        return -ENOMEM
+
+    lib.guard_shim_lock(True)
+    try:
+        assert lib.bind_retry(attempt, None) == -ENOMEM
+    finally:
+        lib.guard_shim_lock(False)
+    assert calls == [0] and collections.value == before
+
+
 def test_views_have_the_room_that_the_half_has() -> None:
     text = (host_library.PORT / "boot" / "layout.h").read_text()
     found = re.search(r"^#define LAYOUT_VIEW_SIZE +(0x\w+)$", text, re.M)

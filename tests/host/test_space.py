@@ -31,9 +31,9 @@ from spaces import (
     FORCE,
     LOCKED,
     MMIO,
-    ONCE,
     OPEN,
     PAGES,
+    QUARANTINE,
     RAM,
     TEXT,
     Spaces,
@@ -545,16 +545,61 @@ def test_a_window_without_a_gap_names_itself_and_the_size(spaces, kernel):
     assert spaces.place(window, 0) == EINVAL
 
 
-def test_a_once_window_never_gives_an_address_twice_until_reset(spaces, kernel):
-    window = spaces.window(WINDOW + 2 * G1, WINDOW + 2 * G1 + 4 * PAGE, ONCE, "views")
-    first = spaces.place(window, PAGE)
-    kernel.map(first, FRAME, PAGE, R | W, LOCKED)
+def test_an_address_in_quarantine_is_given_out_when_nothing_points_to_it(spaces, kernel):
+    start = WINDOW + 2 * G1
+    window = spaces.window(start, start + 4 * PAGE, QUARANTINE, "views")
+    assert spaces.place(window, PAGE) == start
+    kernel.map(start, FRAME, PAGE, R | W, LOCKED)
     assert spaces.library.window_reset(spaces.s, window) == EBUSY
-    kernel.unmap(first, PAGE, FORCE)
-    assert spaces.place(window, 2 * PAGE) == first + PAGE
-    assert spaces.place(window, 2 * PAGE) == ENOMEM
+    kernel.unmap(start, PAGE, FORCE)
+    assert spaces.place(window, 2 * PAGE) == start + PAGE  # free, as it is not mapped
+    for held in (start, start + PAGE - 1, start + PAGE):
+        spaces.trace([start - 1, held])
+        assert spaces.place(window, 4 * PAGE) == ENOMEM
+    assert spaces.place(window, 3 * PAGE) == start + PAGE
+    spaces.trace([start - 1, start + PAGE + 1])
+    assert spaces.place(window, 4 * PAGE) == start
+
+
+def test_the_quarantine_ends_with_a_reset(spaces, kernel):
+    start = WINDOW + 2 * G1
+    window = spaces.window(start, start + 2 * PAGE, QUARANTINE, "views")
+    kernel.map(start, FRAME, PAGE, R | W, LOCKED)
+    kernel.unmap(start, PAGE, FORCE)
+    assert spaces.place(window, PAGE) == start + PAGE
     assert spaces.library.window_reset(spaces.s, window) == 0
-    assert spaces.place(window, PAGE) == first
+    assert spaces.place(window, PAGE) == start
+
+
+def test_an_address_in_quarantine_comes_again_as_late_as_it_can(spaces, kernel):
+    start = WINDOW + 2 * G1
+    window = spaces.window(start, start + 5 * PAGE, QUARANTINE, "views")
+    found = []
+    for _ in range(5):
+        found.append(spaces.place(window, PAGE, 0, PAGE))
+        kernel.map(found[-1], FRAME, PAGE, R | W, LOCKED)
+        kernel.unmap(found[-1], PAGE, FORCE)
+        spaces.trace()
+    assert found == [start + i * PAGE for i in (1, 3, 1, 3, 1)]
+
+
+def test_one_window_has_a_quarantine(spaces, kernel):
+    start = WINDOW + 2 * G1
+    assert spaces.window(start, start + PAGE, QUARANTINE, "views") > 0
+    assert spaces.window(start + G1, start + G1 + PAGE, QUARANTINE, "more") == ENOMEM
+    assert (spaces.why, spaces.error.value) == (Why.TABLE_FULL, 1)
+    kernel.map(WINDOW, FRAME)
+    kernel.unmap(WINDOW)
+    kernel.reserve(start, PAGE, 0, "guard")
+    kernel.unmap(start)
+    assert spaces.quarantine.ranges == []  # nothing was mapped there
+
+
+def test_a_gap_is_not_looked_for_outside_the_window(spaces, kernel):
+    start = WINDOW + 2 * G1
+    window = spaces.window(start, start + 4 * PAGE, 0, "last")
+    assert kernel.reserve(start, (1 << 64) - start, LOCKED, "to the end") == 0
+    assert spaces.place(window, PAGE) == ENOMEM
 
 
 def test_windows_overlap_neither_each_other_nor_mappings(spaces, kernel):

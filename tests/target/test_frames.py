@@ -135,7 +135,7 @@ def test_a_view_is_the_memory_itself(board: Machine) -> None:
     assert (word, tail, length) == (0x12345678, b"\x44\x33\x22\x11", 513 * PAGE)
 
 
-def test_an_address_of_a_view_is_never_used_again(board: Machine) -> None:
+def test_the_next_view_of_the_same_frames_is_at_another_address(board: Machine) -> None:
     first, second, pas = ask(
         board,
         """

@@ -208,7 +208,7 @@ static mp_obj_t memory_frames_unary_op(mp_unary_op_t op, mp_obj_t self_in) {
 
 // --- the view: the mapping behind the buffer protocol ---
 
-int bind_frames_try_view(void *args) {
+static int try_view(void *args) {
     bind_view_t *view = args;
     spaces_t *s = memory_system_spaces();
     space_request_t *r = &view->change.request;
@@ -218,16 +218,16 @@ int bind_frames_try_view(void *args) {
             .kind = SPACE_NO_WINDOW, .va = MEM_ADDR_NONE, .pa = r->pa, .name = "view",
         });
     }
-    mem_va_t cursor = window->cursor;
     window_request_t place = {.size = r->size, .align = view->align, .guard = MEM_PAGE_SIZE};
     int result = window_alloc(s, window, &place, &r->va, &view->change.why);
-    if (result == MEM_OK) {
-        result = space_map(s, memory_system_kernel(), r, &view->change.why);
-    }
-    if (result != MEM_OK) {
-        window->cursor = cursor;
-    }
-    return result;
+    return result == MEM_OK ? space_map(s, memory_system_kernel(), r, &view->change.why) : result;
+}
+
+// One collection closes the views of objects that were dropped; the next one finds that nothing points to them.
+int bind_frames_map_view(bind_view_t *view) {
+    int result = bind_retry(try_view, view);
+    bool full = result != MEM_OK && view->change.why.kind == SPACE_NO_ADDRESS;
+    return full ? bind_retry(try_view, view) : result;
 }
 
 // A view is mapped at addresses of its own, so that a memoryview that outlives the frames faults and never touches
@@ -250,7 +250,7 @@ static void map_view(frames_obj_t *self) {
     if (mem_is_aligned(r->pa, MEM_BLOCK2M_SIZE) && r->size >= MEM_BLOCK2M_SIZE) {
         view.align = MEM_BLOCK2M_SIZE;
     }
-    bind_space_change(bind_frames_try_view, &view.change);
+    bind_space_check(bind_frames_map_view(&view), &view.change.why);
     self->view = r->va;
 }
 

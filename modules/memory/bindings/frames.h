@@ -30,14 +30,14 @@ void bind_frames_detach_commit(mp_obj_t obj);
 // are requested again. `request` may be NULL. OSError naming the request.
 mem_pa_t bind_frames_take(size_t count, const frames_request_t *request);
 
-// A mapping in the view window, at an address that nothing has had before.
+// A mapping in the view window, at an address that nothing points to.
 typedef struct _bind_view_t {
     bind_space_change_t change; // its request's va is the result
     uint64_t align;
 } bind_view_t;
 
-// Makes the mapping, for bind_retry() and bind_space_change(): `view` is a bind_view_t. Leaves nothing when it fails.
-int bind_frames_try_view(void *view);
+// Makes the mapping. When memory or addresses ran out, garbage is collected first.
+int bind_frames_map_view(bind_view_t *view);
 
 // Bytes of that many frames.
 static inline uint64_t bind_frames_bytes(size_t count) {

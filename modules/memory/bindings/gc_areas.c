@@ -7,6 +7,7 @@
 
 #include "gc_areas.h"
 #include "gc_collect.h"
+#include "gc_views.h"
 #include "hooks.h"
 #include "memory_system.h"
 #include "stack.h"
@@ -180,6 +181,7 @@ void gc_areas_collected(void) {
     }
     add_least_area();
     stack_collected();
+    gc_views_collected();
     gc_times_add(GC_AREAS);
 }
 

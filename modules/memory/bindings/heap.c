@@ -30,7 +30,7 @@ static int map_heap(memory_heap_t *heap, const char *name, space_error_t *why) {
         .flags = REGION_LOCKED,
         .name = name,
     };
-    int result = bind_retry(heap->va == MEM_ADDR_NONE ? bind_frames_try_view : bind_space_try_map, &view.change);
+    int result = heap->va == MEM_ADDR_NONE ? bind_frames_map_view(&view) : bind_retry(bind_space_try_map, &view.change);
     heap->va = view.change.request.va;
     *why = view.change.why;
     return result;

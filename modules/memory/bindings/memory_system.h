@@ -51,6 +51,11 @@ static inline spaces_t *memory_system_spaces(void) {
     return &memory_system.spaces;
 }
 
+// Addresses of views and heaps that are closed.
+static inline quarantine_t *memory_system_quarantine(void) {
+    return &memory_system.spaces.quarantine;
+}
+
 // The records of the heaps.
 static inline pool_t *memory_system_heap_pool(void) {
     return &memory_system.heap_pool;

@@ -8,7 +8,7 @@
 
 int bind_retry(int (*attempt)(void *args), void *args) {
     int result = attempt(args);
-    if (result == MEM_ENOMEM) {
+    if (result == MEM_ENOMEM && !gc_is_locked()) {
         gc_collect();
         result = attempt(args);
     }

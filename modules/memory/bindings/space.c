@@ -290,8 +290,8 @@ static mp_obj_t memory_window_add(size_t n_args, const mp_obj_t *args) {
     uint64_t start = bind_get_page(args[0], "start");
     uint64_t end = bind_get_page(args[1], "end");
     uint64_t flags = bind_get_u64(args[2], "flags");
-    if (flags & ~(uint64_t)(WINDOW_OPEN | WINDOW_ONCE)) {
-        bind_raise_value(MP_ERROR_TEXT("flags %lu are not a sum of OPEN (1) and ONCE (2)"), flags);
+    if (flags & ~(uint64_t)(WINDOW_OPEN | WINDOW_QUARANTINE)) {
+        bind_raise_value(MP_ERROR_TEXT("flags %lu are not a sum of OPEN (1) and QUARANTINE (2)"), flags);
     }
     mem_range_t range = {start, end};
     space_error_t why;

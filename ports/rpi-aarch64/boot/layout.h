@@ -47,8 +47,9 @@
 #define LAYOUT_MMIO             0xffff00c000000000
 #define LAYOUT_MMIO_SIZE        0x0000002000000000
 
-// Views: where Frames are mapped while Python uses them as a buffer, and further heaps. No address
-// is used twice before a soft reset, so a stale pointer faults; hence the size, 254 TiB.
+// Views: where Frames are mapped while Python uses them as a buffer, and further heaps. An address
+// is used again when a collection found nothing that refers to it, so a stale pointer faults, and as late as it can
+// be; hence the size, 254 TiB.
 #define LAYOUT_VIEW             0xffff010000000000
 #define LAYOUT_VIEW_SIZE        0x0000fe0000000000
 

@@ -17,6 +17,7 @@ static MP_NOINLINE void collect_registers_and_stack(void) {
 }
 
 static void collect_once(void) {
+    gc_views_collect();
     gc_collect_start();
     collect_registers_and_stack();
     guard_busy_collect();

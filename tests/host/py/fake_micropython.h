@@ -51,6 +51,7 @@ extern fake_state_t fake_state;
 #define MP_STATE_THREAD(name) (fake_state.name)
 #define GC_COLLECT_FLAG (1)
 
+bool gc_is_locked(void);
 void gc_collect(void);
 void gc_collect_start(void);
 void gc_collect_end(void);

@@ -27,8 +27,9 @@ static size_t blocks_in(size_t size) {
 }
 
 static void set_bounds(collector_t *c) {
-    uintptr_t low = UINTPTR_MAX;
-    uintptr_t high = 0;
+    bool watches = c->watch_low < c->watch_end;
+    uintptr_t low = watches ? c->watch_low : UINTPTR_MAX;
+    uintptr_t high = watches ? c->watch_end : 0;
     for (size_t i = 0; i < c->count; ++i) {
         uintptr_t pool = c->area[i].pool;
         uintptr_t end = address_of(&c->area[i], c->area[i].blocks);
@@ -36,7 +37,7 @@ static void set_bounds(collector_t *c) {
         high = end > high ? end : high;
     }
     c->low = low;
-    c->span = c->count != 0 ? high - low : 0;
+    c->span = low < high ? high - low : 0;
     c->last = NULL;
 }
 
@@ -64,6 +65,15 @@ void collector_remove(collector_t *c, collector_area_t *area) {
     memmove(area, area + 1, after * sizeof(*area));
     c->single = c->area;
     set_bounds(c);
+}
+
+void collector_watch(collector_t *c, uintptr_t low, uintptr_t end, collector_seen_t *seen) {
+    c->seen = seen;
+    if (low != c->watch_low || end != c->watch_end) {
+        c->watch_low = low;
+        c->watch_end = end;
+        set_bounds(c);
+    }
 }
 
 bool collector_is_empty(const collector_area_t *area) {

@@ -52,9 +52,12 @@ typedef struct _collector_area_t {
     uint32_t hint[COLLECTOR_SIZES];
 } collector_area_t;
 
+// Is told of a word.
+typedef void collector_seen_t(uintptr_t word);
+
 // What a heap is made of. All 0 but for the mark stack: no area.
 typedef struct _collector_t {
-    uintptr_t low, span;    // all pools are in [low, low + span)
+    uintptr_t low, span;    // all pools and what is watched are in [low, low + span)
     collector_area_t *last; // where the last pointer was found
     collector_area_t *single; // those before it have no free block
     size_t count;
@@ -62,6 +65,8 @@ typedef struct _collector_t {
     size_t room;            // words of it
     size_t depth;           // words in use
     collector_area_t area[COLLECTOR_AREAS];
+    uintptr_t watch_low, watch_end; // of collector_watch()
+    collector_seen_t *seen;
 } collector_t;
 
 // Runs the finaliser of a chain that was not reached. False: it did not, and the chain keeps COLLECTOR_FINAL. What it
@@ -108,6 +113,9 @@ bool collector_resize(collector_t *c, void *start, size_t blocks);
 void *collector_next_final(collector_t *c, const void *start);
 
 // --- a collection ---
+
+// Marking tells `seen` of each word of [low, end), where no area is, from now on; nothing when end is not above low.
+void collector_watch(collector_t *c, uintptr_t low, uintptr_t end, collector_seen_t *seen);
 
 void collector_begin(collector_t *c);
 

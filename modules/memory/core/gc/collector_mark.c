@@ -48,10 +48,18 @@ static inline walk_t walk_of(collector_t *c) {
     return w;
 }
 
+// A word between the bounds of the heap that is in no area.
+static __attribute__((noinline)) void see(const collector_t *c, uintptr_t word) {
+    if (c->watch_low <= word && word < c->watch_end) {
+        c->seen(word);
+    }
+}
+
 static inline bool find_area(walk_t *w, uintptr_t word) {
     if (word - w->pool >= w->bytes) {
         collector_area_t *area = collector_find(w->c, word);
         if (area == NULL) {
+            see(w->c, word);
             return false;
         }
         enter(w, area);

@@ -11,6 +11,7 @@
 
 #include "core/paging/paging.h"
 #include "core/heap/pool.h"
+#include "quarantine.h"
 #include "region.h"
 #include "window.h"
 
@@ -54,6 +55,8 @@ struct _spaces_t {
     mem_range_t protected_hull; // from the start of the lowest to the end of the highest: most memory is outside
     window_t windows[SPACES_MAX_WINDOWS];
     size_t n_ram, n_protected, n_windows;
+    uint32_t window_flags;     // of all windows together
+    quarantine_t quarantine;   // of the window with WINDOW_QUARANTINE
     size_t count;              // spaces
     uint32_t asid_hint;
     uint64_t asids[SPACES_ASIDS / 64]; // 1 = in use
@@ -126,7 +129,7 @@ typedef struct _space_damage_t {
 } space_damage_t;
 
 // The number of broken invariants of all spaces: tables, regions against tables, rights (by rights_check()), frame
-// owners, pools. `*first` (may be NULL) describes the first one. `stop` may be NULL.
+// owners, pools, quarantine. `*first` (may be NULL) describes the first one. `stop` may be NULL.
 unsigned spaces_check(const spaces_t *s, space_damage_t *first, mem_stop_t stop);
 
 // --- mappings (space_map.c) ---

@@ -222,6 +222,8 @@ static void check_records(scan_t *scan) {
         bool broken = !owner_is_sound(scan, owner);
         report(scan, broken, "an owner of frames that counts its mappings wrongly", MEM_ADDR_NONE);
     }
+    bool sound = quarantine_is_sound(&s->quarantine);
+    report(scan, !sound, "a wrong table of addresses in quarantine", MEM_ADDR_NONE);
     bool listed = scan->stopped || maps == scan->owned;
     report(scan, !listed, "a mapping that its owner of frames does not list", MEM_ADDR_NONE);
 }

@@ -129,10 +129,12 @@ int space_unmap(spaces_t *s, space_t *space, mem_va_t va, uint64_t size, uint32_
     }
     const space_request_t q = {.va = va, .size = size, .flags = flags};
     bool may = r != NULL && (!(r->flags & REGION_LOCKED) || flags & SPACE_FORCE);
-    if (may && r->start == va && r->last == va + (size - 1)) {
-        return unmap_whole(s, space, &q, r, why);
+    bool whole = may && r->start == va && r->last == va + (size - 1);
+    result = whole ? unmap_whole(s, space, &q, r, why) : unmap_covered(s, space, &q, why);
+    if (result == MEM_OK && space->paging.upper) {
+        window_unmapped(s, va, size); // no TLB has the addresses any more
     }
-    return unmap_covered(s, space, &q, why);
+    return result;
 }
 
 static int protect_covered(spaces_t *s, space_t *space, const space_request_t *q, space_error_t *why) {

@@ -37,6 +37,9 @@ int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name,
             .kind = SPACE_TABLE_FULL, .va = start, .value = SPACES_MAX_WINDOWS, .name = name,
         });
     }
+    if (flags & s->window_flags & WINDOW_QUARANTINE) {
+        return space_fail(why, (space_error_t) {.kind = SPACE_TABLE_FULL, .va = start, .value = 1, .name = name});
+    }
     for (size_t i = 0; i < s->n_windows; ++i) {
         if (start < s->windows[i].end && s->windows[i].start < end) {
             return space_fail(why, (space_error_t) {
@@ -50,26 +53,33 @@ int window_add(spaces_t *s, mem_range_t range, uint32_t flags, const char *name,
             .kind = SPACE_MAPPED, .va = r->start, .pa = r->pa, .value = end, .name = r->name,
         });
     }
+    s->window_flags |= flags;
     s->windows[s->n_windows++] = (window_t) {.name = name, .start = start, .end = end, .cursor = start, .flags = flags};
     return MEM_OK;
+}
+
+// The end of the first thing in [start, end) that keeps it from being free; MEM_ADDR_NONE when nothing does.
+static mem_va_t taken_until(const spaces_t *s, const window_t *w, mem_va_t start, mem_va_t end) {
+    const region_t *r = s->kernel != NULL ? region_from(s->kernel, start) : NULL;
+    if (r != NULL && r->start < end) {
+        return r->last + 1;
+    }
+    return w->flags & WINDOW_QUARANTINE ? quarantine_end_in(&s->quarantine, start, end) : MEM_ADDR_NONE;
 }
 
 // The lowest aligned address in [from, w->end) with `guard` free bytes, `size` free bytes and `guard` free bytes;
 // MEM_ADDR_NONE when there is none.
 static mem_va_t find_gap(const spaces_t *s, const window_t *w, mem_va_t from, const window_request_t *q) {
-    mem_va_t free_from = from;
-    const region_t *r = s->kernel != NULL ? region_from(s->kernel, from) : NULL;
-    for (;; r = r->next) {
-        mem_va_t free_end = r != NULL && r->start < w->end ? r->start : w->end;
-        mem_va_t va = mem_align_up(free_from + q->guard, q->align);
-        if (va >= free_from && free_end >= free_from && va < free_end && q->size <= free_end - va
-            && q->guard <= free_end - va - q->size) {
-            return va;
-        }
-        if (r == NULL || r->start >= w->end) {
+    for (;;) {
+        mem_va_t va = mem_align_up(from + q->guard, q->align);
+        if (va < w->start || va < from || va >= w->end || q->size > w->end - va || q->guard > w->end - va - q->size) {
             return MEM_ADDR_NONE;
         }
-        free_from = r->last + 1;
+        mem_va_t until = taken_until(s, w, va - q->guard, va + q->size + q->guard);
+        if (until == MEM_ADDR_NONE) {
+            return va;
+        }
+        from = until;
     }
 }
 
@@ -79,20 +89,27 @@ int window_alloc(spaces_t *s, window_t *w, const window_request_t *request, mem_
     if (q.size == 0 || !mem_is_aligned(q.size | q.guard, MEM_PAGE_SIZE) || (q.align & (q.align - 1)) != 0) {
         return space_fail(why, (space_error_t) {.kind = SPACE_BAD_SIZE, .value = q.size, .name = w->name});
     }
-    bool once = w->flags & WINDOW_ONCE;
     mem_va_t window_size = w->end - w->start;
     mem_va_t at = MEM_ADDR_NONE;
     if (q.size <= window_size && q.guard <= window_size && q.align <= window_size) {
-        at = find_gap(s, w, once ? w->cursor : w->start, &q);
+        at = find_gap(s, w, w->cursor, &q);
+        at = at == MEM_ADDR_NONE && w->cursor != w->start ? find_gap(s, w, w->start, &q) : at;
     }
     if (at == MEM_ADDR_NONE) {
         return space_fail(why, (space_error_t) {.kind = SPACE_NO_ADDRESS, .value = q.size, .name = w->name});
     }
-    if (once) {
+    if (w->flags & WINDOW_QUARANTINE) {
         w->cursor = at + q.size;
     }
     *va = at;
     return MEM_OK;
+}
+
+void window_unmapped(spaces_t *s, mem_va_t va, uint64_t size) {
+    const window_t *w = window_of(s, va);
+    if (w != NULL && w->flags & WINDOW_QUARANTINE) {
+        quarantine_add(&s->quarantine, va, va + size);
+    }
 }
 
 int window_reset(spaces_t *s, window_t *w) {
@@ -101,5 +118,8 @@ int window_reset(spaces_t *s, window_t *w) {
         return MEM_EBUSY;
     }
     w->cursor = w->start;
+    if (w->flags & WINDOW_QUARANTINE) {
+        s->quarantine.count = 0;
+    }
     return MEM_OK;
 }

@@ -12,7 +12,7 @@ from memory import _report
 PAGE = 4096
 HEAP_SIZE = 1 << 20
 OPEN = 1  # window flag: memory.kernel.map() may use it
-ONCE = 2  # window flag: no address is given out twice before a soft reset
+QUARANTINE = 2  # window flag: an address is given out again when nothing points to it any more
 
 
 def usable_ram():
@@ -64,7 +64,7 @@ def build_kernel(kernel, layout, sections, ram, windows):
     """Map the upper half: image, stacks, linear map, devices; add the windows that fill later."""
     map_ram(kernel, layout["linear"][0], "linear map", ram, image_part(sections))
     map_devices(kernel, layout["mmio"][0], windows)
-    for name, flags in (("heap", 0), ("gc", 0), ("view", ONCE), ("free", OPEN)):
+    for name, flags in (("heap", 0), ("gc", 0), ("view", QUARANTINE), ("free", OPEN)):
         base, size = layout[name]
         _memory.window_add(base, base + size, flags, name)
     # After the windows, which are added while they are empty: one section is in the window "gc".
