@@ -94,6 +94,9 @@ void guard_shim_lock(bool locked) {
     fake_state.gc_lock_depth = locked ? 4 : 0;
 }
 
+void gc_collect_time(void) {
+}
+
 void gc_views_collect(void) {
 }
 
