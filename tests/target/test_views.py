@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Addresses of views and heaps that are closed: they fault while something refers to them, and are
-used again when nothing does. The window is made small: all but its start is reserved."""
+used again when nothing does. The window is made small: all but its start is reserved.
+
+A word that a call has left on the stack holds an address as well. So most addresses are asked for,
+never a certain one.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import pytest
 from machine_code import assemble, code
@@ -16,17 +20,19 @@ from pimem.testing.board_session import Machine
 pytestmark = pytest.mark.usefixtures("fresh")
 
 ROUNDS = int(os.environ.get("VIEW_ROUNDS", "20000"))
-SLOTS = 16  # views of a page, with the page between them
+SLOTS = 64  # views of a page, with the page between them
+MOST = 56
+HELD = 8
 
-# tiny() leaves room for so many views. churn() opens and closes so many and tells at which
-# addresses, as distances from the window's start. What below() calls leaves its words in a part of
-# the stack that no collection looks at later.
-START = """
+# tiny() leaves room for so many views. used() opens and closes more and tells at which addresses,
+# as distances from the window's start. What below() calls leaves its words on a part of the stack
+# that collections do not look at.
+START = f"""
 import array, uctypes
 from uctypes import addressof
 BASE, SIZE = _memory.layout["view"]
 
-def tiny(slots):
+def tiny(slots={SLOTS}):
     used = (2 * slots + 1) * PAGE
     memory.kernel._reserve(BASE + used, SIZE - used, "out of use")
 
@@ -39,10 +45,10 @@ def opened():
     f.close()
     return at
 
-def churn(count):
+def used(count={4 * SLOTS}):
     return [opened() for _ in range(count)]
 
-def faults(views):
+def all_fault(views):
     for view in views:
         try:
             return view[0] < 0
@@ -61,16 +67,23 @@ def fresh(board: Machine, nothing_left: None) -> Iterator[None]:
     board.soft_reset()
 
 
-def slots(count: int = SLOTS) -> set[int]:
+def slots(first: int = 0, count: int = SLOTS) -> set[int]:
     """Where views of a page are in the window."""
-    return {PAGE * (1 + 2 * i) for i in range(count)}
+    return {PAGE * (1 + 2 * i) for i in range(first, first + count)}
+
+
+def assert_most(addresses: list[int], without: Set[int] = frozenset()) -> None:
+    """Most addresses of the window are there, and none of `without`."""
+    found = set(addresses)
+    assert found <= slots() - without
+    assert len(found) >= MOST - len(without)
 
 
 def test_addresses_of_closed_views_are_used_again(board: Machine) -> None:
-    found = ask(board, START + f"tiny({SLOTS})\nprint(churn(20 * {SLOTS}))")
-    assert set(found) == slots()
-    # As late as they can: a word on the stack may hold one that is looked for.
-    assert all(len(set(found[i : i + SLOTS - 2])) == SLOTS - 2 for i in range(SLOTS))
+    found = ask(board, START + "tiny()\nprint(used())")
+    assert_most(found)
+    # Each as late as it can be.
+    assert all(len(set(found[i : i + MOST])) == MOST for i in range(len(found) - MOST))
 
 
 def test_a_full_window_is_an_error_that_names_it_and_the_size(board: Machine) -> None:
@@ -81,15 +94,17 @@ def test_a_full_window_is_an_error_that_names_it_and_the_size(board: Machine) ->
 def fill():
     for f in kept:
         addressof(f)
-tiny({SLOTS})
+def close():
+    for f in kept:
+        f.close()
+tiny()
 kept = [memory.frames.alloc() for _ in range({SLOTS})]
 below(fill)
 another = memory.frames.alloc()
 error = refused(addressof, another)
 other = refused(memory.Heap, PAGE)
-for f in kept:
-    f.close()
-found = churn(100), bytes(another)[:1]
+below(close)
+found = used(), bytes(another)[:1]
 another.close()
 print((error, other, found))
 """,
@@ -97,24 +112,25 @@ print((error, other, found))
     assert error[:2] == other[:2] == ("OSError", ENOMEM)
     text = "window 'view' has no gap of 0x0000000000001000 bytes: "
     assert error[2] == other[2] == text + "close what is in it, drop views of what is closed"
-    assert set(found[0]) == slots() and found[1] == b"\0"
+    assert_most(found[0])
+    assert found[1] == b"\0"
 
 
 def test_views_of_dropped_frames_make_room(board: Machine) -> None:
     found = ask(
         board,
         START
-        + f"""
-def dropped():
+        + """
+def opened():
     return addressof(memory.frames.alloc(zero=False)) - BASE
-tiny({SLOTS})
-print([dropped() for _ in range(20 * {SLOTS})])
+tiny()
+print(used())
 """,
     )
-    assert set(found) == slots()
+    assert_most(found)
 
 
-# What refers to a closed view. The address is that of the first one of the window.
+# What refers to closed views, those at the first addresses of the window.
 HOLDERS = {
     "memoryview": "memoryview(f)",
     "slice": "memoryview(f)[4000:4090]",
@@ -127,9 +143,8 @@ HOLDERS = {
     "closure": "(lambda view: lambda: view)(memoryview(f))",
     "generator": "started(memoryview(f))",
     "array of objects": "array.array('O', [memoryview(f)])",
-    "stack": "None",
 }
-HELD = """
+HOLD = """
 def started(view):
     def generator():
         kept = view
@@ -140,68 +155,78 @@ def started(view):
     return found
 
 def hold():
-    global holder
     f = memory.frames.alloc()
-    holder = HOLDER
+    holders.append(HOLDER)
     f.close()
 
-def deep(view, n):
-    return deep(view, n - 1) if n else churn(100)
-
-def with_stack():
-    f = memory.frames.alloc()
-    view = memoryview(f)
-    f.close()
-    return deep(view, 2000)
-
-tiny(SLOTS)
-if STACK:
-    held = with_stack()
-else:
+holders = []
+for _ in range(HELD):
     below(hold)
-    held = churn(100)
-    holder = None
-freed = churn(100)
-print((sorted(set(held)), sorted(set(freed)), memory.check()))
+tiny()
+held = used()
+holders.clear()
+print((held, used(), memory.check()))
 """
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_an_address_that_something_refers_to_is_not_used(board: Machine, holder: str) -> None:
-    script = HELD.replace("HOLDER", HOLDERS[holder]).replace("SLOTS", str(SLOTS))
-    held, freed, problems = ask(
-        board, START + script.replace("STACK", str(holder == "stack")), timeout=60
+    script = HOLD.replace("HOLDER", HOLDERS[holder]).replace("HELD", str(HELD))
+    held, freed, problems = ask(board, START + script)
+    assert_most(held, without=slots(count=HELD))
+    assert_most(freed)
+    assert len(slots(count=HELD) & set(freed)) >= HELD // 2
+    assert problems == []
+
+
+def test_the_stack_holds_an_address_however_deep(board: Machine) -> None:
+    held = ask(
+        board,
+        START
+        + """
+def deep(view, n):
+    return deep(view, n - 1) if n else used()
+
+def on_the_stack():
+    f = memory.frames.alloc()
+    view = memoryview(f)
+    f.close()
+    return deep(view, 2000)
+
+tiny()
+print(on_the_stack())
+""",
     )
-    assert set(held) == slots() - {PAGE}
-    assert (set(freed), problems) == (slots(), [])
+    assert_most(held, without=slots(count=1))
 
 
 def test_a_stale_view_faults_as_long_as_there_is_one(board: Machine) -> None:
-    all_fault, both_fault, found = ask(
+    faulted, still, found = ask(
         board,
         START
         + f"""
-tiny({SLOTS})
 def close(n):
     f = memory.frames.alloc()
     views.append(memoryview(f)[n:])
     f.close()
 def drop():
-    del views[2:]
+    del views[{HELD}:]
+tiny()
 views = []
-for n in range(4):
+for n in range({2 * HELD}):
     below(close, n)
 faulted = True
 for _ in range(30):
-    churn(10)
-    faulted = faulted and below(faults, views)
+    used(10)
+    faulted = faulted and below(all_fault, views)
 below(drop)
-churn(40)
-print((faulted, below(faults, views), sorted(set(churn(100)))))
+found = used()
+print((faulted, below(all_fault, views), found))
 """,
     )
-    assert all_fault and both_fault
-    assert set(found) == slots() - {PAGE, 3 * PAGE}
+    assert faulted and still
+    assert_most(found, without=slots(count=HELD))
+    assert len(slots(HELD, HELD) & set(found)) >= HELD // 2
 
 
 NUMBERS = {
@@ -210,7 +235,7 @@ NUMBERS = {
     "bytearray": "bytearray(at.to_bytes(8, 'little') * 4)",
     "array": "array.array('Q', [at] * 4)",
     "text": "str(at)",
-    "stale views of another": "memoryview(bytearray(at.to_bytes(8, 'little')))",
+    "view of bytes": "memoryview(at.to_bytes(8, 'little') * 4)[8:]",
 }
 
 
@@ -224,17 +249,20 @@ def number():
     f = memory.frames.alloc()
     at = addressof(f)
     f.close()
-    return {NUMBERS[number]}
-tiny({SLOTS})
-kept = below(number)
-print(sorted(set(churn(100))))
+    kept.append({NUMBERS[number]})
+kept = []
+for _ in range({HELD}):
+    below(number)
+tiny()
+print(used())
 """,
     )
-    assert set(found) == slots()
+    assert_most(found)
+    assert len(slots(count=HELD) & set(found)) >= HELD // 2
 
 
 def test_addresses_of_heaps_are_held_and_used_again(board: Machine) -> None:
-    addresses, faulted, after = ask(
+    held, faulted, freed = ask(
         board,
         START
         + f"""
@@ -242,25 +270,28 @@ def close():
     with memory.Heap(PAGE) as heap:
         with heap.alloc(64) as block:
             views.append(memoryview(block)[8:16])
-def base():
+def opened():
     with memory.Heap(PAGE) as heap:
         return heap.base - BASE
-tiny({SLOTS})
 views = []
-below(close)
-found = {{base() for _ in range(100)}}
-faulted = below(faults, views)
-views = None
-print((sorted(found), faulted, sorted({{base() for _ in range(100)}})))
+for _ in range({HELD}):
+    below(close)
+tiny()
+held = used()
+faulted = below(all_fault, views)
+views.clear()
+print((held, faulted, used()))
 """,
     )
-    assert set(addresses) == slots() - {PAGE} and faulted
-    assert set(after) == slots()
+    assert_most(held, without=slots(count=HELD))
+    assert_most(freed)
+    assert len(slots(count=HELD) & set(freed)) >= HELD // 2
+    assert faulted
 
 
 def test_the_registers_of_a_pager_s_fault_hold_an_address(board: Machine) -> None:
     source = "mvn x2, x1; mov x1, #0; ldr x3, [x0]; mov x0, x2; ret"
-    during, after = ask(
+    during = ask(
         board,
         START
         + PAGED
@@ -269,7 +300,7 @@ code = memory.frames.alloc()
 memoryview(code)[: {len(assemble(source))}] = {code(source)}
 CODE = VA + (1 << 30)
 space.map(CODE, code, prot='rx')
-tiny({SLOTS})
+tiny()
 MASK = (1 << 64) - 1
 def make():
     global frames, hidden
@@ -278,27 +309,24 @@ def make():
 def pager(va, access):
     global during
     frames.close()
-    during = churn(100)
+    during = used()
     return memory.frames.alloc()
 space.reserve(VA, PAGE, 'rw', pager)
 space.activate()
 below(make)
 below(memory.call, CODE, VA, hidden)
-after = churn(100)
-print((sorted(set(during)), sorted(set(after))))
+print(during)
 """
         + PAGED_END
         + "code.close()\n",
     )
-    # The first one is that of the machine code.
-    assert set(during) == slots() - {PAGE, 3 * PAGE}
-    assert set(after) == slots() - {PAGE}
+    assert_most(during, without=slots(count=2))  # the first one is that of the machine code
 
 
 def test_many_stale_views_share_what_they_hold(board: Machine) -> None:
     # More than the table of closed ranges has room for: neighbours become one.
     count = 700
-    faulted, used, freed, problems = ask(
+    faulted, held, freed, problems = ask(
         board,
         START
         + f"""
@@ -313,15 +341,15 @@ def stale():
 def drop():
     del views[1:]
 below(stale)
-used = len(set(churn(8000)))
-faulted = below(faults, views) and len(views)
+held = len(set(used(8000)))
+faulted = below(all_fault, views) and len(views)
 below(drop)
-print((faulted, used, len(set(churn(8000))), memory.check()))
+print((faulted, held, len(set(used(8000))), memory.check()))
 """,
         timeout=120,
     )
     assert (faulted, problems) == (count, [])
-    assert 4000 - 2 * count - 100 <= used <= 4000 - count
+    assert 4000 - 2 * count - 100 <= held <= 4000 - count
     assert 4000 - 100 <= freed < 4000
 
 
@@ -330,21 +358,22 @@ def test_a_locked_heap_is_not_collected_for_an_address(board: Machine) -> None:
         board,
         START
         + f"""
-tiny({SLOTS})
-for _ in range({SLOTS}):
+def put():
+    struct.pack_into("B", f, 0, 1)
+tiny({MOST})
+for _ in range({MOST}):
     opened()
 f = memory.frames.alloc()
+locked = 0
 micropython.heap_lock()
 try:
-    struct.pack_into("B", f, 0, 1)
-    locked = 0
-except OSError as e:
-    locked = e.errno
+    put()
+except OSError:
+    locked = {ENOMEM}
 except MemoryError:
     locked = {ENOMEM}
-finally:
-    micropython.heap_unlock()
-struct.pack_into("B", f, 0, 1)
+micropython.heap_unlock()
+put()
 after = bytes(f)[0]
 f.close()
 print((locked, after))
@@ -354,13 +383,14 @@ print((locked, after))
 
 
 def test_a_soft_reset_ends_all_of_it(board: Machine) -> None:
-    script = START + f"tiny({SLOTS})\nkept = memory.frames.alloc()\nview = memoryview(kept)\n"
+    script = START + "tiny()\nkept = memory.frames.alloc()\nview = memoryview(kept)\n"
     assert ask(board, script + "kept.close()\nprint(opened())") == 3 * PAGE
     board.soft_reset()
-    assert ask(board, START + "print(churn(3))") == [PAGE, 3 * PAGE, 5 * PAGE]
+    assert ask(board, START + "print(used(3))") == [PAGE, 3 * PAGE, 5 * PAGE]
 
 
 def test_views_come_and_go_without_end(board: Machine) -> None:
+    # 64 MiB of addresses.
     lost, faulted, problems = ask(
         board,
         START
@@ -381,7 +411,7 @@ before = below(dropped, 9000)
 faulted = 0
 for _ in range({ROUNDS} // 1000):
     after = below(dropped, 1000)
-    faulted += below(faults, views)
+    faulted += below(all_fault, views)
 print((before - after, faulted, memory.check()))
 """,
         timeout=60 + ROUNDS // 1000,
