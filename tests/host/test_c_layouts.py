@@ -32,6 +32,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     collector_lib.GroupStruct: "collector_group_t",
     collector_lib.AreaStruct: "collector_area_t",
     collector_lib.CollectorStruct: "collector_t",
+    collector_lib.RunStruct: "collector_run_t",
     collector_lib.StatsStruct: "collector_stats_t",
     collector_lib.DamageStruct: "collector_damage_t",
     fake_seam.Source: "mem_source_t",
