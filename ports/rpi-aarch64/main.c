@@ -15,6 +15,7 @@
 #include "drivers/timer.h"
 #include "boot/layout.h"
 #include "boot/place.h"
+#include "fault/start_count.h"
 #include "machine/machine_pin.h"
 #include "main.h"
 #include "hooks.h"
@@ -52,26 +53,37 @@ static void run_main(void) {
     }
 }
 
+// Enters safe mode if the files are not to run, or if a key says so where there are none.
+static void look_for_way_out(uint64_t since, bool any, bool friendly) {
+    if (any && is_file("/sd/SKIPBOOT")) {
+        safe_mode_enter("the card has a file SKIPBOOT; boot.py and main.py were not run");
+    } else if (any && start_count_get() >= SAFE_MODE_STARTS) {
+        safe_mode_enter("three starts came to no prompt; boot.py and main.py were not run");
+    }
+    if (safe_mode_reason() != NULL) {
+        return;
+    }
+    // Without boot.py and main.py do not wait for a key, but report one that was already received.
+    uint8_t key = safe_mode_key(since, any && friendly);
+    if (key == SAFE_MODE_HELD_KEY) {
+        safe_mode_enter("Ctrl-C was held; boot.py and main.py were not run");
+    } else if (key != 0) {
+        safe_mode_enter(any ? "Ctrl-X was pressed; boot.py and main.py were not run"
+            : "Ctrl-X was pressed; there is no boot.py and no main.py");
+    }
+}
+
 // Runs boot.py, then main.py, if a filesystem has them. main.py does not run while a tool holds the
 // machine in raw mode.
 static void run_files(uint64_t since) {
     bool friendly = pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL;
     const char *boot_py = find_file("boot.py", "/sd/boot.py");
     bool any = boot_py != NULL || find_file("main.py", "/sd/main.py") != NULL;
-    if (any && is_file("/sd/SKIPBOOT")) {
-        safe_mode_enter("the card has a file SKIPBOOT; boot.py and main.py were not run");
-    }
-    if (safe_mode_reason() != NULL) {
-        return;
-    }
-    // Without boot.py and main.py do not wait for the key, but report one that was already received.
-    if (safe_mode_key(since, any && friendly)) {
-        safe_mode_enter(any ? "Ctrl-X was pressed; boot.py and main.py were not run"
-            : "Ctrl-X was pressed; there is no boot.py and no main.py");
-    }
+    look_for_way_out(since, any, friendly);
     if (!any || safe_mode_reason() != NULL) {
         return;
     }
+    start_count_add();
     int result = boot_py != NULL ? pyexec_file(boot_py) : 1;
     if (result == 0) {
         safe_mode_enter("boot.py ended with an exception; main.py was not run");
@@ -121,6 +133,7 @@ void main_loop(void) {
         boot_place(0);
         run_files(since);
         repl();
+        start_count_end();
         run_exit_hook();
         cpu_irq_restore(masks); // the program may have changed them
         mp_printf(&mp_plat_print, "MPY: soft reboot\n");

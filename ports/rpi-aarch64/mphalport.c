@@ -8,6 +8,7 @@
 
 #include "boot/boot.h"
 #include "drivers/irq.h"
+#include "fault/start_count.h"
 #include "machine/uart.h"
 #if MICROPY_VFS_FAT
 #include "lib/oofatfs/ff.h"
@@ -21,6 +22,7 @@ static uint64_t time_offset_ns = (uint64_t)TIMEUTILS_SECONDS_1970_TO_2000 * 1000
 // Not in uart.c, which is in the no-raise section (firmware.ld.S): Python's scheduled callbacks run while
 // this waits, and they may fault or call a pager.
 int mp_hal_stdin_rx_chr(void) {
+    start_count_clear();
     if (boot_info.prompt_ticks == 0) {
         boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
         boot_info.asleep_ticks = irq_asleep_ticks();

@@ -14,6 +14,7 @@ from cards import tool
 from on_board import ask
 
 from pimem.board import boards
+from pimem.board.link import to_text
 from pimem.board.qemu import card_args
 from pimem.card import fat
 from pimem.testing import Machine, board_session
@@ -148,6 +149,37 @@ def test_a_card_without_a_table_is_left_alone(name: str, tmp_path: Path) -> None
         assert machine.eval("os.listdir('/')", "import os") == []
     assert SD_LINE not in said and RAM_LINE in said and "could not" not in said
     assert not any(card.read_bytes())
+
+
+def test_the_fourth_start_does_not_run_what_came_to_no_prompt(name: str, tmp_path: Path) -> None:
+    files = {"main.py": SAY.format("main.py") + "import machine\nmachine.reset()\n"}
+    why = "three starts came to no prompt; boot.py and main.py were not run"
+    with booted(name, make(tmp_path / "card", files), reboot=True) as machine:
+        assert machine.report.count("main.py ran") == 3
+        assert f"Safe mode: {why}" in machine.report
+        assert machine.eval("memory.report()['safe_mode']", "import memory") == why
+        # The prompt was reached: the count begins again.
+        assert "main.py ran" not in machine.soft_reset()
+        machine.link.write(b"import machine; machine.reset()\x04")
+        again = to_text(machine.link.read_until(f"Safe mode: {why}".encode(), total=120))
+    assert again.count("main.py ran") == 3
+
+
+def test_a_run_of_a_minute_is_none_that_failed(name: str, tmp_path: Path) -> None:
+    """QEMU's clock jumps over sleeps when it counts instructions."""
+    main = """
+import machine, os, time
+with open("/log", "a") as file:
+    file.write("x")
+runs = os.stat("/log")[6]
+if runs < 5:
+    time.sleep(61)
+    machine.reset()
+print("run", runs)
+"""
+    card = make(tmp_path / "card", {}, {"main.py": main})
+    with booted(name, card, icount=True, reboot=True) as machine:
+        assert "run 5" in machine.report and "Safe mode" not in machine.report
 
 
 @pytest.mark.parametrize("name", board_session.BOARDS)

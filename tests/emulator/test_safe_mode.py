@@ -95,6 +95,13 @@ def test_the_key_skips_the_files(victim: Machine) -> None:
     check_report(victim, why)
 
 
+def test_a_held_ctrl_c_skips_the_files(victim: Machine) -> None:
+    why = "Ctrl-C was held; boot.py and main.py were not run"
+    text = restart(victim, {"main.py": "while True:\n    pass"}, typed=b"\x03" * 5)
+    assert banner_of(text)[0] == f"Safe mode: {why}"
+    check_report(victim, why)
+
+
 def test_the_key_without_files_is_told_of_as_well(victim: Machine) -> None:
     why = "Ctrl-X was pressed; there is no boot.py and no main.py"
     text = restart(victim, {}, typed=KEY)

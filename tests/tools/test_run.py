@@ -254,7 +254,7 @@ def test_a_machine_that_restarts_for_ever_is_4(pimem: Pimem, tiny: Tiny, script:
     done = pimem("run", "--board", "QEMU_VIRT", "--kernel", str(image), stdin=script)
     assert done.returncode == 4
     assert "about to go\nabout to go\n" in (done.stderr if script else done.stdout)
-    assert "pimem: the board restarted more than 3 times without a prompt\n" in done.stderr
+    assert "pimem: the board restarted more than 4 times without a prompt\n" in done.stderr
 
 
 def test_a_boot_that_falls_silent_is_4(pimem: Pimem, tiny: Tiny) -> None:

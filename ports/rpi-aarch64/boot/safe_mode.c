@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keeps the reason of safe mode, and looks for the key that asks for it.
+// Keeps the reason of safe mode, and looks for the keys that ask for it.
 
 #include <string.h>
 
@@ -27,13 +27,16 @@ const char *safe_mode_reason(void) {
     return reason[0] != '\0' ? reason : NULL;
 }
 
-bool safe_mode_key(uint64_t since, bool wait) {
+uint8_t safe_mode_key(uint64_t since, bool wait) {
     uint64_t deadline = since + timer_us_to_ticks(WAIT_US);
-    while (!uart_take(SAFE_MODE_KEY)) {
+    while (!uart_take(SAFE_MODE_KEY, 1)) {
+        if (wait && uart_take(SAFE_MODE_HELD_KEY, SAFE_MODE_HELD)) {
+            return SAFE_MODE_HELD_KEY;
+        }
         if (!wait || timer_expired(deadline)) {
-            return false;
+            return 0;
         }
         timer_wait_until(deadline); // or until a byte arrives
     }
-    return true;
+    return SAFE_MODE_KEY;
 }

@@ -53,11 +53,12 @@ static inline int ring_get(ring_t *ring) {
     return byte;
 }
 
-// Takes the bytes up to and including the first `byte`. Returns false, and takes nothing, if there is none.
-static inline bool ring_take(ring_t *ring, uint8_t byte) {
+// Takes the bytes up to and including the `nth` that is `byte`. Returns false, and takes nothing, if there are less.
+static inline bool ring_take(ring_t *ring, uint8_t byte, uint32_t nth) {
     uint32_t count = ring_count(ring);
     for (uint32_t n = 0; n < count; ++n) {
-        if (ring->data[(ring->tail + n) & ring->mask] == byte) {
+        nth -= ring->data[(ring->tail + n) & ring->mask] == byte;
+        if (nth == 0) {
             __atomic_store_n(&ring->tail, ring->tail + n + 1, __ATOMIC_RELEASE);
             return true;
         }

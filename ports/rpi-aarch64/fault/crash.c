@@ -15,6 +15,7 @@
 #include "boot/place.h"
 #include "crash_python.h"
 #include "crash_record.h"
+#include "start_count.h"
 #include "core/paging/descriptor.h"
 #include "drivers/board.h"
 #include "core/fault/fault.h"
@@ -149,6 +150,7 @@ static void keep(const trap_frame_t *trap, const char *why, const char *sentence
         mp_printf(&print, ", %s", python);
     }
     crash_record_keep(line.text);
+    start_count_end();
 }
 
 static void __attribute__((noreturn)) stop(void) {

@@ -6,6 +6,7 @@
 
 #include "boot/boot.h"
 #include "fault/crash_record.h"
+#include "fault/start_count.h"
 #include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
@@ -70,6 +71,7 @@ static mp_obj_t mp_machine_unique_id(void) {
 NORETURN static void mp_machine_reset(void) {
     uart_flush();
     crash_record_keep_reset();
+    start_count_end();
     board_reset();
 }
 

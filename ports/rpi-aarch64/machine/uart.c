@@ -136,8 +136,8 @@ int uart_get(void) {
     return byte;
 }
 
-bool uart_take(uint8_t byte) {
-    return ring_take(&ring, byte);
+bool uart_take(uint8_t byte, unsigned nth) {
+    return ring_take(&ring, byte, nth);
 }
 
 size_t uart_available(void) {

@@ -28,8 +28,9 @@ void uart_early_puts(const char *text);
 int uart_get(void);
 size_t uart_available(void);
 
-// Takes what was received up to and including `byte`; false when it is not there, and nothing is taken.
-bool uart_take(uint8_t byte);
+// Takes what was received up to and including the `nth` byte of this value; false when there are less, and nothing is
+// taken.
+bool uart_take(uint8_t byte, unsigned nth);
 
 // Sends bytes as they are; returns how many. Bounded: bytes that a UART does not send are dropped and counted.
 size_t uart_write(const char *data, size_t size);

@@ -30,7 +30,8 @@ REPL_SECONDS = 15.0  # for answers that take no computing: a prompt, a window, a
 CRASH_SECONDS = 2.0  # for the rest of a crash line once it has begun
 READ_BYTES = 4096  # at once
 WRITE_BYTES = 256  # at once; what there is no room for is tried again
-MOST_RESTARTS = 3  # without a prompt, after which no prompt is to be expected
+# Without a prompt, after which none is to be expected; the board's fourth start runs no main.py.
+MOST_RESTARTS = 4
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
 
 Sink = Callable[[bytes], None]
