@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pimem.card.image import next_data
+
 PARTITION = 1 << 20  # where the image's partition begins
 TOOL_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -52,7 +54,7 @@ def make_boot_folder(folder: Path) -> Path:
     names = needed() - {"config.txt", "kernel8.img", "README.txt"} | {"bcm2710-rpi-zero-2.dtb"}
     for name in names:
         built = BUILT if name.startswith("start") else b""
-        data = noise(name, 5000 if name.endswith(".dtb") else 300_000)
+        data = noise(name, 5000 if name.endswith(".dtb") else 60_000)
         (folder / name).write_bytes(built + data)
     return folder
 
@@ -84,16 +86,17 @@ def tool(*command: str) -> str:
 
 
 def copy_sparse(source: Path, target: Path, start: int = 0, size: int = -1) -> None:
-    """Copy a part of a file, up to its end by default; zeros become holes."""
+    """Copy a part of a file, up to its end by default; holes stay holes."""
     with source.open("rb") as old, target.open("wb") as new:
         end = start + size if size >= 0 else source.stat().st_size
-        old.seek(start)
-        while piece := old.read(min(1 << 20, end - old.tell())):
-            if piece.count(0) == len(piece):
-                new.seek(len(piece), os.SEEK_CUR)
-            else:
-                new.write(piece)
         new.truncate(end - start)
+        at = next_data(old, start, end)
+        while at < end:
+            old.seek(at)
+            new.seek(at - start)
+            piece = old.read(min(1 << 20, end - at))
+            new.write(piece)
+            at = next_data(old, at + len(piece), end)
 
 
 def check_filesystem(image: Path, start: int = PARTITION, size: int = -1) -> None:
