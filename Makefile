@@ -204,6 +204,7 @@ test-long: images
 	@$(TEST_ENVIRONMENT) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) BOOT_MUTANTS=200 $(PYTEST) tests/emulator/test_boot_mutants.py $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) STACK_ROUNDS=1000 $(PYTEST) tests/target/test_stack.py --timeout 3600 $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) LINE_HEAP=400 LINE_BYTES=1000000 $(PYTEST) tests/emulator/test_line_in_collections.py --timeout 7200 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) HWCHECK=0 GC_STEPS=10000000 $(PYTEST) tests/target/test_gc_random.py --board $(BOARD) --timeout 14400 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) POWER_CUTS=all $(PYTEST) tests/emulator/test_power_cut.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) DAMAGED_CARDS=1000 $(PYTEST) tests/emulator/test_card_damage.py --timeout 3600 $(TEST_OPTIONS) </dev/null

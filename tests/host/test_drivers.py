@@ -56,7 +56,8 @@ class Uart:
         return self.fifo.popleft() if self.fifo else 0
 
     def interrupt(self) -> None:
-        if self.fifo and self.machine.registers[IMSC] & RX_INTERRUPTS:
+        """Its line is up as long as there are bytes."""
+        while self.fifo and self.machine.registers[IMSC] & RX_INTERRUPTS:
             lib().pl011_irq(self.pointer)
 
     def receive(self, data: bytes) -> None:
@@ -73,6 +74,7 @@ class Uart:
                 break
             taken.append(byte)
             lib().pl011_resume_rx(self.pointer)
+            self.interrupt()
         return bytes(taken)
 
 
@@ -193,6 +195,16 @@ def test_bytes_received_come_out_in_order() -> None:
     uart.receive(b"world")
     assert uart.take(100) == b"hello world"
     assert uart.driver.stats.received == 11
+
+
+def test_an_interrupt_takes_as_many_bytes_as_the_largest_fifo_has() -> None:
+    """Others wait meanwhile, however fast bytes come."""
+    uart = Uart(ring_size=256).start()
+    uart.fifo.extend(range(100))
+    lib().pl011_irq(uart.pointer)
+    assert len(uart.fifo) == 100 - 32
+    uart.interrupt()
+    assert uart.take(200) == bytes(range(100))
 
 
 def test_a_full_ring_stops_draining_counts_once_and_resumes_without_loss() -> None:

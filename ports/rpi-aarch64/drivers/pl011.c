@@ -21,6 +21,8 @@
 #define MAX_DRAIN       (1024)
 // Bytes that an empty FIFO takes; later revisions take 32.
 #define TX_FIFO_SIZE    (16)
+// Bytes that one interrupt takes, as many as the largest FIFO has: the next interrupt takes what came meanwhile.
+#define MAX_RX          (32)
 // Free bytes in the ring before reception starts again, so that it does not stop at every byte.
 #define RESUME_ROOM     (256)
 
@@ -98,7 +100,7 @@ static void take_byte(pl011_t *uart, uint32_t data) {
 // A byte is only read when it can be stored: what stays in the FIFO holds back QEMU's sender, and
 // on hardware shows up as an overrun instead of vanishing.
 static void drain(pl011_t *uart) {
-    for (unsigned n = 0; n < MAX_DRAIN; ++n) {
+    for (unsigned n = 0; n < MAX_RX; ++n) {
         if (mmio_read(uart->base + FR) & FR_RXFE) {
             return;
         }
