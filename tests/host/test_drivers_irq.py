@@ -229,6 +229,8 @@ def test_each_pending_interrupt_is_handled_and_ended_as_acknowledged() -> None:
     irq.handle(30, lambda _arg: calls.append("timer"))
     irq.queue = [153, 30 | 3 << 10]  # the bits above the ID belong to the acknowledgement
     lib().irq_dispatch()
+    assert calls == ["uart"], "the other one interrupts again"
+    lib().irq_dispatch()
     assert calls == ["uart", "timer"]
     assert irq.ended() == [153, 30 | 3 << 10]
 
@@ -259,7 +261,7 @@ def test_a_device_that_never_lets_go_does_not_hold_the_core() -> None:
     irq.handle(153, lambda _arg: calls.append(1))
     irq.queue = [153] * 10_000
     lib().irq_dispatch()
-    assert 0 < len(calls) <= 100
+    assert calls == [1]
 
 
 @pytest.mark.parametrize("number", [256, 1023, NONE])

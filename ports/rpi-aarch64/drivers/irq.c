@@ -6,9 +6,6 @@
 #include "gicv2.h"
 #include "irq.h"
 
-// The most interrupts that one dispatch handles: a device that stays asserted leaves the thread some time.
-#define MAX_PER_DISPATCH (64)
-
 typedef struct _irq_entry_t {
     irq_handler_t fn;
     void *arg;
@@ -113,12 +110,9 @@ static bool dispatch_one(void) {
     return true;
 }
 
+// One at a time, so that IRQ is masked for as long as one handler takes. What else is pending interrupts again at once.
 void irq_dispatch(void) {
-    unsigned count = 0;
-    while (count < MAX_PER_DISPATCH && dispatch_one()) {
-        ++count;
-    }
-    stats.spurious += count == 0;
+    stats.spurious += !dispatch_one();
     handled_since_wait = true;
 }
 

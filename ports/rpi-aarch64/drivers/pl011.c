@@ -21,8 +21,8 @@
 #define MAX_DRAIN       (1024)
 // Bytes that an empty FIFO takes; later revisions take 32.
 #define TX_FIFO_SIZE    (16)
-// Bytes that one interrupt takes, as many as the largest FIFO has: the next interrupt takes what came meanwhile.
-#define MAX_RX          (32)
+// Bytes that one interrupt takes, as many as the FIFO has: the next interrupt takes what came meanwhile.
+#define MAX_RX          (16)
 // Free bytes in the ring before reception starts again, so that it does not stop at every byte.
 #define RESUME_ROOM     (256)
 
