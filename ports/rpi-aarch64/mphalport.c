@@ -2,6 +2,7 @@
 // The functions of MicroPython's hardware layer that take more than a line: console input, delays,
 // wall-clock time.
 
+#include "genhdr/mpversion.h"
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/timeutils/timeutils.h"
@@ -16,8 +17,7 @@
 
 #define FAT_FIRST_YEAR (1980)
 
-// The clock starts at 2000-01-01, a date that every filesystem can hold.
-static uint64_t time_offset_ns = (uint64_t)TIMEUTILS_SECONDS_1970_TO_2000 * 1000000000;
+#define DIGITS(at) ((MICROPY_BUILD_DATE[at] - '0') * 10 + MICROPY_BUILD_DATE[(at) + 1] - '0')
 
 // Not in uart.c, which is in the no-raise section (firmware.ld.S): Python's scheduled callbacks run while
 // this waits, and they may fault or call a pager.
@@ -59,12 +59,10 @@ void mp_hal_delay_us(mp_uint_t us) {
     timer_spin_us((uint32_t)us);
 }
 
+// Without a clock the time is that of the image at least: MICROPY_BUILD_DATE is "2026-11-29".
 uint64_t mp_hal_time_ns(void) {
-    return time_offset_ns + timer_us() * 1000;
-}
-
-void mp_hal_set_time_ns(uint64_t ns) {
-    time_offset_ns = ns - timer_us() * 1000;
+    uint64_t built = timeutils_seconds_since_epoch(DIGITS(0) * 100 + DIGITS(2), DIGITS(5), DIGITS(8), 0, 0, 0);
+    return built * 1000000000 + timer_us() * 1000;
 }
 
 // Not secret: there is no random number generator that every supported machine has. It is good
