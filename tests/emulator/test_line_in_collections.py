@@ -23,6 +23,7 @@ HEAP = int(os.environ.get("LINE_HEAP", "40"))
 BYTES = int(os.environ.get("LINE_BYTES", "16000"))
 SECONDS = 3000
 PACE = 115_200 / 10 / 1e9  # bytes for an instruction, which takes a nanosecond
+COLLECT_EACH = HEAP * 64  # bytes, for which the line takes thrice as long as a collection
 BURST = 16  # bytes sent at once, when the sender was late
 MASKED_MOST = 5_000
 ANSWER_MOST = 1_000_000  # beside a collection
@@ -90,16 +91,14 @@ def test_a_paste_at_the_pace_of_the_line_loses_nothing(busy: tuple[Machine, Coun
     machine, counts = busy
     data = bytes(range(32, 127)) * (BYTES // 95 + 1)
     data = data[:BYTES]
-    script = RECEIVE.replace("BYTES", str(BYTES)).replace(
-        "COLLECT_EACH", str(max(BYTES // 64, 2000))
-    )
+    script = RECEIVE.replace("BYTES", str(BYTES)).replace("COLLECT_EACH", str(COLLECT_EACH))
     machine.link.paste(script.encode())
     machine.link.read_until(b"ready\r\n", total=60)
     send_at_pace(machine, counts, data)
     said = machine.link.read_until(b"\x04>", total=SECONDS).split(b"\x04")[0]
     crc, overruns, ring_full, collections = ast.literal_eval(said.decode().strip())
     assert crc == binascii.crc32(data)
-    assert (overruns, ring_full) == (0, 0) and collections >= 8
+    assert (overruns, ring_full) == (0, 0) and collections >= BYTES // COLLECT_EACH
     assert masked_briefly(counts)
 
 
