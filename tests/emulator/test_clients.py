@@ -81,3 +81,40 @@ def test_it_connects_and_runs_a_script(
         assert done.returncode == 0, done.stderr + done.stdout
         lines = [line.strip() for line in done.stdout.splitlines()]
         assert [line for line in lines if line.startswith("line ")] == EXPECTED
+
+
+#: How each puts a file of the host on the board, and prints it.
+COPIES: dict[str, Callable[[str, Path], list[list[str]]]] = {
+    "mpremote": lambda port, file: [
+        [*PYTHON, "-m", "mpremote", "connect", port, "fs", "cp", str(file), f":/{file.name}"],
+        [*PYTHON, "-m", "mpremote", "connect", port, "fs", "cat", f":/{file.name}"],
+    ],
+    "adafruit-ampy": lambda port, file: [
+        [program("ampy"), "-p", port, "put", str(file), f"/{file.name}"],
+        [program("ampy"), "-p", port, "get", f"/{file.name}"],
+    ],
+    "rshell": lambda port, file: [
+        [program("rshell"), "--port", port, "--quiet", "cp", str(file), f"/pyboard/{file.name}"],
+        [program("rshell"), "--port", port, "--quiet", "cat", f"/pyboard/{file.name}"],
+    ],
+    "pyboard.py": lambda port, file: [
+        [*PYTHON, str(PYBOARD), "--device", port, "-f", "cp", str(file), f":/{file.name}"],
+        [*PYTHON, str(PYBOARD), "--device", port, "-f", "cat", f":/{file.name}"],
+    ],
+}
+
+
+@pytest.mark.parametrize("client", COPIES)
+def test_it_copies_a_file_to_a_board_without_a_card(
+    server: Server, client: str, tmp_path: Path
+) -> None:
+    print(client, version(client))
+    lines = [f"line {n} of a file" for n in range(200)]
+    file = tmp_path / f"{client.partition('.')[0]}.txt"
+    file.write_text("\n".join(lines))
+    for command in COPIES[client](server.places[0], file):
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+    assert [line for line in done.stdout.splitlines() if line.startswith("line ")] == lines
