@@ -15,7 +15,7 @@ import host_library
 BLOCK = 64
 WORD = 8
 GROUP = 64
-AREAS = 40
+AREAS = 32
 SIZES = 24
 FINAL = 1
 PLAIN = 2

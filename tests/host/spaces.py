@@ -182,7 +182,7 @@ class QuarantineRange(ctypes.Structure):
 class QuarantineStruct(ctypes.Structure):
     """quarantine_t."""
 
-    _fields_ = [("range", QuarantineRange * 256), ("count", SIZE), ("limit", U64)]
+    _fields_ = [("range", QuarantineRange * 128), ("count", SIZE), ("limit", U64)]
 
     @property
     def ranges(self) -> list[tuple[int, int]]:

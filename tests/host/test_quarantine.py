@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from spaces import FORCE, LOCKED, QUARANTINE, QuarantineStruct, Spaces
 
-TABLE = 256
+TABLE = 128
 START = UPPER + 0x200_0000_0000
 Range = tuple[int, int]
 

@@ -4,8 +4,8 @@
 // Clusters have the size of a frame and lie on frames, so that a file of n frames takes n. The table has room for the
 // largest disk; a smaller one uses the begin of it.
 
-#ifndef MODULES_MEMORY_DISK_BLANK_FAT_H
-#define MODULES_MEMORY_DISK_BLANK_FAT_H
+#ifndef MODULES_MEMORY_CORE_DISK_BLANK_FAT_H
+#define MODULES_MEMORY_CORE_DISK_BLANK_FAT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,4 +20,4 @@
 // The first bytes of an empty filesystem of `size` bytes, which is in the range above.
 void blank_fat_bytes(uint64_t size, uint8_t bytes[BLANK_FAT_BYTES]);
 
-#endif // MODULES_MEMORY_DISK_BLANK_FAT_H
+#endif // MODULES_MEMORY_CORE_DISK_BLANK_FAT_H

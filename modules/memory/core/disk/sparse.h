@@ -2,8 +2,8 @@
 // A sparse array of bytes in frames, for disks: a frame comes with the first write to its page, and is freed when all
 // of the page is zero again. What was never written reads as zero.
 
-#ifndef MODULES_MEMORY_DISK_SPARSE_H
-#define MODULES_MEMORY_DISK_SPARSE_H
+#ifndef MODULES_MEMORY_CORE_DISK_SPARSE_H
+#define MODULES_MEMORY_CORE_DISK_SPARSE_H
 
 #include "core/mem_source.h"
 
@@ -36,4 +36,4 @@ bool sparse_has_page(const sparse_t *sparse, uint64_t at);
 // Frames in use, of pages and tables, counted by walking the tables.
 size_t sparse_count(const sparse_t *sparse);
 
-#endif // MODULES_MEMORY_DISK_SPARSE_H
+#endif // MODULES_MEMORY_CORE_DISK_SPARSE_H

@@ -21,7 +21,7 @@
 
 #define COLLECTOR_BLOCK_SHIFT (6)
 #define COLLECTOR_BLOCK ((size_t)1 << COLLECTOR_BLOCK_SHIFT) // bytes
-#define COLLECTOR_AREAS (40)            // areas at most
+#define COLLECTOR_AREAS (32)            // areas at most
 #define COLLECTOR_SIZES (24)            // lengths of runs that have a hint
 #define COLLECTOR_NONE ((size_t)-1)     // no block
 

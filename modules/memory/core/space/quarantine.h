@@ -10,7 +10,7 @@
 
 #include "core/mem_types.h"
 
-#define QUARANTINE_RANGES (256)
+#define QUARANTINE_RANGES (128)
 
 typedef struct _quarantine_range_t {
     mem_va_t start, end;
