@@ -44,7 +44,7 @@ INSTRUCTIONS_PER_SECOND = 10**9
 # bytes, and a fault takes 3,604 instructions until the exception is caught; the guards add 12 KiB,
 # of which 4 KiB fill a page, and 36 instructions.
 #: Instructions from reset to the prompt, no card in the slot; a board that is not here has the
-#: bar of the Pis. Without looking for a card RPI3 took 686,256; 5 % more are allowed for it.
+#: bar of the Pis.
 BOOT_LIMITS = {"QEMU_VIRT": 615_000, "RPI3": 610_000}
 PI_BOOT_LIMIT = 580_000
 IMAGE_LIMIT = 735_232
