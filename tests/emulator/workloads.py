@@ -161,7 +161,7 @@ def large_folder(entries: int) -> Workload:
 
 def workloads(pieces: int, entries: int) -> list[Workload]:
     """All of them; the large file has so many pieces, the large folder so many entries."""
-    return [*ON_FEW_BLOCKS, large_file(pieces), large_folder(entries)]
+    return [*ON_FEW_BLOCKS, large_folder(entries), large_file(pieces)]
 
 
 def script(chosen: list[Workload]) -> str:
