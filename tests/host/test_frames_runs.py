@@ -82,6 +82,30 @@ def test_a_limit_within_a_run_that_goes_on_above_it():
     assert frames.alloc(32, below=limit) == GIB + (5 * BLOCK + 500) * PAGE
 
 
+@pytest.mark.parametrize("align", [1, 4])
+def test_a_limit_within_a_whole_block_that_a_run_goes_on_into(align):
+    edge = 40 * BLOCK
+    frames = with_free([(edge - 300, 300 + BLOCK)])
+    limit = GIB + (edge + 100) * PAGE
+    refused(ENOMEM, frames.alloc, 404, align=align, below=limit)
+    assert frames.alloc(350, align=align, below=limit) == GIB + (edge - 300) * PAGE
+    assert frames.check() == 0
+
+
+def test_a_block_that_is_taken_as_a_whole_leaves_the_notes_of_the_one_before():
+    edge = 40 * BLOCK
+    frames = with_free([(edge - 300, 300 + BLOCK)])
+    for _ in range(2):
+        assert frames.alloc(BLOCK, align=BLOCK) == GIB + edge * PAGE
+        assert frames.check() == 0
+        refused(ENOMEM, frames.alloc, 301)
+        frames.free(GIB + edge * PAGE, BLOCK)
+        assert frames.check() == 0
+    frames.alloc(1, at=GIB + (edge + 100) * PAGE)
+    assert frames.check() == 0
+    assert frames.alloc(400) == GIB + (edge - 300) * PAGE
+
+
 def test_a_limit_below_all_whole_blocks_where_nothing_is_noted():
     frames = Frames(BANKS)
     for block in range(10):

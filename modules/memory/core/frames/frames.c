@@ -183,14 +183,6 @@ static NOINLINE int alloc_one(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     return MEM_OK;
 }
 
-// A block has come to be free as a whole, or is no longer: of the one before it a run may go on.
-static inline void whole_changed(frames_t *f, size_t block) {
-    if (block <= f->tracked && block > 0 && f->free_map[block - 1].word[BLOCK_WORDS - 1] >> 63) {
-        frames_runs_changed(f, block * FRAMES_PER_BLOCK, 1);
-    }
-    frames_runs_settle(f);
-}
-
 // A block, from the DMA zone only if there is none above it. The index lists every such block.
 static int alloc_block(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     size_t block = frames_next_whole_block(f, f->dma_blocks);
@@ -202,7 +194,7 @@ static int alloc_block(frames_t *f, mem_pa_t *pa, frames_error_t *why) {
     }
     frames_put_whole_block(f, block, false);
     f->used += FRAMES_PER_BLOCK;
-    whole_changed(f, block);
+    frames_runs_settle(f);
     *pa = pa_of_frame(f, block * FRAMES_PER_BLOCK);
     return MEM_OK;
 }
@@ -301,7 +293,7 @@ static NOINLINE bool free_block(frames_t *f, size_t frame, size_t count) {
         return false;
     }
     frames_put_whole_block(f, frame / FRAMES_PER_BLOCK, true);
-    whole_changed(f, frame / FRAMES_PER_BLOCK);
+    frames_runs_settle(f);
     count_freed(f, count);
     return true;
 }

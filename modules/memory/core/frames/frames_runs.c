@@ -22,10 +22,12 @@ static size_t frames_at_start(const frames_t *f, size_t block) {
     return FRAMES_PER_BLOCK;
 }
 
-// How many frames of a run that reaches the end of a block lie in the next one.
+// How many frames of a run that reaches the end of a block count of the next one: none of one that is free as a whole,
+// where every request of up to a block fits. So blocks that are taken and freed as a whole change no notes.
 static size_t frames_after(const frames_t *f, size_t block) {
     ++block;
-    return block == f->n_blocks || block == f->tracked ? 0 : frames_at_start(f, block);
+    bool ends = block == f->n_blocks || block == f->tracked || (f->states[block] & STATE_WHOLE) != 0;
+    return ends ? 0 : frames_at_start(f, block);
 }
 
 // Enters the runs of a word that do not reach its end: those of 2 to 7 frames by the places where they start.

@@ -264,18 +264,23 @@ static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align,
     return NOT_FOUND;
 }
 
+// Where a run may start that ends in the block of `hi`, which keeps the request from the rest of that block.
+static size_t block_before_limit(const frames_t *f, size_t from, size_t hi) {
+    size_t last = hi / FRAMES_PER_BLOCK;
+    bool cuts = hi % FRAMES_PER_BLOCK != 0 && last > from && (f->states[last] & STATE_WHOLE) != 0;
+    return cuts ? last - 1 : NOT_FOUND;
+}
+
 // A run of up to a block, aligned to no more than its length: it starts in a tracked block, or it may start in one that
 // is not tracked, which are searched only if `hi` keeps the request from the blocks that are free as a whole.
 static size_t search_tracked(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     size_t from = lo / FRAMES_PER_BLOCK;
     size_t block = frames_runs_find(f, lowest_bit(align), count, from, (hi + FRAMES_PER_BLOCK - 1) / FRAMES_PER_BLOCK);
-    if (block == NOT_FOUND && f->tracked * FRAMES_PER_BLOCK >= hi) {
-        return NOT_FOUND;
-    }
     if (block == NOT_FOUND) {
-        block = f->tracked > from ? f->tracked - 1 : from;
+        block = f->tracked * FRAMES_PER_BLOCK >= hi ? block_before_limit(f, from, hi)
+            : f->tracked > from ? f->tracked - 1 : from;
     }
-    return search_run(f, count, align, block * FRAMES_PER_BLOCK, hi);
+    return block == NOT_FOUND ? NOT_FOUND : search_run(f, count, align, block * FRAMES_PER_BLOCK, hi);
 }
 
 size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
