@@ -265,10 +265,11 @@ static void call_python(void *arg) {
 
 static mp_obj_t touched; // what reach_for() touches
 
+// A single frame may need no stack at all.
 static void reach_in_frames(void) {
     static mem_pa_t pa;
-    if (frames_alloc(memory_system_frames(), 1, NULL, &pa, NULL) == MEM_OK) {
-        frames_free(memory_system_frames(), pa, 1, NULL);
+    if (frames_alloc(memory_system_frames(), 3, NULL, &pa, NULL) == MEM_OK) {
+        frames_free(memory_system_frames(), pa, 3, NULL);
     }
 }
 
