@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Pins as MicroPython's software bus protocols (SoftI2C, SoftSPI) use them: by GPIO number.
+// Pins as MicroPython's software bus protocols (SoftI2C, SoftSPI) use them: by GPIO number. What would
+// change the mode of a pin that a block has is OSError(EBUSY).
 
 #ifndef PORTS_RPI_AARCH64_MPHAL_PIN_H
 #define PORTS_RPI_AARCH64_MPHAL_PIN_H
 
-#include "machine/machine_pin.h"
+#include "machine/claims.h"
 
 #define MP_HAL_PIN_FMT "GPIO%u"
 #define mp_hal_pin_obj_t uint32_t
@@ -20,25 +21,30 @@ static inline void mp_hal_pin_write(mp_hal_pin_obj_t pin, int value) {
 }
 
 static inline void mp_hal_pin_input(mp_hal_pin_obj_t pin) {
+    claims_check_pin(pin);
     machine_pin_set_open_drain(pin, false);
     gpio_set_function(&board_gpio, pin, GPIO_INPUT);
 }
 
 static inline void mp_hal_pin_output(mp_hal_pin_obj_t pin) {
+    claims_check_pin(pin);
     machine_pin_set_open_drain(pin, false);
     gpio_set_function(&board_gpio, pin, GPIO_OUTPUT);
 }
 
 // Open drain: the latch stays low, the direction drives. Both expect mp_hal_pin_open_drain() first.
 static inline void mp_hal_pin_od_low(mp_hal_pin_obj_t pin) {
+    claims_check_pin(pin);
     gpio_set_function(&board_gpio, pin, GPIO_OUTPUT);
 }
 
 static inline void mp_hal_pin_od_high(mp_hal_pin_obj_t pin) {
+    claims_check_pin(pin);
     gpio_set_function(&board_gpio, pin, GPIO_INPUT);
 }
 
 static inline void mp_hal_pin_open_drain(mp_hal_pin_obj_t pin) {
+    claims_check_pin(pin);
     machine_pin_set_open_drain(pin, true);
     mp_hal_pin_od_high(pin);
     gpio_write(&board_gpio, pin, false);

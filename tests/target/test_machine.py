@@ -117,6 +117,22 @@ def test_a_pin_that_is_not_there_is_named(board: Machine, pin: str, named: str) 
     assert "ValueError" in str(caught.value) and named in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["Pin(14, Pin.OUT)", "Pin(15, pull=Pin.PULL_UP)", "Pin(14).init(Pin.IN)", "Pin(15).on()"],
+)
+def test_the_console_keeps_its_pins(board: Machine, change: str) -> None:
+    if board.name not in PIS:
+        pytest.skip("QEMU_VIRT has no pins")
+    pin = "GPIO14" if "14" in change else "GPIO15"
+    with pytest.raises(ScriptError, match=rf"EBUSY.*{pin} is in use by UART\(0\), the console"):
+        board.exec(f"from machine import Pin\n{change}")
+    assert (
+        board.eval("str(Pin(14))", "from machine import Pin") == "Pin(GPIO14, mode=ALT, alt=ALT0)"
+    )
+    assert board.eval("Pin(15).value() in (0, 1)", "from machine import Pin") is True
+
+
 def test_the_led_has_a_name_on_boards_that_have_one(board: Machine) -> None:
     if board.name not in PIS:
         pytest.skip("QEMU_VIRT has no pins")

@@ -9,6 +9,7 @@
 #include "extmod/modmachine.h"
 #include "extmod/virtpin.h"
 
+#include "claims.h"
 #include "machine_pin.h"
 
 enum { MODE_IN, MODE_OUT, MODE_OPEN_DRAIN, MODE_ALT };
@@ -40,6 +41,7 @@ void machine_pin_set_open_drain(uint32_t id, bool open_drain) {
 }
 
 void machine_pin_deinit(void) {
+    claims_deinit();
     open_drain_pins = 0;
 }
 
@@ -139,7 +141,10 @@ static void set_value(const machine_pin_obj_t *self, bool value) {
     bool high = value != self->active_low;
     if (self->expander) {
         check_expander(mailbox_set_expander(&board_mailbox, self->id, high));
-    } else if (machine_pin_is_open_drain(self->id)) {
+        return;
+    }
+    claims_check_pin(self->id);
+    if (machine_pin_is_open_drain(self->id)) {
         gpio_write(&board_gpio, self->id, false);
         gpio_set_function(&board_gpio, self->id, high ? GPIO_INPUT : GPIO_OUTPUT);
     } else {
@@ -204,6 +209,7 @@ static void configure_expander(const machine_pin_obj_t *self, const pin_settings
 }
 
 static void configure_gpio(const machine_pin_obj_t *self, const pin_settings_t *settings) {
+    claims_check_pin(self->id);
     if (settings->mode >= 0) {
         machine_pin_set_open_drain(self->id, settings->mode == MODE_OPEN_DRAIN);
     }

@@ -35,6 +35,7 @@ class Pin:
 
     The value is that of the name: a pin that is active low is 1 when its level is low.
     ValueError: this board has no such pin. OSError(ENODEV): the machine has no GPIO controller.
+    OSError(EBUSY): the console or a block has the pin; it can be read, not changed.
     """
 
     IN: Final[int]
