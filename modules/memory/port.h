@@ -96,6 +96,9 @@ const char *port_board_name(void);
 // The name of missing device number `index`: one that the board has and that does not answer. NULL after the last.
 const char *port_missing_device(unsigned index);
 
+// Where random bytes come from: the name of a generator, or a text that begins with "weak".
+const char *port_random_source(void);
+
 // The clock of the processor in Hz as it is now; 0 when it is not known.
 uint32_t port_arm_clock(void);
 

@@ -10,12 +10,15 @@
 #include "boot/boot.h"
 #include "drivers/irq.h"
 #include "fault/start_count.h"
+#include "machine/entropy.h"
 #include "machine/uart.h"
 #if MICROPY_VFS_FAT
 #include "lib/oofatfs/ff.h"
 #endif
 
 #define FAT_FIRST_YEAR (1980)
+
+#define RANDOM_PART (4096)
 
 #define DIGITS(at) ((MICROPY_BUILD_DATE[at] - '0') * 10 + MICROPY_BUILD_DATE[(at) + 1] - '0')
 
@@ -65,22 +68,26 @@ uint64_t mp_hal_time_ns(void) {
     return built * 1000000000 + timer_us() * 1000;
 }
 
-// Not secret: there is no random number generator that every supported machine has. It is good
-// enough to give each boot a different sequence.
+// The seed of `random`. It needs no secret, so a generator that fails does not make the import fail.
 uint32_t mp_hal_random_seed(void) {
-    uint64_t x = timer_ticks() * 0x9e3779b97f4a7c15;
-    return (uint32_t)(x >> 32) ^ (uint32_t)x;
+    uint32_t seed;
+    if (entropy_fill((uint8_t *)&seed, sizeof(seed)) != 0) {
+        entropy_fill_weak((uint8_t *)&seed, sizeof(seed));
+    }
+    return seed;
 }
 
-// Not for secrets: the source is the counter, whitened (SplitMix64). A hardware generator exists on the boards but not
-// on every machine this image runs on.
+// In parts, so that Ctrl-C ends a long call.
 void mp_hal_get_random(size_t count, uint8_t *bytes) {
-    static uint64_t state;
-    for (size_t i = 0; i < count; ++i) {
-        state += 0x9e3779b97f4a7c15 + timer_ticks();
-        uint64_t z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        bytes[i] = (uint8_t)(z >> 56);
+    while (count != 0) {
+        size_t part = count < RANDOM_PART ? count : RANDOM_PART;
+        int error = entropy_fill(bytes, part);
+        if (error != 0) {
+            mp_raise_OSError(error);
+        }
+        bytes += part;
+        count -= part;
+        mp_handle_pending(true);
     }
 }
 

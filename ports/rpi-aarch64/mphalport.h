@@ -34,7 +34,7 @@ static inline void mp_hal_delay_us_fast(mp_uint_t us) {
 // the day on which the image was built.
 uint64_t mp_hal_time_ns(void);
 
-// Fills a buffer; os.urandom() calls it.
+// Fills a buffer; os.urandom() calls it. Raises OSError if the machine's generator fails.
 void mp_hal_get_random(size_t count, uint8_t *bytes);
 
 // Puts pins back and notes the soft reset for machine.reset_cause() (modmachine_port.c).

@@ -4,7 +4,7 @@
 import ctypes
 import hashlib
 from collections.abc import Callable
-from ctypes import c_bool, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 
 import host_library
 
@@ -108,6 +108,16 @@ class SdSlot(ctypes.Structure):
     ]
 
 
+class Rng(ctypes.Structure):
+    _fields_ = [
+        ("base", c_size_t),
+        ("is_rng200", c_bool),
+        ("restarted", c_bool),
+        ("any", c_bool),
+        ("last", c_uint32),
+    ]
+
+
 class Gicv2(ctypes.Structure):
     _fields_ = [("distributor", c_size_t), ("interface", c_size_t), ("count", c_uint32)]
 
@@ -138,6 +148,8 @@ class Soc(ctypes.Structure):
         ("watchdog", c_uint64),
         ("sdhci", c_uint64),
         ("sdhci_is_arasan", c_bool),
+        ("rng", c_uint64),
+        ("rng_is_rng200", c_bool),
         ("gpio_count", c_uint32),
         ("led", c_uint32),
         ("gpio_pulls_2711", c_bool),
@@ -197,6 +209,8 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "sd_card_read": (c_int, [c_void_p, c_uint64, c_uint32, c_void_p]),
     "sd_card_write": (c_int, [c_void_p, c_uint64, c_uint32, c_void_p]),
     "sd_slot_start": (c_int, [c_void_p]),
+    "rng_start": (None, [c_void_p, c_size_t, c_bool]),
+    "rng_read": (c_int, [c_void_p, c_char_p, c_size_t]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

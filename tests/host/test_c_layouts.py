@@ -56,6 +56,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Sdhci: "sdhci_t",
     hardware.SdCard: "sd_card_t",
     hardware.SdSlot: "sd_slot_t",
+    hardware.Rng: "rng_t",
     hardware.Gicv2: "gicv2_t",
     hardware.Bcm2836Intc: "bcm2836_intc_t",
     hardware.SocRange: "boot_range_t",

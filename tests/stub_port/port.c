@@ -84,6 +84,10 @@ uint64_t port_us_to_ticks(uint64_t us) {
     return us;
 }
 
+const char *port_random_source(void) {
+    return "weak: none";
+}
+
 uint32_t port_random_seed(void) {
     return 1;
 }

@@ -154,7 +154,8 @@ def test_virt_has_the_frames_of_the_yardstick(board: Machine) -> None:
         pytest.skip("the yardstick is a machine of 128 MiB, QEMU_VIRT's")
     got = report(board)
     assert got["frames"]["total"] == 32768
-    assert got["frames"]["free"] >= 32100
+    # Beside the image, whose size test_image.py limits: it had 278 frames when this was set.
+    assert got["frames"]["free"] + got["owners"]["image"] >= 32100 + 278
     assert got["heap"]["size"] == MIB
 
 

@@ -70,7 +70,7 @@ static mp_obj_t device_tree_range(void) {
 static mp_obj_t memory_boot_info(void) {
     const char *error = memory_system_error();
     const char *safe_mode = port_safe_mode_reason();
-    mp_obj_t dict = mp_obj_new_dict(20);
+    mp_obj_t dict = mp_obj_new_dict(21);
     bind_store(dict, MP_QSTR_version, bind_new_text(port_version()));
     bind_store(dict, MP_QSTR_model, bind_new_text(boot_info.model));
     bind_store(dict, MP_QSTR_board, bind_new_text(port_board_name()));
@@ -91,6 +91,7 @@ static mp_obj_t memory_boot_info(void) {
     bind_store(dict, MP_QSTR_error, error != NULL ? bind_new_text(error) : mp_const_none);
     bind_store(dict, MP_QSTR_safe_mode, safe_mode != NULL ? bind_new_text(safe_mode) : mp_const_none);
     bind_store(dict, MP_QSTR_missing, missing_list());
+    bind_store(dict, MP_QSTR_random, bind_new_text(port_random_source()));
     return dict;
 }
 MP_DEFINE_CONST_FUN_OBJ_0(memory_boot_info_obj, memory_boot_info);

@@ -21,6 +21,7 @@
 #include "parking.h"
 #include "place.h"
 #include "hooks.h"
+#include "machine/entropy.h"
 #include "soc.h"
 #include "machine/uart.h"
 #include "fault/user_mode.h"
@@ -123,6 +124,7 @@ void boot_main(uint64_t x0, uint64_t start_ticks, uint64_t entry_el) {
     timer_init(soc->timer_irq);
     boot_place(PLACE_INTERRUPTS);
     uart_init();
+    entropy_start();
     boot_place(PLACE_CONSOLE);
     user_mode_init();
     find_memory();

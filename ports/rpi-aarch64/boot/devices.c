@@ -17,8 +17,9 @@
 #define GPIO_FUNCTIONS  (0x00)
 #define PM_STATUS       (0x20)
 #define SDHCI_PRESENT   (0x24)
+#define RNG_CONTROL     (0x00)
 
-#define MAX_MISSING (8)
+#define MAX_MISSING (16)
 
 static soc_t present;
 static const char *missing[MAX_MISSING];
@@ -66,5 +67,6 @@ void devices_probe(void) {
     check(&present.gpio, GPIO_FUNCTIONS, "GPIO");
     check(&present.watchdog, PM_STATUS, "watchdog");
     check(&present.sdhci, SDHCI_PRESENT, "SD controller");
+    check(&present.rng, RNG_CONTROL, "random number generator");
     soc = &present;
 }

@@ -35,6 +35,8 @@ typedef struct _soc_t {
     uint64_t watchdog;      // PM block (peripherals + 0x100000)
     uint64_t sdhci;         // SD host controller of the card
     bool sdhci_is_arasan;
+    uint64_t rng;           // random number generator (peripherals + 0x104000)
+    bool rng_is_rng200;     // of BCM2711; else that of BCM2835
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD

@@ -53,6 +53,7 @@ def report():
         "uart": info["uart"],
         "cores": info["cores"],
         "missing": info["missing"],
+        "random": info["random"],
         "safe_mode": info["safe_mode"],
     }
 

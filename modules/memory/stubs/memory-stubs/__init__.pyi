@@ -132,6 +132,7 @@ class Report(TypedDict):
     gc: GcReport
     kernel: KernelReport
     missing: list[str]
+    random: str
     safe_mode: str | None
     uart: UartReport
 

@@ -36,4 +36,7 @@ def sync() -> None:
     """Write what filesystems still hold in memory."""
 
 def urandom(size: int, /) -> bytes:
-    """Random bytes. They are not fit for secrets: the counter is their source."""
+    """Random bytes from the SoC's generator, or weak ones: memory.report()['random'] says which.
+
+    OSError(EIO): the generator fails its tests. OSError(ETIMEDOUT): it gives nothing.
+    """
