@@ -117,3 +117,75 @@ def test_plain_memory_keeps_nothing(board: Machine) -> None:
     found = ask(board, START + PLAIN)
     assert found.pop("array of pointers") >= 20
     assert len(found) == 6 and max(found.values()) <= 2, found
+
+
+FAT = """
+import os, vfs
+class Disk:
+    def __init__(self):
+        self.data = bytearray(64 * 512)
+    def readblocks(self, block, buffer):
+        self.last = block
+        buffer[:] = self.data[block * 512:block * 512 + len(buffer)]
+    def writeblocks(self, block, buffer):
+        self.data[block * 512:block * 512 + len(buffer)] = buffer
+    def ioctl(self, operation, argument):
+        return 64 if operation == 4 else 512 if operation == 5 else 0
+
+def words(numbers):
+    return bytes(array.array('Q', numbers))
+
+def addresses():
+    return words([address(bytearray(100_000)) for _ in range(20)])
+
+disk = Disk()
+vfs.VfsFat.mkfs(disk)
+list(vfs.VfsFat(disk).ilistdir(""))
+at = disk.last * 512 + 256 # behind the end of the root directory
+fat = vfs.VfsFat(disk)
+gc.collect()
+before = gc.mem_alloc()
+disk.data[at:at + 160] = addresses()
+list(fat.ilistdir(""))
+gc.collect()
+kept = (gc.mem_alloc() - before) // 100_000
+print((kept, disk.data[at:at + 160] != bytes(160), disk.last * 512 + 256 == at, len(list(fat.ilistdir("")))))
+"""
+
+
+def test_the_window_of_a_fat_keeps_nothing(board: Machine) -> None:
+    kept, written, read, files = ask(board, START + FAT)
+    assert written and read and files == 0
+    assert kept <= 2
+
+
+CODE = """
+import memory
+def count():
+    gc.collect()
+    types = memory.gc_report()["types"]
+    return types["<plain>"][1], types["<data>"][1]
+
+def compiled():
+    names = {}
+    exec("def large():\\n" + " a = 1\\n" * 4000, names)
+    return names["large"]
+
+def named():
+    return [getattr(memory, "a_name_that_is_new_%d" % i, 0) for i in range(1000)]
+
+found = []
+for make in named, compiled:
+    count()
+    plain, data = count()
+    held = make()
+    now = count()
+    found.append((now[0] - plain, now[1] - data))
+print(found)
+"""
+
+
+def test_bytecode_and_interned_names_are_plain(board: Machine) -> None:
+    names, code = ask(board, START + CODE)
+    assert names[0] >= 1000 * 22 and code[0] >= 12_000
+    assert code[1] < 6_000

@@ -50,6 +50,7 @@ class Mine:
 def generated():
     yield
 def changes(make):
+    memory.gc_report() # imports its module
     gc.collect()
     before = memory.gc_report()["types"]
     kept = make()
@@ -158,8 +159,10 @@ def test_the_picture_shows_each_block_once(board: Machine, width: int) -> None:
         board,
         f"""
 import gc
-kept = [bytearray(100000) for _ in range(30)]
-kept = kept[::2]
+def every_second(count):
+    made = [bytearray(100000) for _ in range(count)]
+    return made[::2]
+kept = every_second(30)
 gc.collect()
 memory.gc_map({width})
 print(sum([area["used"] + area["free"] for area in memory.gc_report()["areas"]]))

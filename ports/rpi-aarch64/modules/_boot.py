@@ -47,6 +47,10 @@ def _boot():
         print("boot: the RAM disk could not be mounted:")
         sys.print_exception(e)
 
+    # The frozen modules, for collections to look at no more than is used: one is made again when it
+    # is imported.
+    sys.modules.clear()
+
 
 _boot()
 del _boot

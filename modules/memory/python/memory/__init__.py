@@ -28,11 +28,8 @@ from _memory import (
     sync_code,
 )
 
-from memory import frames
-from memory._report import info, report
-
-# The handles exist only once boot has made them, and the rest is imported when it is used: boot
-# stays quick.
+# The handles exist only once boot has made them, and the rest is imported when it is used: there is
+# less to make, and less in the heap for collections to look at.
 _HANDLES = {
     "kernel": _memory.kernel,
     "identity": _memory.identity,
@@ -41,11 +38,13 @@ _HANDLES = {
 _FUNCTIONS = {  # in private modules
     "gc_map": "_gc",
     "gc_report": "_gc",
+    "info": "_report",
     "ramdisk": "_ramdisk",
     "regs": "_regs",
+    "report": "_report",
     "selftest": "_selftest",
 }
-_MODULES = ("pagers", "user")
+_MODULES = ("frames", "pagers", "user")
 
 
 def __getattr__(name):
@@ -61,5 +60,4 @@ def __getattr__(name):
 def __dir__():
     names = {name for name in globals() if name[0] != "_"}
     names.update(_HANDLES, _FUNCTIONS, _MODULES)
-    names.discard("boot")  # no program imports it
     return sorted(names)

@@ -7,7 +7,7 @@ runs, and prints the boot report. After a soft reset it attaches to the map that
 
 import _memory
 
-from memory import _report
+from memory._report import show
 
 PAGE = 4096
 HEAP_SIZE = 1 << 20
@@ -103,6 +103,6 @@ def run():
         build_identity(identity, sections, ram, windows)
         _memory.switch()
         build_heap(kernel, layout)
-        _report.show(boot_info, sections)
+        show(boot_info, sections)
     else:
         build_identity(_memory.open_identity(), sections, ram, windows)

@@ -2,7 +2,7 @@
 // FatFs asks for the state of its disk before it begins anything: see busy.h. What a device answers in place of 0 is
 // the errno of the OSError that follows, where the fetched code has one errno for all: see disk_errno.h.
 
-#include "lib/oofatfs/ff.h"
+#include "guard/window.h"
 #include "lib/oofatfs/diskio.h"
 #include "extmod/vfs_fat.h"
 #include "guard/busy.h"

@@ -2,7 +2,7 @@
 // An open file of a FAT refers to its filesystem. All that FatFs has of it is an address inside that object, which the
 // collector does not follow: the filesystem's memory would be free while the file is open.
 
-#include "lib/oofatfs/ff.h"
+#include "guard/window.h"
 #include "extmod/vfs_fat.h"
 #include "py/mperrno.h"
 #include "guard/disk_errno.h"

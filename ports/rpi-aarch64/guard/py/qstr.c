@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Interned strings. MicroPython's search compares a name with all two hundred of the pool without order, one by one:
-// the search here, which comes first, has an index of them.
+// the search here, which comes first, has an index of them. The collector does not look through their characters.
 
 #include <stddef.h>
 
@@ -20,6 +20,10 @@ static inline int compare_short(const char *a, const char *b, size_t n) {
 #include <string.h>
 #undef strncmp
 #define strncmp compare_short // the names differ in their first bytes; the C library's is made for long strings
+
+#include "guard/plain.h"
+#undef m_new_maybe
+#define m_new_maybe(type, num) ((type *)gc_alloc(guard_size(0, (num), sizeof(type)), GC_ALLOC_FLAG_PLAIN)) // characters
 
 // MicroPython's functions, for what is in no pool.
 #include "py/qstr.h"

@@ -3,7 +3,7 @@
 // power cut in between, the folder has entries made of what was in the cluster before. Names are UTF-8, as strings of
 // Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed.
 
-#include "lib/oofatfs/ff.h"
+#include "guard/window.h"
 
 // Its disk is told which blocks no file has any more: a RAM disk frees their frames (vfs_fat_diskio.c).
 #undef FF_USE_TRIM
