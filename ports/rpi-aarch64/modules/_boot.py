@@ -47,8 +47,8 @@ def _boot():
         print("boot: the RAM disk could not be mounted:")
         sys.print_exception(e)
 
-    # The frozen modules, for collections to look at no more than is used: one is made again when it
-    # is imported.
+    # Frozen modules: each is made again when it is imported, and until then no collection has to
+    # look at it.
     sys.modules.clear()
 
 

@@ -28,8 +28,8 @@ from _memory import (
     sync_code,
 )
 
-# The handles exist only once boot has made them, and the rest is imported when it is used: there is
-# less to make, and less in the heap for collections to look at.
+# The handles exist only once boot has made them, and the rest is imported when it is used: less is
+# made, and less is in the heap for collections to look at.
 _HANDLES = {
     "kernel": _memory.kernel,
     "identity": _memory.identity,
