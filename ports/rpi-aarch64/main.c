@@ -27,6 +27,7 @@ static void start(void) {
     // The collector's first arena: frozen boot code runs on it, later areas come from the frame allocator.
     gc_init((void *)LAYOUT_FIRST_ARENA, (void *)(LAYOUT_FIRST_ARENA + LAYOUT_FIRST_ARENA_SIZE));
     mp_init();
+    machine_init();
     readline_init0();
     safe_mode_clear();
     memory_binding_init();

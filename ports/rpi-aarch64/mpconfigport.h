@@ -45,6 +45,7 @@ typedef intptr_t mp_off_t;
 
 // REPL and console.
 #define MICROPY_HELPER_REPL                 (1)
+#define MICROPY_SCHEDULER_STATIC_NODES      (1) // of interrupts' callbacks
 #define MICROPY_KBD_EXCEPTION               (1)
 #define MICROPY_PY_BUILTINS_HELP_TEXT       help_general_text
 #define MICROPY_PY_SYS_STDFILES             (1)

@@ -40,15 +40,24 @@ int mp_hal_stdin_rx_chr(void) {
     }
 }
 
+// One look at pending work makes one callback of several that are due: then it is no time to sleep.
+static bool work_is_left(void) {
+    return MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
+}
+
 void mp_hal_wait_event(int timeout_ms) {
-    timer_wait_ms(timeout_ms);
+    if (!work_is_left()) {
+        timer_wait_ms(timeout_ms);
+    }
 }
 
 void mp_hal_delay_ms(mp_uint_t ms) {
     uint64_t deadline = timer_deadline_us((uint64_t)ms * 1000);
     do {
         mp_handle_pending(true);
-        timer_wait_until(deadline);
+        if (!work_is_left()) {
+            timer_wait_until(deadline);
+        }
     } while (!timer_expired(deadline));
     mp_handle_pending(true);
 }

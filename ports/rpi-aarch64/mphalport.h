@@ -37,7 +37,11 @@ uint64_t mp_hal_time_ns(void);
 // Fills a buffer; os.urandom() calls it. Raises OSError if the machine's generator fails.
 void mp_hal_get_random(size_t count, uint8_t *bytes);
 
-// Puts pins back and notes the soft reset for machine.reset_cause() (modmachine_port.c).
+// Called after mp_init(): the program may use timers and pin interrupts.
+void machine_init(void);
+
+// Called at soft reset, before mp_deinit(). Stops timers, puts pins back and notes the soft reset for
+// machine.reset_cause() (modmachine_port.c).
 void machine_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MPHALPORT_H

@@ -17,6 +17,7 @@ WRITE = ctypes.CFUNCTYPE(None, c_uint64, c_uint32)
 CLEAN = ctypes.CFUNCTYPE(None, c_uint64, c_uint64)
 SLEEP = ctypes.CFUNCTYPE(None, c_uint64)
 HANDLER = ctypes.CFUNCTYPE(None, c_void_p)
+ALARM = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
 HOOK = ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint8)
 
 TIMER_OFF = 2**64 - 1
@@ -62,6 +63,10 @@ class Pl011(ctypes.Structure):
 
 class Gpio(ctypes.Structure):
     _fields_ = [("base", c_size_t), ("count", c_uint32), ("pulls_2711", c_bool)]
+
+
+class Alarm(ctypes.Structure):
+    _fields_ = [("next", c_void_p), ("deadline", c_uint64), ("fn", ALARM), ("is_set", c_bool)]
 
 
 class Mailbox(ctypes.Structure):
@@ -175,6 +180,12 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "timer_wait_until": (None, [c_uint64]),
     "timer_wait_ms": (None, [ctypes.c_int64]),
     "timer_init": (None, [c_uint32]),
+    "timer_interrupt_after_us": (None, [c_uint64]),
+    "alarm_set": (None, [c_void_p, c_uint64]),
+    "alarm_cancel": (None, [c_void_p]),
+    "alarm_wake_at": (None, [c_uint64]),
+    "alarm_wake_off": (None, []),
+    "alarm_interrupt": (None, [c_void_p]),
     "pl011_divisor": (c_bool, [c_uint32, c_uint32, c_void_p, c_void_p]),
     "pl011_disable": (None, [c_void_p, c_size_t]),
     "pl011_enable": (c_bool, [c_void_p, c_uint32, c_uint32]),

@@ -51,6 +51,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Ring: "ring_t",
     hardware.Pl011Stats: "uart_stats_t",
     hardware.Pl011: "pl011_t",
+    hardware.Alarm: "alarm_t",
     hardware.Gpio: "gpio_t",
     hardware.Mailbox: "mailbox_t",
     hardware.Sdhci: "sdhci_t",

@@ -65,6 +65,7 @@ MAKE_OTHERS = {
     ("machine", "Pin"): "machine.Pin(0)",
     ("machine", "SDCard"): "machine.SDCard()",
     ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
+    ("machine", "Timer"): "machine.Timer()",
     ("micropython", "RingIO"): "micropython.RingIO(16)",
     ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
     ("vfs", "VfsFat"): "filesystem(vfs.VfsFat)",

@@ -2,6 +2,7 @@
 // Time, bounded waits and the wake-up interrupt; see timer.h.
 
 #include "aarch64/cpu.h"
+#include "alarm.h"
 #include "irq.h"
 #include "mmio.h"
 #include "port.h"
@@ -77,20 +78,20 @@ bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint3
     return (mmio_read(address) & mask) == value;
 }
 
-// The condition is level-sensitive: turn it off, or it interrupts endlessly.
-static void wake_up(void *arg) {
-    (void)arg;
-    cpu_timer_stop();
-}
-
 void timer_init(uint32_t irq) {
     cpu_timer_stop();
-    irq_set_handler(irq, wake_up, 0);
+    irq_set_handler(irq, alarm_interrupt, 0);
     irq_enable(irq);
 }
 
+static void ignore(alarm_t *alarm, uint64_t now) {
+    (void)alarm;
+    (void)now;
+}
+
 void timer_interrupt_after_us(uint64_t us) {
-    cpu_timer_set(timer_deadline_us(us));
+    static alarm_t interrupt = { .fn = ignore };
+    alarm_set(&interrupt, timer_deadline_us(us));
 }
 
 void timer_wait_until(uint64_t deadline) {
@@ -98,9 +99,9 @@ void timer_wait_until(uint64_t deadline) {
         return;
     }
     // If the timer fires before irq_wait() sleeps, irq_wait() does not sleep.
-    cpu_timer_set(deadline);
+    alarm_wake_at(deadline);
     irq_wait();
-    cpu_timer_stop();
+    alarm_wake_off();
 }
 
 void timer_sleep_us(uint32_t us) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Time from the CPU's generic timer (Arm ARM, "The Generic Timer in AArch64 state"), bounded waits,
-// and the one-shot wake-up.
+// and the wake-up (alarm.h).
 // Ticks are counts of CNTPCT_EL0; their rate is CNTFRQ_EL0, which differs from machine to machine.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_TIMER_H
@@ -37,7 +37,7 @@ bool timer_wait_register(uintptr_t address, uint32_t mask, uint32_t value, uint3
 // Takes the timer interrupt (irq.h number). Call after irq_init().
 void timer_init(uint32_t irq);
 
-// Interrupts once, `us` microseconds from now, unless a wait or a visit to EL0 sets the timer before then.
+// Interrupts once, `us` microseconds from now. A second call before then moves the time.
 void timer_interrupt_after_us(uint64_t us);
 
 // Sleeps (WFI) until any interrupt was handled since the last irq_wait(), or the deadline passed.

@@ -11,6 +11,7 @@
 #include "aarch64/trap_frame.h"
 #include "core/fault/fault.h"
 #include "crash.h"
+#include "drivers/alarm.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
 #include "user_mode.h"
@@ -44,9 +45,9 @@ user_exit_t port_user_enter(user_state_t *state, uint64_t deadline) {
     visit.deadline = deadline;
     visit.kernel_spsr = daif | PSTATE_I | PSTATE_A | PSTATE_EL1T;
     state->trap.spsr = (state->trap.spsr & USER_FLAGS_MASK) | USER_PSTATE;
-    cpu_timer_set(deadline);
+    alarm_wake_at(deadline);
     user_switch(state, &visit.kernel_sp);
-    cpu_timer_stop();
+    alarm_wake_off();
     visit.state = NULL;
     cpu_irq_restore(daif);
     return visit.exit;

@@ -10,9 +10,11 @@
 #include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
+#include "callback.h"
 #include "machine_mem.h"
 #include "machine_pin.h"
 #include "machine_sdcard.h"
+#include "machine_timer.h"
 #include "uart.h"
 
 enum {
@@ -32,6 +34,7 @@ enum {
     { MP_ROM_QSTR(MP_QSTR_Pin), MP_ROM_PTR(&machine_pin_type) }, \
     { MP_ROM_QSTR(MP_QSTR_SDCard), MP_ROM_PTR(&machine_sdcard_type) }, \
     { MP_ROM_QSTR(MP_QSTR_Partition), MP_ROM_PTR(&machine_partition_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_Timer), MP_ROM_PTR(&machine_timer_type) }, \
     { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(RESET_POWER_ON) }, \
     { MP_ROM_QSTR(MP_QSTR_HARD_RESET), MP_ROM_INT(RESET_HARD) }, \
     { MP_ROM_QSTR(MP_QSTR_WDT_RESET), MP_ROM_INT(RESET_WATCHDOG) }, \
@@ -41,9 +44,14 @@ enum {
 // Outlives the soft reset that sets it.
 static bool soft_reset;
 
-// Called at soft reset, before mp_deinit().
+void machine_init(void) {
+    callback_allow(true);
+}
+
 void machine_deinit(void) {
     soft_reset = true;
+    callback_allow(false); // finalisers run Python code after this
+    machine_timer_deinit();
     machine_pin_deinit();
     machine_sdcard_deinit();
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The hardware of the board: words of memory, pins, resets, the processor's clock."""
 
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, Protocol, final, overload
 
 @final
@@ -96,6 +97,46 @@ class Pin:
 
     def toggle(self) -> None:
         """Invert the value."""
+
+@final
+class Timer:
+    """A virtual timer: it calls callback(timer) once, or again and again.
+
+    `freq` is in Hz, `period` in units of 1/`tick_hz` seconds; without both it is the one before, at
+    first a second. The shortest period is 50 us. A call that comes late is made up for, up to 1000.
+    An exception of the callback is printed, and the timer goes on. Soft reset stops it.
+
+    ValueError: a period out of reach, an id that is not -1, hard=True: callbacks are scheduled.
+    """
+
+    ONE_SHOT: Final[int]
+    PERIODIC: Final[int]
+    def __init__(
+        self,
+        id: int = -1,
+        /,
+        *,
+        mode: int = ...,
+        freq: float | None = None,
+        period: int | None = None,
+        tick_hz: int = 1000,
+        callback: Callable[[Timer], object] | None = ...,
+        hard: bool = False,
+    ) -> None: ...
+    def init(
+        self,
+        *,
+        mode: int = ...,
+        freq: float | None = None,
+        period: int | None = None,
+        tick_hz: int = 1000,
+        callback: Callable[[Timer], object] | None = ...,
+        hard: bool = False,
+    ) -> None:
+        """Stop the timer, and start it anew with a callback that is not None."""
+
+    def deinit(self) -> None:
+        """Stop the timer: no call is made any more."""
 
 class _PinLike(Protocol):
     """A Pin, a Signal, or an object of a Python class."""
