@@ -4,3 +4,7 @@
 
 #define MICROPY_HW_BOARD_NAME "Raspberry Pi 3/4"
 #define MICROPY_HW_MCU_NAME "BCM2837/BCM2711"
+
+// Buses on the header.
+#define MICROPY_PY_MACHINE_I2C (1)
+#define MICROPY_PY_MACHINE_SOFTI2C (1)

@@ -46,6 +46,7 @@ static inline void mp_hal_pin_od_high(mp_hal_pin_obj_t pin) {
 static inline void mp_hal_pin_open_drain(mp_hal_pin_obj_t pin) {
     claims_check_pin(pin);
     machine_pin_set_open_drain(pin, true);
+    gpio_set_pull(&board_gpio, pin, GPIO_PULL_UP);
     mp_hal_pin_od_high(pin);
     gpio_write(&board_gpio, pin, false);
 }

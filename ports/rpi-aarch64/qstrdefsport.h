@@ -1,2 +1,3 @@
 // SPDX-License-Identifier: MIT
 // Nothing: every name the port uses is found in its sources.
+Q(deinit)

@@ -123,6 +123,16 @@ class Rng(ctypes.Structure):
     ]
 
 
+class Bsc(ctypes.Structure):
+    _fields_ = [("base", c_size_t), ("timeout_us", c_uint32)]
+
+
+class Bytes(ctypes.Structure):
+    """bsc_bytes_t."""
+
+    _fields_ = [("data", c_void_p), ("size", c_size_t)]
+
+
 class Gicv2(ctypes.Structure):
     _fields_ = [("distributor", c_size_t), ("interface", c_size_t), ("count", c_uint32)]
 
@@ -155,6 +165,7 @@ class Soc(ctypes.Structure):
         ("sdhci_is_arasan", c_bool),
         ("rng", c_uint64),
         ("rng_is_rng200", c_bool),
+        ("i2c", c_uint64 * 7),
         ("gpio_count", c_uint32),
         ("led", c_uint32),
         ("gpio_pulls_2711", c_bool),
@@ -222,6 +233,11 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "sd_slot_start": (c_int, [c_void_p]),
     "rng_start": (None, [c_void_p, c_size_t, c_bool]),
     "rng_read": (c_int, [c_void_p, c_char_p, c_size_t]),
+    "bsc_start": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "bsc_stop": (None, [c_void_p]),
+    "bsc_write": (c_int, [c_void_p, c_uint32, Bytes]),
+    "bsc_read": (c_int, [c_void_p, c_uint32, Bytes]),
+    "bsc_write_read": (c_int, [c_void_p, c_uint32, Bytes, Bytes]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

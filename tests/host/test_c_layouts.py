@@ -54,6 +54,8 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Alarm: "alarm_t",
     hardware.Gpio: "gpio_t",
     hardware.Mailbox: "mailbox_t",
+    hardware.Bsc: "bsc_t",
+    hardware.Bytes: "bsc_bytes_t",
     hardware.Sdhci: "sdhci_t",
     hardware.SdCard: "sd_card_t",
     hardware.SdSlot: "sd_slot_t",

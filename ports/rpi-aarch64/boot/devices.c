@@ -18,6 +18,9 @@
 #define PM_STATUS       (0x20)
 #define SDHCI_PRESENT   (0x24)
 #define RNG_CONTROL     (0x00)
+#define BSC_STATUS      (0x04)
+
+#define FIRST_FURTHER   (3) // the buses that only BCM2711 has
 
 #define MAX_MISSING (16)
 
@@ -50,6 +53,14 @@ static void check(uint64_t *base, uint64_t offset, const char *name) {
     }
 }
 
+// The further buses of a kind are neighbours: all are there, or none.
+static void check_further(uint64_t buses[SOC_BUSES], uint64_t offset, const char *names) {
+    check(&buses[FIRST_FURTHER], offset, names);
+    for (unsigned n = FIRST_FURTHER + 1; buses[FIRST_FURTHER] == 0 && n < SOC_BUSES; ++n) {
+        buses[n] = 0;
+    }
+}
+
 static void check_interrupt_controller(void) {
     bool gic = present.intc == SOC_INTC_GICV2;
     if (!answers(present.intc_base, gic ? GIC_SECOND_REGISTER : LOCAL_ROUTING)
@@ -68,5 +79,8 @@ void devices_probe(void) {
     check(&present.watchdog, PM_STATUS, "watchdog");
     check(&present.sdhci, SDHCI_PRESENT, "SD controller");
     check(&present.rng, RNG_CONTROL, "random number generator");
+    check(&present.i2c[0], BSC_STATUS, "I2C(0)");
+    check(&present.i2c[1], BSC_STATUS, "I2C(1)");
+    check_further(present.i2c, BSC_STATUS, "I2C(3) to I2C(6)");
     soc = &present;
 }

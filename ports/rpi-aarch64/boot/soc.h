@@ -18,6 +18,7 @@ typedef enum _soc_intc_t {
 } soc_intc_t;
 
 #define SOC_MAX_WINDOWS (4)
+#define SOC_BUSES (7) // I2C(0) to I2C(6), SPI(0) to SPI(6)
 
 // Physical addresses; 0 means that this SoC has no such block.
 typedef struct _soc_t {
@@ -37,6 +38,7 @@ typedef struct _soc_t {
     bool sdhci_is_arasan;
     uint64_t rng;           // random number generator (peripherals + 0x104000)
     bool rng_is_rng200;     // of BCM2711; else that of BCM2835
+    uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; HDMI's, number 2, is not for programs
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD

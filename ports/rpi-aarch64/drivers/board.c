@@ -12,6 +12,11 @@
 #include "port.h"
 #include "watchdog.h"
 
+// Plausible rates of the core's clock. Where the firmware answers none the highest is taken: a bus is then too slow,
+// which its devices tolerate.
+#define CORE_MIN_HZ (100000000)
+#define CORE_MAX_HZ (600000000)
+
 mailbox_t board_mailbox;
 gpio_t board_gpio;
 
@@ -46,6 +51,12 @@ void board_init(void) {
 
 void board_raise_clock(void) {
     (void)mailbox_raise_clock(&board_mailbox, MAILBOX_CLOCK_ARM);
+}
+
+uint32_t board_core_clock(void) {
+    uint32_t hz = 0;
+    (void)mailbox_clock_rate(&board_mailbox, MAILBOX_CLOCK_CORE, &hz);
+    return hz >= CORE_MIN_HZ && hz <= CORE_MAX_HZ ? hz : CORE_MAX_HZ;
 }
 
 uint32_t board_firmware(void) {

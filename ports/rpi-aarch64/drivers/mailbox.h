@@ -19,6 +19,7 @@
 #define MAILBOX_CLOCK_EMMC  (1)
 #define MAILBOX_CLOCK_UART  (2)
 #define MAILBOX_CLOCK_ARM   (3)
+#define MAILBOX_CLOCK_CORE  (4)
 #define MAILBOX_CLOCK_EMMC2 (12)
 
 // Power domains.

@@ -11,6 +11,7 @@
 #include "drivers/irq.h"
 #include "drivers/timer.h"
 #include "callback.h"
+#include "machine_i2c.h"
 #include "machine_mem.h"
 #include "machine_pin.h"
 #include "machine_sdcard.h"
@@ -52,6 +53,9 @@ void machine_deinit(void) {
     soft_reset = true;
     callback_allow(false); // finalisers run Python code after this
     machine_timer_deinit();
+    #if MICROPY_PY_MACHINE_I2C
+    machine_i2c_deinit();
+    #endif
     machine_pin_deinit();
     machine_sdcard_deinit();
 }

@@ -12,7 +12,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -241,6 +241,7 @@ def source(
     card: Path | None = None,
     icount: bool = False,
     nudge: bytes = b"",
+    extra: Sequence[str] = (),
     hardware_check: bool = False,
 ) -> Iterator[Line]:
     """Give the line of a real board, which gets `nudge` first, or of an emulated one that boots
@@ -251,7 +252,13 @@ def source(
         yield Line(port, lambda opened: opened.write(nudge), lambda: None)
         return
     machine = launch(
-        board, kernel, card=card, icount=icount, reboot=True, hardware_check=hardware_check
+        board,
+        kernel,
+        card=card,
+        icount=icount,
+        reboot=True,
+        extra=extra,
+        hardware_check=hardware_check,
     )
     with machine:
         yield Line(machine.pty, lambda opened: machine.resume(), machine.ended)
@@ -313,12 +320,21 @@ def talk(
     kernel: Path | None = None,
     card: Path | None = None,
     icount: bool = False,
+    extra: Sequence[str] = (),
     hardware_check: bool = False,
     baud: int = BAUD,
     capture: Path | None = None,
 ) -> int:
     """Join this terminal to a board's prompt: the monitor without time stamps."""
-    options = {"icount": icount, "hardware_check": hardware_check}
-    place = source(board, port=port, kernel=kernel, card=card, nudge=FRIENDLY, **options)
+    place = source(
+        board,
+        port=port,
+        kernel=kernel,
+        card=card,
+        icount=icount,
+        nudge=FRIENDLY,
+        extra=extra,
+        hardware_check=hardware_check,
+    )
     elf = elf_of(board, kernel)
     return watch(place, elf, stamps=False, capture=capture, baud=baud)

@@ -84,6 +84,21 @@ def add_slot(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the card in the slot of the emulated board; it keeps what is written",
     )
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="DEVICE",
+        help="a device on a bus of the emulated board, as QEMU's -device takes it: "
+        "tmp105,bus=i2c-bus.1,address=0x48 (may be repeated)",
+    )
+
+
+def device_args(options: argparse.Namespace) -> list[str]:
+    """Return QEMU's arguments for --device; Refusal for a real board."""
+    if options.device and getattr(options, "port", None) is not None:
+        raise Refusal("--device is for QEMU: what is on the buses of a real board is there")
+    return [word for device in options.device for word in ("-device", device)]
 
 
 def add_icount(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
         kernel=options.kernel,
         card=options.card,
         icount=options.icount,
+        extra=_options.device_args(options),
         baud=options.baud,
         capture=options.capture,
     )

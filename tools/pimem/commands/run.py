@@ -168,6 +168,7 @@ def run(options: argparse.Namespace) -> int:
         "kernel": options.kernel,
         "card": options.card,
         "icount": options.icount,
+        "extra": _options.device_args(options),
     }
     check = {"hardware_check": options.hardware_check}
     silence = SILENCE if options.timeout is None else options.timeout

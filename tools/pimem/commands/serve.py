@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from pathlib import Path
 
 from pimem.board import boards
 from pimem.board.boards import Board
@@ -38,10 +37,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def start(board: Board, kernel: Path | None, card: Path | None, address: Address | None) -> Served:
+def start(board: Board, options: argparse.Namespace, address: Address | None) -> Served:
     """Start one board; return it when it is at its prompt."""
-    machine = launch(board, kernel, card=card, reboot=True)
-    session = attach(machine, elf=elf_of(board, kernel))
+    extra = _options.device_args(options)
+    machine = launch(board, options.kernel, card=options.card, reboot=True, extra=extra)
+    session = attach(machine, elf=elf_of(board, options.kernel))
     try:
         session.finish_boot()
         assert session.machine
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         served = []
         for number in range(options.count):
             where = address.next(number) if address else None
-            served.append(stack.enter_context(start(board, options.kernel, options.card, where)))
+            served.append(stack.enter_context(start(board, options, where)))
             print(served[-1].door.url, flush=True)
         complain(f"{board.name} is there; Ctrl-C ends it")
         serve(served)

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+// I2C and SoftI2C: addresses have 7 bits, addresses in a device as many as it takes, sizes and rates are possible ones.
+
+#include "guard/guard.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "extmod/modmachine.h"
+
+#include "machine/machine_i2c.h"
+
+#if MICROPY_PY_MACHINE_I2C && MICROPY_PY_MACHINE_SOFTI2C // boards have both, or none
+
+#define MAX_DEVICE  (0x7f)
+#define MAX_SIZE    (0xffffff)
+#define MAX_HZ      (500000)    // of SoftI2C: its delays are whole microseconds
+#define MAX_TIMEOUT (10000000)
+
+static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args);
+static mp_obj_t machine_i2c_readfrom_into(size_t n_args, const mp_obj_t *args);
+static mp_obj_t machine_i2c_writeto(size_t n_args, const mp_obj_t *args);
+static mp_obj_t machine_i2c_writevto(size_t n_args, const mp_obj_t *args);
+static mp_obj_t machine_i2c_readfrom_mem(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
+static mp_obj_t machine_i2c_readfrom_mem_into(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
+static mp_obj_t machine_i2c_writeto_mem(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
+static mp_obj_t mp_machine_soft_i2c_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+    const mp_obj_t *args);
+static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
+
+#define machine_i2c_readfrom(...) fetched_machine_i2c_readfrom(__VA_ARGS__)
+#define machine_i2c_readfrom_into(...) fetched_machine_i2c_readfrom_into(__VA_ARGS__)
+#define machine_i2c_writeto(...) fetched_machine_i2c_writeto(__VA_ARGS__)
+#define machine_i2c_writevto(...) fetched_machine_i2c_writevto(__VA_ARGS__)
+#define machine_i2c_readfrom_mem(...) fetched_machine_i2c_readfrom_mem(__VA_ARGS__)
+#define machine_i2c_readfrom_mem_into(...) fetched_machine_i2c_readfrom_mem_into(__VA_ARGS__)
+#define machine_i2c_writeto_mem(...) fetched_machine_i2c_writeto_mem(__VA_ARGS__)
+#define mp_machine_soft_i2c_make_new(...) fetched_mp_machine_soft_i2c_make_new(__VA_ARGS__)
+#define mp_machine_soft_i2c_init(...) fetched_mp_machine_soft_i2c_init(__VA_ARGS__)
+#include "extmod/machine_i2c.c"
+#undef machine_i2c_readfrom
+#undef machine_i2c_readfrom_into
+#undef machine_i2c_writeto
+#undef machine_i2c_writevto
+#undef machine_i2c_readfrom_mem
+#undef machine_i2c_readfrom_mem_into
+#undef machine_i2c_writeto_mem
+#undef mp_machine_soft_i2c_make_new
+#undef mp_machine_soft_i2c_init
+
+static void check(const char *what, mp_int_t value, mp_int_t least, mp_int_t most) {
+    if (value < least || value > most) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)value,
+            (long)least, (long)most);
+    }
+}
+
+static void check_device(mp_obj_t device) {
+    check("address", mp_obj_get_int(device), 0, MAX_DEVICE);
+}
+
+static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args) {
+    check_device(args[1]);
+    check("size", mp_obj_get_int(args[2]), 0, MAX_SIZE);
+    return fetched_machine_i2c_readfrom(n_args, args);
+}
+
+static mp_obj_t machine_i2c_readfrom_into(size_t n_args, const mp_obj_t *args) {
+    check_device(args[1]);
+    return fetched_machine_i2c_readfrom_into(n_args, args);
+}
+
+static mp_obj_t machine_i2c_writeto(size_t n_args, const mp_obj_t *args) {
+    check_device(args[1]);
+    return fetched_machine_i2c_writeto(n_args, args);
+}
+
+static mp_obj_t machine_i2c_writevto(size_t n_args, const mp_obj_t *args) {
+    check_device(args[1]);
+    return fetched_machine_i2c_writevto(n_args, args);
+}
+
+// Returns what is to be read or written.
+static mp_obj_t check_mem(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_addr, ARG_memaddr, ARG_data, ARG_addrsize };
+    mp_arg_val_t args[MP_ARRAY_SIZE(machine_i2c_mem_allowed_args)];
+    bool few = n_args + kw_args->used < 1 + ARG_addrsize; // counted before values are looked at
+    mp_arg_check_num(n_args, kw_args->used, few ? 1 + ARG_addrsize : 1, 1 + ARG_addrsize, true);
+    mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(machine_i2c_mem_allowed_args),
+        machine_i2c_mem_allowed_args, args);
+    mp_int_t bits = args[ARG_addrsize].u_int;
+    if (bits < 0 || bits > 32 || bits % 8 != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("addrsize %ld is not 0, 8, 16, 24 or 32"), (long)bits);
+    }
+    check("address", args[ARG_addr].u_int, 0, MAX_DEVICE);
+    check("memaddr", args[ARG_memaddr].u_int, 0, (1l << bits) - 1);
+    return args[ARG_data].u_obj;
+}
+
+static mp_obj_t machine_i2c_readfrom_mem(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    check("size", mp_obj_get_int(check_mem(n_args, args, kw_args)), 0, MAX_SIZE);
+    return fetched_machine_i2c_readfrom_mem(n_args, args, kw_args);
+}
+
+static mp_obj_t machine_i2c_readfrom_mem_into(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    (void)check_mem(n_args, args, kw_args);
+    return fetched_machine_i2c_readfrom_mem_into(n_args, args, kw_args);
+}
+
+static mp_obj_t machine_i2c_writeto_mem(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    (void)check_mem(n_args, args, kw_args);
+    return fetched_machine_i2c_writeto_mem(n_args, args, kw_args);
+}
+
+// As in the fetched file, and deinit(), which this release has for SPI only.
+static const mp_rom_map_elem_t locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_init), MP_ROM_PTR(&machine_i2c_init_obj) },
+    { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&machine_i2c_deinit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_scan), MP_ROM_PTR(&machine_i2c_scan_obj) },
+    { MP_ROM_QSTR(MP_QSTR_readfrom), MP_ROM_PTR(&machine_i2c_readfrom_obj) },
+    { MP_ROM_QSTR(MP_QSTR_readfrom_into), MP_ROM_PTR(&machine_i2c_readfrom_into_obj) },
+    { MP_ROM_QSTR(MP_QSTR_writeto), MP_ROM_PTR(&machine_i2c_writeto_obj) },
+    { MP_ROM_QSTR(MP_QSTR_writevto), MP_ROM_PTR(&machine_i2c_writevto_obj) },
+    { MP_ROM_QSTR(MP_QSTR_readfrom_mem), MP_ROM_PTR(&machine_i2c_readfrom_mem_obj) },
+    { MP_ROM_QSTR(MP_QSTR_readfrom_mem_into), MP_ROM_PTR(&machine_i2c_readfrom_mem_into_obj) },
+    { MP_ROM_QSTR(MP_QSTR_writeto_mem), MP_ROM_PTR(&machine_i2c_writeto_mem_obj) },
+};
+MP_DEFINE_CONST_DICT(machine_i2c_locals, locals_table);
+
+static void check_keyword(mp_map_t *kw_args, qstr name, const char *text, mp_int_t most) {
+    mp_map_elem_t *found = mp_map_lookup(kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
+    if (found != NULL) {
+        check(text, mp_obj_get_int(found->value), 1, most);
+    }
+}
+
+static void check_rates(mp_map_t *kw_args) {
+    check_keyword(kw_args, MP_QSTR_freq, "freq", MAX_HZ);
+    check_keyword(kw_args, MP_QSTR_timeout, "timeout", MAX_TIMEOUT);
+}
+
+static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    check_rates(kw_args);
+    fetched_mp_machine_soft_i2c_init(self, n_args, args, kw_args);
+}
+
+static mp_obj_t mp_machine_soft_i2c_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+    const mp_obj_t *args) {
+    mp_map_t kw_args;
+    mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
+    check_rates(&kw_args);
+    return fetched_mp_machine_soft_i2c_make_new(type, n_args, n_kw, args);
+}
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The numbers and pins of buses: which one has which pins, by the SoCs' tables of alternate functions. What is wrong
+// raises ValueError that names the value and what would be right.
+
+#ifndef PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H
+#define PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H
+
+#include "boot/soc.h"
+#include "claims.h"
+
+#define BUS_MAX_PINS (3)
+
+// Pins that one bus can be on.
+typedef struct _bus_pins_t {
+    uint8_t id;                 // number of the bus
+    uint8_t function;           // gpio_function_t of each pin
+    uint8_t gpio[BUS_MAX_PINS];
+} bus_pins_t;
+
+typedef struct _bus_kind_t {
+    const char *name;
+    claims_kind_t claims;
+    const char *roles[BUS_MAX_PINS]; // names of the arguments
+    unsigned count;                  // pins of one bus
+    const bus_pins_t *pins;          // the first of a number is its default
+    size_t pins_count;
+} bus_kind_t;
+
+// The number of a bus that this machine has: bases[] are its blocks, 0 where there is none.
+unsigned bus_get_id(const bus_kind_t *kind, mp_obj_t number, const uint64_t bases[SOC_BUSES]);
+
+// The pins of bus `id`; wanted[] are Pin objects, numbers or names in the order of roles[], or None where any is good.
+const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[]);
+
+// Claims them for their bus: see claims.h.
+void bus_pins_claim(const bus_kind_t *kind, const bus_pins_t *pins);
+
+// Gives them to their bus.
+void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
+
+// Checks an argument against the least and the greatest value.
+void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest);
+
+#endif // PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H

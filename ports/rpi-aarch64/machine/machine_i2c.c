@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// machine.I2C; see machine_i2c.h. Addresses, sizes and memory addresses are checked by guard/extmod/machine_i2c.c.
+
+#include <string.h>
+
+#include "py/mperrno.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "extmod/modmachine.h"
+
+#include "boot/soc.h"
+#include "drivers/bsc.h"
+#include "hooks.h"
+#include "bus_pins.h"
+#include "claims.h"
+#include "machine_i2c.h"
+
+#if MICROPY_PY_MACHINE_I2C
+
+#define DEFAULT_HZ          (400000)
+#define MAX_HZ              (1000000)
+#define DEFAULT_TIMEOUT_US  (50000) // as that of SoftI2C
+#define MAX_TIMEOUT_US      (1000000)
+#define SMALL               (64)    // bytes of a transfer that need no memory of the heap
+
+typedef struct _machine_i2c_obj_t {
+    mp_obj_base_t base;
+    bsc_t bsc;              // base 0: closed
+    uint32_t hz;
+    uint8_t id;
+    const bus_pins_t *pins;
+} machine_i2c_obj_t;
+
+// SDA, SCL. The first pair of a number is its default.
+static const bus_pins_t pairs[] = {
+    { 0, GPIO_ALT0, { 0, 1 } },
+    { 1, GPIO_ALT0, { 2, 3 } },
+    { 3, GPIO_ALT5, { 4, 5 } }, { 3, GPIO_ALT5, { 2, 3 } },
+    { 4, GPIO_ALT5, { 8, 9 } }, { 4, GPIO_ALT5, { 6, 7 } },
+    { 5, GPIO_ALT5, { 12, 13 } }, { 5, GPIO_ALT5, { 10, 11 } },
+    { 6, GPIO_ALT5, { 22, 23 } }, { 6, GPIO_ALT5, { 0, 1 } },
+};
+
+static const bus_kind_t kind = {
+    "I2C", CLAIMS_I2C, { "sda", "scl" }, 2, pairs, MP_ARRAY_SIZE(pairs),
+};
+
+static machine_i2c_obj_t objects[SOC_BUSES];
+
+static claims_owner_t owner_of(const machine_i2c_obj_t *self) {
+    return CLAIMS_OWNER(CLAIMS_I2C, self->id);
+}
+
+static void close(machine_i2c_obj_t *self) {
+    if (self->bsc.base != 0) {
+        bsc_stop(&self->bsc);
+        self->bsc.base = 0;
+        claims_release(owner_of(self));
+    }
+}
+
+void machine_i2c_deinit(void) {
+    for (unsigned id = 0; id < SOC_BUSES; ++id) {
+        close(&objects[id]);
+    }
+}
+
+// --- configuration ---
+
+enum { ARG_scl, ARG_sda, ARG_freq, ARG_timeout };
+
+static const mp_arg_t init_args[] = {
+    { MP_QSTR_scl, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+    { MP_QSTR_sda, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+    { MP_QSTR_freq, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = DEFAULT_HZ } },
+    { MP_QSTR_timeout, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = DEFAULT_TIMEOUT_US } },
+};
+
+static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32_t timeout_us) {
+    self->bsc = (bsc_t) { .base = soc_mmio(soc->i2c[self->id]), .timeout_us = timeout_us };
+    self->hz = hz;
+    if (bsc_start(&self->bsc, core_hz, &self->hz) != BSC_OK) {
+        close(self);
+        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("I2C(%u) does not answer"), self->id);
+    }
+    bus_pins_connect(&kind, self->pins);
+    for (unsigned i = 0; i < kind.count; ++i) {
+        gpio_set_pull(&board_gpio, self->pins->gpio[i], GPIO_PULL_UP);
+    }
+}
+
+// Nothing changes until all arguments are good and the pins are had.
+static void init(mp_obj_base_t *self_in, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
+    mp_arg_val_t args[MP_ARRAY_SIZE(init_args)];
+    mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(init_args), init_args, args);
+    const mp_obj_t wanted[] = { args[ARG_sda].u_obj, args[ARG_scl].u_obj };
+    const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted);
+    uint32_t core_hz = board_core_clock();
+    uint32_t least_hz = core_hz / BSC_MAX_DIVIDER + 1;
+    bus_check_range("freq", args[ARG_freq].u_int, least_hz, MAX_HZ);
+    bus_check_range("timeout", args[ARG_timeout].u_int, 1, MAX_TIMEOUT_US);
+    bus_pins_claim(&kind, pins);
+    self->pins = pins;
+    start(self, core_hz, (uint32_t)args[ARG_freq].u_int, (uint32_t)args[ARG_timeout].u_int);
+}
+
+static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    mp_arg_check_num(n_args, n_kw, 1, 1, true);
+    unsigned id = bus_get_id(&kind, args[0], soc->i2c);
+    machine_i2c_obj_t *self = &objects[id];
+    self->base.type = type;
+    self->id = (uint8_t)id;
+    mp_map_t kw_args;
+    mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
+    init(&self->base, n_args - 1, args + 1, &kw_args);
+    return MP_OBJ_FROM_PTR(self);
+}
+
+static void print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t print_kind) {
+    const machine_i2c_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    (void)print_kind;
+    if (self->bsc.base == 0) {
+        mp_printf(print, "<I2C(%u) closed>", self->id);
+    } else {
+        mp_printf(print, "I2C(%u, scl=%u, sda=%u, freq=%u)", self->id, self->pins->gpio[1], self->pins->gpio[0],
+            (unsigned)self->hz);
+    }
+}
+
+static mp_obj_t deinit(mp_obj_t self_in) {
+    close(MP_OBJ_TO_PTR(self_in));
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_1(machine_i2c_deinit_obj, deinit);
+
+// --- transfers ---
+
+static int errno_of(bsc_result_t result) {
+    static const uint8_t errors[] = {
+        [BSC_OK] = 0, [BSC_NACK] = MP_ENODEV, [BSC_TIMEOUT] = MP_ETIMEDOUT, [BSC_SHORT] = MP_EIO,
+        [BSC_ABSENT] = MP_ENODEV,
+    };
+    return errors[result];
+}
+
+static size_t total(size_t n, const mp_machine_i2c_buf_t *bufs) {
+    size_t size = 0;
+    for (size_t i = 0; i < n; ++i) {
+        size += bufs[i].len;
+    }
+    return size;
+}
+
+// Copies before a write and after a read: the buffers of Python may lie where a page has to be fetched first, which
+// must not happen while a device waits.
+static void copy(uint8_t *whole, size_t n, const mp_machine_i2c_buf_t *bufs, bool in) {
+    for (size_t i = 0; i < n; ++i) {
+        memcpy(in ? bufs[i].buf : whole, in ? whole : bufs[i].buf, bufs[i].len);
+        whole += bufs[i].len;
+    }
+}
+
+// bufs[0] of `first` bytes is written before the others are read; 0: all are written, or all are read.
+static bsc_result_t move(const machine_i2c_obj_t *self, uint32_t device, bsc_bytes_t bytes, size_t first, bool in) {
+    if (!in) {
+        return bsc_write(&self->bsc, device, bytes);
+    }
+    bsc_bytes_t out = { bytes.data, first };
+    bytes.data += first;
+    bytes.size -= first;
+    // The block cannot read nothing.
+    return bytes.size == 0 ? bsc_write(&self->bsc, device, out) : bsc_write_read(&self->bsc, device, out, bytes);
+}
+
+static void require_open(const machine_i2c_obj_t *self) {
+    if (self->bsc.base == 0) {
+        bind_raise_value(MP_ERROR_TEXT("I2C(%u) is closed"), self->id);
+    }
+}
+
+static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machine_i2c_buf_t *bufs, unsigned flags) {
+    const machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
+    require_open(self);
+    bool in = flags & MP_MACHINE_I2C_FLAG_READ;
+    size_t first = flags & MP_MACHINE_I2C_FLAG_WRITE1 ? bufs[0].len : 0;
+    size_t size = total(n, bufs);
+    if (size > BSC_MAX_SIZE) {
+        bind_raise_value(MP_ERROR_TEXT("%lu bytes are more than the %d of one transfer"), size, BSC_MAX_SIZE);
+    }
+    if (!(flags & MP_MACHINE_I2C_FLAG_STOP)) {
+        return -MP_EOPNOTSUPP; // the block ends each transfer with STOP
+    }
+    uint8_t small[SMALL];
+    uint8_t *whole = size <= SMALL ? small : m_new(uint8_t, size);
+    copy(whole, in ? first != 0 : n, bufs, false);
+    bsc_result_t result = move(self, device, (bsc_bytes_t) { whole, size }, first, in);
+    if (in && result == BSC_OK) {
+        copy(whole + first, n - (first != 0), bufs + (first != 0), true);
+    }
+    if (whole != small) {
+        m_del(uint8_t, whole, size);
+    }
+    return result == BSC_OK ? in ? 0 : (int)size : -errno_of(result);
+}
+
+static const mp_machine_i2c_p_t protocol = {
+    .init = init,
+    .transfer_supports_write1 = true,
+    .transfer = transfer,
+};
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    machine_i2c_type,
+    MP_QSTR_I2C,
+    MP_TYPE_FLAG_NONE,
+    make_new, make_new,
+    print, print,
+    protocol, &protocol,
+    locals_dict, &machine_i2c_locals
+    );
+
+#endif // MICROPY_PY_MACHINE_I2C
