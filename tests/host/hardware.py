@@ -4,7 +4,7 @@
 import ctypes
 import hashlib
 from collections.abc import Callable
-from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint, c_uint8, c_uint32, c_uint64, c_void_p
 
 import host_library
 
@@ -163,6 +163,9 @@ class Soc(ctypes.Structure):
         ("watchdog", c_uint64),
         ("sdhci", c_uint64),
         ("sdhci_is_arasan", c_bool),
+        ("clock_manager", c_uint64),
+        ("pwm", c_uint64),
+        ("crystal", c_uint32),
         ("rng", c_uint64),
         ("rng_is_rng200", c_bool),
         ("i2c", c_uint64 * 7),
@@ -238,6 +241,10 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "bsc_write": (c_int, [c_void_p, c_uint32, Bytes]),
     "bsc_read": (c_int, [c_void_p, c_uint32, Bytes]),
     "bsc_write_read": (c_int, [c_void_p, c_uint32, Bytes, Bytes]),
+    "clock_manager_run": (c_bool, [c_size_t, c_uint32, c_uint32]),
+    "pwm_start": (None, [c_size_t, c_uint, c_uint32, c_uint32, c_bool]),
+    "pwm_change": (None, [c_size_t, c_uint, c_uint32, c_uint32]),
+    "pwm_stop": (None, [c_size_t, c_uint]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

@@ -13,13 +13,17 @@ from pimem.testing.board_session import Machine
 EXAMPLES = ROOT / "examples"
 
 # Where QEMU has no model of what an example uses: the error that the example ends with there.
-NO_MODEL = {("blink", "RPI3"): "EOPNOTSUPP"}  # the LED is on the firmware's expander
-NO_PINS = {"QEMU_VIRT": ("blink",)}
+NO_MODEL = {
+    ("blink", "RPI3"): "EOPNOTSUPP",  # the LED is on the firmware's expander
+    ("pwm_fade", "RPI4"): "ENODEV",  # nothing answers where the block is
+}
+NO_PINS = {"QEMU_VIRT": ("blink", "pwm_fade")}
 
 PRINTED = {
     "blink": r"the LED blinked 10 times",
     "guard_page": r"100 bytes: ok\n101 bytes: write of byte 100\nwrite to 0x0000400000001000: .*",
     "log_to_card": r"/log\.csv has \d+ bytes",
+    "pwm_fade": r"the LED faded in and out 5 times",
     "memory_map": r"/map\.svg shows \d+ ranges",
 }
 

@@ -64,6 +64,7 @@ MAKE_OTHERS = {
     ("machine", "I2C"): "machine.I2C(1)",
     ("machine", "Partition"): "machine.Partition(machine.SDCard(), 1)",
     ("machine", "Pin"): "machine.Pin(0)",
+    ("machine", "PWM"): "machine.PWM(12)",
     ("machine", "SDCard"): "machine.SDCard()",
     ("machine", "SoftI2C"): "machine.SoftI2C(5, 6)",
     ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
@@ -77,7 +78,7 @@ MAKE_OTHERS = {
 # tests/emulator/test_card.py reads them.
 NEED_A_CARD = ("SDCard", "Partition")
 # Classes that boards without a header lack.
-ON_A_HEADER = ("I2C", "SoftI2C")
+ON_A_HEADER = ("I2C", "PWM", "SoftI2C")
 # An expression for what each dict with known keys describes.
 DICTS = {
     ("_memory", "FrameStats"): "memory.frames.stats()",

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "drivers/board.h"
+#include "drivers/clock_manager.h"
 #include "fault/probe.h"
 #include "devices.h"
 #include "soc.h"
@@ -19,6 +20,8 @@
 #define SDHCI_PRESENT   (0x24)
 #define RNG_CONTROL     (0x00)
 #define BSC_STATUS      (0x04)
+#define CLOCK_CONTROL   (CLOCK_MANAGER_PWM)
+#define PWM_CONTROL     (0x00)
 
 #define FIRST_FURTHER   (3) // the buses that only BCM2711 has
 
@@ -78,6 +81,8 @@ void devices_probe(void) {
     check(&present.gpio, GPIO_FUNCTIONS, "GPIO");
     check(&present.watchdog, PM_STATUS, "watchdog");
     check(&present.sdhci, SDHCI_PRESENT, "SD controller");
+    check(&present.clock_manager, CLOCK_CONTROL, "clock manager");
+    check(&present.pwm, PWM_CONTROL, "PWM");
     check(&present.rng, RNG_CONTROL, "random number generator");
     check(&present.i2c[0], BSC_STATUS, "I2C(0)");
     check(&present.i2c[1], BSC_STATUS, "I2C(1)");

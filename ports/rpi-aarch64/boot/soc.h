@@ -36,6 +36,9 @@ typedef struct _soc_t {
     uint64_t watchdog;      // PM block (peripherals + 0x100000)
     uint64_t sdhci;         // SD host controller of the card
     bool sdhci_is_arasan;
+    uint64_t clock_manager; // peripherals + 0x101000
+    uint64_t pwm;           // the block PWM0 (peripherals + 0x20c000)
+    uint32_t crystal;       // Hz
     uint64_t rng;           // random number generator (peripherals + 0x104000)
     bool rng_is_rng200;     // of BCM2711; else that of BCM2835
     uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; HDMI's, number 2, is not for programs

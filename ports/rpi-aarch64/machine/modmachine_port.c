@@ -14,6 +14,7 @@
 #include "machine_i2c.h"
 #include "machine_mem.h"
 #include "machine_pin.h"
+#include "machine_pwm.h"
 #include "machine_sdcard.h"
 #include "machine_timer.h"
 #include "uart.h"
@@ -53,6 +54,9 @@ void machine_deinit(void) {
     soft_reset = true;
     callback_allow(false); // finalisers run Python code after this
     machine_timer_deinit();
+    #if MICROPY_PY_MACHINE_PWM
+    machine_pwm_deinit_all();
+    #endif
     #if MICROPY_PY_MACHINE_I2C
     machine_i2c_deinit();
     #endif

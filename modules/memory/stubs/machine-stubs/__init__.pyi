@@ -280,6 +280,58 @@ class SoftI2C(_I2CBus):
     def write(self, buffer: Any, /) -> int:
         """Write a buffer by hand; return how many bytes were acknowledged."""
 
+@final
+class PWM:
+    """Pulses on GPIO12 or GPIO18 (channel 0), GPIO13 or GPIO19 (channel 1): one pin a channel.
+
+    There is one object a pin: PWM(pin) of one that is open returns it as it is. A new one has
+    1000 Hz and a duty of 0. After deinit() only init() works.
+
+    ValueError: no such pin, a frequency or duty that cannot be. OSError(EBUSY): another has the
+    pin or the channel. OSError(ENODEV): the block does not answer.
+    """
+
+    def __init__(
+        self,
+        pin: int | str | Pin,
+        /,
+        *,
+        freq: int | None = None,
+        duty_u16: int | None = None,
+        duty_ns: int | None = None,
+        invert: bool | None = None,
+    ) -> None: ...
+    def init(
+        self,
+        *,
+        freq: int | None = None,
+        duty_u16: int | None = None,
+        duty_ns: int | None = None,
+        invert: bool | None = None,
+    ) -> None:
+        """Change settings; None leaves one as it is. invert: low where it was high."""
+
+    def deinit(self) -> None:
+        """Stop the pulses; the pin is an input then."""
+
+    @overload
+    def freq(self) -> int: ...
+    @overload
+    def freq(self, hz: int, /) -> None:
+        """The frequency in Hz, 1 to 37500 (Pi 3) or 105468 (Pi 4): read it, or set it."""
+
+    @overload
+    def duty_u16(self) -> int: ...
+    @overload
+    def duty_u16(self, duty: int, /) -> None:
+        """The high part of a period, 0 to 65535 (always high): read it, or set it."""
+
+    @overload
+    def duty_ns(self) -> int: ...
+    @overload
+    def duty_ns(self, ns: int, /) -> None:
+        """The high part of a period in nanoseconds: read it, or set it."""
+
 class _Blocks:
     """A block device: what filesystems use of it.
 

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Clocks of the clock manager (BCM2835 ARM Peripherals, "General Purpose GPIO Clocks"; BCM2711 has the same): a source
+// divided by a whole number.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_CLOCK_MANAGER_H
+#define PORTS_RPI_AARCH64_DRIVERS_CLOCK_MANAGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Registers of a clock, from the manager's base address.
+#define CLOCK_MANAGER_PWM (0xa0)
+
+// The crystal. PLLs have other rates, which the firmware changes as it likes.
+#define CLOCK_MANAGER_CRYSTAL (1)
+
+// Runs the clock at the source's rate divided by `divisor` (1 to 4095). A clock that runs is stopped first, even if it
+// is the one wanted. False: it does not stop, and nothing was changed but that it was told to.
+// clock: the address of its registers.
+bool clock_manager_run(uintptr_t clock, uint32_t source, uint32_t divisor);
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_CLOCK_MANAGER_H

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// See pwm.h.
+
+#include "mmio.h"
+#include "pwm.h"
+
+#define CTL             (0x00) // 8 bits a channel
+#define STA             (0x04)
+#define RANGE           (0x10) // 16 bytes a channel
+#define DATA            (0x14)
+
+#define CTL_ENABLE      (1u << 0)
+#define CTL_INVERT      (1u << 4)
+#define CTL_MARK_SPACE  (1u << 7) // one pulse a period; else it is spread over the period
+#define CTL_CHANNEL     (0xffu)
+#define STA_BUS_ERROR   (1u << 8)
+
+static void set_control(uintptr_t base, unsigned channel, uint32_t bits) {
+    uint32_t others = mmio_read(base + CTL) & ~(CTL_CHANNEL << 8 * channel);
+    mmio_write(base + CTL, others | bits << 8 * channel);
+}
+
+void pwm_change(uintptr_t base, unsigned channel, uint32_t period, uint32_t high) {
+    mmio_write(base + RANGE + 16 * channel, period);
+    mmio_write(base + DATA + 16 * channel, high);
+}
+
+void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high, bool invert) {
+    set_control(base, channel, 0);
+    mmio_write(base + STA, STA_BUS_ERROR);
+    pwm_change(base, channel, period, high);
+    set_control(base, channel, CTL_ENABLE | CTL_MARK_SPACE | (invert ? CTL_INVERT : 0));
+}
+
+void pwm_stop(uintptr_t base, unsigned channel) {
+    set_control(base, channel, 0);
+}

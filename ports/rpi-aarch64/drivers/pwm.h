@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// PWM block of BCM2835 to BCM2711 (BCM2835 ARM Peripherals, "Pulse Width Modulator"): two channels on one clock, each
+// high for `high` of `period` counts. The caller sets up the pins and runs the clock.
+
+#ifndef PORTS_RPI_AARCH64_DRIVERS_PWM_H
+#define PORTS_RPI_AARCH64_DRIVERS_PWM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PWM_CHANNELS (2)
+
+// Starts a channel, 0 or 1, and leaves the other one alone. invert: low for `high` counts.
+void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high, bool invert);
+
+// Changes a channel that runs, without a pause. A period with the new length and the old high part may come between.
+void pwm_change(uintptr_t base, unsigned channel, uint32_t period, uint32_t high);
+
+void pwm_stop(uintptr_t base, unsigned channel);
+
+// a * b / c, rounded to the nearest; c is not 0, and the result fits.
+static inline uint32_t pwm_scale(uint64_t a, uint32_t b, uint64_t c) {
+    return (uint32_t)((a * b + c / 2) / c);
+}
+
+#endif // PORTS_RPI_AARCH64_DRIVERS_PWM_H
