@@ -35,7 +35,8 @@ SECTIONS
         *bindings/memory_system.o(.text .text.*)
         *core/frames?*.o(.text .text.*) *core/paging?*.o(.text .text.*)
         *core/space?*.o(.text .text.*) *core/heap?*.o(.text .text.*) *core/gc?*.o(.text .text.*)
-        *extmod/vfs_*.o(.text .text.*) *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
+        *extmod/vfs_[bfl]*.o(.text .text.*) *extmod/vfs_reader.o(.text .text.*) // vfs_rom*.o only reads memory
+        *oofatfs?*.o(.text .text.*) *littlefs?*.o(.text .text.*)
         *bindings/ramdisk.o(.text .text.*) *core/disk?*.o(.text .text.*)
         *machine/uart.o(.text .text.*) *drivers?*.o(.text .text.*) *stdout_helpers.o(.text .text.*)
         __no_raise_end = .;

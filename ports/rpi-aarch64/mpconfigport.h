@@ -60,7 +60,7 @@ typedef intptr_t mp_off_t;
     X(EPERM) X(ENOENT) X(EIO) X(EBADF) X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(EBUSY) X(EEXIST) \
     X(ENODEV) X(EISDIR) X(EINVAL) X(ERANGE) X(EOPNOTSUPP) X(EADDRINUSE) X(ECONNABORTED) \
     X(ECONNRESET) X(ENOBUFS) X(ENOTCONN) X(ETIMEDOUT) X(ECONNREFUSED) X(EHOSTUNREACH) X(EALREADY) \
-    X(EINPROGRESS) X(EDEADLK)
+    X(EINPROGRESS) X(EDEADLK) X(ENOSPC) X(EROFS)
 #define MICROPY_PY_OS_INCLUDEFILE           "machine/modos_port.c"
 #define MICROPY_PY_OS_URANDOM               (1)
 #define MICROPY_PY_OS_UNAME                 (1)
@@ -87,6 +87,7 @@ typedef intptr_t mp_off_t;
 
 // Filesystems.
 #define MICROPY_VFS                         (1)
+#define MICROPY_VFS_ROM                     (1)
 #define MICROPY_READER_VFS                  (1)
 #define MICROPY_FATFS_ENABLE_LFN            (2)
 #define MICROPY_FATFS_USE_LABEL             (1)

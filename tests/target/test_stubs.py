@@ -73,6 +73,7 @@ MAKE_OTHERS = {
     ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
     ("vfs", "VfsFat"): "filesystem(vfs.VfsFat)",
     ("vfs", "VfsLfs2"): "filesystem(vfs.VfsLfs2)",
+    ("vfs", "VfsRom"): "vfs.VfsRom(b'\\xd2\\xcd1\\0')",
 }
 # Whose objects have attributes that the class does not tell, and no board without a card has one:
 # tests/emulator/test_card.py reads them.

@@ -4,19 +4,10 @@
 # so no name stays in them.
 
 
-def _boot():
+def _mount_files(starts):
     import sys
 
     import _memory
-
-    starts = _memory.kernel() is None  # after a soft reset the map is there
-    try:
-        import memory.boot
-
-        memory.boot.run()
-    except Exception as e:
-        sys.print_exception(e)
-        _memory.safe_mode("the kernel map could not be made: %r" % e)
 
     try:
         import machine
@@ -47,10 +38,31 @@ def _boot():
         print("boot: the RAM disk could not be mounted:")
         sys.print_exception(e)
 
+    if root is not None or not starts:  # the RAM disk of a start is empty
+        import _romfs
+
+        _romfs.start(starts)
+
+
+def _boot(mount_files):
+    import sys
+
+    import _memory
+
+    starts = _memory.kernel() is None  # after a soft reset the map is there
+    try:
+        import memory.boot
+
+        memory.boot.run()
+    except Exception as e:
+        sys.print_exception(e)
+        _memory.safe_mode("the kernel map could not be made: %r" % e)
+    mount_files(starts)
+
     # Frozen modules: each is made again when it is imported, and until then no collection has to
     # look at it.
     sys.modules.clear()
 
 
-_boot()
-del _boot
+_boot(_mount_files)
+del _boot, _mount_files

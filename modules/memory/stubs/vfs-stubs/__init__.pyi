@@ -76,6 +76,33 @@ class VfsLfs2(_Files):
     ) -> None:
         """Make an empty filesystem on the device. What is on it is lost."""
 
+@final
+class VfsRom:
+    """A read-only filesystem in memory, such as `mpremote romfs build` makes.
+
+    Files are used where they are: memory of which a file was opened is kept until soft reset.
+    """
+
+    def __init__(self, memory: Any, /) -> None: ...
+    def open(self, path: str, mode: str, /) -> IO[Any]: ...
+    def ilistdir(self, path: str, /) -> Iterator[tuple[str, int, int, int]]:
+        """(name, type, inode, size) of each entry; type 0x4000 is a folder, 0x8000 a file."""
+
+    def chdir(self, path: str, /) -> None: ...
+    def getcwd(self) -> str: ...
+    def stat(self, path: str, /) -> tuple[int, ...]: ...
+    def statvfs(self, path: str, /) -> tuple[int, ...]: ...
+    def mount(self, readonly: bool, mkfs: bool, /) -> None: ...
+    def umount(self) -> None: ...
+
+def rom_ioctl(operation: int, segment: int = 0, /, *args: Any) -> Any:
+    """Read or write the image that is at /rom after the next start: the file /romfs.img.
+
+    What `mpremote romfs` calls, for segment 0, the only one: 1 is the number of segments; 2 the
+    image; 3, with a length, begins to write it; 4, with an offset and bytes, writes; 5 ends that.
+    Another operation or segment is -EINVAL.
+    """
+
 @overload
 def mount() -> list[tuple[object, str]]: ...
 @overload

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // import * takes the names of a module only, not of whatever sys.modules has. Methods of native types that are called
 // through the type take objects of a derived class in Python, too. Arguments after stars are counted once no more
-// Python code can change how many there are.
+// Python code can change how many there are. A ROMFS is in a file of /, which is mounted later (modules/_romfs.py).
 
+#include "extmod/vfs.h"
 #include "guard/guard.h"
 #include "py/objmodule.h"
 #include "py/objtype.h"
@@ -18,6 +19,7 @@ static inline mp_obj_dict_t *guard_globals(mp_obj_t module) {
 static mp_obj_t checked_fun_call(mp_obj_t self_in, size_t n_args, size_t n_kw, const mp_obj_t *args);
 
 #define mp_obj_module_get_globals guard_globals
+#define mp_vfs_mount_romfs_protected() (MP_STATE_VM(guard_rom_opened) = MP_OBJ_NULL)
 #define checked_fun_call(...) fetched_checked_fun_call(__VA_ARGS__)
 #define mp_call_prepare_args_n_kw_var(...) fetched_mp_call_prepare_args_n_kw_var(__VA_ARGS__)
 #define mp_call_method_n_kw_var(...) fetched_mp_call_method_n_kw_var(__VA_ARGS__)
