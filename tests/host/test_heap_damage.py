@@ -270,6 +270,24 @@ def test_a_head_that_was_cleared_is_found():
         heap.write(head.address, before)
 
 
+def test_the_head_of_an_empty_bin_is_not_followed():
+    heap = Heap(8192)
+    block, behind = heap.alloc(40), heap.alloc(40)
+    heap.write(heap.base + 4 * (48 // 16), struct.pack("<I", (behind - heap.base) // 16))
+    assert damage(heap)[0] == Damage.BINS
+    heap.free(block)
+    assert damage(heap)[0] == Damage.NONE
+
+
+def test_a_block_is_not_divided_when_the_list_for_its_rest_is_damaged():
+    heap = Heap(8192)
+    large, _a, small, _b = (heap.alloc(size) for size in (200, 40, 88, 40))
+    heap.free(small)
+    heap.free(large)
+    heap.write(small + 4, struct.pack("<I", 5))
+    assert refusal(Kind.DAMAGED, heap.alloc, 104).address == small  # leaves as much as `small` has
+
+
 def forge(heap: Heap, block: int, word: int) -> None:
     """Writes a header with the right checksum: what only a fault of the heap itself could do."""
     mixed = (word << 32) + block + SECRET

@@ -169,7 +169,7 @@ ROWS = (
     ),
     Row("metadata of a frame at 1 GiB", plain("ranges.metadata.1g"), 1.35, 1.2, "bit"),
     Row("metadata of a frame at 8 GiB", plain("ranges.metadata.8g"), 1.35, 1.2, "bit"),
-    Row("heap random 16..512 B, to glibc", ratio("heap.random", "ours", "glibc"), 1.7, 1.3),
+    Row("heap random 16..512 B, to glibc", ratio("heap.random", "ours", "glibc"), 1.45, 1.25),
     Row("heap bytes live at first failure", plain("heap.full.mixed"), 92.0, 93.5, "%", True),
     Row(
         "refused free in a block, heap of 64 MiB to 1 MiB",

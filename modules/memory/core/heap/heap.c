@@ -71,7 +71,7 @@ static inline bool look_around(const heap_t *h, uintptr_t b, surroundings_t *s) 
         return false;
     }
     if (is_free(after)) {
-        if (!links_hold(h, after) || !is_intact(h, block_after(after))) {
+        if (!is_intact(h, block_after(after)) || !links_hold(h, after)) {
             return false;
         }
         s->after = after;
@@ -143,7 +143,7 @@ static NOINLINE uintptr_t search(const heap_t *h, uint32_t bin, uintptr_t b, req
         uint32_t link = steps != 0 ? header(b)->next : 0;
         if (link == 0) {
             bin = steps != 0 ? bin + 1 : sure_bin(&r);
-            bin = bin / HEAP_BINS < h->rows ? next_used_bin(h, bin) : BIN_NONE;
+            bin = next_used_bin(h, bin);
             if (bin == BIN_NONE) {
                 return 0;
             }
@@ -179,7 +179,7 @@ static inline uintptr_t find(const heap_t *h, const request_t *r, bool *damaged)
 
 // Turns `total` granules at b, which are in no list, into: `gap` free, the request used, the rest free.
 // word_flags is WORD_PREV_FREE when the block before b is free (then gap is 0). Returns the used block.
-static inline uintptr_t carve(
+static NOINLINE uintptr_t carve(
     heap_t *h, uintptr_t b, uint32_t total, uint32_t gap, const request_t *r, uint32_t word_flags) {
     uint32_t rest = total - gap - r->n_granules;
     uint32_t own = r->n_granules;
@@ -209,11 +209,13 @@ static inline bool may_carve(const heap_t *h, uint32_t total, uint32_t gap, cons
 
 // ---- small blocks --------------------------------------------------------------------------------------------------
 
-// Most blocks are small and need neither a search nor a merge: the bin of their size holds nothing else. These two do
-// that much. Anything else, suspected damage included, changes nothing, returns 0 or false, and takes the general path.
+// Most blocks are small, and the bin of their size holds nothing else. These functions do what most of them need:
+// anything else, suspected damage included, changes nothing, returns 0 or false, and takes the general path.
 
-// Usable bytes of the largest block whose bin holds one size only.
-#define SMALL_MAX (((size_t)(HEAP_BINS - 1) << GRANULE_SHIFT) - HEAP_HEADER_SIZE)
+// Usable bytes of the largest block whose bin holds one size only: the bins of the first word of their map.
+#define SMALL_MAX (((size_t)(HEAP_MAP_BITS - 1) << GRANULE_SHIFT) - HEAP_HEADER_SIZE)
+
+_Static_assert(HEAP_MAP_BITS == 2 * HEAP_BINS, "bin_width is 0 below");
 
 // Granules of a block for `size` usable bytes, which may not be 0 or overflow.
 static inline uint32_t granules_for(size_t size) {
@@ -221,28 +223,53 @@ static inline uint32_t granules_for(size_t size) {
     return n_granules < GRANULES_MIN ? GRANULES_MIN : n_granules;
 }
 
-// Takes the first block of just this size, or with a granule more that is too little for a block. 0 when there is none.
-static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
-    uint32_t map = h->bin_map[0] >> n_granules;
-    if ((map & ((1 << GRANULES_MIN) - 1)) == 0) {
-        return 0;
-    }
-    n_granules += (map & 1) == 0;
+// The first block of a small bin, which is used; 0 when something about it is damaged.
+static inline uintptr_t first_small(const heap_t *h, uint32_t n_granules) {
     uint32_t self = heads(h)[n_granules];
     uintptr_t b = linked(h, self);
-    uintptr_t after = b + bytes(n_granules);
     if (!is_intact(h, b) || word_of(b) != (n_granules << WORD_SIZE_SHIFT | WORD_FREE) || header(b)->prev != 0
-        || !is_intact(h, after) || (word_of(after) & WORD_PREV_FREE) == 0) {
+        || !leads_back(h, header(b)->next, self)) {
         return 0;
     }
-    uintptr_t next = linked(h, header(b)->next);
-    if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
-        return 0;
+    uintptr_t after = b + bytes(n_granules);
+    return is_intact(h, after) && (word_of(after) & WORD_PREV_FREE) != 0 ? b : 0;
+}
+
+// Takes out block b, the first of its small bin.
+static inline void unlink_first_small(heap_t *h, uintptr_t b, uint32_t n_granules) {
+    uint32_t next = header(b)->next;
+    heads(h)[n_granules] = next;
+    set_prev(h, next, 0);
+    h->bin_map[0] &= ~((uint64_t)(next == 0) << n_granules);
+    h->free_blocks--;
+}
+
+// Takes the front of the closest fit in the small bins that leaves another block, of `rest` granules.
+static NOINLINE uintptr_t take_front(heap_t *h, uint32_t n_granules, uint32_t rest) {
+    uintptr_t b = may_insert(h, rest) ? first_small(h, n_granules + rest) : 0;
+    if (b != 0) {
+        unlink_first_small(h, b, n_granules + rest);
+        make_free(h, b + bytes(n_granules), rest);
+        write_header(h, b, n_granules << WORD_SIZE_SHIFT);
+        count_used(h, n_granules);
     }
-    bin_unlink(h, b, n_granules, &heads(h)[n_granules]);
-    header(b)->head -= HEAD_FLAG(WORD_FREE);
-    header(after)->head -= HEAD_FLAG(WORD_PREV_FREE);
-    count_used(h, n_granules);
+    return b;
+}
+
+// Takes the closest fit in the small bins.
+static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
+    uint64_t map = h->bin_map[0] >> n_granules;
+    if ((map & ((1 << GRANULES_MIN) - 1)) == 0) {
+        return map != 0 ? take_front(h, n_granules, (uint32_t)__builtin_ctzll(map)) : 0;
+    }
+    n_granules += (map & 1) == 0;
+    uintptr_t b = first_small(h, n_granules);
+    if (b != 0) {
+        unlink_first_small(h, b, n_granules);
+        header(b)->head -= HEAD_FLAG(WORD_FREE);
+        header(b + bytes(n_granules))->head -= HEAD_FLAG(WORD_PREV_FREE);
+        count_used(h, n_granules);
+    }
     return b;
 }
 
@@ -250,14 +277,14 @@ static inline uintptr_t take_small(heap_t *h, uint32_t n_granules) {
 static inline bool free_small(heap_t *h, uintptr_t b) {
     uint32_t n_granules = granules(b);
     uintptr_t after = b + bytes(n_granules);
-    if (n_granules >= HEAP_BINS || word_of(b) != n_granules << WORD_SIZE_SHIFT || !is_intact(h, after)
+    if (n_granules >= HEAP_MAP_BITS || word_of(b) != n_granules << WORD_SIZE_SHIFT || !is_intact(h, after)
         || (word_of(after) & (WORD_FREE | WORD_PREV_FREE)) != 0 || !may_insert(h, n_granules)) {
         return false;
     }
     header(b)->head += HEAD_FLAG(WORD_FREE);
     header(after)->head += HEAD_FLAG(WORD_PREV_FREE);
     write_footer(b, n_granules);
-    bin_insert(h, b, n_granules);
+    bin_push(h, b, n_granules);
     uncount_used(h, n_granules);
     return true;
 }
@@ -307,6 +334,7 @@ int heap_init(heap_t *h, void *base, size_t size, uint32_t secret) {
     // A header begins 8 bytes before its granule: the 8 bytes after the heads stay unused.
     h->first = start + heads_size + HEAP_ALIGN;
     h->end = start + size;
+    h->span = h->end - h->first;
     memset(base, 0, heads_size);
     write_header(h, h->end, 0);
     make_free(h, h->first, (uint32_t)((h->end - h->first) >> GRANULE_SHIFT));
@@ -324,7 +352,7 @@ static inline uintptr_t take(heap_t *h, const request_t *r, bool *damaged) {
     uint32_t gap = gap_for(b, r->align);
     uint32_t bin = bin_of(total);
     uint32_t *from;
-    *damaged = !is_intact(h, b) || !links_lead_back(h, b, bin, &from) || !is_intact(h, block_after(b))
+    *damaged = !is_intact(h, b) || !is_intact(h, block_after(b)) || !links_lead_back(h, b, bin, &from)
         || !may_carve(h, total, gap, r);
     if (*damaged) {
         return 0;

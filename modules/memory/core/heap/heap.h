@@ -22,6 +22,8 @@
 #define HEAP_HEADER_SIZE ((size_t)8)        // cost of each block beyond its usable size
 #define HEAP_ROWS_MAX (22)                  // powers of two between a granule and HEAP_SIZE_MAX
 #define HEAP_BINS (32)                      // bins per row
+#define HEAP_MAP_BITS (64)                  // bins per word of the map of bins
+#define HEAP_MAP_WORDS (HEAP_ROWS_MAX * HEAP_BINS / HEAP_MAP_BITS)
 
 // Why a call failed. heap_error_text() has the words.
 typedef enum {
@@ -49,12 +51,13 @@ typedef struct _heap_t {
     size_t size;
     uintptr_t first;       // payload address of the first block
     uintptr_t end;         // payload address of the end mark: a used block without a payload
+    size_t span;           // end - first
     uint32_t secret;
-    uint32_t rows;         // rows of bins this heap needs
-    uint32_t row_map;      // bit r: some bin of row r holds a block
-    uint32_t bin_map[HEAP_ROWS_MAX];  // bit b of word r: bin b of row r holds a block
-    uint32_t live_blocks;
+    uint32_t live_blocks;  // not beside free_blocks: both would be loaded at once, right after one was stored
     uint32_t free_blocks;
+    uint32_t rows;         // rows of bins this heap needs
+    uint32_t word_map;     // bit w > 0: word w of bin_map is not 0
+    uint64_t bin_map[HEAP_MAP_WORDS];  // bit b of word w: bin 64 * w + b holds a block
     size_t used;           // usable bytes of live blocks
     size_t peak_used;
 } heap_t;

@@ -35,27 +35,52 @@ static inline uint32_t bin_of(uint32_t n_granules) {
 }
 
 static inline bool bin_is_used(const heap_t *h, uint32_t bin) {
-    return (h->bin_map[bin / HEAP_BINS] >> (bin % HEAP_BINS) & 1) != 0;
+    return (h->bin_map[bin / HEAP_MAP_BITS] >> (bin % HEAP_MAP_BITS) & 1) != 0;
 }
 
-// What leads to free block b of a bin: the link in the block before it in the list, or the head. NULL when neither can.
+// Whether a list has another block is unpredictable, so lists are followed and changed without branches. Link 0 leads
+// to the base, where the heads of bins 0 and 1 are in the place of a block's links. No block is in these bins, so the
+// heads may be read, and what is written to the second is cleared at once.
+
+// All ones for a link to a block, 0 for link 0. Not a condition: compilers make branches of those.
+static inline uint32_t link_mask(uint32_t link) {
+    return (uint32_t)(-(int64_t)link >> 63);
+}
+
+// The link to the first block of a bin, 0 when it has none: the head of an empty bin is not looked at.
+static inline uint32_t first_of_bin(const heap_t *h, uint32_t bin) {
+    uint64_t used = h->bin_map[bin / HEAP_MAP_BITS] >> (bin % HEAP_MAP_BITS) & 1;
+    return heads(h)[bin] & -(uint32_t)used;
+}
+
+// True for link 0, and for a link to what keeps `prev` as the link to the block before it.
+static inline bool leads_back(const heap_t *h, uint32_t link, uint32_t prev) {
+    return bytes(link) < h->size && ((header(linked(h, link))->prev ^ prev) & link_mask(link)) == 0;
+}
+
+// What leads to free block b of a bin: the link in the block before it in the list, or the head. The block before it is
+// to be in the region.
 static inline uint32_t *link_to_block(const heap_t *h, uintptr_t b, uint32_t bin) {
-    if (header(b)->prev == 0) {
-        return bin_is_used(h, bin) ? &heads(h)[bin] : NULL;
-    }
-    uintptr_t prev = linked(h, header(b)->prev);
-    return is_linkable(h, prev) ? &header(prev)->next : NULL;
+    uint32_t prev = header(b)->prev;
+    uint32_t *head = &heads(h)[bin];
+    intptr_t other = (intptr_t)&header(linked(h, prev))->next - (intptr_t)head;
+    return (uint32_t *)((intptr_t)head + (other & (intptr_t)(int32_t)link_mask(prev)));
+}
+
+// Makes block `link` keep `prev` as the link to the one before it. Does nothing for link 0.
+static inline void set_prev(const heap_t *h, uint32_t link, uint32_t prev) {
+    header(linked(h, link))->prev = prev;
+    heads(h)[1] = 0;
 }
 
 // True when the neighbours of free block b in its list, or the head of the list, lead back to it. *from is what does.
 static inline bool links_lead_back(const heap_t *h, uintptr_t b, uint32_t bin, uint32_t **from) {
     uint32_t self = link_to(h, b);
-    uintptr_t next = linked(h, header(b)->next);
-    if (header(b)->next != 0 && !(is_linkable(h, next) && header(next)->prev == self)) {
+    if (!leads_back(h, header(b)->next, self) || bytes(header(b)->prev) >= h->size) {
         return false;
     }
     *from = link_to_block(h, b, bin);
-    return *from != NULL && **from == self;
+    return **from == self;
 }
 
 static inline bool links_hold(const heap_t *h, uintptr_t b) {
@@ -65,49 +90,43 @@ static inline bool links_hold(const heap_t *h, uintptr_t b) {
 
 // True when bin_insert may touch the head of the bin for this size.
 static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
-    uint32_t bin = bin_of(n_granules);
-    if (!bin_is_used(h, bin)) {
-        return true;
-    }
-    uintptr_t head = linked(h, heads(h)[bin]);
-    return is_linkable(h, head) && header(head)->prev == 0;
+    return leads_back(h, first_of_bin(h, bin_of(n_granules)), 0);
 }
 
-// The first bin from `bin` on, of a row that the heap has, that holds a block.
+// The first bin from `bin` on, which may be beyond the last, that holds a block.
 static inline uint32_t next_used_bin(const heap_t *h, uint32_t bin) {
-    uint32_t row = bin / HEAP_BINS;
-    uint32_t map = h->bin_map[row] & (UINT32_MAX << (bin % HEAP_BINS));
+    uint32_t word = bin / HEAP_MAP_BITS;
+    uint64_t map = word < HEAP_MAP_WORDS ? h->bin_map[word] & UINT64_MAX << (bin % HEAP_MAP_BITS) : 0;
     if (map == 0) {
-        uint32_t rows = h->row_map & (UINT32_MAX << (row + 1));
-        if (rows == 0) {
+        uint32_t words = h->word_map & UINT32_MAX << 1 << word;
+        if (words == 0) {
             return BIN_NONE;
         }
-        row = (uint32_t)__builtin_ctz(rows);
-        map = h->bin_map[row];
+        word = (uint32_t)__builtin_ctz(words);
+        map = h->bin_map[word];
     }
-    return row * HEAP_BINS + (uint32_t)__builtin_ctz(map);
+    return word * HEAP_MAP_BITS + (uint32_t)__builtin_ctzll(map);
 }
 
 // --- changes: nothing is verified here ---
 
-// Puts block b, whose header and size are written, at the head of its list.
-static inline void bin_insert(heap_t *h, uintptr_t b, uint32_t n_granules) {
-    uint32_t bin = bin_of(n_granules);
-    uint32_t row = bin / HEAP_BINS;
-    uint32_t bit = (uint32_t)1 << (bin % HEAP_BINS);
+// Puts block b, whose header and size are written, at the head of the list of its bin. The map of words is left alone,
+// as suits the bins of word 0.
+static inline void bin_push(heap_t *h, uintptr_t b, uint32_t bin) {
     uint32_t self = link_to(h, b);
-    uint32_t next = 0;
-    if ((h->bin_map[row] & bit) != 0) {
-        next = heads(h)[bin];
-        header(linked(h, next))->prev = self;
-    } else {
-        h->bin_map[row] |= bit;
-        h->row_map |= (uint32_t)1 << row;
-    }
+    uint32_t next = first_of_bin(h, bin);
+    h->bin_map[bin / HEAP_MAP_BITS] |= (uint64_t)1 << (bin % HEAP_MAP_BITS);
+    set_prev(h, next, self);
     header(b)->next = next;
     header(b)->prev = 0;
     heads(h)[bin] = self;
     h->free_blocks++;
+}
+
+static inline void bin_insert(heap_t *h, uintptr_t b, uint32_t n_granules) {
+    uint32_t bin = bin_of(n_granules);
+    bin_push(h, b, bin);
+    h->word_map |= (uint32_t)1 << (bin / HEAP_MAP_BITS);
 }
 
 // Takes out free block b, which *from leads to.
@@ -115,15 +134,11 @@ static inline void bin_unlink(heap_t *h, uintptr_t b, uint32_t bin, uint32_t *fr
     uint32_t next = header(b)->next;
     uint32_t prev = header(b)->prev;
     *from = next;
-    if (next != 0) {
-        header(linked(h, next))->prev = prev;
-    } else if (prev == 0) {
-        uint32_t row = bin / HEAP_BINS;
-        h->bin_map[row] &= ~((uint32_t)1 << (bin % HEAP_BINS));
-        if (h->bin_map[row] == 0) {
-            h->row_map &= ~((uint32_t)1 << row);
-        }
-    }
+    set_prev(h, next, prev);
+    uint32_t word = bin / HEAP_MAP_BITS;
+    uint64_t map = h->bin_map[word] & ~((uint64_t)((next | prev) == 0) << (bin % HEAP_MAP_BITS));
+    h->bin_map[word] = map;
+    h->word_map &= ~((uint32_t)(map == 0) << word);
     h->free_blocks--;
 }
 

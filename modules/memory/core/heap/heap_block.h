@@ -94,7 +94,7 @@ static inline void write_header(heap_t *h, uintptr_t b, uint32_t word) {
 
 // True when b may be the address of a block: a header there can be read. b is aligned.
 static inline bool is_inside(const heap_t *h, uintptr_t b) {
-    return b - h->first <= h->end - h->first;
+    return b - h->first <= h->span;
 }
 
 // True when a header of this heap stands before the aligned address b. Reads nothing outside the region. The size in an
@@ -105,7 +105,7 @@ static inline bool is_intact(const heap_t *h, uintptr_t b) {
 
 // True when b is the address of a used block.
 static inline bool is_live(const heap_t *h, uintptr_t b) {
-    return mem_is_aligned(b, HEAP_ALIGN) && b != h->end && is_intact(h, b) && !is_free(b);
+    return mem_is_aligned(b, HEAP_ALIGN) && b - h->first < h->span && is_intact(h, b) && !is_free(b);
 }
 
 // An intact header that the walk can step over, and footer and links read: a size of 0 belongs to the end mark alone.

@@ -104,16 +104,16 @@ static uint32_t check_list(scan_t *s, uint32_t bin, uint32_t limit) {
 static uint32_t check_bins(scan_t *s) {
     const heap_t *h = s->h;
     uint32_t count = 0;
-    for (uint32_t row = 0; row < h->rows; row++) {
-        if (((h->row_map >> row & 1) != 0) != (h->bin_map[row] != 0)) {
+    for (uint32_t word = 1; word < HEAP_MAP_WORDS; word++) {
+        if (((h->word_map >> word & 1) != 0) != (h->bin_map[word] != 0)) {
             report(s, HEAP_DAMAGE_BINS, 0, 0);
         }
-        for (uint32_t bin = row * HEAP_BINS; bin < (row + 1) * HEAP_BINS; bin++) {
-            if (bin_is_used(h, bin) != (heads(h)[bin] != 0)) {
-                report(s, HEAP_DAMAGE_BINS, 0, 0);
-            }
-            count += check_list(s, bin, h->free_blocks - count);
+    }
+    for (uint32_t bin = 0; bin < h->rows * HEAP_BINS; bin++) {
+        if (bin_is_used(h, bin) != (heads(h)[bin] != 0)) {
+            report(s, HEAP_DAMAGE_BINS, 0, 0);
         }
+        count += check_list(s, bin, h->free_blocks - count);
     }
     return count;
 }

@@ -30,14 +30,12 @@ bool heap_next(const heap_t *h, heap_block_t *cursor) {
 
 // The largest of the blocks in the highest list that an allocation looks at: a larger one behind them would be refused.
 static size_t largest_free(const heap_t *h) {
-    if (h->row_map == 0) {
+    uint32_t word = 31 - (uint32_t)__builtin_clz(h->word_map | 1);
+    if (h->bin_map[word] == 0) {
         return 0;
     }
-    uint32_t row = 31 - (uint32_t)__builtin_clz(h->row_map);
-    if (h->bin_map[row] == 0) {
-        return 0;
-    }
-    uint32_t link = heads(h)[row * HEAP_BINS + 31 - (uint32_t)__builtin_clz(h->bin_map[row])];
+    uint32_t bin = word * HEAP_MAP_BITS + HEAP_MAP_BITS - 1 - (uint32_t)__builtin_clzll(h->bin_map[word]);
+    uint32_t link = heads(h)[bin];
     size_t largest = 0;
     for (uint32_t steps = FIND_STEPS; link != 0 && steps != 0; steps--) {
         uintptr_t b = linked(h, link);
