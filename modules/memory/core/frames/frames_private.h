@@ -128,13 +128,17 @@ static inline void update_after_take(frames_t *f, size_t block, uint32_t state, 
     leave_partial(f, block, gone);
 }
 
-// Writes a block's state and brings the indexes in line with it.
-static inline void state_write(frames_t *f, size_t block, uint32_t state) {
-    uint32_t changed = (f->states[block] ^ state) & STATE_INDEXES;
+// Writes a block's state and brings some of the indexes in line with it.
+static inline void state_write_indexes(frames_t *f, size_t block, uint32_t state, uint32_t indexes) {
+    uint32_t changed = (f->states[block] ^ state) & indexes;
     f->states[block] = state;
     for (; changed != 0; changed &= changed - 1) {
         index_flip(f, lowest_bit(changed) - STATE_INDEX_SHIFT, block);
     }
+}
+
+static inline void state_write(frames_t *f, size_t block, uint32_t state) {
+    state_write_indexes(f, block, state, STATE_INDEXES);
 }
 
 // The lowest partly free block >= `from`, which is a block, or NOT_FOUND.
@@ -147,7 +151,7 @@ static inline size_t next_partial(frames_t *f, size_t from) {
             if (blocks == 0) {
                 f->top[FRAMES_INDEX_PARTIAL][word] ^= groups & -groups;
             }
-            blocks &= group == from / 64 ? ALL_FREE << (from % 64) : ALL_FREE;
+            blocks &= ALL_FREE << (from > group * 64 ? from - group * 64 : 0);
             if (blocks != 0) {
                 return group * 64 + lowest_bit(blocks);
             }
