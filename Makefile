@@ -201,7 +201,7 @@ test-host: setup
 
 # Each part is a target of its own. Hours on a small machine; the first failure ends it.
 test-long: images
-	@$(TEST_ENVIRONMENT) HOST_EXAMPLES=20 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) HOST_EXAMPLES=20 FRAMES_STEPS=30000000 $(PYTEST) tests/host --timeout 3600 $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) BOOT_MUTANTS=200 $(PYTEST) tests/emulator/test_boot_mutants.py $(ON_ALL_CORES) $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) STACK_ROUNDS=1000 $(PYTEST) tests/target/test_stack.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) LINE_HEAP=400 LINE_BYTES=1000000 $(PYTEST) tests/emulator/test_line_in_collections.py --timeout 7200 $(TEST_OPTIONS) </dev/null

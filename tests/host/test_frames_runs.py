@@ -50,6 +50,31 @@ def test_of_runs_that_are_long_enough_the_one_that_is_aligned_is_found(order):
     refused(ENOMEM, frames.alloc, count, align=align)
 
 
+@pytest.mark.parametrize("align", [2, 4, 16, 32, 64, 128, 512])
+@pytest.mark.parametrize("short", [1, 0])
+def test_a_run_at_an_alignment_larger_than_itself_is_found(align, short):
+    """Beside runs that are long enough elsewhere, and aligned ones that are a frame too short."""
+    for count in sorted({1, 2, align // 2 + 1, align - 1} & set(range(1, align))):
+        runs = [(64 * BLOCK + align, count)] if align < BLOCK else [(64 * BLOCK, count)]
+        for block in range(0, 60, 2):
+            runs.append((block * BLOCK + 1, min(count, align - 1)))
+            if count > 1 and short:
+                runs.append(((block + 1) * BLOCK, count - 1))
+        frames = with_free(runs)
+        assert frames.alloc(count, align=align) == GIB + runs[0][0] * PAGE
+        refused(ENOMEM, frames.alloc, count, align=align)
+        assert frames.check() == 0
+
+
+@pytest.mark.parametrize(("before", "whole", "behind"), [(0, 1, 1), (300, 0, 213), (70, 2, 511)])
+def test_a_run_longer_than_a_block_is_found_by_its_ends(before, whole, behind):
+    start = 41 * BLOCK - before
+    count = before + whole * BLOCK + behind
+    frames = with_free([*one_in_each_block(100, 300)[:39], (start, count)])
+    refused(ENOMEM, frames.alloc, count + 1)
+    assert frames.alloc(count) == GIB + start * PAGE
+
+
 def test_a_run_over_two_blocks_grows_and_shrinks_at_both_ends():
     edge = 40 * BLOCK
     frames = with_free([(edge - 2, 4)])

@@ -32,13 +32,10 @@ static inline void give_in_word(frames_t *f, size_t frame, uint64_t mask) {
     uint32_t state = f->states[block] | STATE_ANY(i) | STATE_PARTIAL | orders_around(free, frame % WORD_FRAMES);
     if (free == ALL_FREE) {
         state = state_with_word(state, i);
-        state_write(f, block, (state & ~STATE_FLOOR_MASK) | orders_floor(state));
-    } else {
-        // Whether the block was used up is unpredictable, that it comes to have a chunk of another order is rare.
-        enter_partial(f, block);
-        state = (state & ~STATE_FLOOR_MASK) | orders_floor(state);
-        state_write_indexes(f, block, state, STATE_ORDERS);
     }
+    // Written without a look at whether it changes: whether the word was used up is unpredictable.
+    state = (state & ~STATE_FLOOR_MASK) | orders_floor(state);
+    state_write(f, block, state);
     if (block < f->tracked) {
         frames_runs_freed(f, frame);
     }

@@ -10,8 +10,10 @@
 //   made of fewer blocks or none: then a limit (`below`) that keeps a request from those free blocks
 //   makes it search the words of the blocks without notes.
 // - exactly at an address: steps by words, and by whole blocks.
-// - more frames, or alignments larger than the count: a search by words of all blocks that are
-//   partly free. It finds a run whenever there is one.
+// - alignments larger than the count: a step for each block, and where it may have such a run, a few
+//   for each of its words that holds an aligned frame.
+// - more frames: a step for each block, and two of its words where it is partly free. Each of these
+//   searches finds a run whenever there is one.
 // An index may list a block for a chunk that it has lost; some of these are put right in each
 // search, as often as they are lost. A request may so get a whole block though a partly free one
 // would do.

@@ -69,7 +69,7 @@ static inline unsigned order_around(uint64_t word, unsigned bit) {
     uint64_t used = ~word;
     uint64_t above = used & ALL_FREE << bit;
     uint64_t below = used & ~(ALL_FREE << bit);
-    unsigned next = (lowest_bit(above | (uint64_t)1 << 63) ^ bit) | (unsigned)(above == 0) << 6;
+    unsigned next = (above != 0 ? lowest_bit(above) : WORD_FRAMES) ^ bit;
     unsigned previous = (highest_bit(below | 1) ^ bit) | (unsigned)(below == 0) << 6;
     return highest_bit(next < previous ? next : previous);
 }

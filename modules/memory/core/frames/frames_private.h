@@ -128,17 +128,13 @@ static inline void update_after_take(frames_t *f, size_t block, uint32_t state, 
     leave_partial(f, block, gone);
 }
 
-// Writes a block's state and brings some of the indexes in line with it.
-static inline void state_write_indexes(frames_t *f, size_t block, uint32_t state, uint32_t indexes) {
-    uint32_t changed = (f->states[block] ^ state) & indexes;
+// Writes a block's state and brings the indexes in line with it.
+static inline void state_write(frames_t *f, size_t block, uint32_t state) {
+    uint32_t changed = (f->states[block] ^ state) & STATE_INDEXES;
     f->states[block] = state;
     for (; changed != 0; changed &= changed - 1) {
         index_flip(f, lowest_bit(changed) - STATE_INDEX_SHIFT, block);
     }
-}
-
-static inline void state_write(frames_t *f, size_t block, uint32_t state) {
-    state_write_indexes(f, block, state, STATE_INDEXES);
 }
 
 // The lowest partly free block >= `from`, which is a block, or NOT_FOUND.

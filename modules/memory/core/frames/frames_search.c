@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finding free frames.
 
-#include "frames_private.h"
+#include "frames_runs.h"
 
 // The blocks of a group that are in an index and not used up: those stay in the indexes of their orders.
 static inline uint64_t index_word(const frames_t *f, unsigned index, size_t group) {
@@ -239,8 +239,20 @@ static size_t search_words(run_search_t *s, size_t block) {
     return NOT_FOUND;
 }
 
-// The lowest run there is, by reading every word of the partly free blocks. Rare and long: not
-// inlined, so that the common requests do not pay for its registers.
+// Goes on over a partly free block for a run that is longer than a block: only its two ends count.
+static size_t search_ends(run_search_t *s, size_t block, uint32_t state) {
+    const uint64_t *words = s->f->free_map[block].word;
+    uint32_t partial = ~state >> 8 & STATE_ANY_MASK; // words that are not all free
+    unsigned i = lowest_bit(partial);
+    size_t head = i * WORD_FRAMES + lowest_bit(~words[i]);
+    size_t start = fit(s, s->run + head, block * FRAMES_PER_BLOCK + head);
+    i = highest_bit(partial);
+    s->run = (BLOCK_WORDS - 1 - i) * WORD_FRAMES + 63 - highest_bit(~words[i]);
+    return start;
+}
+
+// The lowest run there is, by reading the partly free blocks: all their words, or the ends alone where no block can
+// hold it. Rare and long: not inlined, so that the common requests do not pay for its registers.
 static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
     run_search_t s = { .f = f, .count = count, .align = align };
     if (align < WORD_FRAMES) {
@@ -253,9 +265,67 @@ static NOINLINE size_t search_run(const frames_t *f, size_t count, size_t align,
             s.run += FRAMES_PER_BLOCK;
             start = fit(&s, s.run, (block + 1) * FRAMES_PER_BLOCK);
         } else if (state & STATE_ANY_MASK) {
-            start = search_words(&s, block);
+            start = count > FRAMES_PER_BLOCK ? search_ends(&s, block, state) : search_words(&s, block);
         } else {
             s.run = 0;
+        }
+        if (start != NOT_FOUND) {
+            return ends_by(start, count, hi) ? start : NOT_FOUND;
+        }
+    }
+    return NOT_FOUND;
+}
+
+// The first of the cells of `align` frames, 2 to 32, of a partly free block that begins with `count` free frames, fewer
+// than a cell has. One addition to a word does it: it carries beyond `count` ones.
+static size_t small_cell(const frames_t *f, size_t block, size_t count, size_t align) {
+    const uint64_t *words = f->free_map[block].word;
+    uint64_t firsts = every(lowest_bit(align));
+    uint64_t wanted = firsts * ones(0, (unsigned)count);
+    for (uint32_t left = f->states[block] & STATE_ANY_MASK; left != 0; left &= left - 1) {
+        unsigned i = lowest_bit(left);
+        uint64_t ends = ((words[i] & wanted) + firsts) & firsts << count;
+        if (ends != 0) {
+            return block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) - count;
+        }
+    }
+    return NOT_FOUND;
+}
+
+// The same for cells of one word to a block.
+static size_t large_cell(const frames_t *f, size_t block, size_t count, size_t align) {
+    const uint64_t *words = f->free_map[block].word;
+    uint32_t all_free = (f->states[block] & STATE_ALL_MASK) >> 8;
+    uint32_t full = ((uint32_t)1 << (count / WORD_FRAMES)) - 1;
+    uint64_t rest = ((uint64_t)1 << (count % WORD_FRAMES)) - 1;
+    for (size_t i = 0; i < BLOCK_WORDS; i += align / WORD_FRAMES) {
+        if ((full & ~(all_free >> i)) == 0 && (rest & ~words[i + count / WORD_FRAMES]) == 0) {
+            return block * FRAMES_PER_BLOCK + i * WORD_FRAMES;
+        }
+    }
+    return NOT_FOUND;
+}
+
+// Whether a partly free block has no run of `count` frames, by what is noted of it.
+static inline bool lacks_run(const frames_t *f, size_t block, size_t count) {
+    return count > 1 && block < f->tracked && runs_field(&f->runs[block], 0) < count;
+}
+
+// The lowest run of up to a block with an alignment larger than itself: it lies at the beginning of a cell.
+static NOINLINE size_t search_cells(const frames_t *f, size_t count, size_t align, size_t lo, size_t hi) {
+    run_search_t s = { .f = f, .count = count, .align = align };
+    size_t cell = smaller(align, FRAMES_PER_BLOCK);
+    for (size_t block = lo / FRAMES_PER_BLOCK; block * FRAMES_PER_BLOCK < hi; ++block) {
+        size_t start = block * FRAMES_PER_BLOCK;
+        uint32_t state = f->states[block];
+        if (!(state & STATE_ANY_MASK) || (align > FRAMES_PER_BLOCK && align_frame(&s, start) != start)) {
+            continue;
+        }
+        if (!(state & STATE_WHOLE)) {
+            if (count == FRAMES_PER_BLOCK || lacks_run(f, block, count)) {
+                continue;
+            }
+            start = cell < WORD_FRAMES ? small_cell(f, block, count, cell) : large_cell(f, block, count, cell);
         }
         if (start != NOT_FOUND) {
             return ends_by(start, count, hi) ? start : NOT_FOUND;
@@ -293,8 +363,8 @@ size_t frames_search(frames_t *f, size_t count, size_t align, size_t lo, size_t 
             return frame;
         }
     }
-    if (count <= FRAMES_PER_BLOCK && align <= count) {
-        return search_tracked(f, count, align, lo, hi);
+    if (count <= FRAMES_PER_BLOCK) {
+        return align <= count ? search_tracked(f, count, align, lo, hi) : search_cells(f, count, align, lo, hi);
     }
     return search_run(f, count, align, lo, hi);
 }

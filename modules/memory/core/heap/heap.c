@@ -179,7 +179,7 @@ static inline uintptr_t find(const heap_t *h, const request_t *r, bool *damaged)
 
 // Turns `total` granules at b, which are in no list, into: `gap` free, the request used, the rest free.
 // word_flags is WORD_PREV_FREE when the block before b is free (then gap is 0). Returns the used block.
-static NOINLINE uintptr_t carve(
+__attribute__((always_inline)) static inline uintptr_t carve(
     heap_t *h, uintptr_t b, uint32_t total, uint32_t gap, const request_t *r, uint32_t word_flags) {
     uint32_t rest = total - gap - r->n_granules;
     uint32_t own = r->n_granules;
@@ -246,10 +246,12 @@ static inline void unlink_first_small(heap_t *h, uintptr_t b, uint32_t n_granule
 
 // Takes the front of the closest fit in the small bins that leaves another block, of `rest` granules.
 static NOINLINE uintptr_t take_front(heap_t *h, uint32_t n_granules, uint32_t rest) {
-    uintptr_t b = may_insert(h, rest) ? first_small(h, n_granules + rest) : 0;
+    uintptr_t b = may_push(h, rest) ? first_small(h, n_granules + rest) : 0;
     if (b != 0) {
         unlink_first_small(h, b, n_granules + rest);
-        make_free(h, b + bytes(n_granules), rest);
+        write_header(h, b + bytes(n_granules), rest << WORD_SIZE_SHIFT | WORD_FREE);
+        write_footer(b + bytes(n_granules), rest);
+        bin_push(h, b + bytes(n_granules), rest);
         write_header(h, b, n_granules << WORD_SIZE_SHIFT);
         count_used(h, n_granules);
     }
@@ -278,7 +280,7 @@ static inline bool free_small(heap_t *h, uintptr_t b) {
     uint32_t n_granules = granules(b);
     uintptr_t after = b + bytes(n_granules);
     if (n_granules >= HEAP_MAP_BITS || word_of(b) != n_granules << WORD_SIZE_SHIFT || !is_intact(h, after)
-        || (word_of(after) & (WORD_FREE | WORD_PREV_FREE)) != 0 || !may_insert(h, n_granules)) {
+        || (word_of(after) & (WORD_FREE | WORD_PREV_FREE)) != 0 || !may_push(h, n_granules)) {
         return false;
     }
     header(b)->head += HEAD_FLAG(WORD_FREE);

@@ -88,9 +88,14 @@ static inline bool links_hold(const heap_t *h, uintptr_t b) {
     return links_lead_back(h, b, bin_of(granules(b)), &from);
 }
 
-// True when bin_insert may touch the head of the bin for this size.
+// True when bin_push may touch the first block of a bin.
+static inline bool may_push(const heap_t *h, uint32_t bin) {
+    return leads_back(h, first_of_bin(h, bin), 0);
+}
+
+// The same for bin_insert and the bin for a size.
 static inline bool may_insert(const heap_t *h, uint32_t n_granules) {
-    return leads_back(h, first_of_bin(h, bin_of(n_granules)), 0);
+    return may_push(h, bin_of(n_granules));
 }
 
 // The first bin from `bin` on, which may be beyond the last, that holds a block.
@@ -138,7 +143,9 @@ static inline void bin_unlink(heap_t *h, uintptr_t b, uint32_t bin, uint32_t *fr
     uint32_t word = bin / HEAP_MAP_BITS;
     uint64_t map = h->bin_map[word] & ~((uint64_t)((next | prev) == 0) << (bin % HEAP_MAP_BITS));
     h->bin_map[word] = map;
-    h->word_map &= ~((uint32_t)(map == 0) << word);
+    if (map == 0) {
+        h->word_map &= ~((uint32_t)1 << word);
+    }
     h->free_blocks--;
 }
 
