@@ -100,7 +100,7 @@ help:
 	@echo '  setup             only install and fetch what the others need'
 	@echo '  clean, distclean  remove what was built; what was fetched as well'
 	@echo
-	@echo 'CARD=card.img puts a card into the emulated board: run, repl, serve.'
+	@echo 'CARD=card.img puts a card into the emulated board: run, repl, serve, test-micropython.'
 	@echo 'PORT=/dev/ttyUSB0 uses a real board; test PORT="RPI3=... RPI4=..." several at once.'
 	@echo 'MICROPYTHON_DIR, DTC_DIR, CROSS_COMPILE and QEMU'
 	@echo 'name your own source trees and tools.'
@@ -211,6 +211,7 @@ test-long: images
 	@$(TEST_ENVIRONMENT) SCHEDULED_WRITES=10000 $(PYTEST) tests/emulator/test_card_scheduled.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) VIEW_ROUNDS=1000000 $(PYTEST) tests/target/test_views.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) CLIENT_FILES=all $(PYTEST) tests/emulator/test_client_files.py $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) UPSTREAM_CARDS=all $(PYTEST) tests/emulator/test_upstream_files.py $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) BOOT_ROUNDS=10 $(PYTEST) tests/emulator/test_bootloader.py -k in_a_row $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600
 	@$(MAKE) mutants
@@ -219,7 +220,7 @@ test-long: images
 	@$(MAKE) bench CHECK=1
 
 test-micropython: all
-	@$(PIMEM) conformance --board $(BOARD) --source $(MICROPYTHON_DIR) \
+	@$(PIMEM) conformance --board $(BOARD) --source $(MICROPYTHON_DIR) $(CARD_OPTION) \
 		$(if $(DIRS),--dirs $(DIRS)) $(if $(filter-out 0,$(CHECK_SKIPS)),--check-skips) </dev/null
 
 bench: images

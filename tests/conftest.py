@@ -12,7 +12,7 @@ import pytest
 from pimem.board import boards, hwcheck
 from pimem.testing import board_session, port_options, transcript
 
-pytest_plugins = ["results", "side_by_side", "boot_ways", "rule_table"]
+pytest_plugins = ["results", "side_by_side", "boot_ways", "rule_table", "figures"]
 
 ROOT = Path(__file__).parents[1]
 TRANSCRIPTS = ROOT / "build" / "test" / "transcripts"

@@ -15,6 +15,7 @@ UNCHECKED = {
     "test_boot_mutants.py": "damaged trees tell of RAM that is not there: 7a, as they are made to",
     "test_bringup.py": "its images die at places that they are told, and measure times",
     "test_plugin.py": "its boards are those of a pytest of its own, which passes results only",
+    "test_upstream_files.py": "its boards run under -icount, without the checker",
     "test_run.py": "its boards are those of `pimem run`, which checks when it is told to",
 }
 

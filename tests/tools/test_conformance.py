@@ -10,7 +10,17 @@ import pytest
 from pimem import BUILD
 from pimem.board import boards
 from pimem.dev import conformance
-from pimem.dev.conformance import FAILED, OK, Suite, SuiteError, choose, judge, read_skips
+from pimem.dev.conformance import (
+    FAILED,
+    OK,
+    Selection,
+    Suite,
+    SuiteError,
+    choose,
+    judge,
+    read_skips,
+)
+from pimem.dev.upstream_tests import files_of
 
 #: Says what it would run.
 PYBOARD = """\
@@ -77,15 +87,17 @@ def test_the_projects_own_skip_list_is_sound() -> None:
 
 def test_skipped_tests_are_excluded_exactly_and_checked_one_by_one(tests: Path) -> None:
     skips = {"basics/one.py": "why", "float/pi.py": "why"}
-    (chosen,) = choose(skips, ["basics"], tests, check_skips=False)
+    (chosen,) = choose(skips, Selection(["basics"]), tests)
     assert chosen == [r"--exclude=^basics/one\.py$", "--test-dirs", "basics"]
-    chosen_to_check = choose(skips, ["basics", "float"], tests, check_skips=True)
+    (chosen,) = choose(skips, Selection(["basics"], "two"), tests)
+    assert chosen[:2] == ["--include=two", r"--exclude=^basics/one\.py$"]
+    chosen_to_check = choose(skips, Selection(["basics", "float"], check_skips=True), tests)
     assert chosen_to_check == [["basics/one.py"], ["float/pi.py"]]
 
 
 def test_an_unknown_directory_is_named(tests: Path) -> None:
     with pytest.raises(SuiteError, match="no directory bascis"):
-        choose({}, ["bascis"], tests, check_skips=False)
+        choose({}, Selection(["bascis"]), tests)
 
 
 def test_a_test_that_imports_unittest_gets_it(tests: Path) -> None:
@@ -98,6 +110,52 @@ assert board.exec_(b"first\\nimport unittest\\n", timeout=3) == b"result"
     suite = suite_of(tests, script)
     assert suite.problem == ""
     assert list(suite.verdicts) == ["plain", "#", "first"]  # the module begins with a comment
+
+
+def test_a_test_with_files_runs_in_their_folder(
+    tests: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tests / "io" / "data").mkdir(parents=True)
+    (tests / "io" / "data" / "plain").write_text("opened")
+    (tests / "io" / "opens.py").write_text("opens = 1\n")
+    assert files_of(tests) == {
+        "/tests/io/data/plain": b"opened",
+        "/tests/io/opens.py": b"opens = 1\n",
+    }
+    script = """\
+import pyboard
+board = pyboard.Pyboard()
+for name in (b"opens", b"other"):
+    board.exec_(b"print('START TEST')\\n" + name + b" = 1\\n")
+board.exec_(b"print('START TEST')# opens = 1\\n")
+"""
+    assert suite_of(tests, script).problem == ""
+    said = [line.split()[1] for line in capfd.readouterr().out.splitlines()]
+    assert said == ["__import__('os').chdir('/tests/io')", *["print('START"] * 3]
+
+
+def test_of_littlefs_1_the_expected_output_is_taken(
+    tests: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tests / "extmod" / "vfs_lfs.py"
+    path.parent.mkdir()
+    path.write_text("vfs.VfsLfs1\nvfs.VfsLfs2\ntest(vfs.VfsLfs1)\ntest(vfs.VfsLfs2)\n")
+    path.with_suffix(".py.exp").write_text("test <class 'VfsLfs1'>\none\ntest <class 'VfsLfs2'>\n")
+    (tests.parent / "tools" / "pyboard.py").write_text(
+        """
+class Pyboard:
+    def exec_(self, command, timeout=10):
+        assert command.count(b"vfs.VfsLfs2") == 2 and b"VfsLfs1" not in command
+        return b"START TEST\\r\\nof 2\\n"
+"""
+    )
+    script = """\
+import pyboard
+test = open("extmod/vfs_lfs.py", "rb").read()
+said = pyboard.Pyboard().exec_(b"print('START TEST')\\n" + test)
+assert said == b"START TEST\\r\\ntest <class 'VfsLfs1'>\\none\\nof 2\\n", said
+"""
+    assert suite_of(tests, script).problem == ""
 
 
 #: Prints in another order when the host stalls, which the select() stands for.
@@ -214,4 +272,4 @@ def test_skipped_tests_that_still_fail_are_as_they_should_be(tests: Path) -> Non
 
 def test_a_folder_without_micropython_is_named(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match=f"--source {tmp_path} is no source of MicroPython"):
-        conformance.run_suite(boards.load("RPI4"), tmp_path, ["basics"], False)
+        conformance.run_suite(boards.load("RPI4"), tmp_path, Selection())

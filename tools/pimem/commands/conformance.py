@@ -8,15 +8,19 @@ from pathlib import Path
 
 from pimem.board import boards
 from pimem.commands import _options
-from pimem.dev.conformance import DIRS, judge, run_suite, save_counts
+from pimem.dev.conformance import DIRS, Selection, judge, run_suite, save_counts
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     _options.add_board(parser)
+    _options.add_slot(parser)
     parser.add_argument(
         "--source", type=Path, required=True, metavar="DIR", help="MicroPython's source"
     )
     parser.add_argument("--dirs", nargs="+", metavar="DIR", help="directories of its tests")
+    parser.add_argument(
+        "--only", default="", metavar="REGEX", help="of them the tests whose path it matches"
+    )
     parser.add_argument(
         "--check-skips",
         action="store_true",
@@ -26,8 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     board = boards.load(options.board)
-    dirs = options.dirs or list(DIRS)
-    suite, skips = run_suite(board, options.source, dirs, options.check_skips)
-    if not options.dirs and not options.check_skips:
+    selection = Selection(options.dirs or DIRS, options.only, options.check_skips)
+    suite, skips = run_suite(board, options.source, selection, options.card)
+    if selection == Selection() and not options.card:
         save_counts(suite, skips, board.name)
     return judge(suite, skips, options.check_skips)

@@ -2,7 +2,8 @@
 """MicroPython's own test suite on a board: its run-tests.py over the serial line.
 
 One emulated machine serves the whole run, under -icount, so that results do not depend on how
-busy the host is. Known failures are in tests/micropython/skip.txt, a reason each.
+busy the host is. Known failures are in tests/micropython/skip.txt, a reason each. What tests open
+and import is copied to the board: to its card, or to the RAM disk.
 """
 
 from __future__ import annotations
@@ -15,22 +16,28 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pimem import BUILD, ROOT
 from pimem.board.boards import Board
 from pimem.board.line import CRASH_MARK
+from pimem.board.link import Link
 from pimem.board.qemu import Qemu
 from pimem.board.session import attach, launch
 from pimem.board.text import to_text
+from pimem.dev.upstream_tests import WITH_FILES, files_of
 from pimem.exits import CRASHED, FAILED, OK, USAGE, CommandError, complain
 
 SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
-DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc")
+DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc", *WITH_FILES)
 RUN_SECONDS = 1500
 SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
 POLL_SECONDS = 1
+#: What the boot report of a board has whose card has a place for files.
+ROOT_ON_CARD = "/: partition 2 of the SD card"
+COPY_BYTES = 8192  # of files in a script that writes them
 HEAP_LIMIT = 4 << 20  # bytes of Python's heap
 #: A board that is gone fails every test that is left: stop before.
 MOST_FAILURES_IN_A_ROW = 10
@@ -59,21 +66,30 @@ def read_skips(path: Path, tests: Path) -> dict[str, str]:
     return skips
 
 
-def choose(
-    skips: dict[str, str], dirs: list[str], tests: Path, check_skips: bool
-) -> list[list[str]]:
+@dataclass(frozen=True)
+class Selection:
+    """Which tests run: those of some directories whose path `only` matches; or only those that are
+    on the skip list."""
+
+    dirs: Sequence[str] = DIRS
+    only: str = ""
+    check_skips: bool = False
+
+
+def choose(skips: dict[str, str], selection: Selection, tests: Path) -> list[list[str]]:
     """Return the arguments that choose the tests, for each run of run-tests.py.
 
     A skipped test may end the whole run, so each is checked in a run of its own.
     """
-    for name in dirs:
+    for name in selection.dirs:
         if not (tests / name).is_dir():
             raise SuiteError(f"no directory {name} in {tests}")
-    listed = [test for test in skips if test.split("/")[0] in dirs]
-    if check_skips:
+    listed = [test for test in skips if test.split("/")[0] in selection.dirs]
+    if selection.check_skips:
         return [[test] for test in listed]
-    excluded = [f"--exclude=^{re.escape(test)}$" for test in listed]
-    return [[*excluded, "--test-dirs", *dirs]]
+    chosen = [f"--include={selection.only}"] if selection.only else []
+    chosen += [f"--exclude=^{re.escape(test)}$" for test in listed]
+    return [[*chosen, "--test-dirs", *selection.dirs]]
 
 
 class Suite:
@@ -165,7 +181,35 @@ class Suite:
         return [test for test, got in self.verdicts.items() if got == verdict]
 
 
-def boot(machine: Qemu) -> None:
+#: Writes a file on the board, and makes the folders above it.
+PUT = """
+import os
+def put(path, data):
+    for at in range(1, len(path)):
+        if path[at] == "/":
+            try:
+                os.mkdir(path[:at])
+            except OSError as e:
+                if e.errno != 17:
+                    raise
+    with open(path, "wb") as file:
+        file.write(data)
+"""
+
+
+def copy_files(link: Link, files: Mapping[str, bytes]) -> None:
+    """Write files on a board that is in its raw REPL."""
+    script, size = PUT, 0
+    for path, data in files.items():
+        script += f"put({path!r}, {data!r})\n"
+        size += len(data)
+        if size > COPY_BYTES:
+            link.run(script)
+            script, size = "", 0
+    link.run(script)
+
+
+def boot(machine: Qemu, files: Mapping[str, bytes], card: bool) -> None:
     """Let the machine boot, and leave it at its prompt, its line free for run-tests.py.
 
     Some tests fill the heap to see a MemoryError, and a GiB takes minutes to fill: the heap gets
@@ -173,31 +217,35 @@ def boot(machine: Qemu) -> None:
     """
     session = attach(machine)
     with session.link as link:
-        session.finish_boot()
+        report = session.finish_boot()
+        if card and ROOT_ON_CARD not in report:
+            raise SuiteError("the card has no partition 2 with a filesystem: `pimem image --data`")
         link.enter_raw_repl()
+        copy_files(link, files)
         link.run(f"import memory\nmemory.gc_limit({HEAP_LIMIT})")
         link.leave_raw_repl()
 
 
 def run_suite(
-    board: Board, source: Path, dirs: list[str], check_skips: bool
+    board: Board, source: Path, selection: Selection, card: Path | None = None
 ) -> tuple[Suite, dict[str, str]]:
-    """Run the tests of MicroPython's `source` on an emulated board; also return the skip list."""
+    """Run tests of MicroPython's `source` on an emulated board, with `card` in its slot; also
+    return the skip list."""
     tests = source.resolve() / "tests"
     if not (tests / "run-tests.py").is_file():
         raise SuiteError(f"--source {source} is no source of MicroPython: no tests/run-tests.py")
     try:
         skips = read_skips(SKIP_FILE, tests)
-        chosen = choose(skips, dirs, tests, check_skips)
-        results = BUILD / "conformance" / board.name
+        chosen = choose(skips, selection, tests)
+        results = BUILD / "conformance" / (f"{board.name}-{card.stem}" if card else board.name)
         results.mkdir(parents=True, exist_ok=True)
         log = results / "serial.log"
         log.unlink(missing_ok=True)
         suite = Suite(tests, results, log)
-        with launch(board, icount=True, log=log) as machine:
-            boot(machine)
-            for selection in chosen:
-                suite.run(machine.pty, selection)
+        with launch(board, card=card, icount=True, log=log) as machine:
+            boot(machine, files_of(tests), card is not None)
+            for arguments in chosen:
+                suite.run(machine.pty, arguments)
     except OSError as exc:
         raise SuiteError(str(exc)) from exc
     return suite, skips
