@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A littlefs whose device is busy refuses calls (busy.h), before they change its current directory, which holds the
 // path of the call that runs. Its list of open files refers to objects of the heap, and while it works, to its stack.
+// Its caches have a whole block: what is smaller writes each block of a card several times.
 
 #include <stddef.h>
 
@@ -12,8 +13,10 @@
 
 #define GUARD_NO_BLOCK ((lfs2_block_t)-1) // of an empty cache
 
-static inline void guard_refuse(const lfs2_t *lfs) {
+// A call that failed as the disk is full leaves what it did not write in the cache, which has to be empty now.
+static inline void guard_begin(lfs2_t *lfs) {
     guard_busy_refuse(lfs->cfg->context);
+    lfs->pcache.block = GUARD_NO_BLOCK;
 }
 
 typedef struct _guard_closing_t {
@@ -37,7 +40,7 @@ static void guard_not_closed(void *callback) {
 
 // A file that was not opened, as its path is no string, has a finaliser all the same.
 static int guard_close(lfs2_t *lfs, lfs2_file_t *file) {
-    guard_refuse(lfs);
+    guard_begin(lfs);
     if (file->cfg == NULL) {
         return 0;
     }
@@ -59,18 +62,22 @@ static int guard_mount(lfs2_t *lfs, const struct lfs2_config *config) {
 }
 
 // Each function that gets a path or a mode calls it first, and has the filesystem as self.
-#define mp_obj_str_get_str(str) (guard_busy_refuse(&self->blockdev), (mp_obj_str_get_str)(str))
+#define mp_obj_str_get_str(str) (guard_begin(&self->lfs), (mp_obj_str_get_str)(str))
 #define lfs2_mount(lfs, config) guard_mount((lfs), (config))
-#define lfs2_dir_open(lfs, ...) (guard_refuse(lfs), (lfs2_dir_open)((lfs), __VA_ARGS__))
-#define lfs2_dir_read(lfs, ...) (guard_refuse(lfs), (lfs2_dir_read)((lfs), __VA_ARGS__))
-#define lfs2_dir_close(lfs, ...) (guard_refuse(lfs), (lfs2_dir_close)((lfs), __VA_ARGS__))
-#define lfs2_fs_traverse(lfs, ...) (guard_refuse(lfs), (lfs2_fs_traverse)((lfs), __VA_ARGS__))
-#define lfs2_file_read(lfs, ...) (guard_refuse(lfs), (lfs2_file_read)((lfs), __VA_ARGS__))
-#define lfs2_file_write(lfs, ...) (guard_refuse(lfs), (lfs2_file_write)((lfs), __VA_ARGS__))
-#define lfs2_file_seek(lfs, ...) (guard_refuse(lfs), (lfs2_file_seek)((lfs), __VA_ARGS__))
-#define lfs2_file_tell(lfs, ...) (guard_refuse(lfs), (lfs2_file_tell)((lfs), __VA_ARGS__))
-#define lfs2_file_sync(lfs, ...) (guard_refuse(lfs), (lfs2_file_sync)((lfs), __VA_ARGS__))
+#define lfs2_dir_open(lfs, ...) (guard_begin(lfs), (lfs2_dir_open)((lfs), __VA_ARGS__))
+#define lfs2_dir_read(lfs, ...) (guard_begin(lfs), (lfs2_dir_read)((lfs), __VA_ARGS__))
+#define lfs2_dir_close(lfs, ...) (guard_begin(lfs), (lfs2_dir_close)((lfs), __VA_ARGS__))
+#define lfs2_fs_traverse(lfs, ...) (guard_begin(lfs), (lfs2_fs_traverse)((lfs), __VA_ARGS__))
+#define lfs2_file_read(lfs, ...) (guard_begin(lfs), (lfs2_file_read)((lfs), __VA_ARGS__))
+#define lfs2_file_write(lfs, ...) (guard_begin(lfs), (lfs2_file_write)((lfs), __VA_ARGS__))
+#define lfs2_file_seek(lfs, ...) (guard_begin(lfs), (lfs2_file_seek)((lfs), __VA_ARGS__))
+#define lfs2_file_tell(lfs, ...) (guard_begin(lfs), (lfs2_file_tell)((lfs), __VA_ARGS__))
+#define lfs2_file_sync(lfs, ...) (guard_begin(lfs), (lfs2_file_sync)((lfs), __VA_ARGS__))
 #define lfs2_file_close(lfs, file) guard_close((lfs), (file))
+
+// Of the size of a block, and of four times what is read or written at once: for the caches (vfs_lfsx.c) the former.
+#undef MIN
+#define MIN(block, less) (block)
 
 #include "extmod/vfs_lfs.c"
 

