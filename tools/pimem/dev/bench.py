@@ -26,7 +26,14 @@ from pimem.board.boards import Board
 from pimem.board.errors import BoardError
 from pimem.board.gdb import PC, Gdb, GdbError
 from pimem.board.session import launch
-from pimem.dev import bench_card, bench_gc, bench_host, bench_python, bench_target
+from pimem.dev import (
+    bench_card,
+    bench_gc,
+    bench_host,
+    bench_mpremote,
+    bench_python,
+    bench_target,
+)
 from pimem.exits import USAGE, CommandError, Failure
 from pimem.setup import sources
 
@@ -222,6 +229,7 @@ def measure_target(tally: Tally) -> None:
         tally.row(f"{board.name}: {what}", count, bench_gc.LIMITS[what])
     for what, count in bench_card.costs(board).items():
         tally.row(f"{board.name}: {what}", count, bench_card.LIMITS[what])
+    measure_mpremote(tally, board, known[ASLEEP_SYMBOL], rate)
     for what, count in bench_target.guarded_costs(board).items():
         unguarded, more = bench_target.UNGUARDED[what]
         tally.row(f"{board.name}: {what}", count, unguarded * (100 + more) // 100)
@@ -229,6 +237,17 @@ def measure_target(tally: Tally) -> None:
     tally.row(f"{board.name}: check(), most between two looks for Ctrl-C", gap, CHECK_GAP_LIMIT)
     for what, costs in bench_target.fault_parts(board, known, clock).items():
         tally.figure(f"{board.name}: of a {what}", int(statistics.median(costs)))
+
+
+def measure_mpremote(tally: Tally, board: Board, asleep: int, rate: int) -> None:
+    """Measure the copy of a file with mpremote; its seconds are no figure to be judged."""
+    for what, copy in bench_mpremote.copies(board, asleep, rate).items():
+        name = f"{board.name}: mpremote, a KiB {what} the board"
+        tally.row(f"{name}, instructions", copy.instructions, bench_mpremote.LIMITS[what])
+        tally.row(f"{name}, round trips, 1/100", copy.trips, bench_mpremote.TRIPS_LIMIT)
+        before = bench_mpremote.BEFORE[what]
+        tally.figure(f"{name}, to e1b8c15, per cent", copy.instructions * 100 // before)
+        print(f"{name}: {copy.seconds:.1f} s for {bench_mpremote.SIZE // 1024} KiB", flush=True)
 
 
 def measure_frames(tally: Tally, board: Board) -> None:
