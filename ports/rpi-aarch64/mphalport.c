@@ -25,8 +25,8 @@
 // Not in uart.c, which is in the no-raise section (firmware.ld.S): Python's scheduled callbacks run while
 // this waits, and they may fault or call a pager.
 int mp_hal_stdin_rx_chr(void) {
-    start_count_clear();
     if (boot_info.prompt_ticks == 0) {
+        start_count_clear();
         boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
         boot_info.asleep_ticks = irq_asleep_ticks();
     }
@@ -35,6 +35,7 @@ int mp_hal_stdin_rx_chr(void) {
         if (byte >= 0) {
             return byte;
         }
+        start_count_clear();
         // Sleeps; a byte that arrives after the look above ends the sleep at once (irq_wait).
         mp_event_wait_indefinite();
     }

@@ -164,8 +164,9 @@ for _ in range(HELD):
     below(hold)
 tiny()
 held = used()
-holders.clear()
-print((held, used(), memory.check()))
+below(holders.clear)
+freed = used()
+print((held, freed, memory.check()))
 """
 
 

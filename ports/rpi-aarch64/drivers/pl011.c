@@ -82,17 +82,21 @@ void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg) {
     mmio_write(uart->base + IMSC, INT_RX | INT_RX_TIMEOUT);
 }
 
-static void take_byte(pl011_t *uart, uint32_t data) {
+// Returns whether the byte is good.
+static bool note_errors(pl011_t *uart, uint32_t data) {
     // Overrun says that bytes after this one were lost, not that this one is bad.
     uart->stats.overruns += (data & DR_OVERRUN) != 0;
-    if (data & DR_ERROR) {
-        ++uart->stats.line_errors;
+    uart->stats.line_errors += (data & DR_ERROR) != 0;
+    return (data & DR_ERROR) == 0;
+}
+
+static inline void take_byte(pl011_t *uart, uint32_t data) {
+    if ((data & (DR_ERROR | DR_OVERRUN)) != 0 && !note_errors(uart, data)) {
         return;
     }
     ++uart->stats.received;
     if (uart->hook == 0 || !uart->hook(uart->hook_arg, (uint8_t)data)) {
-        // There is room: drain() asked before it read the byte.
-        (void)ring_put(uart->ring, (uint8_t)data);
+        ring_append(uart->ring, (uint8_t)data); // there is room: drain() asked before it read the byte
     }
 }
 
@@ -100,11 +104,12 @@ static void take_byte(pl011_t *uart, uint32_t data) {
 // A byte is only read when it can be stored: what stays in the FIFO holds back QEMU's sender, and
 // on hardware shows up as an overrun instead of vanishing.
 static void drain(pl011_t *uart) {
-    for (unsigned n = 0; n < MAX_RX; ++n) {
+    uint32_t room = ring_room(uart->ring); // at least: each byte takes one place at most
+    for (uint32_t n = 0; n < MAX_RX; ++n) {
         if (mmio_read(uart->base + FR) & FR_RXFE) {
             return;
         }
-        if (ring_room(uart->ring) == 0) {
+        if (n >= room) {
             mmio_write(uart->base + IMSC, 0);
             uart->rx_stopped = true;
             ++uart->stats.ring_full;

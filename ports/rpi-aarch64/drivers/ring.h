@@ -33,23 +33,30 @@ static inline uint32_t ring_room(const ring_t *ring) {
     return ring->mask + 1 - ring_count(ring);
 }
 
+// For a ring that has room.
+static inline void ring_append(ring_t *ring, uint8_t byte) {
+    uint32_t head = ring->head; // nobody else writes it
+    ring->data[head & ring->mask] = byte;
+    __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
+}
+
 // Returns false if the ring is full; the byte is then not stored.
 static inline bool ring_put(ring_t *ring, uint8_t byte) {
     if (ring_room(ring) == 0) {
         return false;
     }
-    ring->data[ring->head & ring->mask] = byte;
-    __atomic_store_n(&ring->head, ring->head + 1, __ATOMIC_RELEASE);
+    ring_append(ring, byte);
     return true;
 }
 
 // Returns the next byte, or -1 if the ring is empty.
 static inline int ring_get(ring_t *ring) {
-    if (ring_count(ring) == 0) {
+    uint32_t tail = ring->tail; // nobody else writes it
+    if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == tail) {
         return -1;
     }
-    uint8_t byte = ring->data[ring->tail & ring->mask];
-    __atomic_store_n(&ring->tail, ring->tail + 1, __ATOMIC_RELEASE);
+    uint8_t byte = ring->data[tail & ring->mask];
+    __atomic_store_n(&ring->tail, tail + 1, __ATOMIC_RELEASE);
     return byte;
 }
 

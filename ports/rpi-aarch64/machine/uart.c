@@ -120,7 +120,7 @@ void uart_early_puts(const char *text) {
 
 // A program may have masked IRQ. What it does not read then is only received when it reads, and Ctrl-C is found then.
 static void poll_if_masked(void) {
-    if (soc->uart != 0 && cpu_irq_is_masked()) {
+    if (cpu_irq_is_masked() && soc->uart != 0) {
         pl011_irq(&console);
     }
 }

@@ -89,6 +89,9 @@ qstr qstr_find_strn(const char *str, size_t len) {
     if (len == 0) {
         return MP_QSTR_;
     }
+    if (len >= (size_t)1 << (8 * MICROPY_QSTR_BYTES_IN_LEN)) {
+        return MP_QSTRnull; // none is that long
+    }
     if (chain[mp_qstr_const_hashes_static[0] % CHAINS] == 0) {
         make_chains();
     }
