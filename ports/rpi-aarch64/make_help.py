@@ -145,6 +145,10 @@ def of_module(folder: Path, module: str, native: list[ast.stmt]) -> Iterator[Ent
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == NATIVE:
             yield from of_native(native, public(tree, node), prefix)
+        elif isinstance(node, ast.ImportFrom) and node.level and node.module:
+            private = (folder / MODULES[module]).with_name(f"{node.module}.pyi")
+            own = ast.parse(private.read_text()).body
+            yield from of_native(own, public(tree, node), prefix)
         elif isinstance(node, ast.ClassDef) and is_on_board(node):
             yield from of_class(node, prefix + node.name)
     yield from functions(tree.body, prefix)

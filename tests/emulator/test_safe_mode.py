@@ -152,7 +152,7 @@ MISSING = {
     "silent_mailbox": "mailbox",
 }
 #: What QEMU's raspi4b lacks.
-NOT_IN_QEMU = {"random number generator", "I2C(3) to I2C(6)", "PWM"}
+NOT_IN_QEMU = {"random number generator", "I2C(3) to I2C(6)", "PWM", "SPI(3) to SPI(6)"}
 
 
 @pytest.mark.parametrize("failure", MISSING)

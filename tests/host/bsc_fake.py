@@ -19,7 +19,7 @@ TA, DONE, TXW, RXR, TXD, RXD, TXE, RXF, ERR, CLKT_EVENT = (1 << n for n in range
 EVENTS = DONE | ERR | CLKT_EVENT
 ROOM = 16
 #: Reads of S from C to a transfer that is active.
-STARTS_AFTER = 2
+STARTS_AFTER = 6
 
 
 class Bsc:

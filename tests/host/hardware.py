@@ -127,6 +127,18 @@ class Bsc(ctypes.Structure):
     _fields_ = [("base", c_size_t), ("timeout_us", c_uint32)]
 
 
+class SpiMode(ctypes.Structure):
+    _fields_ = [("hz", c_uint32), ("polarity", c_bool), ("phase", c_bool)]
+
+
+class Spi0(ctypes.Structure):
+    _fields_ = [("base", c_size_t), ("mode", c_uint32)]
+
+
+class AuxSpi(ctypes.Structure):
+    _fields_ = [("base", c_size_t), ("control", c_uint32)]
+
+
 class Bytes(ctypes.Structure):
     """bsc_bytes_t."""
 
@@ -169,6 +181,7 @@ class Soc(ctypes.Structure):
         ("rng", c_uint64),
         ("rng_is_rng200", c_bool),
         ("i2c", c_uint64 * 7),
+        ("spi", c_uint64 * 7),
         ("gpio_count", c_uint32),
         ("led", c_uint32),
         ("gpio_pulls_2711", c_bool),
@@ -245,6 +258,12 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "pwm_start": (None, [c_size_t, c_uint, c_uint32, c_uint32, c_bool]),
     "pwm_change": (None, [c_size_t, c_uint, c_uint32, c_uint32]),
     "pwm_stop": (None, [c_size_t, c_uint]),
+    "spi0_start": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "spi0_stop": (None, [c_void_p]),
+    "spi0_transfer": (c_int, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "aux_spi_start": (c_int, [c_void_p, c_uint32, c_void_p]),
+    "aux_spi_stop": (None, [c_void_p]),
+    "aux_spi_transfer": (c_int, [c_void_p, c_void_p, c_void_p, c_size_t]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),

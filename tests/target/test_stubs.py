@@ -65,8 +65,10 @@ MAKE_OTHERS = {
     ("machine", "Partition"): "machine.Partition(machine.SDCard(), 1)",
     ("machine", "Pin"): "machine.Pin(0)",
     ("machine", "PWM"): "machine.PWM(12)",
+    ("machine", "SPI"): "machine.SPI(0)",
     ("machine", "SDCard"): "machine.SDCard()",
     ("machine", "SoftI2C"): "machine.SoftI2C(5, 6)",
+    ("machine", "SoftSPI"): "machine.SoftSPI(sck=5, mosi=6, miso=7)",
     ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
     ("machine", "Timer"): "machine.Timer()",
     ("micropython", "RingIO"): "micropython.RingIO(16)",
@@ -79,7 +81,7 @@ MAKE_OTHERS = {
 # tests/emulator/test_card.py reads them.
 NEED_A_CARD = ("SDCard", "Partition")
 # Classes that boards without a header lack.
-ON_A_HEADER = ("I2C", "PWM", "SoftI2C")
+ON_A_HEADER = ("I2C", "PWM", "SPI", "SoftI2C", "SoftSPI")
 # An expression for what each dict with known keys describes.
 DICTS = {
     ("_memory", "FrameStats"): "memory.frames.stats()",

@@ -22,6 +22,8 @@
 #define BSC_STATUS      (0x04)
 #define CLOCK_CONTROL   (CLOCK_MANAGER_PWM)
 #define PWM_CONTROL     (0x00)
+#define SPI_CONTROL     (0x00)
+#define AUX_ENABLES     (0x04)
 
 #define FIRST_FURTHER   (3) // the buses that only BCM2711 has
 
@@ -87,5 +89,8 @@ void devices_probe(void) {
     check(&present.i2c[0], BSC_STATUS, "I2C(0)");
     check(&present.i2c[1], BSC_STATUS, "I2C(1)");
     check_further(present.i2c, BSC_STATUS, "I2C(3) to I2C(6)");
+    check(&present.spi[0], SPI_CONTROL, "SPI(0)");
+    check(&present.spi[1], AUX_ENABLES, "SPI(1)");
+    check_further(present.spi, SPI_CONTROL, "SPI(3) to SPI(6)");
     soc = &present;
 }

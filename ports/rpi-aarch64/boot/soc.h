@@ -42,6 +42,7 @@ typedef struct _soc_t {
     uint64_t rng;           // random number generator (peripherals + 0x104000)
     bool rng_is_rng200;     // of BCM2711; else that of BCM2835
     uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; HDMI's, number 2, is not for programs
+    uint64_t spi[SOC_BUSES]; // SPI masters by number; SPI(1) is in the auxiliary block, whose address this is
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD

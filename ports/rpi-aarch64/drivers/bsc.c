@@ -136,10 +136,17 @@ static bsc_result_t finish(const bsc_t *bsc, bsc_bytes_t bytes, bool in) {
     return end(bsc, result, bytes.size);
 }
 
-bsc_result_t bsc_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out) {
+// Up to the moment when the transfer is active: a byte that is written before could be lost.
+static bsc_result_t begin_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out) {
+    bsc_bytes_t none = { out.data, 0 };
     clear(bsc);
     begin(bsc, device, out.size, 0);
-    return finish(bsc, out, false);
+    return move_until(bsc, &none, false, S_TA | S_DONE);
+}
+
+bsc_result_t bsc_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out) {
+    bsc_result_t result = begin_write(bsc, device, out);
+    return result == BSC_OK ? finish(bsc, out, false) : end(bsc, result, 0);
 }
 
 bsc_result_t bsc_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t in) {
@@ -152,10 +159,7 @@ bsc_result_t bsc_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t in) {
 static bsc_result_t feed_all_but_last(const bsc_t *bsc, bsc_bytes_t out) {
     bsc_bytes_t none = { out.data, 0 };
     bsc_bytes_t first = { out.data, out.size - 1 };
-    bsc_result_t result = move_until(bsc, &none, false, S_TA); // before, the block could lose a byte
-    if (result == BSC_OK) {
-        result = move_until(bsc, &first, false, 0);
-    }
+    bsc_result_t result = move_until(bsc, &first, false, 0);
     return result == BSC_OK ? move_until(bsc, &none, false, S_TXD) : result;
 }
 
@@ -163,9 +167,10 @@ bsc_result_t bsc_write_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t out, 
     if (out.size == 0) {
         return bsc_read(bsc, device, in);
     }
-    clear(bsc);
-    begin(bsc, device, out.size, 0);
-    bsc_result_t result = feed_all_but_last(bsc, out);
+    bsc_result_t result = begin_write(bsc, device, out);
+    if (result == BSC_OK) {
+        result = feed_all_but_last(bsc, out);
+    }
     if (result != BSC_OK) {
         return end(bsc, result, 0);
     }

@@ -72,10 +72,13 @@ static bool fit(const bus_kind_t *kind, const bus_pins_t *pins, const int wanted
     return true;
 }
 
-const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[]) {
+const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[], const bus_pins_t *now) {
     int numbers[BUS_MAX_PINS];
     for (unsigned i = 0; i < kind->count; ++i) {
         numbers[i] = wanted[i] == mp_const_none ? ANY : (int)machine_pin_get_id(wanted[i]);
+    }
+    if (now != NULL && fit(kind, now, numbers)) {
+        return now;
     }
     for (size_t i = 0; i < kind->pins_count; ++i) {
         if (kind->pins[i].id == id && fit(kind, &kind->pins[i], numbers)) {

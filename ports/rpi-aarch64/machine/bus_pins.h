@@ -30,7 +30,8 @@ typedef struct _bus_kind_t {
 unsigned bus_get_id(const bus_kind_t *kind, mp_obj_t number, const uint64_t bases[SOC_BUSES]);
 
 // The pins of bus `id`; wanted[] are Pin objects, numbers or names in the order of roles[], or None where any is good.
-const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[]);
+// now: the pins that it keeps if they are good, or NULL.
+const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[], const bus_pins_t *now);
 
 // Claims them for their bus: see claims.h.
 void bus_pins_claim(const bus_kind_t *kind, const bus_pins_t *pins);

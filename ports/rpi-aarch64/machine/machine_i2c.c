@@ -90,12 +90,9 @@ static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32
 }
 
 // Nothing changes until all arguments are good and the pins are had.
-static void init(mp_obj_base_t *self_in, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
-    machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
-    mp_arg_val_t args[MP_ARRAY_SIZE(init_args)];
-    mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(init_args), init_args, args);
+static void configure(machine_i2c_obj_t *self, const bus_pins_t *now, const mp_arg_val_t *args) {
     const mp_obj_t wanted[] = { args[ARG_sda].u_obj, args[ARG_scl].u_obj };
-    const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted);
+    const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted, now);
     uint32_t core_hz = board_core_clock();
     uint32_t least_hz = core_hz / BSC_MAX_DIVIDER + 1;
     bus_check_range("freq", args[ARG_freq].u_int, least_hz, MAX_HZ);
@@ -105,15 +102,22 @@ static void init(mp_obj_base_t *self_in, size_t n_args, const mp_obj_t *pos_args
     start(self, core_hz, (uint32_t)args[ARG_freq].u_int, (uint32_t)args[ARG_timeout].u_int);
 }
 
-static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+static void init(mp_obj_base_t *self_in, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
+    mp_arg_val_t args[MP_ARRAY_SIZE(init_args)];
+    mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(init_args), init_args, args);
+    configure(self, self->pins, args);
+}
+
+static mp_obj_t make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *pos_args) {
     mp_arg_check_num(n_args, n_kw, 1, 1, true);
-    unsigned id = bus_get_id(&kind, args[0], soc->i2c);
+    unsigned id = bus_get_id(&kind, pos_args[0], soc->i2c);
     machine_i2c_obj_t *self = &objects[id];
     self->base.type = type;
     self->id = (uint8_t)id;
-    mp_map_t kw_args;
-    mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
-    init(&self->base, n_args - 1, args + 1, &kw_args);
+    mp_arg_val_t args[MP_ARRAY_SIZE(init_args)];
+    mp_arg_parse_all_kw_array(0, n_kw, pos_args + 1, MP_ARRAY_SIZE(init_args), init_args, args);
+    configure(self, NULL, args);
     return MP_OBJ_FROM_PTR(self);
 }
 

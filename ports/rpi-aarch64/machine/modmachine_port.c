@@ -16,6 +16,7 @@
 #include "machine_pin.h"
 #include "machine_pwm.h"
 #include "machine_sdcard.h"
+#include "machine_spi.h"
 #include "machine_timer.h"
 #include "uart.h"
 
@@ -59,6 +60,7 @@ void machine_deinit(void) {
     #endif
     #if MICROPY_PY_MACHINE_I2C
     machine_i2c_deinit();
+    machine_spi_deinit();
     #endif
     machine_pin_deinit();
     machine_sdcard_deinit();

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// SPI and SoftSPI: what is sent while reading is a byte, sizes and rates are possible ones.
+
+#include "guard/guard.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "extmod/modmachine.h"
+
+#if MICROPY_PY_MACHINE_SPI && MICROPY_PY_MACHINE_SOFTSPI // boards have both, or none
+
+#define MAX_SIZE    (0xffffff)
+#define MAX_HZ      (500000) // of SoftSPI: its delays are whole microseconds
+
+static mp_obj_t mp_machine_spi_read(size_t n_args, const mp_obj_t *args);
+static mp_obj_t mp_machine_spi_readinto(size_t n_args, const mp_obj_t *args);
+static mp_obj_t mp_machine_soft_spi_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+    const mp_obj_t *args);
+static void mp_machine_soft_spi_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
+
+#define mp_machine_spi_read(...) fetched_mp_machine_spi_read(__VA_ARGS__)
+#define mp_machine_spi_readinto(...) fetched_mp_machine_spi_readinto(__VA_ARGS__)
+#define mp_machine_soft_spi_make_new(...) fetched_mp_machine_soft_spi_make_new(__VA_ARGS__)
+#define mp_machine_soft_spi_init(...) fetched_mp_machine_soft_spi_init(__VA_ARGS__)
+#include "extmod/machine_spi.c"
+#undef mp_machine_spi_read
+#undef mp_machine_spi_readinto
+#undef mp_machine_soft_spi_make_new
+#undef mp_machine_soft_spi_init
+
+static void check(const char *what, mp_obj_t value, mp_int_t least, mp_int_t most) {
+    mp_int_t number = mp_obj_get_int(value);
+    if (number < least || number > most) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)number,
+            (long)least, (long)most);
+    }
+}
+
+static mp_obj_t mp_machine_spi_read(size_t n_args, const mp_obj_t *args) {
+    check("size", args[1], 0, MAX_SIZE);
+    if (n_args == 3) {
+        check("byte", args[2], 0, 0xff);
+    }
+    return fetched_mp_machine_spi_read(n_args, args);
+}
+
+static mp_obj_t mp_machine_spi_readinto(size_t n_args, const mp_obj_t *args) {
+    if (n_args == 3) {
+        check("byte", args[2], 0, 0xff);
+    }
+    return fetched_mp_machine_spi_readinto(n_args, args);
+}
+
+static void check_keyword(const mp_map_t *kw_args, qstr name, const char *text, mp_int_t most) {
+    mp_map_elem_t *found = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
+    if (found != NULL) {
+        check(text, found->value, 0, most);
+    }
+}
+
+// args: from the rate on.
+static void check_settings(size_t n_args, const mp_obj_t *args, const mp_map_t *kw_args) {
+    mp_map_elem_t *rate = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(MP_QSTR_baudrate), MP_MAP_LOOKUP);
+    if (n_args != 0 || rate != NULL) {
+        check("baudrate", n_args != 0 ? args[0] : rate->value, 1, MAX_HZ);
+    }
+    check_keyword(kw_args, MP_QSTR_polarity, "polarity", 1);
+    check_keyword(kw_args, MP_QSTR_phase, "phase", 1);
+    check_keyword(kw_args, MP_QSTR_firstbit, "firstbit", 1);
+}
+
+static void mp_machine_soft_spi_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    mp_arg_check_num(1 + n_args, kw_args->used, 1, 4, true); // with the object, as Python counts
+    check_settings(n_args, args, kw_args);
+    fetched_mp_machine_soft_spi_init(self, n_args, args, kw_args);
+}
+
+static mp_obj_t mp_machine_soft_spi_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+    const mp_obj_t *args) {
+    mp_arg_check_num(n_args, n_kw, 0, 1, true);
+    mp_map_t kw_args;
+    mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
+    check_settings(n_args, args, &kw_args);
+    return fetched_mp_machine_soft_spi_make_new(type, n_args, n_kw, args);
+}
+
+#endif

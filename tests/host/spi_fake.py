@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""SPI masters whose output is their input, bit by bit: SPI0 and SPI1 of BCM2835 ARM Peripherals.
+
+Time passes at reads of the status: each lets one byte, or one entry, through. `line` is what was
+sent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+
+import hardware
+
+BASE = 0x7E20_4000
+CS, FIFO, CLK, DLEN = (BASE + 4 * n for n in range(4))
+TA, DONE, RXD, TXD = 1 << 7, 1 << 16, 1 << 17, 1 << 18
+CLEAR_TX, CLEAR_RX = 1 << 4, 1 << 5
+ROOM = 64
+
+AUX = 0x7E21_5000
+ENABLES, CNTL0, CNTL1, STAT, IO, TXHOLD = (AUX + n for n in (4, 0x80, 0x84, 0x88, 0xA0, 0xB0))
+AUX_CLEAR, AUX_ENABLE = 1 << 9, 1 << 11
+TX_FULL, RX_EMPTY, BUSY = 1 << 10, 1 << 7, 1 << 6
+ENTRIES = 4
+
+
+class Master:
+    """What both have in common."""
+
+    prefix = ""
+
+    def __init__(self, lib: ctypes.CDLL) -> None:
+        self.machine = hardware.Machine(lib)
+        self.lib = lib
+        self.line: list[int] = []
+        self.to_send: deque[int] = deque()
+        self.received: deque[int] = deque()
+        self.lost = 0  # what came while there was no room
+        self.stuck = False
+        self.driver: ctypes.Structure
+
+    def start(self, hz: int, core_hz: int = 250_000_000, *mode: bool) -> tuple[int, int]:
+        wanted = hardware.SpiMode(hz, *mode)
+        start = getattr(self.lib, f"{self.prefix}_start")
+        return start(ctypes.byref(self.driver), core_hz, ctypes.byref(wanted)), wanted.hz
+
+    def transfer(self, data: bytes, *, keep: bool = True) -> tuple[int, bytes]:
+        out = (ctypes.c_uint8 * max(len(data), 1))(*data)
+        into = (ctypes.c_uint8 * max(len(data), 1))() if keep else None
+        move = getattr(self.lib, f"{self.prefix}_transfer")
+        result = move(ctypes.byref(self.driver), out, into, len(data))
+        return result, bytes(into)[: len(data)] if into else b""
+
+    def stop(self) -> None:
+        getattr(self.lib, f"{self.prefix}_stop")(ctypes.byref(self.driver))
+
+
+class Spi0(Master):
+    prefix = "spi0"
+
+    def __init__(self, lib: ctypes.CDLL) -> None:
+        super().__init__(lib)
+        self.driver = hardware.Spi0(BASE)
+        self.never_done = False
+        self.machine.on_read |= {CS: self.status, FIFO: self.take}
+        self.machine.on_write |= {CS: self.control, FIFO: self.feed}
+
+    def control(self, value: int) -> None:
+        self.machine.registers[CS] = value
+        if value & CLEAR_TX:
+            self.to_send.clear()
+        if value & CLEAR_RX:
+            self.received.clear()
+
+    @property
+    def active(self) -> bool:
+        return bool(self.machine.registers.get(CS, 0) & TA)
+
+    def status(self) -> int:
+        self.step()
+        value = self.machine.registers.get(CS, 0)
+        if not self.to_send and self.active and not self.never_done:
+            value |= DONE
+        value |= TXD if len(self.to_send) < ROOM else 0
+        return value | (RXD if self.received else 0)
+
+    def step(self) -> None:
+        if self.active and self.to_send and not self.stuck:
+            byte = self.to_send.popleft()
+            self.line.append(byte)
+            if len(self.received) < ROOM:
+                self.received.append(byte)
+            else:
+                self.lost += 1
+
+    def feed(self, byte: int) -> None:
+        self.to_send.append(byte)  # also while it is not active, as the block does
+
+    def take(self) -> int:
+        return self.received.popleft() if self.received else 0
+
+
+class AuxSpi(Master):
+    prefix = "aux_spi"
+
+    def __init__(self, lib: ctypes.CDLL) -> None:
+        super().__init__(lib)
+        self.driver = hardware.AuxSpi(AUX)
+        self.selected: list[bool] = []  # of each entry: whether more was said to follow
+        self.machine.on_read |= {STAT: self.status, IO: self.take}
+        self.machine.on_write |= {
+            CNTL0: self.control,
+            IO: lambda entry: self.feed(entry, more=False),
+            TXHOLD: lambda entry: self.feed(entry, more=True),
+        }
+
+    def control(self, value: int) -> None:
+        if self.machine.registers.get(ENABLES, 0) & 2:
+            self.machine.registers[CNTL0] = value
+            if value & AUX_CLEAR:
+                self.to_send.clear()
+                self.received.clear()
+
+    @property
+    def active(self) -> bool:
+        control = self.machine.registers.get(CNTL0, 0)
+        return bool(control & AUX_ENABLE) and not control & AUX_CLEAR
+
+    def status(self) -> int:
+        if self.active and self.to_send and not self.stuck:
+            self.shift(self.to_send.popleft())
+        value = TX_FULL if len(self.to_send) >= ENTRIES else 0
+        value |= 0 if self.received else RX_EMPTY
+        return value | (BUSY if self.to_send else 0)
+
+    def shift(self, entry: int) -> None:
+        bits = entry >> 24
+        assert bits in (8, 16, 24), "an entry has whole bytes"
+        data = (entry & 0xFFFFFF) >> (24 - bits)
+        self.line += data.to_bytes(bits // 8, "big")
+        if len(self.received) < ENTRIES:
+            self.received.append(data)
+        else:
+            self.lost += 1
+
+    def feed(self, entry: int, *, more: bool) -> None:
+        if self.active and len(self.to_send) < ENTRIES:
+            self.to_send.append(entry)
+            self.selected.append(more)
+
+    def take(self) -> int:
+        return self.received.popleft() if self.received else 0
