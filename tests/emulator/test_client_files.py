@@ -6,14 +6,21 @@ CLIENT_FILES=all takes every board with and without a card, else one board has a
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import functools
+import http.server
+import importlib.metadata
+import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import client_actions
 import pytest
-from test_clients import PYBOARD, PYTHON, program, version
+from client_actions import ACTIONS, BACK, COMMANDS, INDEX, TEXT
+from test_clients import version
 from test_serve import serving
 
 from pimem.card import fat, mbr
@@ -22,83 +29,21 @@ from pimem.testing import board_session
 
 MIB = 1 << 20
 ALL = os.environ.get("CLIENT_FILES") == "all"
-UNUSED = Partition(mbr.NO_FILESYSTEM, 2048, 2048)
-SECOND = Partition(mbr.FAT32_LBA, 8192, 40 * MIB // 512)
+FIRST = Partition(mbr.FAT32_LBA, 8192, 40 * MIB // 512)
+SECOND = Partition(mbr.FAT32_LBA, 98304, 40 * MIB // 512)
 EPOCH = 1 << 30
-TEXT = "one line\nand another\n"
-DIGEST = hashlib.sha256(TEXT.encode()).hexdigest()
-
-#: A name, the arguments, and what it then prints. {} is a folder of the host, which has one.txt,
-#: tree/two.txt and helper.py; BACK is a file in it that has to be one.txt then.
-Action = tuple[str, list[str], str]
-BACK = "{}/back.txt"
-ACTIONS: dict[str, list[Action]] = {
-    "mpremote": [
-        ("cp to the board", ["cp", "{}/one.txt", ":"], ""),
-        ("cp -r", ["cp", "-r", "{}/tree", ":"], ""),
-        ("ls", ["ls", ":"], "one.txt"),
-        ("tree", ["tree", ":"], "two.txt"),
-        ("cat", ["cat", ":tree/two.txt"], "and another"),
-        ("sha256sum", ["sha256sum", ":one.txt"], DIGEST),
-        ("touch, mkdir, rmdir", ["touch", ":t", "+", "mkdir", ":m", "+", "rmdir", ":m"], ""),
-        ("rm, rm -r", ["rm", ":t", "+", "rm", "-r", ":tree"], ""),
-        ("cp from the board", ["cp", ":one.txt", BACK], ""),
-        ("edit", ["edit", ":one.txt"], ""),
-        ("df", ["df"], "/"),
-        ("mount and import", ["mount", "{}", "exec", "import helper"], "helper ran"),
-        ("soft-reset", ["soft-reset", "ls", ":"], "one.txt"),
-        ("resume", ["resume", "ls", ":"], "one.txt"),
-    ],
-    "adafruit-ampy": [
-        ("put", ["put", "{}/one.txt"], ""),
-        ("ls", ["ls"], "one.txt"),
-        ("get", ["get", "one.txt"], "and another"),
-        ("mkdir", ["mkdir", "made"], ""),
-        ("rmdir", ["rmdir", "made"], ""),
-        ("rm", ["rm", "one.txt"], ""),
-    ],
-    "rshell": [
-        ("cp to the board", ["cp {}/one.txt /pyboard/"], ""),
-        ("ls", ["ls /pyboard"], "one.txt"),
-        ("cat", ["cat /pyboard/one.txt"], "and another"),
-        ("cp from the board", [f"cp /pyboard/one.txt {BACK}"], ""),
-        ("rm", ["rm /pyboard/one.txt"], ""),
-    ],
-    "pyboard.py": [
-        ("cp to the board", ["-f", "cp", "{}/one.txt", ":one.txt"], ""),
-        ("ls", ["-f", "ls"], "one.txt"),
-        ("cat", ["-f", "cat", "one.txt"], "and another"),
-        ("mkdir", ["-f", "mkdir", "made"], ""),
-        ("rmdir", ["-f", "rmdir", "made"], ""),
-        ("rm", ["-f", "rm", "one.txt"], ""),
-    ],
-    "mpytool": [
-        ("cp to the board", ["cp", "{}/one.txt", ":"], ""),
-        ("ls", ["ls"], "one.txt"),
-        ("cat", ["cat", ":one.txt"], "and another"),
-        ("mkdir", ["mkdir", ":made"], ""),
-        ("tree", ["tree"], "made"),
-        ("cp from the board", ["cp", ":one.txt", BACK], ""),
-        ("rm", ["rm", ":made", ":one.txt"], ""),
-    ],
-}
-COMMANDS: dict[str, Callable[[str], list[str]]] = {
-    "mpremote": lambda port: [*PYTHON, "-m", "mpremote", "connect", port],
-    "adafruit-ampy": lambda port: [program("ampy"), "-p", port],
-    "rshell": lambda port: [program("rshell"), "--port", port, "--quiet"],
-    "pyboard.py": lambda port: [*PYTHON, str(PYBOARD), "--device", port],
-    "mpytool": lambda port: [program("mpytool"), "-f", "-p", port],
-}
+MODULE = "print('{} ran from', __file__)\n"
 PLACES = [(name, card) for name in board_session.PIS for card in ("card", "RAM disk")]
 CHOSEN = PLACES if ALL else [(board_session.PIS[-1], "card")]
 
 
 def card_with_root(path: Path) -> Path:
-    """A card whose second partition is at / then."""
+    """A card whose first partition is at /sd, and the second one at /."""
     with path.open("wb") as file:
-        file.write(mbr.record(1, [UNUSED, SECOND]))
-        file.truncate(64 * MIB)
-    fat.make_filesystem(path, SECOND, label="FILES", serial=1, epoch=EPOCH)
+        file.write(mbr.record(1, [FIRST, SECOND]))
+        file.truncate(128 * MIB)
+    fat.make_filesystem(path, FIRST, label="BOOT", serial=1, epoch=EPOCH)
+    fat.make_filesystem(path, SECOND, label="FILES", serial=2, epoch=EPOCH)
     return path
 
 
@@ -116,11 +61,35 @@ def port(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "tree").mkdir()
+    for name in ("tree", "rom"):
+        (tmp_path / name).mkdir()
     for name in ("one.txt", "tree/two.txt"):
         (tmp_path / name).write_text(TEXT)
     (tmp_path / "helper.py").write_text("print('helper ran')\n")
+    (tmp_path / "rom" / "rommod.py").write_text(MODULE.format("rommod"))
     return tmp_path
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An index of packages as mip reads it; the address of its server."""
+    root = tmp_path_factory.mktemp("index")
+    package = {"v": 1, "version": "1.0", "hashes": [["packed.py", "ab34"]], "deps": []}
+    files = {"file/ab/ab34": MODULE.format("packed")}
+    files |= {f"package/{kind}/packed/latest.json": json.dumps(package) for kind in ("py", "6")}
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    handler = functools.partial(Quiet, directory=str(root))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def act(command: list[str], expected: str, back: Path) -> str:
@@ -143,13 +112,21 @@ def act(command: list[str], expected: str, back: Path) -> str:
 
 
 @pytest.mark.parametrize("client", ACTIONS)
-def test_files(port: str, client: str, folder: Path) -> None:
+def test_files(port: str, client: str, folder: Path, index: str) -> None:
     print(f"{client} {version(client)}")
     wrong = {}
     for what, arguments, expected in ACTIONS[client]:
-        filled = [each.replace("{}", str(folder)) for each in arguments]
+        filled = [each.replace("{}", str(folder)).replace(INDEX, index) for each in arguments]
         answer = act([*COMMANDS[client](port), *filled], expected, Path(BACK.format(folder)))
         print(f"| {client} | {what} | {'fails' if answer else 'yes'} |")
         if answer:
             wrong[what] = answer
     assert wrong == {}
+
+
+def test_the_page_has_the_table() -> None:
+    told = client_actions.versions_of_page()
+    assert client_actions.of_page() == client_actions.table(told)
+    for client in set(ACTIONS) - {"pyboard.py"}:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            assert importlib.metadata.version(client) == told[client]

@@ -25,8 +25,11 @@ def mount(card, told):
             vfs.mount(partition, place, readonly=readonly)
         except OSError:
             continue  # there is no such partition, or no filesystem on it
-        root = partition if place == "/" else root
-        sys.path.append("/lib" if place == "/" else place + "/lib")
+        if place == "/":
+            root = partition
+            sys.path.insert(2, "/lib")  # the first one, where packages are installed
+        else:
+            sys.path.append(place + "/lib")
         if told:
             access = "read-only" if readonly else "read and write"
             print("files    %s: partition %d of the SD card, %s" % (place, number, access))

@@ -113,6 +113,17 @@ ROWS = (
         note="loop devices; `--update` of a card mounted by fusefat, not by Linux's vfat",
     ),
     Row(
+        "files on a card and on the RAM disk, power cuts, ROMFS, other programs that copy files",
+        (
+            "tests/host/test_drivers_sd*.py",
+            "tests/emulator/test_card*.py",
+            "tests/emulator/test_power_cut.py",
+            "tests/emulator/test_client_files.py",
+            "tests/target/test_romfs.py",
+        ),
+        note="QEMU's card is neither slow nor damaged: a played one is",
+    ),
+    Row(
         "a kernel booted over the serial line; resets",
         ("tests/emulator/test_bootloader.py",),
         ("resets",),
