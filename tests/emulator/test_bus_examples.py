@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 
 from pimem import ROOT
+from pimem.board import boards
 from pimem.testing import board_session
 
 PRINTED = {
@@ -51,3 +54,33 @@ def test_without_the_device_the_example_says_so() -> None:
         assert machine.exec(text_of("flash_identity")) == "no flash answers\n"
         with pytest.raises(Exception, match="ENODEV"):
             machine.exec(text_of("temperature"))
+
+
+def pimem(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pimem", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+def test_the_command_in_the_head_works_as_it_stands(name: str) -> None:
+    kernel = str(board_session.kernel(boards.load(name)))
+    device = extra("temperature")[1]
+    done = pimem(
+        *("run", "--board", name, "--kernel", kernel, "--device", device),
+        "examples/temperature.py",
+    )
+    assert (done.returncode, done.stdout) == (0, "0.00 degrees\n" * 5), done.stderr
+
+
+def test_a_real_board_takes_no_devices_of_qemu() -> None:
+    done = pimem("run", "--port", "/dev/null", "--device", "tmp105", "examples/temperature.py")
+    assert done.returncode == 2 and "--device is for QEMU" in done.stderr
+
+
+def test_a_device_that_qemu_does_not_have_is_told() -> None:
+    kernel = str(board_session.kernel(boards.load("RPI3")))
+    done = pimem(
+        *("run", "--board", "RPI3", "--kernel", kernel, "--device", "thermometer9"),
+        "examples/temperature.py",
+    )
+    assert done.returncode == 2 and "thermometer9" in done.stderr
