@@ -355,6 +355,22 @@ def test_refusals_say_what_is_wrong(board: Machine, at_root: None) -> None:
     assert board.eval("os.listdir('/')", "import os") == []
 
 
+def test_a_deployment_that_is_cut_off_leaves_the_old_image(board: Machine, at_root: None) -> None:
+    deploy(board, image())
+    board.exec("import vfs\nvfs.rom_ioctl(3, 0, 9000)\nvfs.rom_ioctl(4, 0, 0, bytes(4096))")
+    board.soft_reset()
+    board.link.enter_raw_repl()
+    assert board.eval("sorted(os.listdir('/'))", "import os") == ["rom", "romfs.img", "romfs.new"]
+    assert board.eval("os.listdir('/rom')") == ["hello.py", "lib", "pointed.txt"]
+    new = romfs(other_py=b"pass\n")
+    assert deploy(board, new) == [1, 0, 0]
+    assert board.eval("sorted(os.listdir('/'))", "import os") == ["rom", "romfs.img"]
+    assert board.eval("os.listdir('/rom')") == ["hello.py", "lib", "pointed.txt"], "until a start"
+    board.soft_reset()
+    board.link.enter_raw_repl()
+    assert board.eval("os.listdir('/rom')", "import os") == ["other.py"]
+
+
 def test_a_disk_that_gets_full_keeps_the_old_image(board: Machine, at_root: None) -> None:
     old = image()
     deploy(board, old)
