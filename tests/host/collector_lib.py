@@ -71,6 +71,8 @@ class CollectorStruct(ctypes.Structure):
         ("span", c_size_t),
         ("last", c_void_p),
         ("single", c_void_p),
+        ("open", c_void_p),
+        ("open_start", c_size_t),
         ("count", c_size_t),
         ("stack", c_void_p),
         ("room", c_size_t),

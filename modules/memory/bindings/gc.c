@@ -59,7 +59,7 @@ static MP_NOINLINE void *alloc_slowly(size_t blocks, unsigned flags, bool collec
 
 // All blocks are cleared: what they held would be taken for pointers, and of plain ones the string functions read
 // whole words, also behind what was written.
-static inline void *alloc(size_t blocks, unsigned flags) {
+static MP_NOINLINE void *alloc(size_t blocks, unsigned flags) {
     bool collect = MP_STATE_MEM(gc_auto_collect_enabled);
     #if MICROPY_GC_ALLOC_THRESHOLD
     if (MP_STATE_MEM(gc_alloc_amount) >= MP_STATE_MEM(gc_alloc_threshold) && collect) {
@@ -74,16 +74,36 @@ static inline void *alloc(size_t blocks, unsigned flags) {
     #if MICROPY_GC_ALLOC_THRESHOLD
     MP_STATE_MEM(gc_alloc_amount) += blocks;
     #endif
-    // The compiler does so without a call for a size that it knows.
-    return blocks == 1 ? memset(start, 0, COLLECTOR_BLOCK) : memset(start, 0, blocks * COLLECTOR_BLOCK);
+    return memset(start, 0, blocks * COLLECTOR_BLOCK);
 }
+
+// One block, if nothing is to be done first. NULL: something is, or it is not found at once.
+static inline void *alloc_one(unsigned flags) {
+    #if MICROPY_GC_ALLOC_THRESHOLD
+    size_t amount = MP_STATE_MEM(gc_alloc_amount);
+    if (amount >= MP_STATE_MEM(gc_alloc_threshold)) {
+        return NULL;
+    }
+    #endif
+    void *start = collector_alloc_one(&gc_heap, flags);
+    if (start == NULL) {
+        return NULL;
+    }
+    #if MICROPY_GC_ALLOC_THRESHOLD
+    MP_STATE_MEM(gc_alloc_amount) = amount + 1;
+    #endif
+    return memset(start, 0, COLLECTOR_BLOCK); // no call for a size that the compiler knows
+}
+
+_Static_assert(GC_ALLOC_FLAG_HAS_FINALISER == COLLECTOR_FINAL, "a flag of both");
 
 void *gc_alloc(size_t size, unsigned flags) {
     if (size == 0 || MP_STATE_THREAD(gc_lock_depth) != 0) {
         return NULL;
     }
-    unsigned is_final = flags & GC_ALLOC_FLAG_HAS_FINALISER ? COLLECTOR_FINAL : 0;
-    return alloc(blocks_for(size), is_final | (flags & GC_ALLOC_FLAG_PLAIN ? COLLECTOR_PLAIN : 0));
+    unsigned both = (flags & COLLECTOR_FINAL) | (flags & GC_ALLOC_FLAG_PLAIN ? COLLECTOR_PLAIN : 0);
+    void *start = size <= COLLECTOR_BLOCK ? alloc_one(both) : NULL;
+    return start != NULL ? start : alloc(blocks_for(size), both);
 }
 
 // A finaliser may free.

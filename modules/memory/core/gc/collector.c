@@ -8,6 +8,7 @@
 void collector_init(collector_t *c, uintptr_t *stack, size_t words) {
     memset(c, 0, sizeof(*c));
     c->single = c->area;
+    collector_close(c);
     c->stack = stack;
     c->room = words;
 }
@@ -64,6 +65,7 @@ void collector_remove(collector_t *c, collector_area_t *area) {
     size_t after = --c->count - (size_t)(area - c->area);
     memmove(area, area + 1, after * sizeof(*area));
     c->single = c->area;
+    collector_close(c);
     set_bounds(c);
 }
 

@@ -60,6 +60,8 @@ typedef struct _collector_t {
     uintptr_t low, span;    // all pools and what is watched are in [low, low + span)
     collector_area_t *last; // where the last pointer was found
     collector_area_t *single; // those before it have no free block
+    collector_group_t *open; // of which collector_alloc_one() takes blocks, all below `top` of its area
+    uintptr_t open_start;   // address of its block 0
     size_t count;
     uintptr_t *stack;       // of marking, the caller's
     size_t room;            // words of it
@@ -95,6 +97,22 @@ bool collector_is_empty(const collector_area_t *area);
 
 // The head of a run of `blocks` (not 0) free blocks, now a chain with these flags; not cleared. NULL: there is none.
 void *collector_alloc(collector_t *c, size_t blocks, unsigned flags);
+
+// The same for one block, the most frequent request, where the last one was found. NULL: collector_alloc() looks further.
+static inline void *collector_alloc_one(collector_t *c, unsigned flags) {
+    collector_group_t *group = c->open;
+    uint64_t used = group->used;
+    if (used == UINT64_MAX || flags & COLLECTOR_FINAL) {
+        return NULL;
+    }
+    uint64_t bit = ~used & (used + 1); // the lowest that is not set
+    group->used = used | bit;
+    group->head |= bit;
+    if (flags & COLLECTOR_PLAIN) {
+        group->plain |= bit;
+    }
+    return (void *)(c->open_start + ((uintptr_t)__builtin_ctzll(bit) << COLLECTOR_BLOCK_SHIFT));
+}
 
 // Frees a chain without its finaliser. False: no chain starts there.
 bool collector_free(collector_t *c, void *start);

@@ -171,12 +171,31 @@ static size_t take_run(collector_area_t *area, size_t blocks) {
     return start;
 }
 
-static __attribute__((noinline)) void *alloc_run(collector_t *c, collector_area_t *area, size_t blocks,
-    unsigned flags) {
+// --- one block ---
+
+static collector_group_t full = {.used = ALL};
+
+void collector_close(collector_t *c) {
+    c->open = &full;
+}
+
+// Further requests for one block are served from the group of this one.
+static void open_group(collector_t *c, collector_area_t *area, size_t block) {
+    size_t first = block / GROUP * GROUP;
+    size_t end = area->blocks - first < GROUP ? area->blocks : first + GROUP;
+    c->single = area;
+    c->open = group_of(area, block);
+    c->open_start = address_of(area, first);
+    area->top = area->top < end ? end : area->top;
+}
+
+static void *alloc_run(collector_t *c, collector_area_t *area, size_t blocks, unsigned flags) {
     for (; area < c->area + c->count; ++area) {
         size_t start = take_run(area, blocks);
         if (start != COLLECTOR_NONE) {
-            c->single = blocks == 1 ? area : c->single;
+            if (blocks == 1) {
+                open_group(c, area, start);
+            }
             set_used(area, start, start + blocks, true);
             return make_chain(area, start, start + blocks, flags);
         }
@@ -184,21 +203,12 @@ static __attribute__((noinline)) void *alloc_run(collector_t *c, collector_area_
     return NULL;
 }
 
-// Most chains have one block, in the group where the last one was found.
 void *collector_alloc(collector_t *c, size_t blocks, unsigned flags) {
-    collector_area_t *area = c->single;
-    if (blocks != 1 || c->count == 0) {
+    if (blocks != 1) {
         return alloc_run(c, c->area, blocks, flags);
     }
-    size_t block = area->hint[0];
-    collector_group_t *group = group_of(area, block);
-    if (block >= area->blocks || group->used == ALL) {
-        return alloc_run(c, area, 1, flags);
-    }
-    block = block / GROUP * GROUP + lowest_of(~group->used);
-    group->used |= bit_of(block);
-    area->hint[0] = (uint32_t)block + 1;
-    return make_chain(area, block, block + 1, flags);
+    void *start = collector_alloc_one(c, flags);
+    return start != NULL ? start : alloc_run(c, c->single, 1, flags);
 }
 
 static inline void release(collector_t *c, collector_area_t *area, size_t start, size_t end) {

@@ -56,6 +56,9 @@ static inline bool area_has(const collector_area_t *area, uintptr_t address) {
     return address - area->pool < area->blocks << COLLECTOR_BLOCK_SHIFT;
 }
 
+// No group is open. A search opens one.
+void collector_close(collector_t *c);
+
 // The area whose pool has the address, NULL if none has.
 collector_area_t *collector_find_other(collector_t *c, uintptr_t address);
 

@@ -75,4 +75,5 @@ void collector_sweep(collector_t *c) {
         sweep_area(area);
     }
     c->single = c->area;
+    collector_close(c);
 }
