@@ -51,6 +51,7 @@ class AreaStruct(ctypes.Structure):
 
     _fields_ = (
         ("group", POINTER(GroupStruct)),
+        ("full", POINTER(ctypes.c_uint64)),
         ("pool", c_size_t),
         ("blocks", c_size_t),
         ("top", c_size_t),
@@ -73,6 +74,7 @@ class CollectorStruct(ctypes.Structure):
         ("single", c_void_p),
         ("open", c_void_p),
         ("open_start", c_size_t),
+        ("no_group", GroupStruct),
         ("count", c_size_t),
         ("stack", c_void_p),
         ("room", c_size_t),

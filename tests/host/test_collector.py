@@ -164,6 +164,43 @@ def test_a_search_goes_on_where_the_last_one_ended() -> None:
     assert heap.alloc(3) == blocks[1000]
 
 
+CHUNK = 64 * 64
+
+
+def test_a_search_passes_chunks_that_are_full() -> None:
+    """Whether a collection, a long chain, one that grows or a search left them so."""
+    heap = Collector([4 * CHUNK + 100])
+    area = heap.areas[0]
+    first = heap.alloc(1)
+    long = heap.alloc(2 * CHUNK)
+    assert area.full[0] == 0b11 and heap.alloc(1) == long + 2 * CHUNK * BLOCK
+    heap.collect([long])
+    assert area.full[0] == 0b10 and heap.alloc(1) == first
+    assert heap.resize(long, 3 * CHUNK - 1) and area.full[0] == 0b110
+    heap.collect([first, long])
+    assert area.full[0] == 0b111
+    ones = [heap.alloc(1) for _ in range(CHUNK + 100)]
+    assert all(ones) and heap.alloc(1) == 0 and area.full[0] == 0b1111
+    heap.free(first)
+    assert heap.alloc(2) == 0 and area.full[0] == 0b1110 and heap.check()[0] == 0
+    assert heap.alloc(1) == first
+    heap.free(ones[5])
+    assert area.full[0] & 0b1000 == 0 and heap.alloc(1) == ones[5]
+    heap.free(long)
+    assert area.full[0] & 0b110 == 0 and heap.alloc(3 * CHUNK - 1) == long
+
+
+def test_single_blocks_stay_below_the_top_of_their_area() -> None:
+    heap = Collector([150, 150])
+    ones = [heap.alloc(1) for _ in range(300)]
+    heap.collect(ones[:3])
+    assert heap.alloc(1) == ones[3] and heap.check()[0] == 0
+    heap.collect(ones[200:201])
+    assert heap.areas[0].top == 0 and heap.check()[0] == 0
+    heap.remove(0)
+    assert heap.areas[0].pool <= heap.alloc(1) < heap.areas[0].pool + 150 * BLOCK
+
+
 def test_areas_come_and_go() -> None:
     heap = Collector([64, 64, 64])
     keep = [heap.alloc(64) for _ in range(3)]
@@ -249,6 +286,9 @@ def test_wrong_numbers_are_named() -> None:
         else:
             setattr(area, name, value)
         assert heap.check()[1].kind == damage
+    heap = Collector([100])
+    heap.areas[0].full[0] = 1
+    assert heap.check()[1].kind == Damage.HINT
     heap = Collector([100])
     heap.areas[0].group[1].used = 0
     assert heap.check()[1].kind == Damage.END

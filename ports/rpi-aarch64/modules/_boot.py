@@ -59,8 +59,7 @@ def _boot(mount_files):
         _memory.safe_mode("the kernel map could not be made: %r" % e)
     mount_files(starts)
 
-    # Frozen modules: each is made again when it is imported, and until then no collection has to
-    # look at it.
+    # Frozen modules: each is made again when it is imported. Until then no collection looks at it.
     sys.modules.clear()
 
 

@@ -8,19 +8,22 @@
 void collector_init(collector_t *c, uintptr_t *stack, size_t words) {
     memset(c, 0, sizeof(*c));
     c->single = c->area;
-    collector_close(c);
+    close_group(c);
     c->stack = stack;
     c->room = words;
 }
 
 size_t collector_area_size(size_t blocks) {
-    size_t table = groups_for(blocks) * sizeof(collector_group_t);
+    size_t table = groups_for(blocks) * sizeof(collector_group_t) + chunk_words_for(blocks) * sizeof(uint64_t);
     return mem_align_up(table, COLLECTOR_BLOCK) + (blocks << COLLECTOR_BLOCK_SHIFT);
 }
 
 // As many blocks as fit beside their table.
 static size_t blocks_in(size_t size) {
     size_t blocks = size / (COLLECTOR_BLOCK * GROUP + sizeof(collector_group_t)) * GROUP;
+    while (blocks > 0 && collector_area_size(blocks) > size) {
+        --blocks;
+    }
     while (blocks < UINT32_MAX && collector_area_size(blocks + 1) <= size) {
         ++blocks;
     }
@@ -56,6 +59,8 @@ collector_area_t *collector_add(collector_t *c, void *memory, size_t size) {
     area->blocks = blocks;
     area->pool = (uintptr_t)memory + collector_area_size(blocks) - (blocks << COLLECTOR_BLOCK_SHIFT);
     memset(area->group, 0, groups * sizeof(collector_group_t));
+    area->full = (uint64_t *)(area->group + groups);
+    memset(area->full, 0, chunk_words_for(blocks) * sizeof(uint64_t));
     area->group[groups - 1].used = absent(area);
     set_bounds(c);
     return area;
@@ -65,7 +70,7 @@ void collector_remove(collector_t *c, collector_area_t *area) {
     size_t after = --c->count - (size_t)(area - c->area);
     memmove(area, area + 1, after * sizeof(*area));
     c->single = c->area;
-    collector_close(c);
+    close_group(c);
     set_bounds(c);
 }
 

@@ -5,6 +5,7 @@
 // Area       a run of memory: a table of groups, then a pool of blocks of COLLECTOR_BLOCK bytes.
 // Group      six words of the table, one bit of each for each of 64 blocks. Marking, sweeping and searching pass 64
 //            blocks at a time where nothing is to be done.
+// Chunk      64 groups. Where it is known that none of their blocks is free, a search passes them at once.
 // Chain      the blocks of one allocation: a head, then tails (used, and no head).
 // Flags      COLLECTOR_FINAL: the finaliser is called before the chain is freed. COLLECTOR_PLAIN: it holds no pointers
 //            and is not scanned. Both are of the chain, given when it is allocated, and kept when it is resized.
@@ -41,6 +42,7 @@ typedef struct _collector_group_t {
 // Private but for pool, blocks, memory and size.
 typedef struct _collector_area_t {
     collector_group_t *group;
+    uint64_t *full;         // bit n: chunk n has no free block; behind the groups
     uintptr_t pool;         // address of block 0
     size_t blocks;
     size_t top;             // the blocks from here on are free
@@ -62,6 +64,7 @@ typedef struct _collector_t {
     collector_area_t *single; // those before it have no free block
     collector_group_t *open; // of which collector_alloc_one() takes blocks, all below `top` of its area
     uintptr_t open_start;   // address of its block 0
+    collector_group_t no_group; // all used: `open` where no group is
     size_t count;
     uintptr_t *stack;       // of marking, the caller's
     size_t room;            // words of it
@@ -98,7 +101,8 @@ bool collector_is_empty(const collector_area_t *area);
 // The head of a run of `blocks` (not 0) free blocks, now a chain with these flags; not cleared. NULL: there is none.
 void *collector_alloc(collector_t *c, size_t blocks, unsigned flags);
 
-// The same for one block, the most frequent request, where the last one was found. NULL: collector_alloc() looks further.
+// The same for one block, the most frequent request, where the last one was found. NULL: collector_alloc() looks
+// further.
 static inline void *collector_alloc_one(collector_t *c, unsigned flags) {
     collector_group_t *group = c->open;
     uint64_t used = group->used;

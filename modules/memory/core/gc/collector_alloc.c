@@ -97,15 +97,49 @@ static unsigned first_run(uint64_t bits, size_t length) {
     return lowest(bits);
 }
 
+// Notes whether the chunk that ends before a group has no free block.
+static void look_at_chunk(collector_area_t *area, size_t end) {
+    size_t i = end - CHUNK;
+    while (i < end && area->group[i].used == ALL) {
+        ++i;
+    }
+    if (i == end) {
+        set_full(area, end - CHUNK, true);
+    }
+}
+
+// The first group of the first chunk from `group` on that may have free blocks.
+static size_t after_full(const collector_area_t *area, size_t group) {
+    size_t chunk = group / CHUNK;
+    uint64_t skip = below(chunk);
+    for (size_t i = chunk / 64; i < chunk_words_for(area->blocks); ++i, skip = 0) {
+        uint64_t others = ~(area->full[i] | skip);
+        if (others != 0) {
+            return (i * 64 + lowest_of(others)) * CHUNK;
+        }
+    }
+    return groups_for(area->blocks);
+}
+
+// The next group where free blocks may begin, behind one without.
+static inline size_t next_group(collector_area_t *area, size_t group) {
+    if (++group % CHUNK != 0) {
+        return group;
+    }
+    look_at_chunk(area, group);
+    return after_full(area, group);
+}
+
 // The first run of `length` free blocks at or after `from`; COLLECTOR_NONE when there is none.
-static size_t find_run(const collector_area_t *area, size_t from, size_t length) {
+static size_t find_run(collector_area_t *area, size_t from, size_t length) {
     size_t groups = groups_for(area->blocks);
     size_t run = 0; // free blocks just before the group
     uint64_t skip = below(from);
-    for (size_t i = from / GROUP; i < groups; ++i, skip = 0) {
+    for (size_t i = from / GROUP; i < groups; skip = 0) {
         uint64_t used = area->group[i].used | skip;
         if (used == ALL) {
             run = 0;
+            i = next_group(area, i);
             continue;
         }
         unsigned low = lowest(used);
@@ -114,6 +148,7 @@ static size_t find_run(const collector_area_t *area, size_t from, size_t length)
         }
         if (low == GROUP) {
             run += GROUP;
+            ++i;
             continue;
         }
         unsigned inside = length < GROUP ? first_run(~used, length) : GROUP;
@@ -121,6 +156,7 @@ static size_t find_run(const collector_area_t *area, size_t from, size_t length)
             return i * GROUP + inside;
         }
         run = zeros_above(used);
+        ++i;
     }
     return COLLECTOR_NONE;
 }
@@ -136,6 +172,18 @@ static void set_used(collector_area_t *area, size_t start, size_t end, bool used
         }
         collector_group_t *group = group_of(area, block);
         group->used = used ? group->used | bits : group->used & ~bits;
+    }
+}
+
+// Of the chunks that end in [start, end), where blocks were taken, or that have some of them, which are free now.
+static void note_chunks(collector_area_t *area, size_t start, size_t end, bool used) {
+    size_t step = CHUNK * GROUP;
+    for (size_t chunk = start / step * step; chunk < end; chunk += step) {
+        if (!used) {
+            set_full(area, chunk / GROUP, false);
+        } else if (chunk + step <= end) {
+            look_at_chunk(area, chunk / GROUP + CHUNK);
+        }
     }
 }
 
@@ -173,12 +221,6 @@ static size_t take_run(collector_area_t *area, size_t blocks) {
 
 // --- one block ---
 
-static collector_group_t full = {.used = ALL};
-
-void collector_close(collector_t *c) {
-    c->open = &full;
-}
-
 // Further requests for one block are served from the group of this one.
 static void open_group(collector_t *c, collector_area_t *area, size_t block) {
     size_t first = block / GROUP * GROUP;
@@ -197,6 +239,7 @@ static void *alloc_run(collector_t *c, collector_area_t *area, size_t blocks, un
                 open_group(c, area, start);
             }
             set_used(area, start, start + blocks, true);
+            note_chunks(area, start, start + blocks, true);
             return make_chain(area, start, start + blocks, flags);
         }
     }
@@ -213,6 +256,7 @@ void *collector_alloc(collector_t *c, size_t blocks, unsigned flags) {
 
 static inline void release(collector_t *c, collector_area_t *area, size_t start, size_t end) {
     set_used(area, start, end, false);
+    note_chunks(area, start, end, false);
     note_free(area, start, end);
     c->single = area < c->single ? area : c->single;
 }
@@ -252,6 +296,7 @@ bool collector_resize(collector_t *c, void *start, size_t blocks) {
             return false;
         }
         set_used(area, end, end + more, true);
+        note_chunks(area, end, end + more, true);
         area->top = area->top < end + more ? end + more : area->top;
     }
     return true;

@@ -47,6 +47,7 @@ static void check_groups(check_t *check) {
         check_bits(check, COLLECTOR_DAMAGE_TAIL, i, used & ~group->head & ~(used << 1 | reaches));
         check_bits(check, COLLECTOR_DAMAGE_MARK, i, group->mark | group->grey);
         check_bits(check, COLLECTOR_DAMAGE_FLAGS, i, (group->final | group->plain) & ~group->head);
+        check_bits(check, COLLECTOR_DAMAGE_HINT, i, is_full(area, i) ? ~group->used : 0);
         check_bits(check, COLLECTOR_DAMAGE_END, i, (used & above_top(area, i)) | (missing & ~group->used));
         reaches = used >> (GROUP - 1);
     }

@@ -7,6 +7,7 @@
 #include "collector.h"
 
 #define GROUP (64)          // blocks
+#define CHUNK (64)          // groups
 #define ALL (~UINT64_C(0))
 
 // Number of the lowest bit that is set, and of the zeros above the highest; GROUP when none is.
@@ -35,6 +36,11 @@ static inline size_t groups_for(size_t blocks) {
     return (blocks + GROUP - 1) / GROUP;
 }
 
+// Words of `full`.
+static inline size_t chunk_words_for(size_t blocks) {
+    return (groups_for(blocks) + CHUNK * 64 - 1) / (CHUNK * 64);
+}
+
 static inline collector_group_t *group_of(const collector_area_t *area, size_t block) {
     return &area->group[block / GROUP];
 }
@@ -57,7 +63,22 @@ static inline bool area_has(const collector_area_t *area, uintptr_t address) {
 }
 
 // No group is open. A search opens one.
-void collector_close(collector_t *c);
+static inline void close_group(collector_t *c) {
+    c->no_group.used = ALL;
+    c->open = &c->no_group;
+}
+
+static inline bool is_full(const collector_area_t *area, size_t group) {
+    size_t chunk = group / CHUNK;
+    return area->full[chunk / 64] >> chunk % 64 & 1;
+}
+
+static inline void set_full(collector_area_t *area, size_t group, bool full) {
+    size_t chunk = group / CHUNK;
+    uint64_t bit = UINT64_C(1) << chunk % 64;
+    uint64_t *word = &area->full[chunk / 64];
+    *word = full ? *word | bit : *word & ~bit;
+}
 
 // The area whose pool has the address, NULL if none has.
 collector_area_t *collector_find_other(collector_t *c, uintptr_t address);

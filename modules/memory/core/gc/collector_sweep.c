@@ -49,14 +49,23 @@ static void sweep_area(collector_area_t *area) {
     size_t top = 0;
     bool dies = false;
     last->used &= ~absent(area);
-    for (size_t i = 0; i < groups; ++i) {
-        collector_group_t *group = &area->group[i];
-        dies = dies && group->used != 0;
-        if (dies || group->head != 0) {
-            dies = sweep_group(group, dies);
+    memset(area->full, 0, chunk_words_for(area->blocks) * sizeof(uint64_t));
+    for (size_t chunk = 0; chunk < groups; chunk += CHUNK) {
+        uint64_t used_by_all = chunk + CHUNK <= groups ? ALL : 0;
+        size_t end = chunk + CHUNK <= groups ? chunk + CHUNK : groups;
+        for (size_t i = chunk; i < end; ++i) {
+            collector_group_t *group = &area->group[i];
+            dies = dies && group->used != 0;
+            if (dies || group->head != 0) {
+                dies = sweep_group(group, dies);
+            }
+            used_by_all &= group->used;
+            if (group->used != 0) {
+                top = (i + 1) * GROUP - zeros_above(group->used);
+            }
         }
-        if (group->used != 0) {
-            top = (i + 1) * GROUP - zeros_above(group->used);
+        if (used_by_all == ALL) {
+            set_full(area, chunk, true);
         }
     }
     last->used |= absent(area);
@@ -75,5 +84,5 @@ void collector_sweep(collector_t *c) {
         sweep_area(area);
     }
     c->single = c->area;
-    collector_close(c);
+    close_group(c);
 }
