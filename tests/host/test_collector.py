@@ -182,12 +182,21 @@ def test_a_search_passes_chunks_that_are_full() -> None:
     ones = [heap.alloc(1) for _ in range(CHUNK + 100)]
     assert all(ones) and heap.alloc(1) == 0 and area.full[0] == 0b1111
     heap.free(first)
-    assert heap.alloc(2) == 0 and area.full[0] == 0b1110 and heap.check()[0] == 0
+    assert area.full[0] == 0b1110 and heap.check()[0] == 0
     assert heap.alloc(1) == first
     heap.free(ones[5])
     assert area.full[0] & 0b1000 == 0 and heap.alloc(1) == ones[5]
     heap.free(long)
     assert area.full[0] & 0b110 == 0 and heap.alloc(3 * CHUNK - 1) == long
+
+
+def test_a_chunk_with_one_hole_is_not_passed() -> None:
+    heap = Collector([CHUNK + 10])
+    hole = heap.alloc(1)
+    rest = heap.alloc(CHUNK - 1)
+    heap.collect([rest])
+    assert heap.alloc(2) == rest + (CHUNK - 1) * BLOCK and heap.check()[0] == 0
+    assert heap.alloc(1) == hole
 
 
 def test_single_blocks_stay_below_the_top_of_their_area() -> None:
