@@ -63,6 +63,26 @@ def test_a_memory_keeps_what_is_written(bus: Machine) -> None:
     assert bus.eval("part.decode()") == "bc"
 
 
+def test_a_write_without_a_stop_is_sent_with_the_read_that_follows(bus: Machine) -> None:
+    bus.exec("bus.writeto_mem(0x50, 0x30, b'held')")
+    assert bus.eval("bus.writeto(0x50, b'\\x30', False)") == 1
+    assert bus.eval("bus.readfrom(0x50, 4).decode()") == "held"
+    bus.exec("bus.writeto(0x50, b'\\x31', False)\npart = bytearray(2)")
+    assert bus.eval("(bus.readfrom_into(0x50, part), part.decode())") == [None, "el"]
+
+
+AFTER = ("bus.readfrom(0x68, 1)", "bus.writeto(0x50, b'')", "bus.writeto(0x50, b'x', False)")
+
+
+@pytest.mark.parametrize("call", AFTER)
+def test_what_else_follows_a_write_without_a_stop_is_refused(bus: Machine, call: str) -> None:
+    bus.exec("bus.writeto(0x50, b'\\x30', False)")
+    got = bus.eval(f"refused(lambda: {call})")
+    assert got[0] == "OSError" and "EOPNOTSUPP" in got[1]
+    bus.exec("bus.deinit()\nbus.init()")
+    assert bus.eval("bus.scan()") == [0x48, 0x50, 0x68]
+
+
 def test_a_long_transfer_is_whole(bus: Machine) -> None:
     bus.exec("bus.writeto_mem(0x50, 0, bytes(range(256)))")
     assert bus.eval("bus.readfrom_mem(0x50, 0, 256) == bytes(range(256))") is True
@@ -171,7 +191,8 @@ BAD = (
     ("bus.readfrom_mem(0x50, 0, 1, addrsize=264)", "ValueError", "addrsize 264"),
     ("bus.readfrom_into(0x50, b'')", "TypeError", ""),
     ("bus.writeto(0x50, 5)", "TypeError", ""),
-    ("bus.writeto(0x50, b'x', False)", "OSError", "95"),
+    ("bus.writeto(0x50, bytes(33), False)", "OSError", "EOPNOTSUPP"),
+    ("bus.readfrom(0x50, 1, False)", "OSError", "EOPNOTSUPP"),
     ("SoftI2C(5, 6, freq=0)", "ValueError", "freq 0 is not in 1 to 500000"),
     ("SoftI2C(5, 6, timeout=-1)", "ValueError", "timeout -1 is not in"),
     ("SoftI2C(5)", "TypeError", ""),

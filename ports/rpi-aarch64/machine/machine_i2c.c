@@ -21,6 +21,7 @@
 #define MAX_HZ              (1000000)
 #define DEFAULT_TIMEOUT_US  (50000) // as that of SoftI2C
 #define MAX_TIMEOUT_US      (1000000)
+#define HELD_MAX            (32)    // bytes of a write without STOP
 #define SMALL               (64)    // bytes of a transfer that need no memory of the heap
 
 typedef struct _machine_i2c_obj_t {
@@ -29,6 +30,9 @@ typedef struct _machine_i2c_obj_t {
     uint32_t hz;
     uint8_t id;
     const bus_pins_t *pins;
+    // A write without STOP, which waits for the read that is to follow: the block can only send both at once.
+    uint8_t held_size, held_device;
+    uint8_t held[HELD_MAX];
 } machine_i2c_obj_t;
 
 // SDA, SCL. The first pair of a number is its default.
@@ -55,6 +59,7 @@ static void close(machine_i2c_obj_t *self) {
     if (self->bsc.base != 0) {
         bsc_stop(&self->bsc);
         self->bsc.base = 0;
+        self->held_size = 0;
         claims_release(owner_of(self));
     }
 }
@@ -183,24 +188,41 @@ static void require_open(const machine_i2c_obj_t *self) {
     }
 }
 
+static int hold(machine_i2c_obj_t *self, uint16_t device, size_t n, const mp_machine_i2c_buf_t *bufs) {
+    size_t size = total(n, bufs);
+    if (size > HELD_MAX || self->held_size != 0) {
+        return -MP_EOPNOTSUPP;
+    }
+    copy(self->held, n, bufs, false);
+    self->held_size = (uint8_t)size;
+    self->held_device = (uint8_t)device;
+    return (int)size;
+}
+
 static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machine_i2c_buf_t *bufs, unsigned flags) {
-    const machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
+    machine_i2c_obj_t *self = (machine_i2c_obj_t *)self_in;
     require_open(self);
     bool in = flags & MP_MACHINE_I2C_FLAG_READ;
     size_t first = flags & MP_MACHINE_I2C_FLAG_WRITE1 ? bufs[0].len : 0;
-    size_t size = total(n, bufs);
+    if (!(flags & MP_MACHINE_I2C_FLAG_STOP)) {
+        return in ? -MP_EOPNOTSUPP : hold(self, device, n, bufs); // the block ends each transfer with STOP
+    }
+    size_t held = self->held_size;
+    self->held_size = 0;
+    if (held != 0 && (!in || first != 0 || device != self->held_device)) {
+        return -MP_EOPNOTSUPP;
+    }
+    size_t size = held + total(n, bufs);
     if (size > BSC_MAX_SIZE) {
         bind_raise_value(MP_ERROR_TEXT("%lu bytes are more than the %d of one transfer"), size, BSC_MAX_SIZE);
     }
-    if (!(flags & MP_MACHINE_I2C_FLAG_STOP)) {
-        return -MP_EOPNOTSUPP; // the block ends each transfer with STOP
-    }
     uint8_t small[SMALL];
     uint8_t *whole = size <= SMALL ? small : m_new(uint8_t, size);
-    copy(whole, in ? first != 0 : n, bufs, false);
-    bsc_result_t result = move(self, device, (bsc_bytes_t) { whole, size }, first, in);
+    memcpy(whole, self->held, held);
+    copy(whole + held, in ? first != 0 : n, bufs, false);
+    bsc_result_t result = move(self, device, (bsc_bytes_t) { whole, size }, held + first, in);
     if (in && result == BSC_OK) {
-        copy(whole + first, n - (first != 0), bufs + (first != 0), true);
+        copy(whole + held + first, n - (first != 0), bufs + (first != 0), true);
     }
     if (whole != small) {
         m_del(uint8_t, whole, size);

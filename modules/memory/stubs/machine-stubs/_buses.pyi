@@ -42,8 +42,8 @@ class _I2CBus:
 class I2C(_I2CBus):
     """An I2C master of the SoC: number 0 or 1, on the Raspberry Pi 4 also 3, 4, 5, 6.
 
-    Each has its pins: 1 is on GPIO2 and GPIO3. There is one object of each. The block ends every
-    transfer with STOP: stop=False is OSError(EOPNOTSUPP).
+    Each has its pins: 1 is on GPIO2 and GPIO3. There is one object of each. A write with
+    stop=False is sent with the read that follows; another one is OSError(EOPNOTSUPP).
 
     ValueError: pins that the bus cannot be on. OSError(EBUSY): another block has a pin.
     """
