@@ -392,14 +392,24 @@ static const struct {
 
 void __real_mp_init(void);
 
-void __wrap_mp_init(void) {
-    __real_mp_init();
-    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = fault_in_report = no_pin = false;
-    mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(qstr_from_str("_memtest")));
+// Makes the module, unless it is there.
+static void make_module(void) {
+    qstr name = qstr_from_str("_memtest");
+    mp_map_t *modules = &MP_STATE_VM(mp_loaded_modules_dict).map;
+    if (mp_map_lookup(modules, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP) != NULL) {
+        return;
+    }
+    mp_obj_module_t *module = MP_OBJ_TO_PTR(mp_obj_new_module(name));
     for (size_t i = 0; i < MP_ARRAY_SIZE(functions); ++i) {
         mp_obj_dict_store(MP_OBJ_FROM_PTR(module->globals),
             MP_OBJ_NEW_QSTR(qstr_from_str(functions[i].name)), (mp_obj_t)functions[i].value);
     }
+}
+
+void __wrap_mp_init(void) {
+    __real_mp_init();
+    fault_in_mark = fault_in_sweep = fault_in_frames = fault_in_deep_frames = fault_in_report = no_pin = false;
+    make_module();
 }
 
 // --- a boot that fails ---
@@ -468,5 +478,6 @@ int __real_mp_hal_stdin_rx_chr(void);
 
 int __wrap_mp_hal_stdin_rx_chr(void) {
     ++memtest_prompts;
+    make_module(); // the boot has dropped the modules that it imported, and this one
     return __real_mp_hal_stdin_rx_chr();
 }

@@ -282,14 +282,19 @@ static size_t small_cell(const frames_t *f, size_t block, size_t count, size_t a
     const uint64_t *words = f->free_map[block].word;
     uint64_t firsts = every(lowest_bit(align));
     uint64_t wanted = firsts * ones(0, (unsigned)count);
-    for (uint32_t left = f->states[block] & STATE_ANY_MASK; left != 0; left &= left - 1) {
-        unsigned i = lowest_bit(left);
-        uint64_t ends = ((words[i] & wanted) + firsts) & firsts << count;
-        if (ends != 0) {
-            return block * FRAMES_PER_BLOCK + i * WORD_FRAMES + lowest_bit(ends) - count;
-        }
+    uint64_t ends = 0;
+    // Most blocks have none: all words at once, without branches.
+    for (unsigned i = 0; i < BLOCK_WORDS; ++i) {
+        ends |= (words[i] & wanted) + firsts;
     }
-    return NOT_FOUND;
+    if ((ends & firsts << count) == 0) {
+        return NOT_FOUND;
+    }
+    unsigned i = 0;
+    do {
+        ends = ((words[i++] & wanted) + firsts) & firsts << count;
+    } while (ends == 0);
+    return block * FRAMES_PER_BLOCK + (i - 1) * WORD_FRAMES + lowest_bit(ends) - count;
 }
 
 // The same for cells of one word to a block.
