@@ -79,7 +79,7 @@ typedef intptr_t mp_off_t;
 #define MICROPY_PY_MACHINE_FREQ_NUM_ARGS_MAX (1)
 #define MICROPY_PY_MACHINE_MEMX             (0)
 #define MICROPY_PY_MACHINE_PIN_MAKE_NEW     mp_pin_make_new
-#define MICROPY_PY_MACHINE_PULSE            (0)
+#define MICROPY_PY_MACHINE_PULSE            (0) // machine_pulse.c
 #define MICROPY_PY_MACHINE_I2C_TRANSFER_WRITE1 (1)
 #define MICROPY_PY_CRYPTOLIB                (0)
 #define MICROPY_PY_SSL                      (0)

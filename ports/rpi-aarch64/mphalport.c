@@ -72,10 +72,18 @@ void mp_hal_delay_us(mp_uint_t us) {
     timer_spin_us((uint32_t)us);
 }
 
+static uint64_t time_at_zero; // of the counter, in nanoseconds
+static bool time_was_set;
+
 // Without a clock the time is that of the image at least: MICROPY_BUILD_DATE is "2026-11-29".
 uint64_t mp_hal_time_ns(void) {
     uint64_t built = timeutils_seconds_since_epoch(DIGITS(0) * 100 + DIGITS(2), DIGITS(5), DIGITS(8), 0, 0, 0);
-    return built * 1000000000 + timer_us() * 1000;
+    return (time_was_set ? time_at_zero : built * 1000000000) + timer_us() * 1000;
+}
+
+void mp_hal_set_time_ns(uint64_t ns) {
+    time_at_zero = ns - timer_us() * 1000;
+    time_was_set = true;
 }
 
 // The seed of `random`. It needs no secret, so a generator that fails does not make the import fail.

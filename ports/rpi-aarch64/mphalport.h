@@ -31,8 +31,9 @@ static inline void mp_hal_delay_us_fast(mp_uint_t us) {
 }
 
 // Nanoseconds since the epoch (1970-01-01). There is no clock that survives power-off: each start is at the begin of
-// the day on which the image was built.
+// the day on which the image was built. What is set stays over soft resets.
 uint64_t mp_hal_time_ns(void);
+void mp_hal_set_time_ns(uint64_t ns);
 
 // Fills a buffer; os.urandom() calls it. Raises OSError if the machine's generator fails.
 void mp_hal_get_random(size_t count, uint8_t *bytes);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
 import subprocess
@@ -76,3 +77,18 @@ def test_an_imported_module_comes_from_the_disk(port: str, tmp_path: Path) -> No
 
 def test_free_space_is_told(port: str) -> None:
     assert "/" in mpremote(port, "df")
+
+
+def test_the_clock_is_read_and_set(port: str) -> None:
+    year = int(mpremote(port, "rtc").split(",")[0].strip("( "))
+    assert year >= 2026, "the day on which the image was built, at least"
+    before = datetime.datetime.now()
+    mpremote(port, "rtc", "--set")
+    told = [int(part) for part in mpremote(port, "resume", "rtc").strip("()\n ").split(",")]
+    got = datetime.datetime(*told[:3], *told[4:])
+    # The board's clock does not run while the emulator is stopped.
+    assert before - datetime.timedelta(minutes=1) <= got <= datetime.datetime.now()
+    assert told[3] == got.weekday()
+    assert mpremote(port, "soft-reset", "eval", "__import__('time').localtime()[0]") == (
+        f"{got.year}\n"
+    )

@@ -18,6 +18,7 @@ CLEAN = ctypes.CFUNCTYPE(None, c_uint64, c_uint64)
 SLEEP = ctypes.CFUNCTYPE(None, c_uint64)
 HANDLER = ctypes.CFUNCTYPE(None, c_void_p)
 ALARM = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
+GPIO_EVENT = ctypes.CFUNCTYPE(None, c_uint32, c_uint32)
 HOOK = ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint8)
 
 TIMER_OFF = 2**64 - 1
@@ -67,6 +68,10 @@ class Gpio(ctypes.Structure):
 
 class Alarm(ctypes.Structure):
     _fields_ = [("next", c_void_p), ("deadline", c_uint64), ("fn", ALARM), ("is_set", c_bool)]
+
+
+class GpioIrq(ctypes.Structure):
+    _fields_ = [("gpio", Gpio), ("triggers", c_uint8 * 64), ("event", GPIO_EVENT)]
 
 
 class Mailbox(ctypes.Structure):
@@ -184,6 +189,7 @@ class Soc(ctypes.Structure):
         ("spi", c_uint64 * 7),
         ("gpio_count", c_uint32),
         ("led", c_uint32),
+        ("gpio_irq", c_uint32),
         ("gpio_pulls_2711", c_bool),
         ("ram_start", c_uint64),
         ("ram_size", c_uint64),
@@ -231,12 +237,16 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "gpio_set_pulls": (None, [c_void_p, c_uint32, c_uint32, c_int]),
     "gpio_write": (None, [c_void_p, c_uint32, c_bool]),
     "gpio_read": (c_bool, [c_void_p, c_uint32]),
+    "gpio_irq_init": (None, [c_void_p, c_void_p, c_uint32, GPIO_EVENT]),
+    "gpio_irq_set": (None, [c_void_p, c_uint32, c_uint32]),
+    "gpio_irq_rearm": (None, [c_void_p, c_uint32]),
     "mailbox_init": (c_bool, [c_void_p, c_size_t, c_void_p, c_uint64]),
     "mailbox_property": (c_int, [c_void_p, c_uint32, c_void_p, c_size_t, c_size_t]),
     "mailbox_serial": (c_int, [c_void_p, c_void_p]),
     "mailbox_mac": (c_int, [c_void_p, c_void_p]),
     "mailbox_clock_rate": (c_int, [c_void_p, c_uint32, c_void_p]),
     "mailbox_raise_clock": (c_int, [c_void_p, c_uint32]),
+    "mailbox_temperature": (c_int, [c_void_p, c_void_p]),
     "mailbox_firmware_revision": (c_int, [c_void_p, c_void_p]),
     "mailbox_set_expander": (c_int, [c_void_p, c_uint32, c_bool]),
     "mailbox_get_expander": (c_int, [c_void_p, c_uint32, c_void_p]),
@@ -278,6 +288,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "irq_wait": (None, []),
     "irq_stats": (ctypes.POINTER(IrqStats), []),
     "watchdog_reset": (None, [c_size_t]),
+    "watchdog_start": (None, [c_size_t, c_uint32]),
     "watchdog_halt": (None, [c_size_t]),
     "watchdog_status": (c_uint32, [c_size_t]),
     "test_ring_init": (None, [c_void_p, c_void_p, c_uint32]),

@@ -53,6 +53,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Pl011: "pl011_t",
     hardware.Alarm: "alarm_t",
     hardware.Gpio: "gpio_t",
+    hardware.GpioIrq: "gpio_irq_t",
     hardware.Mailbox: "mailbox_t",
     hardware.Bsc: "bsc_t",
     hardware.SpiMode: "spi_mode_t",

@@ -428,3 +428,18 @@ def test_a_halt_sets_partition_63_and_keeps_the_firmwares_bits() -> None:
     lib().watchdog_halt(BASE)
     assert machine.writes[0] == (RSTS, 0x5A001555)
     assert machine.writes[-1] == (RSTC, 0x5A000020)
+
+
+@pytest.mark.parametrize(("ms", "ticks"), [(1, 66), (1000, 65536), (15999, 1048511)])
+def test_the_watchdog_counts_up_to_sixteen_seconds(ms: int, ticks: int) -> None:
+    """Each write has the password; the count is there before the reset is configured."""
+    machine = hardware.Machine(lib())
+    machine.registers[RSTC] = 0x112
+    for _ in range(2):  # started, then fed: the register still has what was written
+        machine.writes.clear()
+        lib().watchdog_start(BASE, ms)
+        assert machine.writes[0] == (WDOG, 0x5A000000 | ticks)
+        assert machine.writes[1][0] == RSTC
+        assert machine.writes[1][1] & 0xFF0003FF == 0x5A000122
+        assert len(machine.writes) == 2
+    assert ticks < 1 << 20, "the register has 20 bits"

@@ -70,6 +70,8 @@ MAKE_OTHERS = {
     ("machine", "SoftI2C"): "machine.SoftI2C(5, 6)",
     ("machine", "SoftSPI"): "machine.SoftSPI(sck=5, mosi=6, miso=7)",
     ("machine", "Signal"): "machine.Signal(machine.Pin(0))",
+    ("machine", "RTC"): "machine.RTC()",
+    ("machine", "WDT"): "machine.WDT",
     ("machine", "Timer"): "machine.Timer()",
     ("micropython", "RingIO"): "micropython.RingIO(16)",
     ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
@@ -82,6 +84,8 @@ MAKE_OTHERS = {
 NEED_A_CARD = ("SDCard", "Partition")
 # Classes that boards without a header lack.
 ON_A_HEADER = ("I2C", "PWM", "SPI", "SoftI2C", "SoftSPI")
+# An object of these resets the board: in QEMU at once.
+RESETS = ("WDT",)
 # An expression for what each dict with known keys describes.
 DICTS = {
     ("_memory", "FrameStats"): "memory.frames.stats()",
@@ -230,7 +234,7 @@ def calls(module: str) -> dict[str, Limits]:
         for method, each in all_limits(members(module, node), method=True).items():
             if method == "__init__" and name != "Fault":
                 found[f"{module}.{name}"] = each
-            elif shown(method):
+            elif shown(method) and name not in RESETS:
                 found[method_of(module, name, method)] = each
     return found
 

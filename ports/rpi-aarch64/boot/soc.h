@@ -45,6 +45,7 @@ typedef struct _soc_t {
     uint64_t spi[SOC_BUSES]; // SPI masters by number; SPI(1) is in the auxiliary block, whose address this is
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
+    uint32_t gpio_irq;      // the first of the GPIO block's three interrupts
     bool gpio_pulls_2711;   // pull registers of BCM2711 instead of GPPUD
     uint64_t ram_start;     // default RAM without a device tree and a mailbox
     uint64_t ram_size;

@@ -45,6 +45,7 @@
 #define TAG_CLOCK_RATE          (0x00030002)
 #define TAG_MAX_CLOCK_RATE      (0x00030004)
 #define TAG_MIN_CLOCK_RATE      (0x00030007)
+#define TAG_TEMPERATURE         (0x00030006)
 #define TAG_GET_EXPANDER        (0x00030041)
 #define TAG_SET_POWER           (0x00028001)
 #define TAG_SET_CLOCK_RATE      (0x00038002)
@@ -221,6 +222,11 @@ mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial) {
         *serial = (uint64_t)values[1] << 32 | values[0];
     }
     return result;
+}
+
+// The one sensor has id 0.
+mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees) {
+    return get_by_id(mailbox, TAG_TEMPERATURE, 0, millidegrees);
 }
 
 mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]) {

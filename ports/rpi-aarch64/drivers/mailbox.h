@@ -78,6 +78,9 @@ mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);
 mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial);
 mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]);
 
+// Thousandths of a degree Celsius of the SoC.
+mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees);
+
 // Pins of the firmware's GPIO expander, numbered from 0.
 mailbox_result_t mailbox_set_expander(mailbox_t *mailbox, uint32_t pin, bool high);
 mailbox_result_t mailbox_get_expander(mailbox_t *mailbox, uint32_t pin, bool *high);

@@ -11,14 +11,24 @@
 #define PASSWORD            (0x5a000000) // writes without it are ignored
 #define RSTC_CONFIG_MASK    (0x30)
 #define RSTC_FULL_RESET     (0x20)
+#define TICKS_PER_S         (65536)
 #define WDOG_TICKS          (10)
 // Partition 63, spread over the even bits: the firmware takes it as "halt".
 #define RSTS_HALT           (0x555)
 
-void watchdog_reset(uintptr_t base) {
-    mmio_write(base + WDOG, PASSWORD | WDOG_TICKS);
+// The count first: it is running as soon as the reset is configured.
+static void start(uintptr_t base, uint32_t ticks) {
+    mmio_write(base + WDOG, PASSWORD | ticks);
     uint32_t control = mmio_read(base + RSTC) & ~(uint32_t)RSTC_CONFIG_MASK;
     mmio_write(base + RSTC, PASSWORD | control | RSTC_FULL_RESET);
+}
+
+void watchdog_reset(uintptr_t base) {
+    start(base, WDOG_TICKS);
+}
+
+void watchdog_start(uintptr_t base, uint32_t ms) {
+    start(base, (ms * TICKS_PER_S + 999) / 1000);
 }
 
 void watchdog_halt(uintptr_t base) {

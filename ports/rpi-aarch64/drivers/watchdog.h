@@ -14,6 +14,11 @@
 // Resets the machine 10/65536 s from now. Returns: the caller waits.
 void watchdog_reset(uintptr_t base);
 
+// Resets the machine `ms` from now, rounded up to 1/65536 s, unless it is called again before then: nothing else stops
+// it. QEMU resets at once.
+#define WATCHDOG_MAX_MS (15999)
+void watchdog_start(uintptr_t base, uint32_t ms);
+
 // Resets the machine too, but the firmware then halts instead of booting.
 void watchdog_halt(uintptr_t base);
 

@@ -12,6 +12,7 @@
 #define LINE_SIZE (240)
 // The first character in the place of a line: no report begins like this.
 #define RESET_MARK ('\n')
+#define WATCHDOG_MARK ('\t')
 
 typedef struct _record_t {
     uint64_t magic;
@@ -21,7 +22,7 @@ typedef struct _record_t {
 
 static record_t kept __attribute__((section(".noinit.crash"), aligned(64)));
 static char last[LINE_SIZE];
-static bool reset_asked;
+static bool reset_asked, watchdog_ran;
 
 // FNV-1a, 64 bits.
 static uint64_t checksum_of(const char *line) {
@@ -46,16 +47,26 @@ void crash_record_keep(const char *line) {
     seal();
 }
 
-void crash_record_keep_reset(void) {
+// One place for tests/hwcheck/plants.toml.
+static void __attribute__((noinline)) keep_mark(char mark) {
     memset(kept.line, 0, sizeof(kept.line));
-    kept.line[0] = RESET_MARK;
+    kept.line[0] = mark;
     seal();
+}
+
+void crash_record_keep_reset(void) {
+    keep_mark(RESET_MARK);
+}
+
+void crash_record_keep_watchdog(void) {
+    keep_mark(WATCHDOG_MARK);
 }
 
 void crash_record_take(void) {
     if (kept.magic == MAGIC && kept.checksum == checksum_of(kept.line)) {
         reset_asked = kept.line[0] == RESET_MARK;
-        if (!reset_asked) {
+        watchdog_ran = kept.line[0] == WATCHDOG_MARK;
+        if (!reset_asked && !watchdog_ran) {
             memcpy(last, kept.line, sizeof(last));
             last[LINE_SIZE - 1] = '\0';
         }
@@ -70,4 +81,8 @@ const char *crash_record_last(void) {
 
 bool crash_record_reset_asked(void) {
     return reset_asked;
+}
+
+bool crash_record_watchdog_ran(void) {
+    return watchdog_ran;
 }

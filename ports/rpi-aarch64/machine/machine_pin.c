@@ -10,7 +10,9 @@
 #include "extmod/virtpin.h"
 
 #include "claims.h"
+#include "drivers/gpio_irq.h"
 #include "machine_pin.h"
+#include "machine_pin_irq.h"
 
 enum { MODE_IN, MODE_OUT, MODE_OPEN_DRAIN, MODE_ALT };
 
@@ -41,6 +43,7 @@ void machine_pin_set_open_drain(uint32_t id, bool open_drain) {
 }
 
 void machine_pin_deinit(void) {
+    machine_pin_irq_deinit();
     claims_deinit();
     open_drain_pins = 0;
 }
@@ -355,12 +358,17 @@ static const mp_rom_map_elem_t machine_pin_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_high), MP_ROM_PTR(&machine_pin_on_obj) },
     { MP_ROM_QSTR(MP_QSTR_low), MP_ROM_PTR(&machine_pin_off_obj) },
     { MP_ROM_QSTR(MP_QSTR_toggle), MP_ROM_PTR(&machine_pin_toggle_obj) },
+    { MP_ROM_QSTR(MP_QSTR_irq), MP_ROM_PTR(&machine_pin_irq_obj) },
     { MP_ROM_QSTR(MP_QSTR_board), MP_ROM_PTR(&board_obj) },
     { MP_ROM_QSTR(MP_QSTR_cpu), MP_ROM_PTR(&cpu_obj) },
     { MP_ROM_QSTR(MP_QSTR_IN), MP_ROM_INT(MODE_IN) },
     { MP_ROM_QSTR(MP_QSTR_OUT), MP_ROM_INT(MODE_OUT) },
     { MP_ROM_QSTR(MP_QSTR_OPEN_DRAIN), MP_ROM_INT(MODE_OPEN_DRAIN) },
     { MP_ROM_QSTR(MP_QSTR_ALT), MP_ROM_INT(MODE_ALT) },
+    { MP_ROM_QSTR(MP_QSTR_IRQ_RISING), MP_ROM_INT(GPIO_IRQ_RISING) },
+    { MP_ROM_QSTR(MP_QSTR_IRQ_FALLING), MP_ROM_INT(GPIO_IRQ_FALLING) },
+    { MP_ROM_QSTR(MP_QSTR_IRQ_LOW_LEVEL), MP_ROM_INT(GPIO_IRQ_LOW_LEVEL) },
+    { MP_ROM_QSTR(MP_QSTR_IRQ_HIGH_LEVEL), MP_ROM_INT(GPIO_IRQ_HIGH_LEVEL) },
     { MP_ROM_QSTR(MP_QSTR_PULL_UP), MP_ROM_INT(GPIO_PULL_UP) },
     { MP_ROM_QSTR(MP_QSTR_PULL_DOWN), MP_ROM_INT(GPIO_PULL_DOWN) },
     { MP_ROM_QSTR(MP_QSTR_ALT0), MP_ROM_INT(0) },

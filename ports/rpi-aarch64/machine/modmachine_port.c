@@ -14,6 +14,7 @@
 #include "machine_i2c.h"
 #include "machine_mem.h"
 #include "machine_pin.h"
+#include "machine_pulse.h"
 #include "machine_pwm.h"
 #include "machine_sdcard.h"
 #include "machine_spi.h"
@@ -37,6 +38,11 @@ enum {
     { MP_ROM_QSTR(MP_QSTR_Pin), MP_ROM_PTR(&machine_pin_type) }, \
     { MP_ROM_QSTR(MP_QSTR_SDCard), MP_ROM_PTR(&machine_sdcard_type) }, \
     { MP_ROM_QSTR(MP_QSTR_Partition), MP_ROM_PTR(&machine_partition_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_WDT), MP_ROM_PTR(&machine_wdt_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_RTC), MP_ROM_PTR(&machine_rtc_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_time_pulse_us), MP_ROM_PTR(&machine_pulse_time_obj) }, \
+    { MP_ROM_QSTR(MP_QSTR_bitstream), MP_ROM_PTR(&machine_pulse_bitstream_obj) }, \
+    { MP_ROM_QSTR(MP_QSTR_temperature), MP_ROM_PTR(&machine_temperature_obj) }, \
     { MP_ROM_QSTR(MP_QSTR_Timer), MP_ROM_PTR(&machine_timer_type) }, \
     { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(RESET_POWER_ON) }, \
     { MP_ROM_QSTR(MP_QSTR_HARD_RESET), MP_ROM_INT(RESET_HARD) }, \
@@ -93,8 +99,10 @@ NORETURN static void mp_machine_reset(void) {
     board_reset();
 }
 
-// On these SoCs every reset by software is a watchdog reset: one that was asked for is HARD_RESET, another WDT_RESET.
-// CRASH_RESET: the run before ended in a crash report, which memory.last_crash() returns as one line.
+// On these SoCs every reset by software is a watchdog reset, and in QEMU each looks like a power-on. What the run before
+// kept in RAM tells which it was, and RAM that was without power has nothing: HARD_RESET is one that was asked for,
+// WDT_RESET one with machine.WDT running. CRASH_RESET: it ended in a crash report, which memory.last_crash() returns as
+// one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;
@@ -102,15 +110,28 @@ static mp_int_t mp_machine_reset_cause(void) {
     if (crash_record_last() != NULL) {
         return RESET_CRASH;
     }
+    if (boot_info.reset_asked) {
+        return RESET_HARD;
+    }
+    if (crash_record_watchdog_ran()) {
+        return RESET_WATCHDOG;
+    }
     switch (board_reset_cause()) {
         case BOARD_RESET_POWER_ON:
             return RESET_POWER_ON;
         case BOARD_RESET_SOFTWARE:
-            return boot_info.reset_asked ? RESET_HARD : RESET_WATCHDOG;
+            return RESET_WATCHDOG;
         default:
             return RESET_UNKNOWN;
     }
 }
+
+static mp_obj_t machine_temperature(void) {
+    uint32_t millidegrees;
+    check_mailbox(mailbox_temperature(&board_mailbox, &millidegrees));
+    return mp_obj_new_float((mp_float_t)(int32_t)millidegrees / 1000);
+}
+static MP_DEFINE_CONST_FUN_OBJ_0(machine_temperature_obj, machine_temperature);
 
 // Sleeps at most a millisecond, so that a loop that waits for a pin makes progress without interrupts.
 static void mp_machine_idle(void) {

@@ -26,6 +26,7 @@ SAMPLES = 1000  # calls of heap functions: the worst are rare; others do not var
 FEW_SAMPLES = 40
 FAULT = "fault to exception caught in Python"
 PAGER = "demand-zero page through a Python pager"
+TIMER = "timer interrupt and its scheduled callback"
 
 #: Reads the counter of the stopped machine, in nanoseconds, which are instructions.
 Clock = Callable[[Gdb], int]
@@ -38,7 +39,8 @@ time.sleep_ms(20)
 rate = time.ticks_diff(time.ticks_cpu(), _ticks) / time.ticks_diff(time.ticks_us(), _us)
 """
 
-PYTHON_COSTS = """
+PYTHON_COSTS = (
+    """
 import gc, json, machine, memory, time
 
 def cost(call, times=200):
@@ -84,6 +86,22 @@ found["user.run, to its first system call"] = run(0)
 found["user.run, one more system call"] = round((run(100) - run(0)) / 100)
 space.close()
 frames.close()
+
+def loop():
+    for _ in range(200000):
+        pass
+
+def ticks(call):
+    t = time.ticks_cpu()
+    call()
+    return time.ticks_diff(time.ticks_cpu(), t)
+
+loop()
+alone = ticks(loop)
+timer = machine.Timer(freq=5000, callback=id)
+loaded = ticks(loop)
+timer.deinit()
+found["TIMER"] = round((loaded - alone) * 200000 / loaded)
 mem8 = machine.mem8
 
 def fault():
@@ -121,7 +139,10 @@ def collect(size):
 
 found["gc.collect, 1 MiB of lists"] = collect(1 << 20)
 print(json.dumps(found))
-""".replace("FAULT", FAULT).replace("PAGER", PAGER)
+""".replace("FAULT", FAULT)
+    .replace("PAGER", PAGER)
+    .replace("TIMER", TIMER)
+)
 
 #: Costs that must not grow with what exists already, or only in proportion to it.
 SCALE_COSTS = """

@@ -36,6 +36,19 @@ class _Names:
     def __getattr__(self, name: str, /) -> Pin: ...
 
 @final
+class _PinIrq:
+    """The interrupt of a pin."""
+
+    def __call__(self) -> None:
+        """Schedule a call of the handler."""
+
+    def flags(self) -> int:
+        """The triggers of the latest event."""
+
+    def trigger(self, trigger: int = ..., /) -> int:
+        """The triggers, as they were before this call sets them."""
+
+@final
 class Pin:
     """A GPIO of the SoC, by number or name ("GPIO17"), or a named pin of the board ("LED").
 
@@ -56,6 +69,10 @@ class Pin:
     ALT5: Final[int]
     PULL_UP: Final[int]
     PULL_DOWN: Final[int]
+    IRQ_RISING: Final[int]
+    IRQ_FALLING: Final[int]
+    IRQ_LOW_LEVEL: Final[int]
+    IRQ_HIGH_LEVEL: Final[int]
     board: Final[_Names]
     cpu: Final[_Names]
     def __init__(
@@ -103,6 +120,21 @@ class Pin:
     def toggle(self) -> None:
         """Invert the value."""
 
+    def irq(
+        self,
+        handler: Callable[[Pin], object] | None = None,
+        trigger: int = ...,
+        hard: bool = False,
+    ) -> _PinIrq:
+        """Call handler(pin) at edges or levels of the pin; None ends that.
+
+        `trigger` is a sum of IRQ_ constants, at first both edges. The call is scheduled: edges that
+        come before it add calls, up to 1000; a level calls again when the handler has returned.
+        Without arguments: the object of the pin's interrupt, unchanged.
+
+        ValueError: a trigger that is none, hard=True, a pin of the expander.
+        """
+
 @final
 class Timer:
     """A virtual timer: it calls callback(timer) once, or again and again.
@@ -142,6 +174,36 @@ class Timer:
 
     def deinit(self) -> None:
         """Stop the timer: no call is made any more."""
+
+@final
+class RTC:
+    """The time of day: an offset to the processor's timer, kept over a soft reset, lost at a reset.
+
+    Until it is set the time begins at the day on which the image was built. time.time() and the
+    times of files follow it.
+    """
+
+    def __init__(self, id: int = 0, /) -> None: ...
+    @overload
+    def datetime(self) -> tuple[int, int, int, int, int, int, int, int]: ...
+    @overload
+    def datetime(self, datetime: tuple[int, int, int, int, int, int, int, int], /) -> None:
+        """Read or set (year, month, day, weekday, hour, minute, second, microsecond).
+
+        The weekday is 0 on Mondays; what is set follows from the date. ValueError: a part that does
+        not exist, a year that is not in 2000 to 2553.
+        """
+
+@final
+class WDT:
+    """The watchdog: it resets the machine when `timeout` ms pass without feed(). Nothing stops it.
+
+    ValueError: a timeout that is not in 1 to 15999 ms. OSError(ENODEV): the machine has none.
+    """
+
+    def __init__(self, id: int = 0, timeout: int = 5000) -> None: ...
+    def feed(self) -> None:
+        """Begin the timeout anew."""
 
 class _PinLike(Protocol):
     """A Pin, a Signal, or an object of a Python class."""
@@ -308,7 +370,10 @@ SOFT_RESET: Final[int]
 CRASH_RESET: Final[int]
 
 def reset_cause() -> int:
-    """Why the machine started; 0 when it is unknown."""
+    """Why the machine started, one of the _RESET constants; 0 when it is unknown.
+
+    WDT_RESET: the watchdog. HARD_RESET: machine.reset(). CRASH_RESET: see memory.last_crash().
+    """
 
 def reset() -> NoReturn:
     """Reset the machine."""
@@ -329,6 +394,26 @@ def freq(hz: int, /) -> None:
     """The processor's clock in Hz: read it, or ask the firmware for another one.
 
     OSError(ENODEV): the machine has no firmware to ask.
+    """
+
+def temperature() -> float:
+    """Degrees Celsius of the SoC, as the firmware tells them.
+
+    OSError(ENODEV): the machine has no firmware to ask.
+    """
+
+def time_pulse_us(pin: Pin | int | str, level: int, timeout_us: int = 1000000, /) -> int:
+    """Measure the next pulse of a level, in microseconds.
+
+    -2: the pulse did not begin in time; -1: it did not end in time.
+    """
+
+def bitstream(
+    pin: Pin | int | str, encoding: int, timing: tuple[int, int, int, int], data: Any, /
+) -> None:
+    """Send bytes, most significant bit first, as pulses; `encoding` is 0.
+
+    `timing`: nanoseconds, 50000 at most, of the high and the low level of a 0, then of a 1.
     """
 
 def idle() -> None:

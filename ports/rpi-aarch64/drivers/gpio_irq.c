@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// Event registers of the GPIO block; see gpio_irq.h.
+
+#include "aarch64/cpu.h"
+#include "gpio_irq.h"
+#include "irq.h"
+#include "mmio.h"
+
+// Each has a word for pins 0 to 31 and one for the others.
+#define GPEDS   (0x40) // an event has happened; writing 1 clears it
+#define GPREN   (0x4c)
+#define GPFEN   (0x58)
+#define GPHEN   (0x64)
+#define GPLEN   (0x70)
+#define GPAREN  (0x7c) // edges without sampling, which also take glitches: unused
+#define GPAFEN  (0x88)
+
+#define WORDS   (2)
+#define LEVELS  (GPIO_IRQ_LOW_LEVEL | GPIO_IRQ_HIGH_LEVEL)
+
+// By the bit of the trigger.
+static const uint8_t enables[] = { GPREN, GPFEN, GPLEN, GPHEN };
+
+static uint32_t bit_of(uint32_t pin) {
+    return 1u << (pin % 32);
+}
+
+// Turns those triggers of a pin on or off; the others stay. With IRQ masked.
+static void enable(const gpio_irq_t *self, uint32_t pin, uint32_t triggers, bool on) {
+    for (unsigned n = 0; n < sizeof(enables); ++n) {
+        uintptr_t address = self->gpio.base + enables[n] + 4 * (pin / 32);
+        if (triggers >> n & 1) {
+            uint32_t others = mmio_read(address) & ~bit_of(pin);
+            mmio_write(address, others | (on ? bit_of(pin) : 0));
+        }
+    }
+}
+
+void gpio_irq_init(gpio_irq_t *self, const gpio_t *gpio, uint32_t irq,
+    void (*event)(uint32_t pin, uint32_t happened)) {
+    static const uint8_t all[] = { GPREN, GPFEN, GPHEN, GPLEN, GPAREN, GPAFEN };
+    *self = (gpio_irq_t) { .gpio = *gpio, .event = event };
+    for (unsigned word = 0; word < WORDS; ++word) {
+        for (unsigned n = 0; n < sizeof(all); ++n) {
+            mmio_write(gpio->base + all[n] + 4 * word, 0);
+        }
+        mmio_write(gpio->base + GPEDS + 4 * word, UINT32_MAX);
+    }
+    for (unsigned line = 0; line < GPIO_IRQ_LINES; ++line) {
+        irq_set_handler(irq + line, gpio_irq_handler, self);
+        irq_enable(irq + line);
+    }
+}
+
+void gpio_irq_set(gpio_irq_t *self, uint32_t pin, uint32_t triggers) {
+    uint64_t state = cpu_irq_save();
+    enable(self, pin, GPIO_IRQ_ALL, false);
+    mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin)); // after the enables: no event follows it
+    self->triggers[pin] = (uint8_t)triggers;
+    enable(self, pin, triggers, true);
+    cpu_irq_restore(state);
+}
+
+void gpio_irq_rearm(gpio_irq_t *self, uint32_t pin) {
+    uint64_t state = cpu_irq_save();
+    enable(self, pin, self->triggers[pin] & LEVELS, true);
+    cpu_irq_restore(state);
+}
+
+// The block does not tell which of a pin's triggers it was.
+static uint32_t happened(const gpio_irq_t *self, uint32_t pin) {
+    uint32_t triggers = self->triggers[pin];
+    uint32_t fit = gpio_read(&self->gpio, pin) ? GPIO_IRQ_RISING | GPIO_IRQ_HIGH_LEVEL
+        : GPIO_IRQ_FALLING | GPIO_IRQ_LOW_LEVEL;
+    return (triggers & fit) != 0 ? triggers & fit : triggers;
+}
+
+// A level sets its bit again until it is turned off.
+static void hold_levels(const gpio_irq_t *self, uint32_t pin) {
+    uint32_t levels = self->triggers[pin] & LEVELS;
+    if (levels != 0) {
+        enable(self, pin, levels, false);
+        mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin));
+    }
+}
+
+static void tell(const gpio_irq_t *self, uint32_t word, uint32_t events) {
+    for (; events != 0; events &= events - 1) {
+        uint32_t pin = 32 * word + (uint32_t)__builtin_ctz(events);
+        hold_levels(self, pin);
+        if (self->triggers[pin] != 0) {
+            self->event(pin, happened(self, pin));
+        }
+    }
+}
+
+// Both words, whichever line it was: events of the pins from 32 on show on two lines. They are cleared first, so that
+// an edge that comes meanwhile is another event.
+void gpio_irq_handler(void *arg) {
+    const gpio_irq_t *self = arg;
+    for (uint32_t word = 0; word < WORDS; ++word) {
+        uintptr_t address = self->gpio.base + GPEDS + 4 * word;
+        uint32_t events = mmio_read(address);
+        if (events != 0) {
+            mmio_write(address, events);
+            tell(self, word, events);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Pins timed by the CPU; see machine_pulse.h. MicroPython's own functions take any time, and Ctrl-C does not end them.
+
+#include "py/mphal.h"
+#include "py/runtime.h"
+
+#include "aarch64/cpu.h"
+#include "machine_pulse.h"
+
+#define MAX_BIT_NS  (50000)     // interrupts are masked for the 16 parts of a byte
+#define NS_PER_S    (1000000000)
+#define HIGH_LOW    (0)         // the encoding of bitstream(): each bit is a high level, then a low one
+
+static bool is_interrupted(void) {
+    return MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL;
+}
+
+// --- time_pulse_us() ---
+
+// Waits for a level; the time at which it was there, or 0 when that was not before the deadline.
+static uint64_t wait_level(mp_hal_pin_obj_t pin, bool level, uint64_t deadline) {
+    for (;;) {
+        uint64_t now = timer_ticks();
+        if (mp_hal_pin_read(pin) == level) {
+            return now;
+        }
+        if (now >= deadline) {
+            return 0;
+        }
+        if (is_interrupted()) {
+            mp_handle_pending(true);
+        }
+    }
+}
+
+static mp_obj_t machine_pulse_time(size_t n_args, const mp_obj_t *args) {
+    mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
+    bool level = mp_obj_is_true(args[1]);
+    mp_int_t timeout = n_args > 2 ? mp_obj_get_int(args[2]) : 1000000;
+    if (timeout < 0 || timeout > INT32_MAX) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("timeout %ld us is not in 0 to %d"), (long)timeout,
+            INT32_MAX);
+    }
+    uint64_t begin = wait_level(pin, level, timer_deadline_us((uint64_t)timeout));
+    if (begin == 0) {
+        return MP_OBJ_NEW_SMALL_INT(-2);
+    }
+    uint64_t end = wait_level(pin, !level, begin + timer_us_to_ticks((uint64_t)timeout));
+    return end == 0 ? MP_OBJ_NEW_SMALL_INT(-1) : mp_obj_new_int((mp_int_t)timer_ticks_to_us(end - begin));
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_pulse_time_obj, 2, 3, machine_pulse_time);
+
+// --- bitstream() ---
+
+// Ticks of the high and the low part of a bit, of 0 and of 1.
+typedef struct _bit_ticks_t {
+    uint32_t high, low;
+} bit_ticks_t;
+
+static void wait_until(uint64_t ticks) {
+    while (cpu_counter() < ticks) {
+    }
+}
+
+// One place for tests/hwcheck/plants.toml.
+static void __attribute__((noinline)) send_byte(mp_hal_pin_obj_t pin, const bit_ticks_t *ticks, uint8_t byte) {
+    uint64_t state = cpu_irq_save();
+    uint64_t at = cpu_counter();
+    for (int bit = 7; bit >= 0; --bit) {
+        const bit_ticks_t *part = &ticks[byte >> bit & 1];
+        gpio_write(&board_gpio, pin, true);
+        wait_until(at += part->high);
+        gpio_write(&board_gpio, pin, false);
+        wait_until(at += part->low);
+    }
+    cpu_irq_restore(state);
+}
+
+static uint32_t get_ticks(mp_obj_t item) {
+    mp_int_t ns = mp_obj_get_int(item);
+    if (ns < 0 || ns > MAX_BIT_NS) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("bitstream timing %ld ns is not in 0 to %d"), (long)ns,
+            MAX_BIT_NS);
+    }
+    return (uint32_t)(((uint64_t)ns * timer_frequency() + NS_PER_S / 2) / NS_PER_S);
+}
+
+// Interrupts are handled between bytes, where a low level may last longer.
+static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
+    mp_int_t encoding = mp_obj_get_int(args[1]);
+    if (encoding != HIGH_LOW) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("bitstream encoding %ld is not 0"), (long)encoding);
+    }
+    mp_obj_t *timing;
+    mp_obj_get_array_fixed_n(args[2], 4, &timing);
+    bit_ticks_t ticks[2] = {
+        { get_ticks(timing[0]), get_ticks(timing[1]) }, { get_ticks(timing[2]), get_ticks(timing[3]) },
+    };
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(args[3], &buffer, MP_BUFFER_READ);
+    for (size_t i = 0; i < buffer.len && !is_interrupted(); ++i) {
+        uint8_t byte = ((const uint8_t *)buffer.buf)[i]; // with interrupts on: memory of a pager may fault
+        send_byte(pin, ticks, byte);
+    }
+    mp_handle_pending(true);
+    return mp_const_none;
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_pulse_bitstream_obj, 4, 4, machine_pulse_bitstream);

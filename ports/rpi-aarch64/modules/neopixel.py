@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""Strips of WS2812 and SK6812 LEDs on one pin, by machine.bitstream()."""
+
+import machine
+
+#: High and low of a 0, high and low of a 1, in nanoseconds: for LEDs of 400 and of 800 kHz.
+TIMINGS = ((800, 1700, 1600, 900), (400, 850, 800, 450))
+
+
+class NeoPixel:
+    """`n` LEDs of `bpp` colours: set them by index as (red, green, blue[, white]), then write()."""
+
+    ORDER = (1, 0, 2, 3)  # the LEDs take green before red
+
+    def __init__(self, pin, n, bpp=3, timing=1):
+        if bpp not in (3, 4):
+            raise ValueError(f"bpp {bpp} is neither 3 nor 4")
+        self.pin = pin
+        self.n = n
+        self.bpp = bpp
+        self.buf = bytearray(n * bpp)
+        self.timing = TIMINGS[timing] if isinstance(timing, int) else timing
+        pin.init(pin.OUT, value=0)
+
+    def __len__(self):
+        return self.n
+
+    def _start(self, index):
+        if not 0 <= index < self.n:
+            raise IndexError(f"no LED {index} of {self.n}")
+        return index * self.bpp
+
+    def __setitem__(self, index, colour):
+        start = self._start(index)
+        for part in range(self.bpp):
+            self.buf[start + self.ORDER[part]] = colour[part]
+
+    def __getitem__(self, index):
+        start = self._start(index)
+        return tuple(self.buf[start + self.ORDER[part]] for part in range(self.bpp))
+
+    def fill(self, colour):
+        """Set all LEDs to one colour."""
+        for index in range(self.n):
+            self[index] = colour
+
+    def write(self):
+        """Send the colours to the LEDs."""
+        machine.bitstream(self.pin, 0, self.timing, self.buf)

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Interrupts of GPIO pins on a played block: which registers are written in which order, what a
+handler finds, and that an event is told of once."""
+
+import ctypes
+import functools
+
+import hardware
+import pytest
+
+BASE = 0x1000
+LEV, EDS, REN, FEN, HEN, LEN, AREN, AFEN = (
+    BASE + n for n in (0x34, 0x40, 0x4C, 0x58, 0x64, 0x70, 0x7C, 0x88)
+)
+RISING, FALLING, LOW, HIGH = 1, 2, 4, 8
+ENABLES = {RISING: REN, FALLING: FEN, LOW: LEN, HIGH: HEN}
+NAMES = {EDS: "EDS", REN: "REN", FEN: "FEN", HEN: "HEN", LEN: "LEN"}
+
+LOCAL, LEGACY = 0x3F00_0000, 0x3F00_B000
+MMIO = 0xFFFF_00C0_0000_0000  # where soc_mmio() puts physical address 0
+FIRST_LINE = 49
+
+lib = functools.cache(hardware.build)
+
+
+class Block:
+    """The event registers: levels set their event again for as long as they are enabled."""
+
+    def __init__(self) -> None:
+        self.machine = hardware.Machine(lib())
+        self.told: list[tuple[int, int]] = []
+        self.levels = 0
+        self.log: list[str] = []
+        for word in range(2):
+            self.machine.on_read[EDS + 4 * word] = lambda word=word: self.events[word]
+            self.machine.on_write[EDS + 4 * word] = lambda v, word=word: self.clear(word, v)
+            self.machine.on_read[LEV + 4 * word] = lambda word=word: self.word(word)
+            for base in (REN, FEN, HEN, LEN):
+                address = base + 4 * word
+                self.machine.on_write[address] = lambda v, a=address: self.enable(a, v)
+        self.events = [0, 0]
+        self.driver = hardware.GpioIrq()
+        self.event = hardware.GPIO_EVENT(lambda pin, what: self.told.append((pin, what)))
+        gpio = hardware.Gpio(BASE, 58, True)
+        soc = hardware.Soc(intc=0, intc_base=LOCAL, intc_base2=LEGACY)
+        lib().irq_init(ctypes.byref(soc))
+        lib().gpio_irq_init(self.pointer, ctypes.byref(gpio), FIRST_LINE, self.event)
+        self.log.clear()
+
+    @property
+    def pointer(self) -> object:
+        return ctypes.byref(self.driver)
+
+    def word(self, word: int) -> int:
+        return self.levels >> 32 * word & 0xFFFFFFFF
+
+    def enable(self, address: int, value: int) -> None:
+        old = self.machine.registers.get(address, 0)
+        self.machine.registers[address] = value
+        name = NAMES.get(address) or NAMES[address - 4]
+        self.log += [f"{name}+{n}" for n in range(32) if value & ~old & 1 << n]
+        self.log += [f"{name}-{n}" for n in range(32) if old & ~value & 1 << n]
+        self.latch()
+
+    def clear(self, word: int, value: int) -> None:
+        self.log.append(f"EDS {value:#x}")
+        self.events[word] &= ~value
+        self.latch()
+
+    def latch(self) -> None:
+        """Levels that are enabled are events, however often they are cleared."""
+        for word in range(2):
+            enabled = self.machine.registers.get(HEN + 4 * word, 0) & self.word(word)
+            enabled |= self.machine.registers.get(LEN + 4 * word, 0) & ~self.word(word)
+            self.events[word] |= enabled
+
+    def set(self, pin: int, triggers: int) -> None:
+        lib().gpio_irq_set(self.pointer, pin, triggers)
+
+    def level(self, pin: int, high: bool) -> None:
+        old = self.levels >> pin & 1
+        self.levels = self.levels & ~(1 << pin) | high << pin
+        enables = (REN if high else FEN) + 4 * (pin // 32)
+        if old != high and self.machine.registers.get(enables, 0) >> pin % 32 & 1:
+            self.events[pin // 32] |= 1 << pin % 32
+        self.latch()
+
+    def interrupt(self, line: int = 0) -> list[tuple[int, int]]:
+        """Play the controller until no event is left, and return what was told."""
+        self.told.clear()
+        self.machine.registers[MMIO + LOCAL + 0x60] = 1 << 8  # a GPU interrupt
+        self.machine.registers[MMIO + LEGACY + 0x200] = 1 << 9  # of the second word
+        for _ in range(3):
+            if self.events == [0, 0]:
+                break
+            self.machine.registers[MMIO + LEGACY + 0x208] = 1 << FIRST_LINE + line - 32
+            lib().irq_dispatch()
+        assert self.events == [0, 0], "the interrupt does not end"
+        return list(self.told)
+
+
+def test_a_start_forgets_every_event_of_every_pin_and_takes_three_lines() -> None:
+    block = Block()
+    zeroed = {a for a, value in block.machine.writes if value == 0}
+    assert zeroed >= {e + 4 * w for e in (REN, FEN, HEN, LEN, AREN, AFEN) for w in (0, 1)}
+    order = [address for address, _ in block.machine.writes]
+    for word in (0, 4):
+        cleared = block.machine.writes.index((EDS + word, 0xFFFFFFFF))
+        assert all(order.index(e + word) < cleared for e in (REN, FEN, HEN, LEN, AREN, AFEN))
+    enabled = functools.reduce(
+        lambda bits, write: bits | write[1], block.machine.written(MMIO + LEGACY + 0x214), 0
+    )
+    assert enabled == 0b111 << FIRST_LINE - 32, "and not the line of any pin, which is the next"
+
+
+@pytest.mark.parametrize("pin", [0, 17, 31, 32, 57])
+@pytest.mark.parametrize("trigger", ENABLES)
+def test_a_trigger_is_enabled_after_old_events_are_cleared(pin: int, trigger: int) -> None:
+    block = Block()
+    name = NAMES[ENABLES[trigger]]
+    block.level(pin, trigger in (LOW, FALLING))  # a level that is no event
+    block.set(pin, trigger)
+    assert block.log == [f"EDS {1 << pin % 32:#x}", f"{name}+{pin % 32}"]
+    assert block.machine.registers[ENABLES[trigger] + 4 * (pin // 32)] == 1 << pin % 32
+
+
+def test_events_are_turned_off_before_they_are_cleared() -> None:
+    block = Block()
+    block.set(5, RISING | FALLING)
+    block.set(6, RISING)
+    block.log.clear()
+    block.set(5, 0)
+    assert block.log == ["REN-5", "FEN-5", "EDS 0x20"]
+    assert block.machine.registers[REN] == 1 << 6, "the other pin's stays"
+
+
+@pytest.mark.parametrize("pin", [4, 27, 28, 40, 53])
+def test_an_edge_is_cleared_first_and_told_of_once(pin: int) -> None:
+    block = Block()
+    block.set(pin, RISING | FALLING)
+    block.log.clear()
+    block.level(pin, True)
+    assert block.interrupt() == [(pin, RISING)]
+    assert block.log == [f"EDS {1 << pin % 32:#x}"]
+    block.level(pin, False)
+    assert block.interrupt() == [(pin, FALLING)]
+    assert block.interrupt() == []
+
+
+def test_an_edge_during_the_handler_is_another_event() -> None:
+    block = Block()
+    block.set(4, RISING | FALLING)
+
+    def told(pin: int, what: int) -> None:
+        block.told.append((pin, what))
+        if len(block.told) == 1:
+            block.level(4, False)
+
+    block.event = hardware.GPIO_EVENT(told)
+    block.driver.event = block.event
+    block.level(4, True)
+    assert block.interrupt() == [(4, RISING), (4, FALLING)]
+
+
+def test_a_pulse_that_is_over_is_told_of_with_all_triggers_of_the_pin() -> None:
+    block = Block()
+    block.set(9, RISING)
+    block.level(9, True)
+    block.level(9, False)
+    assert block.interrupt() == [(9, RISING)]
+
+
+@pytest.mark.parametrize(("trigger", "level"), [(LOW, False), (HIGH, True)])
+def test_a_level_is_told_of_once_until_it_is_armed_again(trigger: int, level: bool) -> None:
+    block = Block()
+    name = NAMES[ENABLES[trigger]]
+    block.level(33, not level)
+    block.set(33, trigger)
+    block.log.clear()
+    block.level(33, level)
+    assert block.interrupt() == [(33, trigger)]
+    assert block.log == ["EDS 0x2", f"{name}-1", "EDS 0x2"]
+    assert block.interrupt() == [], "the level is still there, and turned off"
+    lib().gpio_irq_rearm(block.pointer, 33)
+    assert block.interrupt() == [(33, trigger)]
+    block.level(33, not level)
+    lib().gpio_irq_rearm(block.pointer, 33)
+    assert block.interrupt() == [], "the level has gone"
+
+
+def test_arming_again_leaves_edges_as_they_are() -> None:
+    block = Block()
+    block.set(3, RISING)
+    block.log.clear()
+    lib().gpio_irq_rearm(block.pointer, 3)
+    assert block.log == []
+
+
+def test_pins_of_both_words_share_a_handler() -> None:
+    """Events of the second word show on two lines."""
+    block = Block()
+    for pin in (1, 30, 45):
+        block.set(pin, RISING)
+        block.level(pin, True)
+    assert sorted(block.interrupt(line=1)) == [(1, RISING), (30, RISING), (45, RISING)]
+
+
+def test_an_event_that_nobody_asked_for_ends() -> None:
+    block = Block()
+    block.events = [0x80, 0x1]
+    assert block.interrupt(line=2) == []
+
+
+def test_the_interrupt_mask_is_as_before() -> None:
+    block = Block()
+    for masked in (0, 1):
+        block.machine.fake.masked = masked
+        block.set(3, HIGH)
+        lib().gpio_irq_rearm(block.pointer, 3)
+        assert block.machine.fake.masked == masked
