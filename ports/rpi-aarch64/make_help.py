@@ -139,16 +139,16 @@ def of_native(native: list[ast.stmt], names: dict[str, str], prefix: str) -> Ite
 
 
 def of_module(folder: Path, module: str, native: list[ast.stmt]) -> Iterator[Entry]:
-    tree = ast.parse((folder / MODULES[module]).read_text())
+    path = folder / MODULES[module]
+    tree = ast.parse(path.read_text())
     prefix = f"{module}."
     yield Entry(module, "", first_line(ast.get_docstring(tree), module))
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == NATIVE:
             yield from of_native(native, public(tree, node), prefix)
         elif isinstance(node, ast.ImportFrom) and node.level and node.module:
-            private = (folder / MODULES[module]).with_name(f"{node.module}.pyi")
-            own = ast.parse(private.read_text()).body
-            yield from of_native(own, public(tree, node), prefix)
+            part = ast.parse(path.with_name(f"{node.module}.pyi").read_text())
+            yield from of_native(part.body, public(tree, node), prefix)
         elif isinstance(node, ast.ClassDef) and is_on_board(node):
             yield from of_class(node, prefix + node.name)
     yield from functions(tree.body, prefix)

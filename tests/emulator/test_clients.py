@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,6 +83,25 @@ def test_it_connects_and_runs_a_script(
         assert done.returncode == 0, done.stderr + done.stdout
         lines = [line.strip() for line in done.stdout.splitlines()]
         assert [line for line in lines if line.startswith("line ")] == EXPECTED
+
+
+def test_thonny_sets_the_clock(server: Server, tmp_path: Path) -> None:
+    version("thonny")
+    script = tmp_path / "script.py"
+    script.write_text("import time\nprint('clock', time.time())\n")
+    before = time.time()
+    done = subprocess.run(
+        CLIENTS["thonny"](server.places[0], script),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    told = re.search(r"^clock (\d+)", done.stdout, re.MULTILINE)
+    assert told, done.stdout
+    # The board's clock does not run while the emulator is stopped.
+    assert before - 60 <= int(told[1]) <= time.time() + 1
 
 
 #: How each puts a file of the host on the board, and prints it.

@@ -19,6 +19,7 @@ from thonny.common import InlineCommand, ToplevelCommand, parse_message, seriali
 
 BACKEND = "thonny.plugins.micropython.bare_metal_backend"
 SETTINGS = {"clean": True, "interrupt_on_connect": True, "local_rtc": False, "cwd": None}
+SETTINGS["sync_time"] = True
 
 
 def messages(backend: subprocess.Popen[str]) -> Iterator[object]:

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 lib = functools.cache(hardware.build)
 
 
+#: Ticks per second with which the gap after an interrupt, 20 us, is a tick.
+TICK_IS_GAP = 50_000
+
+
 class Alarms:
     """Alarms by number, and the numbers of those that were called, in order."""
 
-    def __init__(self, count: int = 3) -> None:
+    def __init__(self, count: int = 3, hz: int = TICK_IS_GAP) -> None:
         lib().alarm_wake_off()
-        self.machine = hardware.Machine(lib(), step=0)
+        self.machine = hardware.Machine(lib(), hz=hz, step=0)
         self.called: list[int] = []
         self.again: dict[int, int] = {}
         self.alarms = [hardware.Alarm(fn=hardware.ALARM(self.call)) for _ in range(count)]
@@ -133,13 +137,27 @@ def test_a_wait_does_not_turn_the_timer_off_for_an_alarm() -> None:
 
 def test_a_retry_stands_beside_waits() -> None:
     alarms = Alarms()
-    lib().timer_interrupt_after_us(1)
-    assert alarms.comparator == 55  # the next tick after a microsecond of 54 MHz
+    lib().timer_interrupt_after_us(1000)
+    assert alarms.comparator == 51  # the next tick after a millisecond
     lib().alarm_wake_at(20)
     assert alarms.interrupt(20) == []
-    assert alarms.comparator == 55
+    assert alarms.comparator == 51
     assert alarms.interrupt(60) == []
     assert alarms.comparator == hardware.TIMER_OFF
+
+
+def test_the_thread_has_its_time_between_two_interrupts() -> None:
+    """20 us, of 54 MHz; what is due by then is called by one interrupt."""
+    alarms = Alarms(hz=54_000_000)
+    for number, deadline in enumerate((100, 101, 1180)):
+        alarms.set(number, deadline)
+    assert alarms.comparator == 100
+    assert alarms.interrupt(100) == [0]
+    assert alarms.comparator == 100 + 20 * 54
+    assert alarms.interrupt(1180) == [1, 2]
+    lib().alarm_wake_at(5)
+    assert alarms.comparator == 5, "what the thread asks for, it gets"
+    lib().alarm_wake_off()
 
 
 @pytest.mark.parametrize("masked", [0, 1])

@@ -18,7 +18,10 @@ NAMES = {EDS: "EDS", REN: "REN", FEN: "FEN", HEN: "HEN", LEN: "LEN"}
 
 LOCAL, LEGACY = 0x3F00_0000, 0x3F00_B000
 MMIO = 0xFFFF_00C0_0000_0000  # where soc_mmio() puts physical address 0
-FIRST_LINE = 49
+GICD, GICC = 0xFF84_1000, 0xFF84_2000
+TYPER, ACKNOWLEDGE, END = MMIO + GICD + 4, MMIO + GICC + 0x0C, MMIO + GICC + 0x10
+#: Of BCM2837's legacy controller, and of BCM2711's GIC.
+FIRST_LINE, FIRST_ID = 49, 145
 
 lib = functools.cache(hardware.build)
 
@@ -26,7 +29,7 @@ lib = functools.cache(hardware.build)
 class Block:
     """The event registers: levels set their event again for as long as they are enabled."""
 
-    def __init__(self) -> None:
+    def __init__(self, gic: bool = False) -> None:
         self.machine = hardware.Machine(lib())
         self.told: list[tuple[int, int]] = []
         self.levels = 0
@@ -42,9 +45,12 @@ class Block:
         self.driver = hardware.GpioIrq()
         self.event = hardware.GPIO_EVENT(lambda pin, what: self.told.append((pin, what)))
         gpio = hardware.Gpio(BASE, 58, True)
-        soc = hardware.Soc(intc=0, intc_base=LOCAL, intc_base2=LEGACY)
-        lib().irq_init(ctypes.byref(soc))
-        lib().gpio_irq_init(self.pointer, ctypes.byref(gpio), FIRST_LINE, self.event)
+        self.machine.registers[TYPER] = 7
+        legacy = hardware.Soc(intc=0, intc_base=LOCAL, intc_base2=LEGACY)
+        modern = hardware.Soc(intc=1, intc_base=GICD, intc_base2=GICC)
+        lib().irq_init(ctypes.byref(modern if gic else legacy))
+        first = FIRST_ID if gic else FIRST_LINE
+        lib().gpio_irq_init(self.pointer, ctypes.byref(gpio), first, self.event)
         self.log.clear()
 
     @property
@@ -88,6 +94,7 @@ class Block:
     def interrupt(self, line: int = 0) -> list[tuple[int, int]]:
         """Play the controller until no event is left, and return what was told."""
         self.told.clear()
+        self.machine.registers[ACKNOWLEDGE] = FIRST_ID + line
         self.machine.registers[MMIO + LOCAL + 0x60] = 1 << 8  # a GPU interrupt
         self.machine.registers[MMIO + LEGACY + 0x200] = 1 << 9  # of the second word
         for _ in range(3):
@@ -203,6 +210,23 @@ def test_pins_of_both_words_share_a_handler() -> None:
         block.set(pin, RISING)
         block.level(pin, True)
     assert sorted(block.interrupt(line=1)) == [(1, RISING), (30, RISING), (45, RISING)]
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_bcm2711_has_the_lines_on_its_gic(line: int) -> None:
+    """Each is acknowledged, told of and ended."""
+    block = Block(gic=True)
+    enabled = functools.reduce(
+        lambda bits, write: bits | write[1],
+        block.machine.written(MMIO + GICD + 0x100 + 4 * (FIRST_ID // 32)),
+        0,
+    )
+    assert enabled == 0b111 << FIRST_ID % 32
+    block.set(22, FALLING)
+    block.level(22, True)
+    block.level(22, False)
+    assert block.interrupt(line) == [(22, FALLING)]
+    assert block.machine.written(END) == [(END, FIRST_ID + line)]
 
 
 def test_an_event_that_nobody_asked_for_ends() -> None:

@@ -62,6 +62,21 @@ def test_each_of_many_timers_has_its_turn(timers: Machine) -> None:
     assert timers.eval("[after(100), still(), len(set(id(t) for t in calls))]") == [100, True, 100]
 
 
+def test_more_than_a_hundred_timers_are_refused(timers: Machine) -> None:
+    timers.exec("all = [Timer(period=1000, callback=note) for _ in range(100)]")
+    with pytest.raises(ScriptError, match="RuntimeError: 100 timers run already"):
+        timers.exec("Timer(callback=note)")
+    timers.exec("all[5].init(period=900)\nall[7].deinit()\nextra = Timer(callback=note)")
+    timers.exec("for t in all + [extra]: t.deinit()")
+    assert timers.eval("[still(), len(calls) < 100]") == [True, True]
+
+
+def test_the_prompt_answers_with_the_dearest_timers(timers: Machine) -> None:
+    timers.exec("all = [Timer(freq=20000, callback=id) for _ in range(100)]", timeout=60)
+    assert timers.eval("6 * 7", timeout=60) == 42
+    timers.exec("for t in all: t.deinit()", timeout=60)
+
+
 def test_the_period_is_that_of_the_arguments(timers: Machine) -> None:
     made = [
         ("freq=4", 250_000),

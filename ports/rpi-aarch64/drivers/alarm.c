@@ -5,19 +5,22 @@
 
 #include "aarch64/cpu.h"
 #include "alarm.h"
+#include "timer.h"
 
 #define NEVER (UINT64_MAX)
+// From the end of one interrupt to the next: however many alarms there are, the thread goes on.
+#define GAP_US (20)
 
 static alarm_t *first; // by deadline; of equal ones that which was set first
 static uint64_t wake = NEVER;
 
 // The interrupt stays pending while the deadline of the comparator has passed. One place for tests/hwcheck/plants.toml.
-static void __attribute__((noinline)) set_comparator(void) {
+static void __attribute__((noinline)) set_comparator(uint64_t earliest) {
     uint64_t next = first != NULL && first->deadline < wake ? first->deadline : wake;
     if (next == NEVER) {
         cpu_timer_stop();
     } else {
-        cpu_timer_set(next);
+        cpu_timer_set(next > earliest ? next : earliest);
     }
 }
 
@@ -47,7 +50,7 @@ void alarm_set(alarm_t *alarm, uint64_t deadline) {
     }
     alarm->deadline = deadline;
     put_in(alarm);
-    set_comparator();
+    set_comparator(0);
     cpu_irq_restore(state);
 }
 
@@ -55,7 +58,7 @@ void alarm_cancel(alarm_t *alarm) {
     uint64_t state = cpu_irq_save();
     if (alarm->is_set) {
         take_out(alarm);
-        set_comparator();
+        set_comparator(0);
     }
     cpu_irq_restore(state);
 }
@@ -63,7 +66,7 @@ void alarm_cancel(alarm_t *alarm) {
 static void set_wake(uint64_t deadline) {
     uint64_t state = cpu_irq_save();
     wake = deadline;
-    set_comparator();
+    set_comparator(0);
     cpu_irq_restore(state);
 }
 
@@ -88,5 +91,5 @@ void alarm_interrupt(void *arg) {
         alarm->is_set = false;
         alarm->fn(alarm, now);
     }
-    set_comparator();
+    set_comparator(cpu_counter() + timer_us_to_ticks(GAP_US));
 }

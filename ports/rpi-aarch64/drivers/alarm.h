@@ -25,7 +25,8 @@ void alarm_cancel(alarm_t *alarm);
 void alarm_wake_at(uint64_t deadline);
 void alarm_wake_off(void);
 
-// The handler of the timer's interrupt. It calls an alarm once, however late it is.
+// The handler of the timer's interrupt. It calls an alarm once, however late it is. The next interrupt is 20 us later
+// or more, and calls all alarms that are due by then.
 void alarm_interrupt(void *arg);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_ALARM_H

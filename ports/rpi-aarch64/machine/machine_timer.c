@@ -15,6 +15,7 @@ enum { MODE_ONE_SHOT = 1, MODE_PERIODIC = 2 };
 #define MAX_HZ      (20000)     // an interrupt costs the thread a microsecond or more
 #define MAX_SECONDS (315360000) // ten years
 #define MAX_TICK_HZ (1000000000)
+#define MAX_RUNNING (100)       // interrupts are masked for a time that goes with their number
 
 typedef struct _machine_timer_obj_t {
     mp_obj_base_t base;
@@ -30,6 +31,8 @@ typedef struct _machine_timer_obj_t {
 MP_REGISTER_ROOT_POINTER(struct _machine_timer_obj_t *machine_timer_running);
 
 // --- running ---
+
+static unsigned running;
 
 static machine_timer_obj_t *timer_of_alarm(alarm_t *alarm) {
     return (machine_timer_obj_t *)((char *)alarm - offsetof(machine_timer_obj_t, alarm));
@@ -57,6 +60,7 @@ static void forget(machine_timer_obj_t *self) {
     }
     *link = self->next;
     self->is_running = false;
+    --running;
 }
 
 static void stop(machine_timer_obj_t *self) {
@@ -79,6 +83,7 @@ static void start(machine_timer_obj_t *self) {
     self->next = MP_STATE_VM(machine_timer_running);
     MP_STATE_VM(machine_timer_running) = self;
     self->is_running = true;
+    ++running;
     alarm_set(&self->alarm, timer_ticks() + self->period);
 }
 
@@ -148,6 +153,9 @@ static void init_timer(machine_timer_obj_t *self, size_t n_args, const mp_obj_t 
     }
     uint64_t period = get_period(args);
     callback_check(function, args[ARG_hard].u_bool);
+    if (function != mp_const_none && !self->is_running && running == MAX_RUNNING) {
+        mp_raise_msg_varg(&mp_type_RuntimeError, MP_ERROR_TEXT("%d timers run already: deinit() one"), MAX_RUNNING);
+    }
     stop(self);
     self->is_periodic = mode == MODE_PERIODIC;
     self->period = period != 0 ? period : self->period;

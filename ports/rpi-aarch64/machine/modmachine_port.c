@@ -99,10 +99,10 @@ NORETURN static void mp_machine_reset(void) {
     board_reset();
 }
 
-// On these SoCs every reset by software is a watchdog reset, and in QEMU each looks like a power-on. What the run before
-// kept in RAM tells which it was, and RAM that was without power has nothing: HARD_RESET is one that was asked for,
-// WDT_RESET one with machine.WDT running. CRASH_RESET: it ended in a crash report, which memory.last_crash() returns as
-// one line.
+// On these SoCs every reset by software is a watchdog reset, and in QEMU each looks like a power-on. What the run
+// before kept in RAM tells which it was, and RAM that was without power has nothing: HARD_RESET is one that was asked
+// for, WDT_RESET one with machine.WDT running. CRASH_RESET: it ended in a crash report, which memory.last_crash()
+// returns as one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;

@@ -8,7 +8,7 @@ TIMINGS = ((800, 1700, 1600, 900), (400, 850, 800, 450))
 
 
 class NeoPixel:
-    """`n` LEDs of `bpp` colours: set them by index as (red, green, blue[, white]), then write()."""
+    """`n` LEDs of `bpp` colours: set each by index as (red, green, blue[, white]), and write()."""
 
     ORDER = (1, 0, 2, 3)  # the LEDs take green before red
 

@@ -8,6 +8,8 @@ from ._buses import I2C as I2C
 from ._buses import SPI as SPI
 from ._buses import SoftI2C as SoftI2C
 from ._buses import SoftSPI as SoftSPI
+from ._card import Partition as Partition
+from ._card import SDCard as SDCard
 
 @final
 class _Memory:
@@ -128,8 +130,9 @@ class Pin:
     ) -> _PinIrq:
         """Call handler(pin) at edges or levels of the pin; None ends that.
 
-        `trigger` is a sum of IRQ_ constants, at first both edges. The call is scheduled: edges that
-        come before it add calls, up to 1000; a level calls again when the handler has returned.
+        `trigger` is a sum of IRQ_ constants, at first both edges. The call is scheduled: edges
+        that come before it add calls, up to 1000; a level calls again when the handler has
+        returned.
         Without arguments: the object of the pin's interrupt, unchanged.
 
         ValueError: a trigger that is none, hard=True, a pin of the expander.
@@ -139,11 +142,12 @@ class Pin:
 class Timer:
     """A virtual timer: it calls callback(timer) once, or again and again.
 
-    `freq` is in Hz, `period` in units of 1/`tick_hz` seconds; without both it is the one before, at
-    first a second. The shortest period is 50 us. A call that comes late is made up for, up to 1000.
-    An exception of the callback is printed, and the timer goes on. Soft reset stops it.
+    `freq` is in Hz, `period` in units of 1/`tick_hz` seconds; without both it is the one before,
+    at first a second. The shortest period is 50 us. A call that is late is made up for, up to
+    1000. An exception of the callback is printed, and the timer goes on. Soft reset stops it.
 
     ValueError: a period out of reach, an id that is not -1, hard=True: callbacks are scheduled.
+    RuntimeError: 100 timers run already.
     """
 
     ONE_SHOT: Final[int]
@@ -177,7 +181,7 @@ class Timer:
 
 @final
 class RTC:
-    """The time of day: an offset to the processor's timer, kept over a soft reset, lost at a reset.
+    """The time of day: an offset to the processor's timer, kept over a soft reset only.
 
     Until it is set the time begins at the day on which the image was built. time.time() and the
     times of files follow it.
@@ -190,8 +194,8 @@ class RTC:
     def datetime(self, datetime: tuple[int, int, int, int, int, int, int, int], /) -> None:
         """Read or set (year, month, day, weekday, hour, minute, second, microsecond).
 
-        The weekday is 0 on Mondays; what is set follows from the date. ValueError: a part that does
-        not exist, a year that is not in 2000 to 2553.
+        The weekday is 0 on Mondays; what is set follows from the date. ValueError: a part that
+        does not exist, a year that is not in 2000 to 2553.
         """
 
 @final
@@ -298,70 +302,6 @@ class PWM:
     @overload
     def duty_ns(self, ns: int, /) -> None:
         """The high part of a period in nanoseconds: read it, or set it."""
-
-class _Blocks:
-    """A block device: what filesystems use of it.
-
-    Both answer 0, or a negative errno: -19 (ENODEV) where the card is gone or exchanged, -30
-    (EROFS), -5 (EIO), and -22 (EINVAL) beyond the end.
-    """
-
-    def readblocks(self, block: int, buffer: Any, offset: int = 0, /) -> int:
-        """Fill a buffer from a block on: whole blocks, or from an offset in bytes any number."""
-
-    def writeblocks(self, block: int, buffer: Any, offset: int = 0, /) -> int:
-        """Write a buffer from a block on: whole blocks, or from an offset in bytes any number."""
-
-    def ioctl(self, operation: int, argument: int, /) -> int | None:
-        """The block protocol's other operations: 4 is the number of blocks."""
-
-@final
-class SDCard(_Blocks):
-    """The SD card of the board: there is one object of a card.
-
-    `freq` is the highest clock in Hz, 25 MHz at first; above that cards that can use it.
-
-    OSError(ENODEV): no card answers. An object of a card that was exchanged stays without a card.
-    """
-
-    def __init__(self, slot: int = 0, *, freq: int = 0) -> None: ...
-    @property
-    def cid(self) -> bytes:
-        """What identifies the card: maker, name, serial number. 16 bytes."""
-
-    @property
-    def csd(self) -> bytes:
-        """What the card can do. 16 bytes."""
-
-    def present(self) -> bool:
-        """Whether the card is there and answers."""
-
-    def info(self) -> tuple[int, int]:
-        """The card's size and the size of a block, in bytes."""
-
-@final
-class Partition(_Blocks):
-    """A partition of an SD card, 1 to 4, by the table in the card's first block.
-
-    OSError(ENODEV): the table has no such partition, or the card no table.
-    """
-
-    def __init__(self, card: SDCard, number: int, /) -> None: ...
-    @property
-    def number(self) -> int:
-        """Which one it is, from 1 on."""
-
-    @property
-    def type(self) -> int:
-        """What the table says that it is: 0x0c is FAT32, 0x83 Linux."""
-
-    @property
-    def first(self) -> int:
-        """The first of its blocks on the card."""
-
-    @property
-    def count(self) -> int:
-        """How many blocks it has."""
 
 PWRON_RESET: Final[int]
 HARD_RESET: Final[int]
