@@ -5,11 +5,10 @@
 
 #include "aarch64/cpu.h"
 #include "alarm.h"
-#include "timer.h"
 
 #define NEVER (UINT64_MAX)
 // From the end of one interrupt to the next: however many alarms there are, the thread goes on.
-#define GAP_US (20)
+#define GAPS_PER_S (50000)
 
 static alarm_t *first; // by deadline; of equal ones that which was set first
 static uint64_t wake = NEVER;
@@ -91,5 +90,5 @@ void alarm_interrupt(void *arg) {
         alarm->is_set = false;
         alarm->fn(alarm, now);
     }
-    set_comparator(cpu_counter() + timer_us_to_ticks(GAP_US));
+    set_comparator(cpu_counter() + cpu_counter_frequency() / GAPS_PER_S);
 }
