@@ -8,6 +8,10 @@
 // Buses on the header.
 #define MICROPY_PY_MACHINE_I2C (1)
 #define MICROPY_PY_MACHINE_SOFTI2C (1)
+#define MICROPY_PY_MACHINE_UART (1)
+#define MICROPY_PY_MACHINE_UART_INCLUDEFILE "machine/modmachine_uart.c"
+#define MICROPY_PY_MACHINE_UART_SENDBREAK (1)
+#define MICROPY_PY_MACHINE_UART_IRQ (1)
 #define MICROPY_PY_MACHINE_PWM (1)
 #define MICROPY_PY_MACHINE_PWM_INCLUDEFILE "machine/modmachine_pwm.c"
 #define MICROPY_PY_MACHINE_SPI (1)

@@ -11,6 +11,10 @@ from pimem.board import boards
 #: By a pattern of a line: the SoCs, and why it is no fault of ours.
 PIS = ("BCM2837", "BCM2711")
 ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
+    r"bcm2835_aux_write: (AUX_MU_\w+ unsupported|unsupported attempt .*)": (
+        PIS,
+        "the mini UART's rate and format, and that it can be off, are not in QEMU's model",
+    ),
     r"bcm2836_control_write: Unsupported offset 0x(0 value 0x0|8 value 0x80000000)": (
         PIS,
         "the stub selects the timer's clock and prescaler, as armstub8 does: QEMU has neither",

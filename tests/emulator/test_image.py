@@ -13,7 +13,7 @@ import pytest
 from pimem.board import boards
 from pimem.testing import board_session
 
-MAX_SIZE = 774_144
+MAX_SIZE = 782_336
 OBJDUMP = "aarch64-linux-gnu-objdump"
 NM = "aarch64-linux-gnu-nm"
 # Runs, at least once, with the MMU off: all memory is device memory then.

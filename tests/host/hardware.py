@@ -62,6 +62,16 @@ class Pl011(ctypes.Structure):
     ]
 
 
+class MiniUart(ctypes.Structure):
+    _fields_ = [
+        ("base", c_size_t),
+        ("ring", ctypes.POINTER(Ring)),
+        ("hook", c_void_p),
+        ("hook_arg", c_void_p),
+        ("rx_stopped", c_bool),
+    ]
+
+
 class Gpio(ctypes.Structure):
     _fields_ = [("base", c_size_t), ("count", c_uint32), ("pulls_2711", c_bool)]
 
@@ -185,6 +195,9 @@ class Soc(ctypes.Structure):
         ("crystal", c_uint32),
         ("rng", c_uint64),
         ("rng_is_rng200", c_bool),
+        ("uart2", c_uint64),
+        ("aux", c_uint64),
+        ("aux_irq", c_uint32),
         ("i2c", c_uint64 * 7),
         ("spi", c_uint64 * 7),
         ("gpio_count", c_uint32),
@@ -222,6 +235,23 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "pl011_divisor": (c_bool, [c_uint32, c_uint32, c_void_p, c_void_p]),
     "pl011_disable": (None, [c_void_p, c_size_t]),
     "pl011_enable": (c_bool, [c_void_p, c_uint32, c_uint32]),
+    "pl011_enable_line": (c_bool, [c_void_p, c_uint32, c_uint32, c_uint32]),
+    "pl011_answers": (c_bool, [c_size_t]),
+    "pl011_has_room": (c_bool, [c_void_p]),
+    "pl011_try_put": (c_bool, [c_void_p, c_uint8]),
+    "pl011_is_idle": (c_bool, [c_void_p]),
+    "pl011_set_break": (None, [c_void_p, c_bool]),
+    "mini_uart_divisor": (c_bool, [c_uint32, c_uint32, c_void_p]),
+    "mini_uart_disable": (None, [c_void_p, c_size_t]),
+    "mini_uart_enable": (c_bool, [c_void_p, c_uint32, c_uint32, c_uint]),
+    "mini_uart_off": (None, [c_void_p]),
+    "mini_uart_start_rx": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
+    "mini_uart_irq": (None, [c_void_p]),
+    "mini_uart_resume_rx": (None, [c_void_p]),
+    "mini_uart_has_room": (c_bool, [c_void_p]),
+    "mini_uart_try_put": (c_bool, [c_void_p, c_uint8]),
+    "mini_uart_is_idle": (c_bool, [c_void_p]),
+    "mini_uart_set_break": (None, [c_void_p, c_bool]),
     "pl011_start_rx": (None, [c_void_p, c_void_p, c_void_p, c_void_p]),
     "pl011_irq": (None, [c_void_p]),
     "pl011_resume_rx": (None, [c_void_p]),

@@ -52,6 +52,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.Pl011Stats: "uart_stats_t",
     hardware.Pl011: "pl011_t",
     hardware.Alarm: "alarm_t",
+    hardware.MiniUart: "mini_uart_t",
     hardware.Gpio: "gpio_t",
     hardware.GpioIrq: "gpio_irq_t",
     hardware.Mailbox: "mailbox_t",

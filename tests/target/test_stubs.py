@@ -74,6 +74,7 @@ MAKE_OTHERS = {
     ("machine", "WDT"): "machine.WDT",
     ("machine", "Timer"): "machine.Timer()",
     ("micropython", "RingIO"): "micropython.RingIO(16)",
+    ("machine", "UART"): "machine.UART(1)",
     ("uctypes", "struct"): "uctypes.struct(memory.heap.base, {})",
     ("vfs", "VfsFat"): "filesystem(vfs.VfsFat)",
     ("vfs", "VfsLfs2"): "filesystem(vfs.VfsLfs2)",
@@ -83,7 +84,7 @@ MAKE_OTHERS = {
 # tests/emulator/test_card.py reads them.
 NEED_A_CARD = ("SDCard", "Partition")
 # Classes that boards without a header lack.
-ON_A_HEADER = ("I2C", "PWM", "SPI", "SoftI2C", "SoftSPI")
+ON_A_HEADER = ("I2C", "PWM", "SPI", "SoftI2C", "SoftSPI", "UART")
 # An object of these resets the board: in QEMU at once.
 RESETS = ("WDT",)
 # An expression for what each dict with known keys describes.
@@ -458,6 +459,8 @@ def test_functions_take_as_many_arguments_as_the_stub_says(board: Machine, modul
             continue
         counts = [each.least - 1, -1 if each.most is None else each.most + 1]
         few, many = board.eval(f"[told({call}, n) for n in {counts}]")
+        if "'irq'" in call and many and "NoneType" in many:
+            many = None  # MicroPython's irq() of UART converts its arguments before it counts them
         bound = "lambda" in call and "'mkfs'" not in call
         own = int(bound or (module == "memory.pagers" and ".zeros" not in call))
         wrong[call] = disagreement(each, own, few, many)

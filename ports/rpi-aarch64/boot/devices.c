@@ -83,6 +83,7 @@ void devices_probe(void) {
     check(&present.gpio, GPIO_FUNCTIONS, "GPIO");
     check(&present.watchdog, PM_STATUS, "watchdog");
     check(&present.sdhci, SDHCI_PRESENT, "SD controller");
+    check(&present.aux, AUX_ENABLES, "mini UART");
     check(&present.clock_manager, CLOCK_CONTROL, "clock manager");
     check(&present.pwm, PWM_CONTROL, "PWM");
     check(&present.rng, RNG_CONTROL, "random number generator");

@@ -41,6 +41,9 @@ typedef struct _soc_t {
     uint32_t crystal;       // Hz
     uint64_t rng;           // random number generator (peripherals + 0x104000)
     bool rng_is_rng200;     // of BCM2711; else that of BCM2835
+    uint64_t uart2;         // PL011s number 2 to 5, 0x200 bytes each, on `uart_irq` too (peripherals + 0x201400)
+    uint64_t aux;           // mini UART, SPI1, SPI2 (peripherals + 0x215000)
+    uint32_t aux_irq;
     uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; HDMI's, number 2, is not for programs
     uint64_t spi[SOC_BUSES]; // SPI masters by number; SPI(1) is in the auxiliary block, whose address this is
     uint32_t gpio_count;

@@ -58,13 +58,17 @@ void pl011_disable(pl011_t *uart, uintptr_t base) {
 }
 
 bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud) {
+    return pl011_enable_line(uart, clock, baud, LCRH_8BIT_FIFO);
+}
+
+bool pl011_enable_line(pl011_t *uart, uint32_t clock, uint32_t baud, uint32_t line) {
     uint32_t integer, fraction;
     if (!pl011_divisor(clock, baud, &integer, &fraction)) {
         return false;
     }
     mmio_write(uart->base + IBRD, integer);
     mmio_write(uart->base + FBRD, fraction);
-    mmio_write(uart->base + LCRH, LCRH_8BIT_FIFO); // latches the divisor, so it is written last
+    mmio_write(uart->base + LCRH, line); // latches the divisor, so it is written last
     // Turning the FIFO on discards bytes received since it was emptied. QEMU then accepts no more input until the data
     // register is read, even when it is empty.
     (void)mmio_read(uart->base + DR);
@@ -176,4 +180,33 @@ size_t pl011_write(pl011_t *uart, const char *data, size_t size) {
 
 void pl011_flush(pl011_t *uart) {
     timer_wait_register(uart->base + FR, FR_BUSY, 0, BUSY_US);
+}
+
+bool pl011_answers(uintptr_t base) {
+    mmio_write(base + IBRD, 1);
+    return mmio_read(base + IBRD) == 1;
+}
+
+bool pl011_has_room(const pl011_t *uart) {
+    return (mmio_read(uart->base + FR) & FR_TXFF) == 0;
+}
+
+bool pl011_try_put(const pl011_t *uart, uint8_t byte) {
+    if (!pl011_has_room(uart)) {
+        return false;
+    }
+    mmio_write(uart->base + DR, byte);
+    return true;
+}
+
+bool pl011_is_idle(const pl011_t *uart) {
+    return (mmio_read(uart->base + FR) & FR_BUSY) == 0;
+}
+
+void pl011_set_break(const pl011_t *uart, bool on) {
+    if (on) {
+        mmio_set_bits(uart->base + LCRH, LCRH_BREAK);
+    } else {
+        mmio_clear_bits(uart->base + LCRH, LCRH_BREAK);
+    }
 }

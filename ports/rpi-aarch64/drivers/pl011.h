@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Arm PL011 UART (DDI 0183), 8n1: transmission polled, reception by interrupt into a ring.
+// Arm PL011 UART (DDI 0183), 8n1 as a rule: transmission polled, reception by interrupt into a ring.
 // The driver makes no assumption about what used the UART before. The caller sets up pins and clock.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_PL011_H
@@ -38,6 +38,12 @@ void pl011_disable(pl011_t *uart, uintptr_t base);
 // ring yet. Returns false if the rate cannot be made; the UART then stays disabled.
 bool pl011_enable(pl011_t *uart, uint32_t clock, uint32_t baud);
 
+// The same with the value of LCRH (pl011_registers.h), which must have LCRH_FIFO.
+bool pl011_enable_line(pl011_t *uart, uint32_t clock, uint32_t baud, uint32_t line);
+
+// Whether a PL011 is there, by a register that keeps what is written. For one that is not in use: it loses its rate.
+bool pl011_answers(uintptr_t base);
+
 // Starts reception into the ring by interrupt. The hook may be 0.
 void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg);
 
@@ -51,6 +57,12 @@ void pl011_resume_rx(pl011_t *uart);
 // Sends; waits for room in the FIFO, bounded. Returns the number of bytes sent.
 // Works with interrupts masked and needs pl011_t's base only, so crash output can use it.
 size_t pl011_write(pl011_t *uart, const char *data, size_t size);
+
+// These do not wait. A break is sent for as long as it is on.
+bool pl011_has_room(const pl011_t *uart);
+bool pl011_try_put(const pl011_t *uart, uint8_t byte);
+bool pl011_is_idle(const pl011_t *uart);
+void pl011_set_break(const pl011_t *uart, bool on);
 
 // Waits until everything has left the wire, bounded.
 void pl011_flush(pl011_t *uart);

@@ -20,6 +20,12 @@
 #define FR_TXFF         (1u << 5)
 #define FR_TXFE         (1u << 7)
 #define LCRH_8BIT_FIFO  (0x70)
+#define LCRH_BREAK      (1u << 0)
+#define LCRH_PARITY     (1u << 1)
+#define LCRH_EVEN       (1u << 2)
+#define LCRH_2_STOP     (1u << 3)
+#define LCRH_FIFO       (1u << 4)
+#define LCRH_BITS       (5) // the lowest bit of: data bits - 5
 #define CR_ENABLE       (0x301) // UARTEN, TXE, RXE
 #define INT_ALL         (0x7ff)
 

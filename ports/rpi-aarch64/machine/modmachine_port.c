@@ -19,6 +19,7 @@
 #include "machine_sdcard.h"
 #include "machine_spi.h"
 #include "machine_timer.h"
+#include "machine_uart.h"
 #include "uart.h"
 
 enum {
@@ -61,6 +62,9 @@ void machine_deinit(void) {
     soft_reset = true;
     callback_allow(false); // finalisers run Python code after this
     machine_timer_deinit();
+    #if MICROPY_PY_MACHINE_UART
+    machine_uart_deinit_all();
+    #endif
     #if MICROPY_PY_MACHINE_PWM
     machine_pwm_deinit_all();
     #endif

@@ -91,6 +91,10 @@ void uart_init(void) {
     pl011_start_rx(&console, &ring, look_for_interrupt, NULL);
 }
 
+void uart_interrupt(void) {
+    pl011_irq(&console);
+}
+
 // Starts the UART for a crash before uart_init(), without the mailbox, which may be the cause.
 static void start_early(void) {
     board_init();

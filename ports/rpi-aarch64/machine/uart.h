@@ -24,6 +24,9 @@ void uart_init(void);
 void uart_early_write(const char *data, size_t size);
 void uart_early_puts(const char *text);
 
+// The handler of the UART's interrupt, for one that serves others on the same line too.
+void uart_interrupt(void);
+
 // Received bytes: the next one or -1, and how many there are.
 int uart_get(void);
 size_t uart_available(void);

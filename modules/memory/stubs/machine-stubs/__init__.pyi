@@ -10,6 +10,7 @@ from ._buses import SoftI2C as SoftI2C
 from ._buses import SoftSPI as SoftSPI
 from ._card import Partition as Partition
 from ._card import SDCard as SDCard
+from ._uart import UART as UART
 
 @final
 class _Memory:

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""machine.UART(1), the mini UART: QEMU's second serial line, whose other end is this test.
+
+What its numbers 2 to 5 do to the PL011 is in tests/host/test_drivers.py: QEMU has none of them.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pimem.board.link import ScriptError
+from pimem.testing import Machine, board_session
+
+SETUP = "from machine import UART, Pin\nimport time\nu = UART(1, timeout=5000)"
+
+
+class Wire:
+    """A board and the other end of its second serial line."""
+
+    def __init__(self, machine: Machine, path: Path) -> None:
+        self.machine = machine
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(path))
+        self.got: queue.Queue[bytes] = queue.Queue()
+        # QEMU, which writes byte by byte, stops when a few hundred were not read.
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self) -> None:
+        while part := self.socket.recv(4096):
+            self.got.put(part)
+
+    def take(self, size: int) -> bytes:
+        got = b""
+        while len(got) < size:
+            got += self.got.get(timeout=60)
+        return got
+
+
+@pytest.fixture(scope="module", params=board_session.PIS)
+def line(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Wire]:
+    path = tmp_path_factory.mktemp("uart") / "line"
+    extra = ["-chardev", f"socket,id=line,path={path},server=on,wait=off"]
+    extra += ["-serial", "chardev:line"]
+    with board_session.booted(request.param, extra=extra) as machine:
+        wire = Wire(machine, path)
+        yield wire
+        wire.socket.close()
+
+
+@pytest.fixture
+def wire(line: Wire) -> Iterator[Wire]:
+    line.machine.exec(SETUP)
+    yield line
+    line.machine.exec("u.init()\nwhile u.any():\n u.read()\nu.deinit()")
+
+
+def test_bytes_go_out_as_they_are(wire: Wire) -> None:
+    data = bytes(range(256)) * 8
+    assert wire.machine.eval(f"u.write({data!r})") == len(data)
+    wire.machine.exec("u.flush()\nassert u.txdone()")
+    assert wire.take(len(data)) == data
+
+
+def test_bytes_come_in_as_they_are(wire: Wire) -> None:
+    data = bytes(range(256))
+    wire.machine.exec("u.init(rxbuf=1024)")
+    wire.socket.sendall(data * 4)
+    assert wire.machine.eval("list(u.read(1024))") == list(data * 4)
+
+
+def test_a_full_ring_holds_the_sender_back_and_nothing_is_lost(wire: Wire) -> None:
+    """The line has no flow control, but QEMU's sender waits while the FIFO is full."""
+    data = bytes(n * 7 & 255 for n in range(10_000))
+    wire.machine.exec("u.init(rxbuf=32)")
+    wire.socket.sendall(data)
+    wire.machine.exec("time.sleep_ms(100)")
+    assert wire.machine.eval("u.any()") == 32
+    wire.machine.exec("got = u.read(10000)")
+    assert wire.machine.eval("len(got)") == 10_000
+    assert wire.machine.eval("got == bytes(n * 7 & 255 for n in range(10000))") is True
+
+
+def test_lines_and_buffers_are_read(wire: Wire) -> None:
+    wire.socket.sendall(b"one\ntwo\nrest")
+    wire.machine.exec("assert u.readline() == b'one\\n'")
+    wire.machine.exec("b = bytearray(3)\nassert u.readinto(b) == 3 and b == b'two', b")
+    wire.machine.exec("assert u.read(1) == b'\\n'\nassert u.read(4) == b'rest'")
+
+
+def test_a_read_ends_at_its_timeout(wire: Wire) -> None:
+    wire.machine.exec("u.init(timeout=0)")
+    assert wire.machine.eval("[u.read(), u.read(5), u.readline(), u.any()]") == [
+        None,
+        None,
+        None,
+        0,
+    ]
+    wire.machine.exec("u.init(timeout=30, timeout_char=20)\nstart = time.ticks_ms()")
+    assert wire.machine.eval("u.read(1)") is None
+    assert wire.machine.eval("time.ticks_diff(time.ticks_ms(), start)") >= 30
+    wire.socket.sendall(b"ab")
+    wire.machine.exec("while u.any() < 2:\n pass")
+    wire.machine.exec("assert u.read(9) == b'ab'")
+
+
+def test_bytes_are_received_while_interrupts_are_masked(wire: Wire) -> None:
+    wire.machine.exec("import machine\nstate = machine.disable_irq()")
+    wire.socket.sendall(b"masked")
+    wire.machine.exec("got = b''\nwhile len(got) < 6:\n got += u.read(1) or b''")
+    wire.machine.exec("machine.enable_irq(state)\nassert got == b'masked', got")
+
+
+def test_poll_waits_for_bytes(wire: Wire) -> None:
+    wire.machine.exec(
+        "import select\np = select.poll()\np.register(u, select.POLLIN)\nassert p.poll(0) == []"
+    )
+    wire.socket.sendall(b"x")
+    wire.machine.exec("assert p.poll(5000)[0][0] is u\nassert u.read(1) == b'x'")
+    wire.machine.exec("p.modify(u, select.POLLOUT)\nassert p.poll(0)")
+
+
+def test_the_handler_is_called_when_bytes_came(wire: Wire) -> None:
+    wire.machine.exec(
+        "got = b''\ndef came(which):\n global got\n assert which is u\n"
+        " got += u.read(u.any()) if u.any() else b''\n"
+        "i = u.irq(came, UART.IRQ_RX)\nassert i.trigger() == UART.IRQ_RX"
+    )
+    wire.socket.sendall(b"interrupt")
+    wire.machine.exec("for _ in range(1000):\n time.sleep_ms(5)\n if len(got) == 9:\n  break")
+    wire.machine.exec("assert got == b'interrupt', got\ni.trigger(0)")
+    wire.socket.sendall(b"quiet")
+    wire.machine.exec("while u.any() < 5:\n time.sleep_ms(1)\nassert got == b'interrupt'")
+
+
+def test_a_soft_reset_closes_the_line(line: Wire) -> None:
+    line.machine.exec(SETUP + "\nu.irq(print, UART.IRQ_RX)")
+    line.machine.soft_reset()
+    line.machine.exec("from machine import UART, Pin\nPin(32, Pin.OUT)\nPin(32, Pin.IN)")
+    line.socket.sendall(b"to no one")
+    line.machine.exec("u = UART(1)")
+    line.machine.exec("u.write(b'again')\nu.deinit()")
+    assert line.take(5) == b"again"
+
+
+BAD = [
+    ("UART()", "TypeError", "argument"),
+    ("UART(0)", "OSError", "UART(0) is the console"),
+    ("UART(6)", "ValueError", "no UART(6) here"),
+    ("UART(-1)", "ValueError", "no UART(-1) here"),
+    ("UART('1')", "TypeError", "str"),
+    ("UART(1, 0)", "ValueError", "baudrate 0 is not in 1 to"),
+    ("UART(1, -5)", "ValueError", "baudrate -5"),
+    ("UART(1, 10 ** 9)", "ValueError", "cannot make baudrate 1000000000 from its clock"),
+    ("UART(1, 1)", "ValueError", "cannot make baudrate 1 from its clock"),
+    ("UART(1, bits=9)", "ValueError", "bits 9 is not in 7 to 8"),
+    ("UART(1, parity=1)", "ValueError", "parity 1 is not None"),
+    ("UART(1, stop=2)", "ValueError", "stop 2"),
+    ("UART(1, rxbuf=31)", "ValueError", "rxbuf 31 is not in 32 to 65536"),
+    ("UART(1, rxbuf=65537)", "ValueError", "rxbuf 65537"),
+    ("UART(1, timeout=-2)", "ValueError", "timeout -2"),
+    ("UART(1, timeout_char=86400001)", "ValueError", "timeout_char 86400001"),
+    ("UART(1, tx=14)", "OSError", "GPIO14 is in use by UART(0), the console"),
+    ("UART(1, tx=5)", "ValueError", "UART(1) is not on tx=5, rx=-1, but on tx=32, rx=33"),
+    ("UART(1, tx=32, rx=15)", "ValueError", "UART(1) is not on tx=32, rx=15"),
+    ("UART(1, tx=99)", "ValueError", "99"),
+    ("UART(1, txbuf=9)", "TypeError", "extra keyword"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "named"), BAD)
+def test_a_bad_argument_is_named(line: Wire, call: str, error: str, named: str) -> None:
+    line.machine.exec("from machine import UART, Pin")
+    with pytest.raises(ScriptError) as caught:
+        line.machine.exec(call)
+    assert error in str(caught.value) and named in str(caught.value)
+    line.machine.exec("Pin(32, Pin.IN)")
+
+
+def test_the_pins_belong_to_it_and_a_closed_one_says_so(wire: Wire) -> None:
+    for call in ("Pin(32, Pin.OUT)", "Pin(33, Pin.OUT)"):
+        with pytest.raises(ScriptError, match=r"EBUSY: GPIO3[23] is in use by UART\(1\)"):
+            wire.machine.exec(call)
+    for call in ("u.irq(5, 1)", "u.irq(print, 2)", "u.irq(print, 1, True)"):
+        with pytest.raises(ScriptError, match="TypeError|ValueError"):
+            wire.machine.exec(call)
+    wire.machine.exec("u.deinit()\nu.deinit()\nassert str(u) == 'UART(1, closed)'")
+    for call in ("any()", "txdone()", "read(1)", "write(b'x')", "flush()", "sendbreak()", "irq()"):
+        with pytest.raises(ScriptError, match=r"UART\(1\) is closed: init\(\) opens it again"):
+            wire.machine.exec(f"u.{call}")
+
+
+def test_numbers_2_to_5_are_those_of_the_pi_4(line: Wire) -> None:
+    expected = "no UART.*there is 1"
+    if line.machine.board.soc == "BCM2711":
+        expected = "ENODEV: UART.* does not answer"  # QEMU has none of them
+    for number in (2, 3, 4, 5):
+        with pytest.raises(ScriptError, match=expected):
+            line.machine.exec(f"from machine import UART\nUART({number})")
+    line.machine.exec("from machine import Pin\nPin(0, Pin.OUT)\nPin(0, Pin.IN)")
