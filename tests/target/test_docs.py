@@ -23,6 +23,7 @@ from pimem.testing.shared_board import SharedBoard
 
 PAGES = (
     "README.md",
+    "docs/circuitpython.md",
     "docs/editors.md",
     "docs/hardware.md",
     "docs/machine.md",
