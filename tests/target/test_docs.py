@@ -28,6 +28,7 @@ PAGES = (
     "docs/hardware.md",
     "docs/machine.md",
     "docs/memory.md",
+    "docs/quickref.md",
     "docs/tutorial.md",
 )
 
