@@ -17,7 +17,7 @@ NO_MODEL = {
     ("blink", "RPI3"): "EOPNOTSUPP",  # the LED is on the firmware's expander
     ("pwm_fade", "RPI4"): "ENODEV",  # nothing answers where the block is
 }
-NO_PINS = {"QEMU_VIRT": ("blink", "blink_timer", "button_irq", "pwm_fade")}
+NO_PINS = {"QEMU_VIRT": ("blink", "blink_timer", "button_irq", "neopixel_wheel", "pwm_fade")}
 
 PRINTED = {
     "blink": r"the LED blinked 10 times",
@@ -25,6 +25,7 @@ PRINTED = {
     "button_irq": r"(pressed\n)*\d+ presses",
     "guard_page": r"100 bytes: ok\n101 bytes: write of byte 100\nwrite to 0x0000400000001000: .*",
     "log_to_card": r"/log\.csv has \d+ bytes",
+    "neopixel_wheel": r"the colour went around 3 times",
     "pwm_fade": r"the LED faded in and out 5 times",
     "memory_map": r"/map\.svg shows \d+ ranges",
 }
