@@ -53,13 +53,13 @@ CRASHES = {
     "sweep in an allocation": (
         "_memtest.fault_in('sweep')\nwhile True:\n    bytearray(1 << 20)",
         LOCKED,
-        "gc_alloc",
+        "alloc_slowly",
     ),
     "frames": ("_memtest.fault_in('frames')\nmemory.frames.alloc(3)", INSIDE, "bind_frames_take"),
     "frames for the heap": (
         "_memtest.fault_in('frames')\nkeep = [bytearray(1 << 20) for _ in range(8)]",
         INSIDE,
-        "gc_alloc",
+        "alloc_slowly",
     ),
     # Only the program counter, only the link register, only a record far up tells of it.
     "program counter": ("_memtest.fault_at_pc()", INSIDE, "collector_kind"),

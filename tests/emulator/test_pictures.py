@@ -11,7 +11,7 @@ import pytest
 
 from pimem import ROOT
 from pimem.board.frames import FRAME
-from pimem.dev import pictures
+from pimem.dev import header, pictures
 from pimem.dev.pages import Comparison
 
 BOARD = "RPI4"
@@ -113,4 +113,5 @@ def test_a_picture_is_legible_in_light_and_dark(name: str) -> None:
 def test_every_picture_is_shown() -> None:
     page = (DOCS / "tutorial.md").read_text()
     assert set(pictures.IMAGE.findall(page)) == set(pictures.PICTURES)
-    assert {path.name for path in DOCS.glob("*.svg")} == set(pictures.PICTURES)
+    drawn = {*pictures.PICTURES, header.PICTURE.name}
+    assert {path.name for path in DOCS.glob("*.svg")} == drawn

@@ -115,7 +115,7 @@ def test_a_device_that_is_written_to_while_it_dies_may_stay(
     may be more files than a round of the collector finalises."""
     script = f"COUNT, FILES = {devices}, {files}\n" + KEEPS
     count, faults, whole = ask(board, script + "memory\n")
-    # A word on the stack may keep one of them as it is.
-    assert devices - 1 <= count <= devices and faults == [] and whole
+    # Words on the stack may keep some of them as they are.
+    assert max(1, devices - 2) <= count <= devices and faults == [] and whole
     board.soft_reset()
     board.link.enter_raw_repl()

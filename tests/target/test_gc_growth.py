@@ -163,14 +163,17 @@ def test_the_heap_grows_while_a_space_of_the_user_is_active(board: Machine) -> N
     board.exec(
         """\
 import gc, memory
-with memory.AddressSpace() as space:
-    big = [bytearray(1 << 20) for _ in range(20)]
-    for n, part in enumerate(big):
-        part[n] = n
-    gc.collect()
-    assert all(part[n] == n for n, part in enumerate(big))
-big = part = None
-space.close()
+def grow(depth):
+    if depth: # words that it leaves are on a part of the stack that collections do not look at
+        return grow(depth - 1)
+    with memory.AddressSpace() as space:
+        big = [bytearray(1 << 20) for _ in range(20)]
+        for n, part in enumerate(big):
+            part[n] = n
+        gc.collect()
+        assert all([part[n] == n for n, part in enumerate(big)])
+    space.close()
+grow(40)
 """
     )
     assert board.free_frames() == before

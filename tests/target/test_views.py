@@ -280,8 +280,15 @@ for _ in range({HELD}):
 tiny()
 held = used()
 faulted = below(all_fault, views)
-views.clear()
-print((held, faulted, used()))
+def drop():
+    for i in range(len(views)):
+        views[i] = None
+    views.clear()
+below(drop)
+freed = set()
+for n in range(5):
+    freed.update(below(used, n=10 * n))
+print((held, faulted, list(freed)))
 """,
     )
     assert_most(held, without=slots(count=HELD))

@@ -134,16 +134,14 @@ static const uart_pins_t *choose_pins(unsigned id, mp_obj_t tx, mp_obj_t rx, con
     if (before != NULL && wanted_tx < 0 && wanted_rx < 0) {
         return before;
     }
-    const uart_pins_t *first = NULL;
-    for (size_t i = 0; i < MP_ARRAY_SIZE(pin_pairs); ++i) {
-        const uart_pins_t *pair = &pin_pairs[i];
-        if (pair->id != id) {
-            continue;
-        }
+    const uart_pins_t *first = pin_pairs;
+    while (first->id != id) {
+        ++first;
+    }
+    for (const uart_pins_t *pair = first; pair < pin_pairs + MP_ARRAY_SIZE(pin_pairs) && pair->id == id; ++pair) {
         if ((wanted_tx < 0 || wanted_tx == pair->tx) && (wanted_rx < 0 || wanted_rx == pair->tx + 1)) {
             return pair;
         }
-        first = first == NULL ? pair : first;
     }
     bind_raise_value(MP_ERROR_TEXT("UART(%u) is not on tx=%ld, rx=%ld, but on tx=%u, rx=%u"), id, (long)wanted_tx,
         (long)wanted_rx, first->tx, first->tx + 1);

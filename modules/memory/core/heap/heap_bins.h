@@ -44,7 +44,7 @@ static inline bool bin_is_used(const heap_t *h, uint32_t bin) {
 
 // All ones for a link to a block, 0 for link 0. Not a condition: compilers make branches of those.
 static inline uint32_t link_mask(uint32_t link) {
-    return (uint32_t)(-(int64_t)link >> 63);
+    return (uint32_t)(-(uint64_t)link >> 32);
 }
 
 // The link to the first block of a bin, 0 when it has none: the head of an empty bin is not looked at.
