@@ -74,6 +74,7 @@ class CollectorStruct(ctypes.Structure):
         ("single", c_void_p),
         ("open", c_void_p),
         ("open_start", c_size_t),
+        ("open_area", c_void_p),
         ("no_group", GroupStruct),
         ("count", c_size_t),
         ("stack", c_void_p),

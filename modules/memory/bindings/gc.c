@@ -57,6 +57,17 @@ static MP_NOINLINE void *alloc_slowly(size_t blocks, unsigned flags, bool collec
     return start;
 }
 
+// A call takes longer than to clear a few blocks.
+static inline void *clear(void *start, size_t blocks) {
+    if (blocks > 4) {
+        return memset(start, 0, blocks * COLLECTOR_BLOCK);
+    }
+    for (size_t i = 0; i < blocks; ++i) {
+        memset((char *)start + i * COLLECTOR_BLOCK, 0, COLLECTOR_BLOCK);
+    }
+    return start;
+}
+
 // All blocks are cleared: what they held would be taken for pointers, and of plain ones the string functions read
 // whole words, also behind what was written.
 static MP_NOINLINE void *alloc(size_t blocks, unsigned flags) {
@@ -74,7 +85,7 @@ static MP_NOINLINE void *alloc(size_t blocks, unsigned flags) {
     #if MICROPY_GC_ALLOC_THRESHOLD
     MP_STATE_MEM(gc_alloc_amount) += blocks;
     #endif
-    return memset(start, 0, blocks * COLLECTOR_BLOCK);
+    return clear(start, blocks);
 }
 
 // One block, if nothing is to be done first. NULL: something is, or it is not found at once.

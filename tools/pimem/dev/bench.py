@@ -54,7 +54,7 @@ INSTRUCTIONS_PER_SECOND = 10**9
 #: bar of the Pis.
 BOOT_LIMITS = {"QEMU_VIRT": 615_000, "RPI3": 610_000}
 PI_BOOT_LIMIT = 580_000
-IMAGE_LIMIT = 774_144
+IMAGE_LIMIT = 782_336
 HEAP_CALL_LIMIT = 600
 #: A request for up to 512 frames, found or refused; 8 GiB to 1 GiB, in per cent.
 FRAMES_LIMIT = 8_000

@@ -64,6 +64,7 @@ typedef struct _collector_t {
     collector_area_t *single; // those before it have no free block
     collector_group_t *open; // of which collector_alloc_one() takes blocks, all below `top` of its area
     uintptr_t open_start;   // address of its block 0
+    collector_area_t *open_area; // where it is
     collector_group_t no_group; // all used: `open` where no group is
     size_t count;
     uintptr_t *stack;       // of marking, the caller's
@@ -106,12 +107,16 @@ void *collector_alloc(collector_t *c, size_t blocks, unsigned flags);
 static inline void *collector_alloc_one(collector_t *c, unsigned flags) {
     collector_group_t *group = c->open;
     uint64_t used = group->used;
-    if (used == UINT64_MAX || flags & COLLECTOR_FINAL) {
+    if (used == UINT64_MAX) {
         return NULL;
     }
     uint64_t bit = ~used & (used + 1); // the lowest that is not set
     group->used = used | bit;
     group->head |= bit;
+    if (flags & COLLECTOR_FINAL) {
+        group->final |= bit;
+        c->open_area->finals += 1;
+    }
     if (flags & COLLECTOR_PLAIN) {
         group->plain |= bit;
     }

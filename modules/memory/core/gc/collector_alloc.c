@@ -228,18 +228,28 @@ static void open_group(collector_t *c, collector_area_t *area, size_t block) {
     c->single = area;
     c->open = group_of(area, block);
     c->open_start = address_of(area, first);
+    c->open_area = area;
     area->top = area->top < end ? end : area->top;
 }
 
+// Most runs are in one group. One that fills its chunk is noted by the next search that passes it.
+static inline void take(collector_area_t *area, size_t start, size_t blocks) {
+    if (start % GROUP + blocks < GROUP) {
+        group_of(area, start)->used |= below(blocks) << start % GROUP;
+        return;
+    }
+    set_used(area, start, start + blocks, true);
+    note_chunks(area, start, start + blocks, true);
+}
+
 static void *alloc_run(collector_t *c, collector_area_t *area, size_t blocks, unsigned flags) {
-    for (; area < c->area + c->count; ++area) {
+    for (const collector_area_t *end = c->area + c->count; area < end; ++area) {
         size_t start = take_run(area, blocks);
         if (start != COLLECTOR_NONE) {
             if (blocks == 1) {
                 open_group(c, area, start);
             }
-            set_used(area, start, start + blocks, true);
-            note_chunks(area, start, start + blocks, true);
+            take(area, start, blocks);
             return make_chain(area, start, start + blocks, flags);
         }
     }
