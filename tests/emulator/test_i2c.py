@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from buses import PAGED, PAGED_END, SETUP
 
 from pimem.board.link import ScriptError
 from pimem.testing import Machine, board_session
@@ -15,15 +16,6 @@ DEVICES = (
     "at24c-eeprom,bus=i2c-bus.1,address=0x50,rom-size=256",
     "ds1338,bus=i2c-bus.1,address=0x68",
 )
-SETUP = """
-from machine import I2C, Pin, SoftI2C
-import memory
-def refused(call, *args, **kw):
-    try:
-        return "not refused", repr(call(*args, **kw))
-    except (OSError, ValueError, TypeError, OverflowError) as e:
-        return type(e).__name__, str(e)
-"""
 
 
 @pytest.fixture(scope="module", params=board_session.PIS)
@@ -112,22 +104,14 @@ def test_no_device_is_enodev_and_the_bus_goes_on(bus: Machine, call: str) -> Non
 def test_a_buffer_whose_page_a_pager_brings(bus: Machine) -> None:
     got = bus.eval(
         "(calls, bytes(view[:5]).decode())",
-        """
-import uctypes
-calls = 0
-def pager(va, access):
-    global calls
-    calls += 1
-    return memory.frames.alloc()
-space = memory.AddressSpace()
-space.reserve(0x4000000000, 4096, pager=pager)
-space.activate()
-view = uctypes.bytearray_at(0x4000000000, 4096)
+        PAGED
+        + """
+view = paged_view(4096)
 bus.writeto_mem(0x50, 0, b'paged')
 bus.readfrom_mem_into(0x50, 0, memoryview(view)[:5])
 """,
     )
-    bus.exec("memory.identity.activate()\nspace.close()")
+    bus.exec(PAGED_END)
     assert got == [1, "paged"]
 
 

@@ -6,21 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from buses import PAGED, PAGED_END, SETUP
 
 from pimem.testing import Machine, board_session
 
 FLASH = ("-device", "w25q80bl,bus=spi")
 # Maker Winbond, type, and 1 << 0x14 bytes.
 IDENTITY = [0xEF, 0x40, 0x14]
-SETUP = """
-from machine import SPI, Pin, SoftSPI
-import memory
-def refused(call, *args, **kw):
-    try:
-        return "not refused", repr(call(*args, **kw))
-    except (OSError, ValueError, TypeError, OverflowError) as e:
-        return type(e).__name__, str(e)
-"""
 
 
 @pytest.fixture(params=board_session.PIS)
@@ -75,21 +67,13 @@ def test_reads_and_writes_of_every_size_end(bus: Machine) -> None:
 def test_a_buffer_whose_page_a_pager_brings(bus: Machine) -> None:
     got = bus.eval(
         "(calls, view[0], view[4095], view[4096])",
-        """
-import uctypes
-calls = 0
-def pager(va, access):
-    global calls
-    calls += 1
-    return memory.frames.alloc()
-space = memory.AddressSpace()
-space.reserve(0x4000000000, 8192, pager=pager)
-space.activate()
-view = uctypes.bytearray_at(0x4000000000, 8192)
+        PAGED
+        + """
+view = paged_view(8192)
 bus.readinto(view)
 """,
     )
-    bus.exec("memory.identity.activate()\nspace.close()")
+    bus.exec(PAGED_END)
     assert got == [2, 0, 0, 0]
 
 
