@@ -24,6 +24,18 @@ def test_every_plant_fits_its_file_and_names_tests_that_exist() -> None:
     assert code - {Path(plant.file).name for plant in plants} == {"arch.h"}
 
 
+def test_plants_are_chosen_by_number_and_by_path() -> None:
+    plants = [
+        Plant(1, "core/heap.c", "", "a", "b", ()),
+        Plant(2, "ports/rpi-aarch64/drivers/bsc.c", "", "a", "b", ()),
+    ]
+    assert mutants.chosen(plants, [], "") == plants
+    assert mutants.chosen(plants, [1], "") == plants[:1]
+    assert mutants.chosen(plants, [], "drivers/") == plants[1:]
+    with pytest.raises(MutantError, match="none of the 2 plants"):
+        mutants.chosen(plants, [1], "drivers/")
+
+
 def test_a_plant_that_does_not_fit_is_refused() -> None:
     plant = Plant(1, "file.c", "what", "a", "b", ())
     assert mutants.planted(plant, "xax") == "xbx"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`make mutants`: plants known bugs in copies of the memory system; a test must catch each.
+"""`make mutants`: plants known bugs in copies of the sources; a test must catch each.
 
 A plant that no test catches, or that does not compile, is a hole in the tests (or in the list).
 """
@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from pathlib import Path
 from pimem import BUILD, ROOT
 from pimem.exits import FAILED, OK, USAGE, CommandError, report
 
-PLANTS = ROOT / "tests" / "mutants" / "plants.toml"
+PLANTS = ROOT / "tests" / "mutants"
 WORK = BUILD / "mutants"
 MEMORY = Path("modules/memory")
 COPIED = ("modules/memory", "ports", "tests/host")
@@ -60,13 +61,23 @@ class Plant:
         return Path(self.file) if self.file.startswith("ports/") else MEMORY / self.file
 
 
-def load(path: Path = PLANTS) -> list[Plant]:
-    rows = tomllib.loads(path.read_text())["plant"]
+def load(folder: Path = PLANTS) -> list[Plant]:
+    files = sorted(folder.glob("*.toml"))
+    rows = [row for file in files for row in tomllib.loads(file.read_text())["plant"]]
     plants = []
     for number, row in enumerate(rows, 1):
         tests = tuple(row.pop("tests"))
         plants.append(Plant(number, tests=tests, **row))
     return plants
+
+
+def chosen(plants: Sequence[Plant], numbers: Sequence[int], path: str) -> list[Plant]:
+    """Return those with the numbers, or all, whose file's path in the tree has `path` in it."""
+    found = [plant for plant in plants if not numbers or plant.number in numbers]
+    found = [plant for plant in found if path in str(plant.path)]
+    if not found:
+        raise MutantError(f"none of the {len(plants)} plants has such a number and path")
+    return found
 
 
 def planted(plant: Plant, text: str) -> str:
@@ -166,30 +177,39 @@ def check_list(plants: Sequence[Plant]) -> None:
         planted(plant, (ROOT / plant.path).read_text())
 
 
-def try_all(plants: Sequence[Plant], jobs: int) -> int:
-    """Try every plant; return how many were missed."""
-    missed = 0
+def try_all(plants: Sequence[Plant], jobs: int) -> list[Plant]:
+    """Try every plant; return those that were missed."""
+    missed = []
     with ThreadPoolExecutor(jobs) as pool:
         for plant, caught in zip(plants, pool.map(try_plant, plants), strict=True):
-            missed += caught is None
+            if caught is None:
+                missed.append(plant)
             where = f"{plant.number:3} {plant.file:18} {plant.what}"
             print(f"{where:80} {'caught: ' + caught if caught else 'SURVIVED'}", flush=True)
     return missed
 
 
+def print_by_file(plants: Sequence[Plant], missed: Sequence[Plant]) -> None:
+    everywhere, lost = (Counter(str(each.path) for each in some) for some in (plants, missed))
+    for path, count in sorted(everywhere.items()):
+        print(f"{path:56} {count - lost[path]:3} of {count:3}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pimem.dev.mutants", description=__doc__)
     parser.add_argument("numbers", nargs="*", type=int, help="only these plants")
+    parser.add_argument("--path", help="only plants in files whose path has this: drivers/")
     parser.add_argument("--jobs", type=int, default=2, help="at a time (default: %(default)s)")
     args = parser.parse_args(argv)
-    plants = [plant for plant in load() if not args.numbers or plant.number in args.numbers]
     try:
+        plants = chosen(load(), args.numbers, args.path or "")
         check_list(plants)
         check_tests(plants)
         missed = try_all(plants, args.jobs)
     except MutantError as exc:
         return report(exc)
-    print(f"{len(plants) - missed} of {len(plants)} plants caught")
+    print_by_file(plants, missed)
+    print(f"{len(plants) - len(missed)} of {len(plants)} plants caught")
     return FAILED if missed else OK
 
 
