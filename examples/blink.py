@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Blink the LED of the board ten times.
 
-Wiring: none. LED is the green activity LED; the firmware's expander drives it on some models, and
-QEMU's raspi3b has no such expander: there the program ends with OSError (EOPNOTSUPP).
-With a LED and a resistor of 330 ohms from pin 11 (GPIO17) to pin 9 (ground), write Pin("GPIO17").
+Pin("LED") is the green activity LED. On a Raspberry Pi 3B the firmware's expander drives it. QEMU
+does not model that expander: on its raspi3b the program ends with OSError (EOPNOTSUPP).
+
+Wiring: none.
+
+On a board: pimem run examples/blink.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/blink.py --board RPI4
 """
 
 import time

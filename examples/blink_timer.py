@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Blink a LED by a Timer, while the program does something else.
+"""Blink an LED with a Timer while the program does something else.
 
-Wiring: a LED and a resistor of 330 ohms from pin 11 of the header (GPIO17) to pin 9 (ground).
+Wiring:
+    pin 11 (GPIO17)   a resistor of 330 ohms, then the LED's long leg
+    pin 9 (ground)    the LED's short leg
+
+On a board: pimem run examples/blink_timer.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/blink_timer.py --board RPI4
 """
 
 import time

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Count presses of a button for ten seconds: an interrupt at each falling edge calls a function.
+"""Count the presses of a button for ten seconds, with an interrupt at each falling edge.
 
-A contact bounces for some milliseconds: an edge less than 30 ms after the last one belongs to it.
-Wiring: a button from pin 11 of the header (GPIO17) to pin 9 (ground). The pull-up of the pin is
-enough. QEMU has no model of edges: there the program ends with 0 presses.
+A contact bounces for some milliseconds, so an edge that follows another within 30 ms is not a new
+press. The pull-up of the pin holds the level high while the button is open. QEMU does not model
+edges: there the program counts 0 presses.
+
+Wiring:
+    pin 11 (GPIO17)   one contact of a button
+    pin 9 (ground)    the other contact
+
+On a board: pimem run examples/button_irq.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/button_irq.py --board RPI4
 """
 
 import time

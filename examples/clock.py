@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Set a clock with a battery on the I2C bus to the second before noon, and read it.
+"""Set a battery-backed clock on the I2C bus to one second before noon, and read it back.
 
-Wiring of a DS3231, DS1307 or DS1338 (address 0x68): SDA to pin 3 (GPIO2), SCL to pin 5 (GPIO3),
-VCC to pin 1 (3.3 V), GND to pin 9 (ground). A DS1307 wants 5 V, pin 2, and no pull-ups to it.
+For a DS3231 or DS1338, address 0x68. A DS1307 needs 5 V (pin 2) and a module whose pull-ups do not
+go to 5 V.
+
+Wiring:
+    pin 1 (3.3 V)     VCC
+    pin 3 (GPIO2)     SDA
+    pin 5 (GPIO3)     SCL
+    pin 9 (ground)    GND
+
+On a board: pimem run examples/clock.py --port /dev/ttyUSB0
 In QEMU: pimem run --device ds1338,bus=i2c-bus.1,address=0x68 examples/clock.py
 """
 
@@ -11,7 +19,7 @@ import time
 from machine import I2C
 
 ADDRESS = 0x68
-SECONDS = 0  # the first of seven registers, each two decimal digits
+SECONDS = 0  # the first of seven registers, each with two decimal digits
 
 bus = I2C(1, freq=100_000)
 

@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Ask a flash memory on the SPI bus who made it and how large it is.
+"""Read the maker and the size of a flash memory on the SPI bus.
 
-Wiring of a W25Q80 or another one of that kind: DI to pin 19 (GPIO10, MOSI), DO to pin 21 (GPIO9,
-MISO), CLK to pin 23 (GPIO11), /CS to pin 24 (GPIO8), VCC, /WP and /HOLD to pin 17 (3.3 V), GND to
-pin 25 (ground). In QEMU, whose flash answers once after each start:
-pimem run --device w25q80bl,bus=spi examples/flash_identity.py
+For a W25Q80 or another flash memory with the command 0x9f (read JEDEC identification). QEMU models
+no chip select, so its flash answers one command after each start.
+
+Wiring:
+    pin 17 (3.3 V)    VCC, /WP, /HOLD
+    pin 19 (GPIO10)   DI
+    pin 21 (GPIO9)    DO
+    pin 23 (GPIO11)   CLK
+    pin 24 (GPIO8)    /CS
+    pin 25 (ground)   GND
+
+On a board: pimem run examples/flash_identity.py --port /dev/ttyUSB0
+In QEMU: pimem run --device w25q80bl,bus=spi examples/flash_identity.py
 """
 
 from machine import SPI, Pin

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Catch a write past the end of a buffer with a page that is not mapped.
 
-The buffer ends where its last page ends, and the page behind it stays unmapped: the first byte
-too many is a fault at its own address, at the instruction that writes it.
+The buffer ends where its last page ends, and the page after it stays unmapped: the first byte
+too many raises memory.Fault, with the address of that byte and of the instruction that wrote it.
+
 Wiring: none.
+
+On a board: pimem run examples/guard_page.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/guard_page.py --board RPI4
 """
 
 import memory
@@ -30,7 +34,7 @@ class GuardedBuffer:
 
 
 def fill(address, count):
-    """Write `count` bytes, one by one, as a careless driver does."""
+    """Write `count` bytes one at a time, without a check of the size."""
     for i in range(count):
         mem8[address + i] = 0xAA
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Append a line to /log.csv each 100 ms, so that a power cut loses at most one line.
+"""Append a line to /log.csv every 100 ms, so that a power cut loses one line at most.
 
-`with` closes the file after each line, which writes its size and its last sector to the card.
-Without a data partition on the card, / is a RAM disk: the file is lost at reset.
-Wiring: none.
+`with` closes the file after each line, which writes the line and the size of the file to the card.
+Without a data partition on the card, / is a RAM disk: a reset then loses the file.
+
+Wiring: none. For a card with a data partition: make image IMAGE_OPTIONS='--data 1G'
+
+On a board: pimem run examples/log_to_card.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/log_to_card.py --board RPI4
 """
 
 import os

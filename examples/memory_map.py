@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Write the map of the machine's physical memory to /map.svg.
+"""Write a picture of the map of physical memory to /map.svg.
 
 Copy it to your computer with `mpremote cp :/map.svg .` and open it in a browser.
+
 Wiring: none.
+
+On a board: pimem run examples/memory_map.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/memory_map.py --board RPI4
 """
 
 import memory
@@ -13,7 +17,7 @@ COLORS = {"RAM": "#9ecae1", "reserved": "#fdae6b"}
 
 
 def ranges():
-    """All ranges of the boot report: start, end (addresses), kind and name."""
+    """Return the ranges of the boot report, sorted: (start, end, kind, name)."""
     report = memory.report()
     found = [(start, end, "RAM", "RAM") for start, end in report["ram"]]
     found += [(start, end, "reserved", name) for start, end, name in report["reserved"]]

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Send a colour around a ring of eight NeoPixels three times.
+"""Send a colour around a ring of eight NeoPixels (WS2812 or SK6812) three times.
 
-Wiring: DIN of the ring to pin 40 of the header (GPIO21) through a resistor of 330 ohms, ground to
-pin 39, its supply to pin 1 (3.3 V), which is bright enough, and keeps the levels right.
+At a supply of 3.3 V the LEDs are bright enough, and 3.3 V is a valid level for their data input.
+
+Wiring:
+    pin 1 (3.3 V)     5V or VCC of the ring
+    pin 39 (ground)   GND
+    pin 40 (GPIO21)   a resistor of 330 ohms, then DIN
+
+On a board: pimem run examples/neopixel_wheel.py --port /dev/ttyUSB0
+In QEMU: pimem run examples/neopixel_wheel.py --board RPI4
 """
 
 import time
@@ -11,7 +18,7 @@ from machine import Pin
 from neopixel import NeoPixel
 
 COUNT = 8
-COLORS = ((40, 0, 0), (0, 40, 0), (0, 0, 40))  # of 255: eight at full brightness take 0.5 A
+COLORS = ((40, 0, 0), (0, 40, 0), (0, 0, 40))  # of 255: at full brightness eight LEDs draw 0.5 A
 
 ring = NeoPixel(Pin("GPIO21"), COUNT)
 for color in COLORS:

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Read the temperature from a sensor on the I2C bus, five times.
 
-Wiring of a TMP102, TMP105, LM75 or TMP75 (address 0x48): SDA to pin 3 (GPIO2), SCL to pin 5
-(GPIO3), V+ to pin 1 (3.3 V), GND and the address pins to pin 9 (ground). The board has the
-pull-ups. In QEMU: pimem run --device tmp105,bus=i2c-bus.1,address=0x48 examples/temperature.py
+For a TMP102, TMP105, TMP75 or LM75, address 0x48. The board has the pull-ups.
+
+Wiring:
+    pin 1 (3.3 V)     V+
+    pin 3 (GPIO2)     SDA
+    pin 5 (GPIO3)     SCL
+    pin 9 (ground)    GND and the address pins
+
+On a board: pimem run examples/temperature.py --port /dev/ttyUSB0
+In QEMU: pimem run --device tmp105,bus=i2c-bus.1,address=0x48 examples/temperature.py
 """
 
 import time

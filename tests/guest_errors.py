@@ -15,6 +15,14 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
         PIS,
         "the mini UART's rate and format, and that it can be off, are not in QEMU's model",
     ),
+    r"bcm2835_aux_(read|write): Bad offset 8[04]": (
+        PIS,
+        "boot asks whether SPI(1) answers: QEMU's auxiliary block is the mini UART alone",
+    ),
+    r"pl011_(read|write): Bad offset 0x4(18|24)": (
+        ("BCM2711",),
+        "boot asks whether UART(2) to UART(5) answer: QEMU has UART(0) alone in their page",
+    ),
     r"bcm2836_control_write: Unsupported offset 0x(0 value 0x0|8 value 0x80000000)": (
         PIS,
         "the stub selects the timer's clock and prescaler, as armstub8 does: QEMU has neither",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from example_page import section, shown
 
 from pimem import ROOT
 from pimem.board import boards
@@ -40,6 +41,13 @@ def test_an_example_runs_with_the_device_that_it_names(example: str, name: str) 
     with board_session.booted(name, extra=extra(example)) as machine:
         got = machine.exec(text_of(example)).replace("\r", "")
         assert re.fullmatch(PRINTED[example], got)
+
+
+@pytest.mark.parametrize("example", PRINTED)
+def test_the_page_shows_its_command_and_what_it_prints(example: str) -> None:
+    assert re.fullmatch(PRINTED[example], shown(example))
+    (command,) = re.findall(r"^In QEMU: (.*)$", text_of(example), re.MULTILINE)
+    assert f"\n.venv/bin/{command}\n" in section(example)
 
 
 def test_the_memory_keeps_the_number() -> None:

@@ -75,6 +75,12 @@ def test_the_sum_of_owners_in_the_picture_is_what_the_board_counts() -> None:
     assert places == counted
 
 
+def test_the_map_of_the_example_is_that_of_the_board() -> None:
+    assert pictures.memory_map(BOARD) == kept(pictures.MEMORY_MAP), (
+        "out of date: python -m pimem.dev.pictures"
+    )
+
+
 def test_the_walk_has_the_addresses_of_the_page() -> None:
     page = (DOCS / "tutorial.md").read_text()
     shown = page[page.index(">>> space.show(VA)") :].partition("```")[0]
@@ -113,5 +119,6 @@ def test_a_picture_is_legible_in_light_and_dark(name: str) -> None:
 def test_every_picture_is_shown() -> None:
     page = (DOCS / "tutorial.md").read_text()
     assert set(pictures.IMAGE.findall(page)) == set(pictures.PICTURES)
-    drawn = {*pictures.PICTURES, header.PICTURE.name}
+    drawn = {*pictures.PICTURES, pictures.MEMORY_MAP}
+    drawn |= {family.picture for family in header.FAMILIES}
     assert {path.name for path in DOCS.glob("*.svg")} == drawn

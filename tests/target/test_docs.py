@@ -78,7 +78,9 @@ def test_a_page_is_true(reader_board: Machine, page: str) -> None:
         for block in python_blocks(page):
             typed |= typed_numbers(block.text)
             emulated = board.qemu is not None
-            if "crash" in block.options or not block.runs_on(board.name, emulated=emulated):
+            if pages.SPECIAL & set(block.options) or not block.runs_on(
+                board.name, emulated=emulated
+            ):
                 continue
             if block.is_transcript:
                 type_block(board, block, typed, page)
@@ -107,6 +109,15 @@ def test_every_name_of_memory_is_in_the_reference(board: Machine) -> None:
     names |= set(re.findall(r"^(?:def )?([a-z]\w*)[(:]", stub.read_text(), re.MULTILINE))
     assert {"kernel", "ramdisk", "selftest"} <= names
     assert [n for n in sorted(names) if not re.search(rf"\b{n}\b", text)] == []
+
+
+def test_every_name_of_machine_is_in_the_quick_reference(board: Machine) -> None:
+    text = (ROOT / "docs" / "quickref.md").read_text()
+    names = {name for name in board.eval("dir(machine)", "import machine") if name[0] != "_"}
+    assert {"Timer", "mem8", "RTC", "reset_cause"} <= names
+    # Of the causes of a reset it has one in full.
+    known = {name.replace("_RESET", "_") for name in names}
+    assert [name for name in sorted(known) if not re.search(rf"\b{name}", text)] == []
 
 
 CRASHES = [

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from example_page import shown
 
 from pimem import ROOT
 from pimem.testing.board_session import Machine
@@ -54,6 +55,11 @@ def test_it_prints_what_it_says(board: Machine, example: str) -> None:
             run(board, example)
         return
     assert re.fullmatch(PRINTED[example], run(board, example).replace("\r", "").strip())
+
+
+@pytest.mark.parametrize("example", PRINTED)
+def test_the_page_shows_what_it_prints(example: str) -> None:
+    assert re.fullmatch(PRINTED[example], shown(example)[:-1])
 
 
 def test_the_log_keeps_the_lines_of_earlier_runs(board: Machine) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The README's status table is made of result files."""
+"""The status tables of the pages are made of result files."""
 
 from __future__ import annotations
 
@@ -57,13 +57,51 @@ def test_a_suite_tells_each_board() -> None:
     assert status.suite_cell({}) == "not run"
 
 
-def test_the_readme_has_what_the_results_say() -> None:
+@pytest.mark.parametrize("page", [status.README, status.MACHINE], ids=lambda page: page.name)
+def test_a_page_has_what_the_results_say(page: Path) -> None:
     """Whoever takes results, or changes a row, runs the command; adding a test changes nothing."""
-    text = status.README.read_text(encoding="utf-8")
-    assert status.updated(text, status.section()) == text
-    real = [json.loads(path.read_text()) for path in status.RESULTS.glob(status.REAL)]
-    if not any(not result["emulated"] for result in real):
-        assert "No real board has run this yet." in text and status.NOT_REAL in text
+    text, found = page.read_text(encoding="utf-8"), status.results()
+    for place, name, make in status.SECTIONS:
+        if place == page:
+            assert status.updated(text, name, make(found)) == text, "python -m pimem.dev.status"
+    if not found.real:
+        assert page != status.README or status.NONE_RUN in text
+        assert status.NOT_REAL in text
+
+
+def results(qemu: dict[str, int]) -> status.Results:
+    files = {
+        "tests/emulator/test_spi.py": qemu,
+        "tests/host/test_drivers_spi.py": counts(passed=1),
+    }
+    return status.Results({"files": files, "qemu": [1], "boards": ["RPI3"]}, [])
+
+
+def feature_line(found: status.Results, start: str) -> str:
+    (line,) = (line for line in found.features().splitlines() if line.startswith(f"| {start}"))
+    return line
+
+
+def test_what_qemu_lacks_is_told_of_where_its_tests_passed() -> None:
+    line = feature_line(results(counts(passed=3)), "`SPI(1)`")
+    absent = "absent: `OSError(ENODEV)`"
+    wanted = ("`SPI(1)`", "passed", absent, absent, "no class", status.NOT_REAL)
+    assert line == status.line(*wanted)
+
+
+@pytest.mark.parametrize(
+    ("qemu", "told"), [(counts(skipped=3), "not run"), (counts(failed=2), "**2 failed**")]
+)
+def test_a_state_that_no_test_showed_is_not_told(qemu: dict[str, int], told: str) -> None:
+    line = feature_line(results(qemu), "`SPI(1)`")
+    assert line == status.line("`SPI(1)`", "passed", told, told, told, status.NOT_REAL)
+    assert f"| passed | {told}; number 0 |" in results(qemu).there()
+
+
+def test_every_subject_has_a_state() -> None:
+    table = results(counts(passed=1)).there().splitlines()
+    assert len(table) == 2 + len(status.STATES) + len(status.NONE)
+    assert all(cell.strip() for row in table[2:] for cell in row.split("|")[1:-1])
 
 
 def test_a_real_board_counts_by_the_steps_of_the_row() -> None:
@@ -77,16 +115,18 @@ def test_a_real_board_counts_by_the_steps_of_the_row() -> None:
 
 
 def test_each_row_names_files_that_exist() -> None:
-    for row in status.ROWS:
+    for row in (*status.PROVEN, *status.STATES, *status.FEATURES):
+        assert row.files, row.what
         for glob in row.files:
             assert list(ROOT.glob(glob)), glob
 
 
 def test_the_section_is_replaced_between_its_marks() -> None:
-    text = f"before\n{status.BEGIN}\nold\n{status.END}\nafter\n"
-    assert status.updated(text, "new") == "before\nnew\nafter\n"
+    begin, end = status.BEGIN.format("a"), status.END.format("a")
+    text = f"before\n{begin}\nold\n{end}\nafter\n"
+    assert status.updated(text, "a", "new") == f"before\n{begin}\nnew\n{end}\nafter\n"
     with pytest.raises(Refusal, match="once each"):
-        status.updated("nothing\n", "new")
+        status.updated(text, "b", "new")
 
 
 def test_results_of_a_run_that_failed_are_not_taken(
@@ -106,7 +146,7 @@ def test_what_was_not_run_is_said_by_name(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that is docs/results, and build/test as well."""
     monkeypatch.setattr(status, "TESTS", tmp_path / "results.json")
     monkeypatch.setattr(status, "RESULTS", tmp_path)
@@ -118,14 +158,14 @@ def write_run(folder: Path, date: str, **files: dict[str, int]) -> None:
     (folder / "results.json").write_text(json.dumps(run))
 
 
-def test_a_run_of_some_tests_is_added_not_taken(results: Path) -> None:
-    write_run(results, "2026-01-01", a=counts(passed=1), b=counts(passed=1))
+def test_a_run_of_some_tests_is_added_not_taken(folder: Path) -> None:
+    write_run(folder, "2026-01-01", a=counts(passed=1), b=counts(passed=1))
     with pytest.raises(Refusal, match=r"lacks \d+ files of tests, such as tests/.*--add"):
         status.take()
     status.take(add=True)
-    write_run(results, "2026-02-02", b=counts(passed=2))
+    write_run(folder, "2026-02-02", b=counts(passed=2))
     status.take(add=True)
-    emulated = json.loads((results / status.EMULATED).read_text())
+    emulated = json.loads((folder / status.EMULATED).read_text())
     assert [(n, c["date"], c["passed"]) for n, c in emulated["files"].items()] == [
         ("a", "2026-01-01", 1),
         ("b", "2026-02-02", 2),
@@ -133,12 +173,14 @@ def test_a_run_of_some_tests_is_added_not_taken(results: Path) -> None:
     assert status.dates(emulated) == "from 2026-01-01 to 2026-02-02"
 
 
-def test_a_whole_run_replaces_all_that_was_there(results: Path) -> None:
-    write_run(results, "2026-01-01", gone=counts(passed=1))
+def test_a_whole_run_replaces_all_that_was_there(folder: Path) -> None:
+    write_run(folder, "2026-01-01", gone=counts(passed=1))
     status.take(add=True)
-    write_run(results, "2026-02-02", **dict.fromkeys(status.test_files(), counts(passed=1)))
+    write_run(folder, "2026-02-02", **dict.fromkeys(status.test_files(), counts(passed=1)))
     status.take()
-    emulated = json.loads((results / status.EMULATED).read_text())
+    emulated = json.loads((folder / status.EMULATED).read_text())
     assert set(emulated["files"]) == status.test_files()
     assert status.dates(emulated) == "on 2026-02-02"
-    assert "not run |" not in status.table(emulated | {"suites": {}}, []).rpartition("\n")[0]
+    found = status.Results(emulated, [])
+    assert "not run |" not in found.proven().rpartition("\n")[0]
+    assert "not run |" not in found.there() + found.features()

@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 
+#include "drivers/aux_spi.h"
 #include "drivers/board.h"
 #include "drivers/clock_manager.h"
+#include "drivers/pl011.h"
 #include "fault/probe.h"
 #include "devices.h"
 #include "soc.h"
@@ -58,11 +60,27 @@ static void check(uint64_t *base, uint64_t offset, const char *name) {
     }
 }
 
-// The further buses of a kind are neighbours: all are there, or none.
+// The further buses of a kind are adjacent: all are there, or none.
 static void check_further(uint64_t buses[SOC_BUSES], uint64_t offset, const char *names) {
     check(&buses[FIRST_FURTHER], offset, names);
     for (unsigned n = FIRST_FURTHER + 1; buses[FIRST_FURTHER] == 0 && n < SOC_BUSES; ++n) {
         buses[n] = 0;
+    }
+}
+
+// Blocks within a page of which QEMU models another part read as 0 instead of raising a fault. They are reported by what
+// their registers keep. Their bases stay, so that the classes raise OSError(ENODEV), which names the block.
+static void check_silent_blocks(void) {
+    spi_mode_t mode = { .hz = 1 };
+    aux_spi_t spi = { .base = present.spi[1] != 0 ? soc_mmio(present.spi[1]) : 0 };
+    if (spi.base != 0) {
+        if (aux_spi_start(&spi, 0, &mode) != SPI_OK) {
+            report_missing("SPI(1)");
+        }
+        aux_spi_stop(&spi);
+    }
+    if (present.uart2 != 0 && !(answers(present.uart2, PL011_FLAGS) && pl011_answers(soc_mmio(present.uart2)))) {
+        report_missing("UART(2) to UART(5)");
     }
 }
 
@@ -93,5 +111,6 @@ void devices_probe(void) {
     check(&present.spi[0], SPI_CONTROL, "SPI(0)");
     check(&present.spi[1], AUX_ENABLES, "SPI(1)");
     check_further(present.spi, SPI_CONTROL, "SPI(3) to SPI(6)");
+    check_silent_blocks();
     soc = &present;
 }

@@ -39,7 +39,17 @@ from pimem.setup.packages import qemu_program
 PR_SET_PDEATHSIG = 1
 #: What QEMU's machine of a board has no model of, by the names of memory.report()['missing'].
 NO_MODEL = {
-    "RPI4": frozenset({"random number generator", "I2C(3) to I2C(6)", "SPI(3) to SPI(6)", "PWM"}),
+    "RPI3": frozenset({"SPI(1)"}),
+    "RPI4": frozenset(
+        {
+            "random number generator",
+            "I2C(3) to I2C(6)",
+            "SPI(1)",
+            "SPI(3) to SPI(6)",
+            "UART(2) to UART(5)",
+            "PWM",
+        }
+    ),
 }
 #: One guest instruction is one nanosecond of guest time: repeatable, and independent of load.
 ICOUNT = ("-icount", "shift=0,sleep=off")

@@ -6,6 +6,8 @@
 ```python RPI3 RPI4    the same, on these boards only
 ```python emulator     the same, not on a real board: it shows what differs from one to the next
 ```python crash        the last step must crash the board: what is shown is part of its report
+```python parts        needs a TMP105 at I2C(1), a W25Q80 at SPI(0) and a card with a FAT
+```python reset        resets the board
 ```console             commands after $ and what they print; `make run` starts the board, and where
                        it runs already, leaves it first
 ```c                   a file of the host, whose name is in its first line: // NAME
@@ -44,6 +46,8 @@ ENTRY = re.compile(r"= ([0-9a-f]{16}) (?:table|page|block)\b")  # a descriptor, 
 ENTRY_ADDRESS = 0x0000_FFFF_FFFF_F000
 RAM_END = 1 << 30  # of what the boards of the pages have, where they print it
 ANY_LINES = "[...]"
+#: Options of blocks that are typed on a board of their own.
+SPECIAL = frozenset({"crash", "parts", "reset"})
 
 
 @dataclass
@@ -97,7 +101,7 @@ def read_blocks(page: Path) -> list[Block]:
         for match in FENCE.finditer(text)
     ]
     for block in found:
-        unknown = set(block.options) - {"crash", "emulator", *boards.names()}
+        unknown = set(block.options) - {*SPECIAL, "emulator", *boards.names()}
         if unknown:
             raise ValueError(f"{page.name}:{block.line}: unknown option {unknown}")
     return found

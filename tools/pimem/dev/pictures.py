@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Make the pictures of the tutorial from a running board.
+"""Make the pictures of the tutorial and of an example from a running board.
 
 `python -m pimem.dev.pictures` types the tutorial up to the place of each picture, asks the board
-what the picture shows, and writes it beside the page. tests/emulator/test_pictures.py does the
-same and compares.
+what the picture shows, and writes it beside the page. It also runs examples/memory_map.py, which
+draws a picture itself. tests/emulator/test_pictures.py does the same and compares.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from pimem.board.frames import Place, Run, Snapshot
 from pimem.dev.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, YELLOW, Drawing
 from pimem.dev.pages import Step, read_blocks
 from pimem.dev.retype import Reader, Session, at_a_terminal
+from pimem.testing import board_session
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
+MEMORY_MAP = "memory_map.svg"
 IMAGE = re.compile(r"^!\[[^]]*\]\((\w+\.svg)\)", re.MULTILINE)
 WALK = """\
 import json
@@ -243,13 +245,23 @@ def make(name: str, board: str) -> str:
     return PICTURES[name].draw(answer(name, board))
 
 
+def memory_map(board: str) -> str:
+    """Return the picture that an example draws on the board itself."""
+    example = (ROOT / "examples" / "memory_map.py").read_text(encoding="utf-8")
+    with board_session.booted(board) as machine:
+        machine.exec(example)
+        return machine.exec("print(open('/map.svg').read(), end='')")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m pimem.dev.pictures", description=__doc__)
     parser.add_argument("--board", default="RPI4")
     parser.add_argument("--folder", type=Path, default=TUTORIAL.parent)
     args = parser.parse_args()
-    for name in PICTURES:
-        (args.folder / name).write_text(make(name, args.board), encoding="utf-8")
+    made = {name: make(name, args.board) for name in PICTURES}
+    made[MEMORY_MAP] = memory_map(args.board)
+    for name, text in made.items():
+        (args.folder / name).write_text(text, encoding="utf-8")
         print(args.folder / name)
     return 0
 

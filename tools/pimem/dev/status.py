@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Makes the README's status table: what was proven where.
+"""Makes the status tables: what is there, and what was proven where.
 
     python -m pimem.dev.status [--take | --add]
 
-The table is made of result files in docs/results/: `emulated.json`, what came of `make test` and
-`make test-micropython` on emulated boards, and `bringup-*.json`, what people sent in from real
-ones (docs/hardware-day.md). With --take the results of the last `make test` and of
+Two tables are in the README, one with the features of `machine` in docs/machine.md; their rows are
+in status_rows.py. They are made of result files in docs/results/: `emulated.json`, the results of
+`make test` and `make test-micropython` on emulated boards, and `bringup-*.json`, which people sent
+in from real ones (docs/hardware-day.md). With --take the results of the last `make test` and of
 `make test-micropython`, in build/test/, become emulated.json; with --add those of a run of some
-tests replace what is there of the same files. The table has no counts of tests: it changes when
+tests replace the results of the same files. The tables have no counts of tests: they change when
 results are taken, not when a test is added.
 """
 
@@ -17,128 +18,28 @@ import argparse
 import fnmatch
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pimem import BUILD, ROOT
+from pimem.dev.status_rows import FEATURES, NONE, PROVEN, STATES, Feature, Row, State
 from pimem.exits import OK, CommandError, Refusal, complain, report
 
 README = ROOT / "README.md"
+MACHINE = ROOT / "docs" / "machine.md"
 RESULTS = ROOT / "docs" / "results"
 EMULATED = "emulated.json"
 REAL = "bringup-*.json"
 TESTS = BUILD / "test" / "results.json"
 SUITE = "suite-*.json"
-#: Tests in these folders run on this machine, with devices that are played; others in QEMU.
-HOST = ("tests/host/", "tests/tools/")
-BEGIN, END = "<!-- status: python -m pimem.dev.status -->", "<!-- end of status -->"
+BEGIN, END = "<!-- {}: python -m pimem.dev.status -->", "<!-- end of {} -->"
+REAL_HEAD = "a real Pi 3 or 4"
+PLAYED_HEAD = "host, devices played"
 SUITE_ROW = "MicroPython's own test suite"
 NOT_REAL = "not run on a board yet"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A property, the files of its tests, the steps of `pimem bringup` that show it on a board."""
-
-    what: str
-    files: tuple[str, ...] = ()
-    steps: tuple[str, ...] = ()
-    note: str = ""
-
-
-ROWS = (
-    Row(
-        "boot to the prompt from EL1, EL2 and EL3; device tree, mailbox or neither",
-        ("tests/emulator/test_boot*.py", "tests/target/test_boot_report.py"),
-        ("boot", "facts"),
-    ),
-    Row(
-        "kernel map, switch of TTBR1, W^X in every alias (tables read out and walked)",
-        (
-            "tests/emulator/test_live_tables.py",
-            "tests/emulator/test_wx_walk.py",
-            "tests/target/test_rights.py",
-            "tests/target/test_space*.py",
-        ),
-        ("health",),
-    ),
-    Row(
-        "faults raised, paged and stepped; programs at EL0",
-        (
-            "tests/target/test_fault.py",
-            "tests/target/test_pager*.py",
-            "tests/target/test_user*.py",
-            "tests/target/test_watch.py",
-        ),
-        ("programs",),
-    ),
-    Row(
-        "bus errors",
-        ("tests/emulator/test_serror.py", "tests/host/test_serror_windows.py"),
-        ("probes",),
-        "injected through EL2",
-    ),
-    Row(
-        "order of barriers and TLB maintenance; exclusives",
-        (
-            "tests/host/test_paging.py",
-            "tests/host/test_trampoline.py",
-            "tests/host/test_el2.py",
-            "tests/host/test_chain.py",
-            "tests/emulator/test_image.py",
-        ),
-        note="asserted on the host and in the disassembly",
-    ),
-    Row(
-        "caches, TLB, memory types",
-        ("tests/hwcheck/*.py",),
-        ("code",),
-        "QEMU has none of them: judged by a model, [hwcheck](docs/hwcheck.md)",
-    ),
-    Row(
-        "UART clock, pins, overrun",
-        ("tests/host/test_drivers*.py", "tests/host/test_early_uart.py"),
-        ("paste", "clock"),
-        "registers of a played device; QEMU sends at any rate",
-    ),
-    Row(
-        "SD card image and flashing",
-        (
-            "tests/emulator/test_sdcard.py",
-            "tests/tools/test_image*.py",
-            "tests/tools/test_flash.py",
-        ),
-        note="loop devices; `--update` of a card mounted by fusefat, not by Linux's vfat",
-    ),
-    Row(
-        "files on a card and on the RAM disk, power cuts, ROMFS, other programs that copy files",
-        (
-            "tests/host/test_drivers_sd*.py",
-            "tests/emulator/test_card*.py",
-            "tests/emulator/test_power_cut.py",
-            "tests/emulator/test_client_files.py",
-            "tests/target/test_romfs.py",
-        ),
-        note="QEMU's card is neither slow nor damaged: a played one is",
-    ),
-    Row(
-        "a kernel booted over the serial line; resets",
-        ("tests/emulator/test_bootloader.py",),
-        ("resets",),
-    ),
-    Row(
-        "the target tests through a port",
-        ("tests/emulator/test_ports.py", "tests/emulator/test_plugin.py"),
-        note="on the ptys of emulators, and behind `rfc2217://`",
-    ),
-    Row(
-        "an ESP32 bridge flashed",
-        ("tests/emulator/test_bridge.py",),
-        note="**no chip was available**: esptool's calls are recorded",
-    ),
-)
+NONE_RUN = "No real board has run this yet."
+PASSED = "passed"
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -163,11 +64,7 @@ def cell(globs: Sequence[str], files: dict[str, dict[str, Any]]) -> str:
     bad = sum(counts["failed"] + counts["error"] for counts in found)
     if bad:
         return f"**{bad} failed**"
-    return "passed" if passed else "not run"
-
-
-def on_host(glob: str) -> bool:
-    return glob.startswith(HOST)
+    return PASSED if passed else "not run"
 
 
 def real_cell(row: Row, results: Sequence[dict[str, Any]]) -> str:
@@ -196,20 +93,55 @@ def line(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def table(emulated: dict[str, Any], real: Sequence[dict[str, Any]]) -> str:
-    """Return the table, in Markdown."""
-    version = ".".join(map(str, emulated["qemu"]))
-    boards = ", ".join(emulated["boards"])
-    heads = ("", "host, devices played", f"QEMU {version}: {boards}", "a real Pi 3 or 4")
-    lines = [line(*heads), "|---|---|---|---|"]
-    for row in ROWS:
-        host = cell([glob for glob in row.files if on_host(glob)], emulated["files"])
-        qemu = cell([glob for glob in row.files if not on_host(glob)], emulated["files"])
-        what = f"{row.what} ({row.note})" if row.note else row.what
-        lines.append(line(what, host, qemu, real_cell(row, real)))
-    suites = suite_cell(emulated.get("suites", {}))
-    lines.append(line(SUITE_ROW, "-", suites, NOT_REAL))
-    return "\n".join(lines)
+def heads(*words: str) -> list[str]:
+    return [line("", *words), "|" + "---|" * (len(words) + 1)]
+
+
+class Results:
+    """What ran, and where: the results of emulated boards and of real ones."""
+
+    def __init__(self, emulated: dict[str, Any], real: Sequence[dict[str, Any]]) -> None:
+        self.emulated = emulated
+        self.real = real
+        self.files: dict[str, dict[str, Any]] = emulated["files"]
+
+    def qemu_head(self) -> str:
+        version = ".".join(map(str, self.emulated["qemu"]))
+        return f"QEMU {version}: {', '.join(self.emulated['boards'])}"
+
+    def proven(self) -> str:
+        """Return the table of what was proven where, in Markdown."""
+        lines = heads(PLAYED_HEAD, self.qemu_head(), REAL_HEAD)
+        for row in PROVEN:
+            what = f"{row.what} ({row.note})" if row.note else row.what
+            host, qemu = cell(row.host, self.files), cell(row.qemu, self.files)
+            lines.append(line(what, host, qemu, real_cell(row, self.real)))
+        suites = suite_cell(self.emulated.get("suites", {}))
+        return "\n".join([*lines, line(SUITE_ROW, "-", suites, NOT_REAL)])
+
+    def there(self) -> str:
+        """Return the table of what is there, and what is not."""
+        lines = heads("state", PLAYED_HEAD, "QEMU", REAL_HEAD)
+        lines += [self.state_line(row) for row in STATES]
+        return "\n".join(lines + [line(what, why, "-", "-", "-") for what, why in NONE])
+
+    def state_line(self, row: State) -> str:
+        host, qemu = cell(row.host, self.files), cell(row.qemu, self.files)
+        limited = f"{qemu}; {row.limits}" if row.limits else qemu
+        return line(row.what, row.state, host, limited, real_cell(row, self.real))
+
+    def features(self) -> str:
+        """Return the table of the features of `machine`."""
+        machines = ("QEMU raspi3b", "QEMU raspi4b", "QEMU virt")
+        return "\n".join(
+            heads(PLAYED_HEAD, *machines, REAL_HEAD) + list(map(self.feature_line, FEATURES))
+        )
+
+    def feature_line(self, row: Feature) -> str:
+        host, qemu = cell(row.host, self.files), cell(row.qemu, self.files)
+        words = (row.raspi3b, row.raspi4b, row.virt)
+        cells = words if qemu == PASSED else (qemu,) * len(words)
+        return line(row.what, host, *cells, real_cell(row, self.real))
 
 
 def dates(emulated: dict[str, Any]) -> str:
@@ -217,24 +149,44 @@ def dates(emulated: dict[str, Any]) -> str:
     return f"on {found[0]}" if len(found) == 1 else f"from {found[0]} to {found[-1]}"
 
 
-def section() -> str:
-    """Return what stands between the two marks in the README."""
-    emulated = load(RESULTS / EMULATED)
-    real = [load(path) for path in sorted(RESULTS.glob(REAL))]
-    run = [result for result in real if not result["emulated"]]
-    said = f"{len(run)} results from real boards." if run else "No real board has run this yet."
-    ran = f"Tests of pimem {emulated['pimem']} ran {dates(emulated)}; `make test` prints more."
-    return f"{BEGIN}\n{table(emulated, run)}\n\n{ran} {said}\n{END}"
+def results() -> Results:
+    found = [load(path) for path in sorted(RESULTS.glob(REAL))]
+    return Results(load(RESULTS / EMULATED), [each for each in found if not each["emulated"]])
 
 
-def updated(text: str, new: str) -> str:
-    """Return the README with another section."""
+def proven(found: Results) -> str:
+    """Return the table of what was proven where, and when."""
+    run = f"{len(found.real)} results from real boards." if found.real else NONE_RUN
+    version, when = found.emulated["pimem"], dates(found.emulated)
+    return (
+        f"{found.proven()}\n\nTests of pimem {version} ran {when}; `make test` prints more. {run}"
+    )
+
+
+SECTIONS: tuple[tuple[Path, str, Callable[[Results], str]], ...] = (
+    (README, "status", proven),
+    (README, "state", Results.there),
+    (MACHINE, "features", Results.features),
+)
+
+
+def updated(text: str, name: str, new: str) -> str:
+    """Return a page with another text between the marks of a name."""
+    begin, end = BEGIN.format(name), END.format(name)
     try:
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
     except ValueError as exc:
-        raise Refusal(f"{README.name} must have {BEGIN!r} and {END!r}, once each") from exc
-    return f"{before}{new}{after}"
+        raise Refusal(f"the page must have {begin!r} and {end!r}, once each") from exc
+    return f"{before}{begin}\n{new}\n{end}{after}"
+
+
+def write() -> None:
+    """Bring the tables of all pages up to date."""
+    found = results()
+    for page, name, make in SECTIONS:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(updated(text, name, make(found)), encoding="utf-8")
 
 
 def test_files() -> set[str]:
@@ -275,10 +227,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if options.take or options.add:
             take(options.add)
-        README.write_text(updated(README.read_text(encoding="utf-8"), section()), encoding="utf-8")
+        write()
     except CommandError as exc:
         return report(exc)
-    complain(f"{README.name}: the status table is up to date")
+    complain("the status tables are up to date")
     return OK
 
 
