@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pins as MicroPython's software bus protocols (SoftI2C, SoftSPI) use them: by GPIO number. What would
-// change the mode of a pin that a block has is OSError(EBUSY).
+// Pins for MicroPython's software buses (SoftI2C, SoftSPI), by GPIO number. Changing the mode of a claimed pin raises
+// OSError(EBUSY).
 
 #ifndef PORTS_RPI_AARCH64_MPHAL_PIN_H
 #define PORTS_RPI_AARCH64_MPHAL_PIN_H

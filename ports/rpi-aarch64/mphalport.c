@@ -41,7 +41,7 @@ int mp_hal_stdin_rx_chr(void) {
     }
 }
 
-// One look at pending work makes one callback of several that are due: then it is no time to sleep.
+// Pending work is handled one callback at a time: if more are due, do not sleep.
 static bool work_is_left(void) {
     return MP_STATE_VM(sched_state) == MP_SCHED_PENDING;
 }
@@ -72,7 +72,7 @@ void mp_hal_delay_us(mp_uint_t us) {
     timer_spin_us((uint32_t)us);
 }
 
-static uint64_t time_at_zero; // of the counter, in nanoseconds
+static uint64_t time_at_zero; // when the counter was 0, in nanoseconds
 static bool time_was_set;
 
 // Without a clock the time is that of the image at least: MICROPY_BUILD_DATE is "2026-11-29".
@@ -86,7 +86,7 @@ void mp_hal_set_time_ns(uint64_t ns) {
     time_was_set = true;
 }
 
-// The seed of `random`. It needs no secret, so a generator that fails does not make the import fail.
+// The seed of `random`, which is not for secrets: if the generator fails, the import does not.
 uint32_t mp_hal_random_seed(void) {
     uint32_t seed;
     if (entropy_fill((uint8_t *)&seed, sizeof(seed)) != 0) {
@@ -95,7 +95,7 @@ uint32_t mp_hal_random_seed(void) {
     return seed;
 }
 
-// In parts, so that Ctrl-C ends a long call.
+// In pieces, so that Ctrl-C ends a long call.
 void mp_hal_get_random(size_t count, uint8_t *bytes) {
     while (count != 0) {
         size_t part = count < RANDOM_PART ? count : RANDOM_PART;

@@ -31,18 +31,18 @@ static inline void mp_hal_delay_us_fast(mp_uint_t us) {
 }
 
 // Nanoseconds since the epoch (1970-01-01). There is no clock that survives power-off: each start is at the begin of
-// the day on which the image was built. What is set stays over soft resets.
+// the date on which the image was built. A time that was set survives soft resets.
 uint64_t mp_hal_time_ns(void);
 void mp_hal_set_time_ns(uint64_t ns);
 
-// Fills a buffer; os.urandom() calls it. Raises OSError if the machine's generator fails.
+// Fills a buffer, for os.urandom(). Raises OSError if the generator of the machine fails.
 void mp_hal_get_random(size_t count, uint8_t *bytes);
 
 // Called after mp_init(): the program may use timers and pin interrupts.
 void machine_init(void);
 
-// Called at soft reset, before mp_deinit(). Stops timers, puts pins back and notes the soft reset for
-// machine.reset_cause() (modmachine_port.c).
+// Called at soft reset, before mp_deinit(). Stops timers and blocks, releases their pins, and records the soft reset
+// for machine.reset_cause() (modmachine_port.c).
 void machine_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MPHALPORT_H

@@ -66,7 +66,7 @@ bool port_irq_is_masked(void) {
     return cpu_irq_is_masked();
 }
 
-// From the counter: heaps are made while boot must not wait for the generator.
+// From the counter: heaps are created during boot, which must not wait for the generator.
 uint32_t port_random_seed(void) {
     uint64_t x = timer_ticks() * 0x9e3779b97f4a7c15;
     return (uint32_t)(x >> 32) ^ (uint32_t)x;

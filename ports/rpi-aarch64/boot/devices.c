@@ -68,8 +68,9 @@ static void check_further(uint64_t buses[SOC_BUSES], uint64_t offset, const char
     }
 }
 
-// Blocks within a page of which QEMU models another part read as 0 instead of raising a fault. They are reported by what
-// their registers keep. Their bases stay, so that the classes raise OSError(ENODEV), which names the block.
+// QEMU models the mini UART but not SPI1 beside it, and UART0 but not UART2 to UART5 in the same page: their registers
+// read as 0 instead of faulting, so the probe is whether one retains a value. Their bases stay: the classes
+// then raise OSError(ENODEV) with the name of the block.
 static void check_silent_blocks(void) {
     spi_mode_t mode = { .hz = 1 };
     aux_spi_t spi = { .base = present.spi[1] != 0 ? soc_mmio(present.spi[1]) : 0 };

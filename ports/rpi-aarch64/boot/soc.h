@@ -40,12 +40,12 @@ typedef struct _soc_t {
     uint64_t pwm;           // the block PWM0 (peripherals + 0x20c000)
     uint32_t crystal;       // Hz
     uint64_t rng;           // random number generator (peripherals + 0x104000)
-    bool rng_is_rng200;     // of BCM2711; else that of BCM2835
-    uint64_t uart2;         // PL011s number 2 to 5, 0x200 bytes each, on `uart_irq` too (peripherals + 0x201400)
+    bool rng_is_rng200;     // RNG200 of BCM2711; otherwise the generator of BCM2835
+    uint64_t uart2;         // PL011 numbers 2 to 5, 0x200 bytes each, also on `uart_irq` (peripherals + 0x201400)
     uint64_t aux;           // mini UART, SPI1, SPI2 (peripherals + 0x215000)
     uint32_t aux_irq;
-    uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; HDMI's, number 2, is not for programs
-    uint64_t spi[SOC_BUSES]; // SPI masters by number; SPI(1) is in the auxiliary block, whose address this is
+    uint64_t i2c[SOC_BUSES]; // Broadcom Serial Controllers by number; number 2 is reserved for HDMI
+    uint64_t spi[SOC_BUSES]; // SPI masters by number; that of SPI(1) is the address of the auxiliary block
     uint32_t gpio_count;
     uint32_t led;           // GPIO of the activity LED where the SoC drives it; 0: none
     uint32_t gpio_irq;      // the first of the GPIO block's three interrupts

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One comparator for all that waits for a time; see alarm.h.
+// One comparator for every deadline; see alarm.h.
 
 #include <stddef.h>
 
@@ -7,10 +7,10 @@
 #include "alarm.h"
 
 #define NEVER (UINT64_MAX)
-// From the end of one interrupt to the next: however many alarms there are, the thread goes on.
+// At least from the end of one interrupt to the next, so that the thread makes progress with any number of alarms.
 #define GAPS_PER_S (50000)
 
-static alarm_t *first; // by deadline; of equal ones that which was set first
+static alarm_t *first; // sorted by deadline; of equal ones, the one set first
 static uint64_t wake = NEVER;
 
 // The interrupt stays pending while the deadline of the comparator has passed. One place for tests/hwcheck/plants.toml.
@@ -83,7 +83,7 @@ void alarm_interrupt(void *arg) {
     if (wake <= now) {
         wake = NEVER;
     }
-    // What an alarm's function sets is after `now`, so the loop ends.
+    // An alarm that a function sets is later than `now`, so the loop ends.
     while (first != NULL && first->deadline <= now) {
         alarm_t *alarm = first;
         first = alarm->next;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Calls at times to come, and the wake-up of a waiting thread: all that uses the comparator of the generic timer.
+// Calls at a deadline, and the wake-up of a waiting thread: everything that uses the comparator of the generic timer.
 // Deadlines are counts of CNTPCT_EL0, as in timer.h.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_ALARM_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// The owner keeps the memory, cleared at first, until the alarm was called or cancelled.
+// The owner clears the memory before first use and keeps it until the alarm has been called or cancelled.
 typedef struct _alarm_t {
     struct _alarm_t *next;
     uint64_t deadline;
@@ -17,16 +17,16 @@ typedef struct _alarm_t {
     bool is_set;
 } alarm_t;
 
-// The time is that of the number of alarms that are set. One that is set already gets the new deadline.
+// Takes time proportional to the number of alarms that are set. An alarm that is already set gets the new deadline.
 void alarm_set(alarm_t *alarm, uint64_t deadline);
 void alarm_cancel(alarm_t *alarm);
 
-// Interrupts at the deadline, once, or at once if it has passed. There is one such deadline: the thread's.
+// Interrupts once at the deadline, or immediately if it has passed. There is one such deadline, that of the thread.
 void alarm_wake_at(uint64_t deadline);
 void alarm_wake_off(void);
 
-// The handler of the timer's interrupt. It calls an alarm once, however late it is. The next interrupt is 20 us later
-// or more, and calls all alarms that are due by then.
+// The handler of the timer's interrupt. It calls each due alarm once, however late it is. The next interrupt is at
+// least 20 us later, and calls all alarms that are due by then.
 void alarm_interrupt(void *arg);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_ALARM_H

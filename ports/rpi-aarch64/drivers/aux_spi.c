@@ -42,7 +42,7 @@ static void write(const aux_spi_t *spi, uint32_t offset, uint32_t value) {
 }
 
 static void clear(const aux_spi_t *spi) {
-    write(spi, CNTL0, spi->control | CNTL0_CLEAR); // as long as the bit is set the FIFOs stay empty
+    write(spi, CNTL0, spi->control | CNTL0_CLEAR); // the FIFOs stay empty while the bit is set
     write(spi, CNTL0, spi->control);
 }
 
@@ -53,7 +53,7 @@ spi_result_t aux_spi_start(aux_spi_t *spi, uint32_t core_hz, spi_mode_t *mode) {
     mode->hz = half / divider;
     spi->control = (divider - 1) << CNTL0_SPEED | CNTL0_NO_SELECT | CNTL0_VAR_WIDTH | CNTL0_ENABLE | CNTL0_MSB_OUT
         | (mode->polarity ? CNTL0_CPOL | CNTL0_OUT_RISING : CNTL0_IN_RISING);
-    mmio_set_bits(spi->base + ENABLES, ENABLE_SPI1); // before, its registers cannot be written
+    mmio_set_bits(spi->base + ENABLES, ENABLE_SPI1); // its registers cannot be written before
     write(spi, CNTL1, CNTL1_MSB_IN);
     clear(spi);
     return read(spi, CNTL0) == spi->control ? SPI_OK : SPI_ABSENT;
@@ -75,7 +75,7 @@ static size_t next_entry(size_t left) {
     return left < ENTRY_BYTES ? left : ENTRY_BYTES;
 }
 
-// The bytes are at the top of the 24 bits of data, their number of bits above. TXHOLD: more will follow.
+// The bytes are left-aligned in the 24 bits of data; the bits above hold their number of bits. TXHOLD: more follow.
 static void send_entry(const aux_spi_t *spi, bytes_t *bytes) {
     size_t count = next_entry(bytes->to_send);
     uint32_t entry = (uint32_t)(8 * count) << 24;
@@ -86,7 +86,7 @@ static void send_entry(const aux_spi_t *spi, bytes_t *bytes) {
     write(spi, bytes->to_send != 0 ? TXHOLD : IO, entry);
 }
 
-// What was received is at the bottom.
+// Received bits are right-aligned.
 static void receive_entry(const aux_spi_t *spi, bytes_t *bytes) {
     uint32_t entry = read(spi, IO);
     for (size_t i = next_entry(bytes->to_receive); i-- > 0; --bytes->to_receive) {
@@ -116,7 +116,7 @@ spi_result_t aux_spi_transfer(const aux_spi_t *spi, const uint8_t *out, uint8_t 
         if (move(spi, &bytes)) {
             deadline = timer_deadline_us(STALLED_US);
         } else if (late) {
-            break; // looked at after the clock: no interrupt used up the time
+            break; // read after the clock, so an interrupt cannot have used up the time
         }
     }
     bool idle = timer_wait_register(spi->base + STAT, STAT_BUSY, 0, STALLED_US);

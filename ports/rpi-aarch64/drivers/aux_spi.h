@@ -7,19 +7,19 @@
 
 #include "spi0.h"
 
-// The rate is half the core's clock, divided by 1 to 4096.
+// The rate is half the core clock, divided by 1 to 4096.
 #define AUX_SPI_MIN_DIVIDER (2)
 #define AUX_SPI_MAX_DIVIDER (8192)
 
 typedef struct _aux_spi_t {
     uintptr_t base;     // of the whole block, whose first registers it shares with the mini UART
-    uint32_t control;   // what CNTL0 is
+    uint32_t control;   // the value of CNTL0
 } aux_spi_t;
 
 // SPI_OK or SPI_ABSENT. mode->phase must be false.
 spi_result_t aux_spi_start(aux_spi_t *spi, uint32_t core_hz, spi_mode_t *mode);
 
-// Switches SPI1 off, and nothing else of the block.
+// Disables SPI1 and leaves the rest of the block unchanged.
 void aux_spi_stop(const aux_spi_t *spi);
 
 // As spi0_transfer().

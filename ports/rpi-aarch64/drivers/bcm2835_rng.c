@@ -10,7 +10,7 @@
 #define DATA            (0x08)
 
 #define CTRL_ENABLE     (1u << 0)
-#define STATUS_WARM_UP  (0x40000)   // written: so many numbers are discarded first
+#define STATUS_WARM_UP  (0x40000)   // written: the number of words to discard first
 #define STATUS_COUNT    (0xff000000) // words that can be read
 
 void bcm2835_rng_start(uintptr_t base) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The random number generator of BCM2835 to BCM2837. It has no tests of its own. Broadcom describes it nowhere; the
-// registers are those that Linux uses.
+// The random number generator of BCM2835 to BCM2837. It does not test its output. Broadcom has published no
+// description; the registers are those that Linux uses.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_BCM2835_RNG_H
 #define PORTS_RPI_AARCH64_DRIVERS_BCM2835_RNG_H
@@ -9,7 +9,7 @@
 
 void bcm2835_rng_start(uintptr_t base);
 
-// Takes a word; waits for it, bounded.
+// Takes a word. Waits for it, for RNG_WAIT_US at most.
 rng_result_t bcm2835_rng_take(uintptr_t base, uint32_t *word);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_BCM2835_RNG_H

@@ -49,8 +49,8 @@ void board_init(void);
 // leaves the rest to it.
 void board_raise_clock(void);
 
-// The clock of VideoCore's core in Hz, from which I2C and SPI make theirs. Asked for at each call: the firmware may
-// change it, but for boards whose config.txt has enable_uart=1 or core_freq.
+// The core clock of VideoCore in Hz, from which I2C and SPI derive theirs. Each call asks the firmware, which may
+// change the rate unless config.txt has enable_uart=1 or core_freq.
 uint32_t board_core_clock(void);
 
 // The build time of the firmware, seconds since 1970; 0 when none answers.

@@ -38,7 +38,7 @@ static void write(const bsc_t *bsc, uint32_t offset, uint32_t value) {
     mmio_write(bsc->base + offset, value);
 }
 
-// Empties the FIFO, which the error of a transfer leaves as it is, and forgets events.
+// Empties the FIFO, which an error does not, and clears all events.
 static void clear(const bsc_t *bsc) {
     write(bsc, C, C_CLEAR);
     write(bsc, S, S_EVENTS);
@@ -55,10 +55,10 @@ bsc_result_t bsc_start(bsc_t *bsc, uint32_t core_hz, uint32_t *hz) {
     *hz = core_hz / divider;
     clear(bsc);
     write(bsc, DIV, divider);
-    // Data changes a sixteenth of a period after the clock falls, and is sampled a quarter after it rises.
+    // Data changes a sixteenth of a period after the falling edge, and is sampled a quarter after the rising edge.
     write(bsc, DEL, larger(divider / 16, 1) << 16 | larger(divider / 4, 1));
     uint64_t clocks = (uint64_t)bsc->timeout_us * *hz / US_PER_SECOND;
-    write(bsc, CLKT, clocks < 0xffff ? (uint32_t)clocks + 1 : 0); // 0: no limit of its own
+    write(bsc, CLKT, clocks < 0xffff ? (uint32_t)clocks + 1 : 0); // 0: the block has no limit
     return read(bsc, DIV) == divider ? BSC_OK : BSC_ABSENT;
 }
 
@@ -73,7 +73,7 @@ static void begin(const bsc_t *bsc, uint32_t device, size_t size, uint32_t direc
     write(bsc, C, C_I2CEN | C_ST | direction);
 }
 
-// Fills the FIFO, or empties it, as far as it goes. Returns whether a byte was moved.
+// Fills or empties the FIFO as far as possible. Returns whether a byte was moved.
 static bool move(const bsc_t *bsc, bsc_bytes_t *bytes, bool in) {
     size_t before = bytes->size;
     while (bytes->size != 0 && read(bsc, S) & (in ? S_RXD : S_TXD)) {
@@ -89,7 +89,7 @@ static bool move(const bsc_t *bsc, bsc_bytes_t *bytes, bool in) {
 }
 
 static bsc_result_t error_of(uint32_t status) {
-    // A device that does not answer may hold the clock as well: first what says that nothing moves.
+    // A device that does not answer may also hold the clock, so the timeout is checked first.
     return status & S_CLKT ? BSC_TIMEOUT : status & S_ERR ? BSC_NACK : BSC_OK;
 }
 
@@ -97,8 +97,8 @@ static bool is_reached(const bsc_bytes_t *bytes, uint32_t status, uint32_t until
     return until != 0 ? (status & until) != 0 : bytes->size == 0;
 }
 
-// Moves bytes until one of the bits `until` is there; 0: until all are moved. Errors come first: after one the block
-// may say nothing else.
+// Moves bytes until one of the status bits `until` is set; 0: until all are moved. Errors are checked first: after one
+// the block may set no other bit.
 static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, uint32_t until) {
     uint64_t deadline = timer_deadline_us(bsc->timeout_us);
     for (bool late = false;; late = timer_expired(deadline)) {
@@ -114,12 +114,12 @@ static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, ui
         if (moved) {
             deadline = timer_deadline_us(bsc->timeout_us);
         } else if (late) {
-            return BSC_TIMEOUT; // the status was read after the clock: no interrupt used up the time
+            return BSC_TIMEOUT; // the status was read after the clock, so an interrupt cannot have used up the time
         }
     }
 }
 
-// Whatever happened, the block is idle afterwards.
+// Leaves the block idle, also after an error.
 static bsc_result_t end(const bsc_t *bsc, bsc_result_t result, size_t left) {
     if (result == BSC_OK && left != 0) {
         result = BSC_SHORT;
@@ -131,12 +131,12 @@ static bsc_result_t end(const bsc_t *bsc, bsc_result_t result, size_t left) {
 static bsc_result_t finish(const bsc_t *bsc, bsc_bytes_t bytes, bool in) {
     bsc_result_t result = move_until(bsc, &bytes, in, S_DONE);
     if (in && result == BSC_OK) {
-        (void)move(bsc, &bytes, in); // what came between the FIFO and the status
+        (void)move(bsc, &bytes, in); // bytes that arrived between the reads of FIFO and status
     }
     return end(bsc, result, bytes.size);
 }
 
-// Up to the moment when the transfer is active: a byte that is written before could be lost.
+// Waits until the transfer is active: a byte written earlier could be lost.
 static bsc_result_t begin_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out) {
     bsc_bytes_t none = { out.data, 0 };
     clear(bsc);
@@ -155,7 +155,7 @@ bsc_result_t bsc_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t in) {
     return finish(bsc, in, true);
 }
 
-// Feeds all bytes but the last, up to the moment when there is room for that.
+// Writes all bytes but the last to the FIFO, and waits until there is room for that one.
 static bsc_result_t feed_all_but_last(const bsc_t *bsc, bsc_bytes_t out) {
     bsc_bytes_t none = { out.data, 0 };
     bsc_bytes_t first = { out.data, out.size - 1 };
@@ -174,8 +174,8 @@ bsc_result_t bsc_write_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t out, 
     if (result != BSC_OK) {
         return end(bsc, result, 0);
     }
-    // Until the last byte is there the block cannot end the write; then it must learn of the read before it has sent
-    // that.
+    // The block cannot end the write before it has the last byte. After that, the read must be programmed before the
+    // byte has been sent.
     uint64_t state = cpu_irq_save();
     write(bsc, FIFO, out.data[out.size - 1]);
     write(bsc, S, S_DONE);

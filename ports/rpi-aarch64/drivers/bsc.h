@@ -2,8 +2,8 @@
 // Broadcom Serial Controller: the I2C master of BCM2837 and BCM2711 (BCM2835 ARM Peripherals, chapter 3, with its
 // errata). Polled; every wait is bounded. One transfer at a time, from the thread.
 //
-// BCM2835 to BCM2837 do not wait correctly for a device that stretches the clock (a pulse can be cut short): such
-// devices want a low clock or I2C by software.
+// BCM2835 to BCM2837 handle clock stretching incorrectly: a pulse can be cut short. Devices that stretch the clock
+// need a low rate or I2C by software.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_BSC_H
 #define PORTS_RPI_AARCH64_DRIVERS_BSC_H
@@ -22,9 +22,9 @@
 typedef enum _bsc_result_t {
     BSC_OK,
     BSC_NACK,       // no device has the address, or it did not take a byte
-    BSC_TIMEOUT,    // the bus stood still: a device or a short circuit holds a line
+    BSC_TIMEOUT,    // no progress: a device or a short circuit holds a line
     BSC_SHORT,      // the block ended a transfer before all its bytes
-    BSC_ABSENT,     // its registers do not keep what is written
+    BSC_ABSENT,     // its registers do not retain what is written
 } bsc_result_t;
 
 typedef struct _bsc_t {
@@ -36,7 +36,7 @@ typedef struct _bsc_t {
 // clock low; *hz is replaced by the rate. BSC_ABSENT or BSC_OK.
 bsc_result_t bsc_start(bsc_t *bsc, uint32_t core_hz, uint32_t *hz);
 
-// Ends a transfer and switches the block off.
+// Ends a transfer and disables the block.
 void bsc_stop(const bsc_t *bsc);
 
 // Bytes of one transfer; size is at most BSC_MAX_SIZE.
@@ -45,14 +45,14 @@ typedef struct _bsc_bytes_t {
     size_t size;
 } bsc_bytes_t;
 
-// Writes to the device with a 7-bit address, and ends with STOP. A write of no bytes asks whether it is there.
+// Writes to the device with a 7-bit address, and ends with STOP. A write of no bytes tests whether it answers.
 bsc_result_t bsc_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out);
 
 // Reads one byte or more.
 bsc_result_t bsc_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t in);
 
-// Writes, then reads after a repeated START. Interrupts are masked while the block is told of the read: were that late,
-// it would send STOP and START in its place.
+// Writes, then reads after a repeated START. Interrupts are masked while the read is programmed: if that were late, the
+// block would send STOP and START instead.
 bsc_result_t bsc_write_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t out, bsc_bytes_t in);
 
 #endif // PORTS_RPI_AARCH64_DRIVERS_BSC_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// See clock_manager.h. Source and divisor of a clock that runs must not change: its output would glitch, and what it
-// drives may lock up.
+// See clock_manager.h. Source and divisor of a running clock must not change: its output would glitch, and the block
+// that it drives may lock up.
 
 #include "clock_manager.h"
 #include "mmio.h"
@@ -27,8 +27,8 @@ static bool has_stopped(uintptr_t clock) {
     return timer_wait_register(clock + CTL, CTL_BUSY, 0, STOP_US);
 }
 
-// Killing resets the generator and may glitch, so it is for a clock that does not end by itself, as one whose source is
-// off.
+// KILL resets the generator and may glitch, so it is used only for a clock that does not stop by itself, such as one
+// whose source is off.
 static bool stop(uintptr_t clock) {
     uint32_t control = mmio_read(clock + CTL);
     if ((control & (CTL_ENABLE | CTL_BUSY)) == 0) {
@@ -49,6 +49,6 @@ bool clock_manager_run(uintptr_t clock, uint32_t source, uint32_t divisor) {
     mmio_write(clock + DIV, PASSWORD | divisor << DIV_INTEGER);
     write_control(clock, source);
     write_control(clock, source | CTL_ENABLE);
-    // BUSY follows within a few cycles. QEMU never sets it, so nothing waits for it.
+    // BUSY is set within a few cycles. QEMU never sets it, so the driver does not wait for it.
     return true;
 }

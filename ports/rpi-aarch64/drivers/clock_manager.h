@@ -11,11 +11,11 @@
 // Registers of a clock, from the manager's base address.
 #define CLOCK_MANAGER_PWM (0xa0)
 
-// The crystal. PLLs have other rates, which the firmware changes as it likes.
+// The crystal. The rates of the PLLs can change at any time: the firmware sets them.
 #define CLOCK_MANAGER_CRYSTAL (1)
 
-// Runs the clock at the source's rate divided by `divisor` (1 to 4095). A clock that runs is stopped first, even if it
-// is the one wanted. False: it does not stop, and nothing was changed but that it was told to.
+// Runs the clock at the rate of the source divided by `divisor` (1 to 4095). A running clock is stopped first, even if
+// it has these settings already. Returns false if it does not stop; source and divisor are then unchanged.
 // clock: the address of its registers.
 bool clock_manager_run(uintptr_t clock, uint32_t source, uint32_t divisor);
 

@@ -6,26 +6,26 @@
 #include "irq.h"
 #include "mmio.h"
 
-// Each has a word for pins 0 to 31 and one for the others.
+// Each register has one word for pins 0 to 31 and one for the others.
 #define GPEDS   (0x40) // an event has happened; writing 1 clears it
 #define GPREN   (0x4c)
 #define GPFEN   (0x58)
 #define GPHEN   (0x64)
 #define GPLEN   (0x70)
-#define GPAREN  (0x7c) // edges without sampling, which also take glitches: unused
+#define GPAREN  (0x7c) // edges without sampling, which include glitches: unused
 #define GPAFEN  (0x88)
 
 #define WORDS   (2)
 #define LEVELS  (GPIO_IRQ_LOW_LEVEL | GPIO_IRQ_HIGH_LEVEL)
 
-// By the bit of the trigger.
+// Indexed by the bit number of the trigger.
 static const uint8_t enables[] = { GPREN, GPFEN, GPLEN, GPHEN };
 
 static uint32_t bit_of(uint32_t pin) {
     return 1u << (pin % 32);
 }
 
-// Turns those triggers of a pin on or off; the others stay. With IRQ masked.
+// Enables or disables these triggers of a pin; the others stay. Called with IRQ masked.
 static void enable(const gpio_irq_t *self, uint32_t pin, uint32_t triggers, bool on) {
     for (unsigned n = 0; n < sizeof(enables); ++n) {
         uintptr_t address = self->gpio.base + enables[n] + 4 * (pin / 32);
@@ -55,7 +55,7 @@ void gpio_irq_init(gpio_irq_t *self, const gpio_t *gpio, uint32_t irq,
 void gpio_irq_set(gpio_irq_t *self, uint32_t pin, uint32_t triggers) {
     uint64_t state = cpu_irq_save();
     enable(self, pin, GPIO_IRQ_ALL, false);
-    mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin)); // after the enables: no event follows it
+    mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin)); // after the enables, so no event can follow it
     self->triggers[pin] = (uint8_t)triggers;
     enable(self, pin, triggers, true);
     cpu_irq_restore(state);
@@ -67,7 +67,7 @@ void gpio_irq_rearm(gpio_irq_t *self, uint32_t pin) {
     cpu_irq_restore(state);
 }
 
-// The block does not tell which of a pin's triggers it was.
+// The block does not record which trigger of a pin caused the event.
 static uint32_t happened(const gpio_irq_t *self, uint32_t pin) {
     uint32_t triggers = self->triggers[pin];
     uint32_t fit = gpio_read(&self->gpio, pin) ? GPIO_IRQ_RISING | GPIO_IRQ_HIGH_LEVEL
@@ -75,7 +75,7 @@ static uint32_t happened(const gpio_irq_t *self, uint32_t pin) {
     return (triggers & fit) != 0 ? triggers & fit : triggers;
 }
 
-// A level sets its bit again until it is turned off.
+// A level sets its event bit again until the trigger is disabled.
 static void hold_levels(const gpio_irq_t *self, uint32_t pin) {
     uint32_t levels = self->triggers[pin] & LEVELS;
     if (levels != 0) {
@@ -94,8 +94,8 @@ static void tell(const gpio_irq_t *self, uint32_t word, uint32_t events) {
     }
 }
 
-// Both words, whichever line it was: events of the pins from 32 on show on two lines. They are cleared first, so that
-// an edge that comes meanwhile is another event.
+// Reads both words for each line, because events of pins from 32 on are on two lines. Events are cleared first, so that
+// an edge during the calls is a new event.
 void gpio_irq_handler(void *arg) {
     const gpio_irq_t *self = arg;
     for (uint32_t word = 0; word < WORDS; ++word) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Interrupts of the GPIO pins: which events of which pins, and who is told.
-// Edges are those that the block samples with its clock; a level interrupts once and then waits for gpio_irq_rearm().
+// Interrupts of the GPIO pins: the triggers of each pin, and the function that is called.
+// Edges are sampled with the clock of the block. A level interrupts once, then not before gpio_irq_rearm().
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_GPIO_IRQ_H
 #define PORTS_RPI_AARCH64_DRIVERS_GPIO_IRQ_H
@@ -16,22 +16,22 @@
 #define GPIO_IRQ_ALL        (15u)
 
 #define GPIO_IRQ_PINS (64)  // of two words of registers
-#define GPIO_IRQ_LINES (3)  // of the interrupt controller, one after the other: for some of the pins each
+#define GPIO_IRQ_LINES (3)  // consecutive lines of the interrupt controller, each for some of the pins
 
 typedef struct _gpio_irq_t {
     gpio_t gpio;
     uint8_t triggers[GPIO_IRQ_PINS];
-    // Called in the interrupt. `happened`: those of the pin's triggers that fit its level now, all if none does.
+    // Called in the interrupt. `happened`: the triggers of the pin that match its present level; if none does, all.
     void (*event)(uint32_t pin, uint32_t happened);
 } gpio_irq_t;
 
-// Turns off and forgets every event of every pin, and takes the interrupts: `irq` is the number of the first line.
+// Disables and clears all events of all pins, and installs the handler: `irq` is the number of the first line.
 void gpio_irq_init(gpio_irq_t *self, const gpio_t *gpio, uint32_t irq, void (*event)(uint32_t pin, uint32_t happened));
 
-// Sets the pin's triggers; 0 turns its interrupts off. What has happened before is forgotten.
+// Sets the triggers of a pin; 0 disables its interrupts. Earlier events are discarded.
 void gpio_irq_set(gpio_irq_t *self, uint32_t pin, uint32_t triggers);
 
-// Turns on again the levels that the pin's interrupt has turned off.
+// Enables the level triggers that the interrupt of the pin has disabled.
 void gpio_irq_rearm(gpio_irq_t *self, uint32_t pin);
 
 // The handler of each line.

@@ -26,7 +26,7 @@
 #define CNTL_BOTH       (3) // receiver and transmitter
 
 #define MAX_DIVISOR     (65536)
-// Bytes that one interrupt takes.
+// The most bytes that one interrupt takes.
 #define MAX_RX          (16)
 
 bool mini_uart_divisor(uint32_t clock, uint32_t baud, uint32_t *divisor) {
@@ -43,7 +43,7 @@ bool mini_uart_divisor(uint32_t clock, uint32_t baud, uint32_t *divisor) {
 
 void mini_uart_disable(mini_uart_t *uart, uintptr_t base) {
     *uart = (mini_uart_t) {.base = base};
-    mmio_set_bits(base + ENABLES, ENABLE_UART); // without it the other registers do not answer
+    mmio_set_bits(base + ENABLES, ENABLE_UART); // the other registers do not respond without it
     mmio_write(base + CNTL, 0);
     mmio_write(base + IER, 0);
     mmio_write(base + IIR, IIR_CLEAR_BOTH);
@@ -75,7 +75,7 @@ void mini_uart_start_rx(mini_uart_t *uart, ring_t *ring, pl011_hook_t hook, void
     mmio_write(uart->base + IER, IER_RECEIVE);
 }
 
-// Each byte that is read has its room, so that a full ring makes the sender wait in QEMU.
+// A byte is read only if the ring has room for it: in QEMU a full ring then makes the sender wait.
 void mini_uart_irq(void *arg) {
     mini_uart_t *uart = arg;
     for (unsigned n = 0; n < MAX_RX && (mmio_read(uart->base + LSR) & LSR_DATA); ++n) {

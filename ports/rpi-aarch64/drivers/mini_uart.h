@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The mini UART of BCM2835 to BCM2711 (BCM2835 ARM Peripherals, "Mini UART", and its errata): 7 or 8 data bits, no
-// parity, one stop bit; FIFOs of 8 bytes. Reception by interrupt into a ring, as pl011.h has it. The caller sets up the
+// parity, one stop bit; FIFOs of 8 bytes. Reception by interrupt into a ring, as in pl011.h. The caller sets up the
 // pins.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_MINI_UART_H
@@ -19,16 +19,16 @@ typedef struct _mini_uart_t {
 // The divisor for a baud rate at the core's clock in Hz, rounded to the nearest. False if the rate cannot be made.
 bool mini_uart_divisor(uint32_t clock, uint32_t baud, uint32_t *divisor);
 
-// Stops the UART, so that it may be set up, and makes its registers accessible.
+// Stops the UART, so that it can be configured, and makes its registers accessible.
 void mini_uart_disable(mini_uart_t *uart, uintptr_t base);
 
 // Starts a disabled UART; nothing is received into a ring yet. False: the rate cannot be made.
 bool mini_uart_enable(mini_uart_t *uart, uint32_t clock, uint32_t baud, unsigned bits);
 
-// After mini_uart_disable(): switches it off in the AUX block, whose other parts stay as they are.
+// After mini_uart_disable(): disables it in the AUX block, whose other parts stay unchanged.
 void mini_uart_off(const mini_uart_t *uart);
 
-// As those of pl011.h.
+// As the functions of pl011.h.
 void mini_uart_start_rx(mini_uart_t *uart, ring_t *ring, pl011_hook_t hook, void *arg);
 void mini_uart_irq(void *arg);
 void mini_uart_resume_rx(mini_uart_t *uart);

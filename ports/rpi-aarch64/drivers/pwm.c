@@ -4,14 +4,14 @@
 #include "mmio.h"
 #include "pwm.h"
 
-#define CTL             (0x00) // 8 bits a channel
+#define CTL             (0x00) // 8 bits per channel
 #define STA             (0x04)
-#define RANGE           (0x10) // 16 bytes a channel
+#define RANGE           (0x10) // 16 bytes per channel
 #define DATA            (0x14)
 
 #define CTL_ENABLE      (1u << 0)
 #define CTL_INVERT      (1u << 4)
-#define CTL_MARK_SPACE  (1u << 7) // one pulse a period; else it is spread over the period
+#define CTL_MARK_SPACE  (1u << 7) // one pulse per period; otherwise it is spread over the period
 #define CTL_CHANNEL     (0xffu)
 #define STA_BUS_ERROR   (1u << 8)
 

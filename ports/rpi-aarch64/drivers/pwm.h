@@ -10,10 +10,10 @@
 
 #define PWM_CHANNELS (2)
 
-// Starts a channel, 0 or 1, and leaves the other one alone. invert: low for `high` counts.
+// Starts a channel, 0 or 1, and leaves the other one unchanged. invert: low for `high` counts.
 void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high, bool invert);
 
-// Changes a channel that runs, without a pause. A period with the new length and the old high part may come between.
+// Changes a running channel without a pause. One period may have the new length and the old high part.
 void pwm_change(uintptr_t base, unsigned channel, uint32_t period, uint32_t high);
 
 void pwm_stop(uintptr_t base, unsigned channel);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What both generators have in common; see rng.h.
+// The common part of both generators; see rng.h.
 
 #include <string.h>
 
@@ -20,8 +20,8 @@ static rng_result_t take_word(rng_t *rng, uint32_t *word) {
     return rng->is_rng200 ? rng200_take(rng->base, &rng->restarted, word) : bcm2835_rng_take(rng->base, word);
 }
 
-// A source that is stuck gives the same word again and again. One repetition in 2^32 words is chance: a further word
-// decides.
+// A source that is stuck repeats the same word. One repetition per 2^32 words is expected by chance, so a third equal
+// word decides.
 static rng_result_t take_tested_word(rng_t *rng, uint32_t *word) {
     rng_result_t result = take_word(rng, word);
     if (result == RNG_OK && rng->any && *word == rng->last) {

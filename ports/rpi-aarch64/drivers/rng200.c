@@ -17,7 +17,7 @@
 #define CTRL_RBG_ENABLE     (0x1fff)
 #define CTRL_DIVIDER        (3u << 13)
 #define WARM_UP_BITS        (0x40000)   // discarded after the start
-#define FIRST_BITS          (16)        // none is a word before so many were counted
+#define FIRST_BITS          (16)        // no word is available before this many were counted
 #define STATUS_NIST_FAIL    (1u << 5)
 #define STATUS_LOCKOUT      (1u << 31)
 #define STATUS_ALL          (0xffffffff)
@@ -32,7 +32,7 @@ void rng200_start(uintptr_t base) {
     enable(base);
 }
 
-// The generator of bits (RBG) is inside the block's reset: it is reset first and released last.
+// The generator of bits (RBG) is inside the reset of the block: it is reset first and released last.
 static void restart(uintptr_t base) {
     mmio_clear_bits(base + CTRL, CTRL_RBG_ENABLE);
     mmio_write(base + INT_STATUS, STATUS_ALL);

@@ -17,7 +17,7 @@
 #define CS_CLEAR        (3u << 4) // of both FIFOs
 #define CS_CPOL         (1u << 3)
 #define CS_CPHA         (1u << 2)
-#define CS_NONE         (3u << 0) // the chip select that is no pin
+#define CS_NONE         (3u << 0) // the chip select without a pin
 
 #define FIFO_SIZE       (64)
 #define DLEN_MAX        (0xffff)
@@ -47,14 +47,15 @@ void spi0_stop(const spi0_t *spi) {
     write(spi, CS, CS_CLEAR);
 }
 
-// The bytes of a transfer that are still to be sent, and to be received.
+// The bytes of a transfer that remain to be sent and received.
 typedef struct _bytes_t {
     const uint8_t *out;
     uint8_t *in;
     size_t to_send, to_receive;
 } bytes_t;
 
-// As many as the FIFOs take. What is under way is never more than the receiving one holds. Returns whether one came.
+// Moves as many bytes as the FIFOs take; never more are in transit than the receive FIFO holds. Returns whether a byte
+// was received.
 static bool move(const spi0_t *spi, bytes_t *bytes) {
     size_t before = bytes->to_receive;
     while (bytes->to_send != 0 && bytes->to_receive - bytes->to_send < FIFO_SIZE && read(spi, CS) & CS_TXD) {
@@ -77,7 +78,7 @@ static spi_result_t move_all(const spi0_t *spi, bytes_t *bytes) {
         if (move(spi, bytes)) {
             deadline = timer_deadline_us(STALLED_US);
         } else if (late) {
-            return SPI_TIMEOUT; // looked at after the clock: no interrupt used up the time
+            return SPI_TIMEOUT; // read after the clock, so an interrupt cannot have used up the time
         }
     }
     bool done = timer_wait_register(spi->base + CS, CS_DONE, CS_DONE, STALLED_US);
@@ -87,9 +88,9 @@ static spi_result_t move_all(const spi0_t *spi, bytes_t *bytes) {
 spi_result_t spi0_transfer(const spi0_t *spi, const uint8_t *out, uint8_t *in, size_t size) {
     bytes_t bytes = { out, in, size, size };
     write(spi, CS, CS_CLEAR | spi->mode);
-    write(spi, DLEN, size < DLEN_MAX ? (uint32_t)size : DLEN_MAX); // else a gap follows each byte
+    write(spi, DLEN, size < DLEN_MAX ? (uint32_t)size : DLEN_MAX); // otherwise a gap follows each byte
     write(spi, CS, CS_TA | spi->mode);
     spi_result_t result = move_all(spi, &bytes);
-    write(spi, CS, CS_CLEAR | spi->mode); // whatever happened, it is idle afterwards
+    write(spi, CS, CS_CLEAR | spi->mode); // idle, also after an error
     return result;
 }

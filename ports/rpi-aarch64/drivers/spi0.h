@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The SPI masters of BCM2837 and BCM2711 that are alike: SPI0, and on BCM2711 SPI3 to SPI6 (BCM2835 ARM Peripherals,
-// chapter 10). Polled; every wait is bounded. Chip selects are left to the caller: the block drives none.
+// SPI0 of BCM2837 and BCM2711, and the identical masters SPI3 to SPI6 of BCM2711 (BCM2835 ARM Peripherals, chapter 10).
+// Polled; every wait is bounded. The block drives no chip select: the caller does.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_SPI0_H
 #define PORTS_RPI_AARCH64_DRIVERS_SPI0_H
@@ -9,19 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Dividers of the core's clock are even.
+// Dividers of the core clock are even.
 #define SPI0_MIN_DIVIDER (2)
 #define SPI0_MAX_DIVIDER (65536)
 
 typedef enum _spi_result_t {
     SPI_OK,
-    SPI_TIMEOUT,    // the block moves no bytes
-    SPI_ABSENT,     // its registers do not keep what is written
+    SPI_TIMEOUT,    // the block transfers no bytes
+    SPI_ABSENT,     // its registers do not retain what is written
 } spi_result_t;
 
-// How a bus runs.
+// The rate and the clock mode of a bus.
 typedef struct _spi_mode_t {
-    uint32_t hz;        // replaced by the highest rate that is not above
+    uint32_t hz;        // replaced by the highest possible rate that is not above it
     bool polarity;      // the level of the idle clock
     bool phase;         // data is sampled at the second edge
 } spi_mode_t;

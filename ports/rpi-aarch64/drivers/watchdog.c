@@ -16,7 +16,7 @@
 // Partition 63, spread over the even bits: the firmware takes it as "halt".
 #define RSTS_HALT           (0x555)
 
-// The count first: it is running as soon as the reset is configured.
+// The count first: it runs as soon as the reset is configured.
 static void start(uintptr_t base, uint32_t ticks) {
     mmio_write(base + WDOG, PASSWORD | ticks);
     uint32_t control = mmio_read(base + RSTC) & ~(uint32_t)RSTC_CONFIG_MASK;
@@ -32,7 +32,7 @@ void watchdog_start(uintptr_t base, uint32_t ms) {
 }
 
 void watchdog_halt(uintptr_t base) {
-    // The other bits belong to the firmware and stay as they are.
+    // The other bits belong to the firmware and stay unchanged.
     mmio_write(base + RSTS, PASSWORD | mmio_read(base + RSTS) | RSTS_HALT);
     watchdog_reset(base);
 }

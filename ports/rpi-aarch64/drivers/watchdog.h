@@ -11,11 +11,11 @@
 #define WATCHDOG_HAD_SOFTWARE   (0x0700) // hard, full, quick
 #define WATCHDOG_HAD_WATCHDOG   (0x0070) // hard, full, quick
 
-// Resets the machine 10/65536 s from now. Returns: the caller waits.
+// Resets the machine in 10/65536 s. Returns before that: the caller waits.
 void watchdog_reset(uintptr_t base);
 
-// Resets the machine `ms` from now, rounded up to 1/65536 s, unless it is called again before then: nothing else stops
-// it. QEMU resets at once.
+// Resets the machine in `ms` milliseconds, rounded up to 1/65536 s, unless it is called again before then. Nothing else
+// stops it. QEMU resets immediately.
 #define WATCHDOG_MAX_MS (15999)
 void watchdog_start(uintptr_t base, uint32_t ms);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How the last run ended, as one line about its crash, as a reset that was asked for or with the watchdog running: kept
-// over the reset in RAM that no start clears.
+// How the last run ended: with a crash (described in one line), a requested reset, or the watchdog running. Kept across
+// resets in RAM that boot does not clear.
 
 #ifndef PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
 #define PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H
@@ -13,7 +13,7 @@ void crash_record_keep(const char *line);
 // Keeps that the reset to come is asked for, by a program or at the prompt.
 void crash_record_keep_reset(void);
 
-// Keeps that the watchdog runs: unless something else is kept after this, the reset to come is its.
+// Records that the watchdog runs: unless something else is recorded later, the next reset is the watchdog's.
 void crash_record_keep_watchdog(void);
 
 // Called once by boot: takes over what the last run kept, if its checksum is right. It is then gone
@@ -27,7 +27,7 @@ const char *crash_record_last(void);
 // Whether the last run ended by a reset that was asked for. A watchdog's reset, and one from outside, are not.
 bool crash_record_reset_asked(void);
 
-// Whether the watchdog ran when the last run ended, by neither a crash nor a reset that was asked for.
+// Whether the watchdog was running when the last run ended, and neither a crash nor a requested reset ended it.
 bool crash_record_watchdog_ran(void);
 
 #endif // PORTS_RPI_AARCH64_FAULT_CRASH_RECORD_H

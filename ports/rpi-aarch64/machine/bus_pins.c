@@ -8,12 +8,12 @@
 
 #define ANY (-1)
 
-// ValueError with a text that was put together.
+// Raises ValueError with a composed text.
 static void __attribute__((noreturn)) raise_text(vstr_t *text) {
     bind_raise_value(MP_ERROR_TEXT("%s"), vstr_null_terminated_str(text));
 }
 
-// Names what there is.
+// Raises ValueError, which lists the buses that exist.
 static void __attribute__((noreturn)) refuse_id(const bus_kind_t *kind, mp_int_t id, const uint64_t bases[SOC_BUSES]) {
     vstr_t text;
     vstr_init(&text, 64);

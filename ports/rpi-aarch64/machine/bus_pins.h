@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The numbers and pins of buses: which one has which pins, by the SoCs' tables of alternate functions. What is wrong
-// raises ValueError that names the value and what would be right.
+// The numbers and pins of buses, by the SoCs' tables of alternate functions. A wrong number or pin raises ValueError,
+// which names the value and the valid ones.
 
 #ifndef PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H
 #define PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H
@@ -10,7 +10,7 @@
 
 #define BUS_MAX_PINS (3)
 
-// Pins that one bus can be on.
+// One set of pins of a bus.
 typedef struct _bus_pins_t {
     uint8_t id;                 // number of the bus
     uint8_t function;           // gpio_function_t of each pin
@@ -21,22 +21,22 @@ typedef struct _bus_kind_t {
     const char *name;
     claims_kind_t claims;
     const char *roles[BUS_MAX_PINS]; // names of the arguments
-    unsigned count;                  // pins of one bus
-    const bus_pins_t *pins;          // the first of a number is its default
+    unsigned count;                  // number of pins of one bus
+    const bus_pins_t *pins;          // the first set of a bus is its default
     size_t pins_count;
 } bus_kind_t;
 
-// The number of a bus that this machine has: bases[] are its blocks, 0 where there is none.
+// Returns the number of a bus that this machine has: bases[] are the addresses of the blocks, 0 for none.
 unsigned bus_get_id(const bus_kind_t *kind, mp_obj_t number, const uint64_t bases[SOC_BUSES]);
 
-// The pins of bus `id`; wanted[] are Pin objects, numbers or names in the order of roles[], or None where any is good.
-// now: the pins that it keeps if they are good, or NULL.
+// Returns the pins of bus `id`. wanted[]: Pin objects, numbers or names in the order of roles[], or None for any.
+// now: its present pins, which are preferred, or NULL.
 const bus_pins_t *bus_pins_find(const bus_kind_t *kind, unsigned id, const mp_obj_t wanted[], const bus_pins_t *now);
 
-// Claims them for their bus: see claims.h.
+// Claims the pins for their bus: see claims.h.
 void bus_pins_claim(const bus_kind_t *kind, const bus_pins_t *pins);
 
-// Gives them to their bus.
+// Selects the function of the bus on its pins.
 void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
 
 // Checks an argument against the least and the greatest value.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Callbacks of interrupts; see callback.h. One node of the scheduler serves them all, so no other scheduled function
-// takes the place of one.
+// Callbacks of interrupts; see callback.h. All use one node of the scheduler, so a queue full of other scheduled
+// functions cannot displace one.
 
 #include "py/mperrno.h"
 #include "py/mphal.h"
@@ -8,7 +8,7 @@
 
 #include "callback.h"
 
-static callback_t *first, **last = &first; // those with calls that are due, one call in turn
+static callback_t *first, **last = &first; // callbacks with due calls, which take turns
 static mp_sched_node_t node;
 static bool allowed;
 

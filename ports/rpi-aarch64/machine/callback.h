@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Callbacks of interrupts: the handler notes that one is due, and the thread calls it where it looks for pending work.
+// Callbacks of interrupts: the handler records that a call is due; the thread makes it where it handles pending work.
 
 #ifndef PORTS_RPI_AARCH64_MACHINE_CALLBACK_H
 #define PORTS_RPI_AARCH64_MACHINE_CALLBACK_H
@@ -9,29 +9,29 @@
 
 #include "py/obj.h"
 
-// Calls that may wait of one callback. What comes beyond is dropped.
+// The most due calls of one callback. Further ones are dropped.
 #define CALLBACK_MAX_DUE (1000)
 
-// The owner keeps the memory, cleared at first, for as long as a call may be due.
+// The owner clears the memory before first use and keeps it while a call may be due.
 typedef struct _callback_t {
     struct _callback_t *next;
     uint32_t due;
-    void (*run)(struct _callback_t *callback); // in the thread, once for each call that is due
+    void (*run)(struct _callback_t *callback); // called in the thread, once for each due call
 } callback_t;
 
-// More calls are due. In an interrupt, or with IRQ masked.
+// Adds due calls. Called in an interrupt, or with IRQ masked.
 void callback_due(callback_t *callback, uint64_t calls);
 
-// None is due any more.
+// Discards the due calls.
 void callback_cancel(callback_t *callback);
 
-// Whether a program may start what makes callbacks due: not between soft reset and the start of the next program.
+// Sets whether a program may register callbacks: not between a soft reset and the start of the next program.
 void callback_allow(bool allow);
 
-// Calls function(argument). An exception is printed, but Ctrl-C and the end of the program go on in the thread.
+// Calls function(argument). Prints an exception, but passes KeyboardInterrupt and SystemExit on to the thread.
 void callback_call(mp_obj_t function, mp_obj_t argument);
 
-// Raise: TypeError if the function is neither None nor callable; ValueError if `hard` is true; OSError(EPERM) while
+// Raises TypeError if the function is neither None nor callable, ValueError if `hard` is true, OSError(EPERM) while
 // callbacks are not allowed.
 void callback_check(mp_obj_t function, bool hard);
 

@@ -10,8 +10,8 @@
 
 #define CONSOLE CLAIMS_OWNER(CLAIMS_UART, 0)
 
-// Of the header's pins the first nine are pulled up at power-on, the others down (BCM2835 ARM Peripherals, "Alternative
-// Function Assignments").
+// At power-on GPIO0 to GPIO8 have a pull-up, the other pins of the header a pull-down (BCM2835 ARM Peripherals,
+// "Alternative Function Assignments").
 #define LAST_PULLED_UP  (8)
 #define LAST_OF_HEADER  (27)
 

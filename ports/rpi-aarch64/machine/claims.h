@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Who uses a pin or a part of a block: a second user is refused, with the name of the first.
 //
-// A driver of a block claims its pins before it changes anything, and releases them when it is closed: at deinit(), by
-// the finaliser of its object. A soft reset releases all. Plain pins claim nothing: Pin, SoftI2C and SoftSPI may use a
-// pin that no block has, and are refused one that a block has as soon as they would change its mode or its level.
-// Reading the level is always allowed. The pins of the console belong to UART(0) for good.
+// A driver claims the pins of its block before it changes anything, and releases them when it is closed, by deinit() or
+// the finaliser of its object. A soft reset releases all claims. Pin, SoftI2C and SoftSPI claim nothing: they can use
+// any unclaimed pin, and are refused when they would change the mode or level of a claimed one. Reading the level is
+// always allowed. The pins of the console belong to UART(0) permanently.
 //
 // Example, of the object of block n:
 //     claims_take(CLAIMS_OWNER(CLAIMS_I2C, n), 1ull << sda | 1ull << scl);
@@ -27,7 +27,7 @@ typedef enum _claims_kind_t {
     CLAIMS_PWM,         // its number is that of its pin
 } claims_kind_t;
 
-// What can be claimed beside pins: parts of blocks that more than one object could use.
+// What can be claimed besides pins: parts of blocks that more than one object could use.
 typedef enum _claims_block_t {
     CLAIMS_PWM0_CHANNEL0,
     CLAIMS_PWM0_CHANNEL1,
@@ -43,29 +43,29 @@ typedef uint16_t claims_owner_t;
 // The owner of each pin, then of each block.
 extern claims_owner_t claims_owners[MACHINE_PIN_MAX + CLAIMS_BLOCKS];
 
-// Makes `pins` (bit n: GPIO n) the pins of the owner: all, or none and OSError(EBUSY) with the name of the first
-// one that another has. Pins that the owner had and that are not among them are released.
+// Makes `pins` (bit n: GPIO n) the pins of the owner, and releases its other pins. If another owner has one of them,
+// changes nothing and raises OSError(EBUSY) with the names of the pin and its owner.
 void claims_take(claims_owner_t owner, uint64_t pins);
 
-// Claims a block in addition. OSError(EBUSY) as above.
+// Claims a part of a block as well. Raises OSError(EBUSY) as above.
 void claims_take_block(claims_owner_t owner, claims_block_t block);
 
-// Releases all that the owner has. Its pins become inputs, with their pull of power-on. To be called after
-// the block has been stopped. It is no error if the owner has nothing.
+// Releases all claims of the owner, which may have none. Its pins become inputs with their power-on pulls. The block
+// must have been stopped.
 void claims_release(claims_owner_t owner);
 
-// OSError(EBUSY) with the name of the pin's owner.
+// Raises OSError(EBUSY) with the name of the pin's owner.
 void claims_refuse(uint32_t pin) __attribute__((noreturn));
 
-// To be called before a plain pin changes.
+// Must be called before Pin, SoftI2C or SoftSPI changes a pin.
 static inline void claims_check_pin(uint32_t pin) {
     if (claims_owners[pin] != 0) {
         claims_refuse(pin);
     }
 }
 
-// Called at soft reset, and before another kernel is started: releases all but the console's pins. The blocks must have
-// been stopped.
+// Called at soft reset and before another kernel is started: releases all claims but the console's. The blocks must
+// have been stopped.
 void claims_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_CLAIMS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// See entropy.h. Jitter: how many ticks a read of the counter takes depends on caches, memory and clocks beside the
-// CPU's. It is hashed (SHA-256), and nobody has measured how much of it cannot be guessed; under an emulator it may be
-// nothing. So this source is called weak.
+// See entropy.h. Jitter: the ticks that a read of the counter takes depend on caches, memory and clocks other than the
+// CPU's. The samples are hashed with SHA-256. Their entropy was not measured and may be zero in an emulator, so the
+// source is called weak.
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 #include "entropy.h"
 #include "port.h"
 
-#define SAMPLES (64)    // of the counter, each time
+#define SAMPLES (64)    // of the counter, per call
 
 static rng_t rng;
 static uint8_t pool[SHA256_BLOCK_SIZE];
@@ -65,7 +65,7 @@ void entropy_fill_weak(uint8_t *bytes, size_t size) {
         bytes += part;
         size -= part;
     }
-    // What the pool was does not follow from what it is now, so neither do these bytes.
+    // The old pool cannot be computed from the new one, so neither can these bytes.
     uint64_t last = 0;
     hash(&last, sizeof(last), pool);
 }

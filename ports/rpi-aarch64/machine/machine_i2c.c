@@ -30,7 +30,7 @@ typedef struct _machine_i2c_obj_t {
     uint32_t hz;
     uint8_t id;
     const bus_pins_t *pins;
-    // A write without STOP, which waits for the read that is to follow: the block can only send both at once.
+    // A write without STOP is held back until the read that follows: the block can only send both together.
     uint8_t held_size, held_device;
     uint8_t held[HELD_MAX];
 } machine_i2c_obj_t;
@@ -94,7 +94,7 @@ static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32
     }
 }
 
-// Nothing changes until all arguments are good and the pins are had.
+// Changes nothing before all arguments are checked and the pins are claimed.
 static void configure(machine_i2c_obj_t *self, const bus_pins_t *now, const mp_arg_val_t *args) {
     const mp_obj_t wanted[] = { args[ARG_sda].u_obj, args[ARG_scl].u_obj };
     const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted, now);
@@ -161,8 +161,8 @@ static size_t total(size_t n, const mp_machine_i2c_buf_t *bufs) {
     return size;
 }
 
-// Copies before a write and after a read: the buffers of Python may lie where a page has to be fetched first, which
-// must not happen while a device waits.
+// Copies before a write and after a read: a buffer of Python may be in memory with a pager, whose pages must not be
+// fetched while a device waits.
 static void copy(uint8_t *whole, size_t n, const mp_machine_i2c_buf_t *bufs, bool in) {
     for (size_t i = 0; i < n; ++i) {
         memcpy(in ? bufs[i].buf : whole, in ? whole : bufs[i].buf, bufs[i].len);
@@ -178,7 +178,7 @@ static bsc_result_t move(const machine_i2c_obj_t *self, uint32_t device, bsc_byt
     bsc_bytes_t out = { bytes.data, first };
     bytes.data += first;
     bytes.size -= first;
-    // The block cannot read nothing.
+    // The block cannot read zero bytes.
     return bytes.size == 0 ? bsc_write(&self->bsc, device, out) : bsc_write_read(&self->bsc, device, out, bytes);
 }
 

@@ -43,7 +43,7 @@ uint32_t machine_pin_get_id(mp_obj_t pin);
 bool machine_pin_is_open_drain(uint32_t id);
 void machine_pin_set_open_drain(uint32_t id, bool open_drain);
 
-// Called at soft reset. Pins keep function and level, but for those that a block had, which become inputs.
+// Called at soft reset. Pins keep function and level, except that those of a block become inputs.
 void machine_pin_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_MACHINE_PIN_H

@@ -126,7 +126,7 @@ static mp_obj_t machine_pin_irq(size_t n_args, const mp_obj_t *pos_args, mp_map_
     callback_check(args[ARG_handler].u_obj, args[ARG_hard].u_bool);
     pin_irq_t *self = get_irq(pos_args[0]);
     if (n_args > 1 || kw_args->used != 0) {
-        self->irq.parent = pos_args[0]; // two names of one pin are two objects
+        self->irq.parent = pos_args[0]; // the object that was used: two names of one pin are two objects
         self->irq.handler = args[ARG_handler].u_obj;
         set_triggers(self, triggers);
     }

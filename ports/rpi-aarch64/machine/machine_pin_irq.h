@@ -8,7 +8,7 @@
 
 MP_DECLARE_CONST_FUN_OBJ_KW(machine_pin_irq_obj);
 
-// Turns the interrupts of all pins off: called at soft reset, and before another kernel is started.
+// Disables the interrupts of all pins: called at soft reset and before another kernel is started.
 void machine_pin_irq_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_MACHINE_PIN_IRQ_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Pins timed by the CPU; see machine_pulse.h. MicroPython's own functions take any time, and Ctrl-C does not end them.
+// Pins timed by the CPU; see machine_pulse.h. MicroPython's own functions are unbounded, and Ctrl-C does not end them.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -17,7 +17,7 @@ static bool is_interrupted(void) {
 
 // --- time_pulse_us() ---
 
-// Waits for a level; the time at which it was there, or 0 when that was not before the deadline.
+// Waits for a level. Returns the time at which it was read, or 0 at the deadline.
 static uint64_t wait_level(mp_hal_pin_obj_t pin, bool level, uint64_t deadline) {
     for (;;) {
         uint64_t now = timer_ticks();
@@ -52,7 +52,7 @@ MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_pulse_time_obj, 2, 3, machine_pulse_
 
 // --- bitstream() ---
 
-// Ticks of the high and the low part of a bit, of 0 and of 1.
+// Ticks of the high and the low part of one bit.
 typedef struct _bit_ticks_t {
     uint32_t high, low;
 } bit_ticks_t;
@@ -85,7 +85,7 @@ static uint32_t get_ticks(mp_obj_t item) {
     return (uint32_t)(((uint64_t)ns * timer_frequency() + NS_PER_S / 2) / NS_PER_S);
 }
 
-// Interrupts are handled between bytes, where a low level may last longer.
+// Interrupts are handled between bytes, where they can lengthen the low level.
 static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// machine.RTC: the time of day, which is the generic timer's and an offset. No supported board has a clock of its own.
+// machine.RTC: the time of day, an offset to the generic timer. No supported board has a battery-backed clock.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -16,8 +16,8 @@ typedef struct _part_t {
     mp_int_t first, last;
 } part_t;
 
-// Every release of MicroPython converts dates from 2000 on, and nanoseconds in 64 bits end in 2554. The weekday follows
-// from the date; ports differ in its number of Monday.
+// Every release of MicroPython converts dates from 2000 on; nanoseconds in 64 bits last until 2554. The weekday follows
+// from the date; ports differ in the number of Monday.
 static const part_t parts[PARTS] = {
     { "year", 2000, 2553 }, { "month", 1, 12 }, { "day", 1, 31 }, { "weekday", 0, 7 },
     { "hour", 0, 23 }, { "minute", 0, 59 }, { "second", 0, 59 }, { "microsecond", 0, 999999 },

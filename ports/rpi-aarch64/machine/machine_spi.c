@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// machine.SPI; see machine_spi.h. What reads and writes is MicroPython's (guard/extmod/machine_spi.c).
+// machine.SPI; see machine_spi.h. The methods that read and write are MicroPython's (guard/extmod/machine_spi.c).
 
 #include <string.h>
 
@@ -90,7 +90,7 @@ static const mp_arg_t init_args[] = {
     { MP_QSTR_miso, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
 };
 
-// What the blocks cannot do is refused, and what they can replaces what is in *mode.
+// Raises ValueError for settings that the block does not support; stores the others in *mode.
 static void read_mode(const mp_arg_val_t *args, unsigned id, uint32_t core_hz, spi_mode_t *mode) {
     uint32_t least = core_hz / (id == AUX ? AUX_SPI_MAX_DIVIDER : SPI0_MAX_DIVIDER) + 1;
     bus_check_range("bits", args[ARG_bits].u_int, 8, 8);
@@ -127,7 +127,7 @@ static void start(machine_spi_obj_t *self, uint32_t core_hz) {
     bus_pins_connect(&kind, self->pins);
 }
 
-// Nothing changes until all arguments are good and the pins are had.
+// Changes nothing before all arguments are checked and the pins are claimed.
 static void configure(machine_spi_obj_t *self, spi_mode_t mode, const bus_pins_t *now, const mp_arg_val_t *args) {
     const mp_obj_t wanted[] = { args[ARG_sck].u_obj, args[ARG_mosi].u_obj, args[ARG_miso].u_obj };
     const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted, now);
@@ -142,7 +142,7 @@ static void configure(machine_spi_obj_t *self, spi_mode_t mode, const bus_pins_t
 static void init(mp_obj_base_t *self_in, size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     machine_spi_obj_t *self = (machine_spi_obj_t *)self_in;
     mp_arg_val_t args[MP_ARRAY_SIZE(init_args)];
-    mp_arg_check_num(1 + n_args, kw_args->used, 1, 2, true); // with the object, as Python counts
+    mp_arg_check_num(1 + n_args, kw_args->used, 1, 2, true); // counted with the object, as Python does
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(init_args), init_args, args);
     configure(self, self->mode, self->pins, args);
 }
@@ -178,8 +178,8 @@ static spi_result_t move(const machine_spi_obj_t *self, uint8_t *piece, size_t s
         : spi0_transfer(&self->spi0, piece, piece, size);
 }
 
-// Piece by piece, through a copy: the buffers of Python may lie where a page has to be fetched first, which must not
-// happen in the middle of a byte. Between the pieces the clock rests, which devices do not notice.
+// In pieces, through a copy: a buffer of Python may be in memory with a pager, whose pages must not be fetched during a
+// transfer. The clock pauses between pieces, which the protocol allows.
 static void transfer(mp_obj_base_t *self_in, size_t size, const uint8_t *out, uint8_t *in) {
     const machine_spi_obj_t *self = (machine_spi_obj_t *)self_in;
     if (!self->open) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// machine.Timer; see machine_timer.h. MicroPython's own has a resolution of a millisecond, and takes periods that are
-// none.
+// machine.Timer; see machine_timer.h. MicroPython's own class has a resolution of one millisecond and accepts invalid
+// periods.
 
 #include "py/mphal.h"
 #include "py/runtime.h"
@@ -19,7 +19,7 @@ enum { MODE_ONE_SHOT = 1, MODE_PERIODIC = 2 };
 
 typedef struct _machine_timer_obj_t {
     mp_obj_base_t base;
-    struct _machine_timer_obj_t *next;  // of those that run: the collector keeps them
+    struct _machine_timer_obj_t *next;  // of the running ones, which the collector keeps
     callback_t callback;
     alarm_t alarm;
     mp_obj_t function;
@@ -42,7 +42,7 @@ static machine_timer_obj_t *timer_of_callback(callback_t *callback) {
     return (machine_timer_obj_t *)((char *)callback - offsetof(machine_timer_obj_t, callback));
 }
 
-// In the interrupt. Times that have passed already are calls that are due as well.
+// In the interrupt. Periods that have passed already are due calls as well.
 static void expire(alarm_t *alarm, uint64_t now) {
     machine_timer_obj_t *self = timer_of_alarm(alarm);
     uint64_t times = 1;
@@ -97,7 +97,7 @@ void machine_timer_deinit(void) {
 
 static uint64_t period_of_freq(mp_obj_t freq) {
     mp_float_t hz = mp_obj_get_float(freq);
-    if (!(hz * MAX_SECONDS >= 1 && hz <= MAX_HZ)) { // also if it is not a number
+    if (!(hz * MAX_SECONDS >= 1 && hz <= MAX_HZ)) { // also refuses NaN
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("Timer freq %g Hz is not in 1/%d to %d"),
             (double)hz, MAX_SECONDS, MAX_HZ);
     }

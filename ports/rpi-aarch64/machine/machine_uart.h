@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// machine.UART: what the rest of the port calls of it.
+// machine.UART: the functions that the rest of the port calls.
 
 #ifndef PORTS_RPI_AARCH64_MACHINE_MACHINE_UART_H
 #define PORTS_RPI_AARCH64_MACHINE_MACHINE_UART_H

@@ -11,7 +11,7 @@
 
 static const mp_obj_base_t machine_wdt_obj = { &machine_wdt_type };
 
-// Outlives a soft reset, as the watchdog does.
+// Survives a soft reset, as the watchdog does.
 static uint32_t timeout_ms;
 
 static void feed(void) {

@@ -51,7 +51,7 @@ enum {
     { MP_ROM_QSTR(MP_QSTR_SOFT_RESET), MP_ROM_INT(RESET_SOFT) }, \
     { MP_ROM_QSTR(MP_QSTR_CRASH_RESET), MP_ROM_INT(RESET_CRASH) },
 
-// Outlives the soft reset that sets it.
+// Survives the soft reset that sets it.
 static bool soft_reset;
 
 void machine_init(void) {
@@ -103,10 +103,10 @@ NORETURN static void mp_machine_reset(void) {
     board_reset();
 }
 
-// On these SoCs every reset by software is a watchdog reset, and in QEMU each looks like a power-on. What the run
-// before kept in RAM tells which it was, and RAM that was without power has nothing: HARD_RESET is one that was asked
-// for, WDT_RESET one with machine.WDT running. CRASH_RESET: it ended in a crash report, which memory.last_crash()
-// returns as one line.
+// On these SoCs every reset by software goes through the watchdog, and in QEMU every reset looks like power-on. The
+// record that the last run left in RAM, which power-off erases, tells them apart: HARD_RESET is a requested reset,
+// WDT_RESET a reset while machine.WDT was running, CRASH_RESET the end of a crash report, of which memory.last_crash()
+// returns one line.
 static mp_int_t mp_machine_reset_cause(void) {
     if (soft_reset) {
         return RESET_SOFT;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // machine.PWM: the port's part, included by extmod/machine_pwm.c. Two channels of the block PWM0, each on one of two
-// pins of the header; both run on one clock, and each has a period of its own.
+// pins of the header. Both use one clock; each has its own period.
 
 #include "py/mperrno.h"
 
@@ -12,7 +12,7 @@
 #include "machine_pin.h"
 #include "machine_pwm.h"
 
-// The clock is the crystal's half: 9.6 or 27 MHz.
+// The clock has half the rate of the crystal: 9.6 or 27 MHz.
 #define CLOCK_DIVISOR   (2)
 #define LEAST_PERIOD    (256) // counts: 8 bits of duty
 #define DEFAULT_FREQ    (1000)
@@ -26,7 +26,7 @@ struct _machine_pwm_obj_t {
     gpio_function_t function;
     bool open;
     bool invert;
-    bool in_ns;         // duty is in nanoseconds, which stay when the frequency changes; else of FULL
+    bool in_ns;         // duty is in ns, which are kept when the frequency changes; otherwise in units of 1/FULL
     uint32_t duty;
     uint32_t freq;
 };
@@ -48,7 +48,7 @@ static uint32_t clock_hz(void) {
     return soc->crystal / CLOCK_DIVISOR;
 }
 
-// --- what is asked for ---
+// --- arguments ---
 
 static uint32_t check_freq(mp_int_t freq) {
     mp_int_t most = clock_hz() / LEAST_PERIOD;
@@ -77,7 +77,7 @@ static uint32_t period_of(const machine_pwm_obj_t *self) {
     return pwm_scale(clock_hz(), 1, self->freq);
 }
 
-// Not above the period, which was rounded.
+// At most the period, which was rounded.
 static uint32_t high_of(const machine_pwm_obj_t *self) {
     uint32_t period = period_of(self);
     uint32_t high = self->in_ns ? pwm_scale(self->duty, clock_hz(), NS_PER_SECOND)
@@ -110,13 +110,13 @@ static void run_clock(const machine_pwm_obj_t *self) {
 
 static void claim(const machine_pwm_obj_t *self) {
     if (claims_owners[self->pin] != owner_of(self)) {
-        claims_check_pin(self->pin); // before the channel is claimed: then claims_take() refuses nothing
+        claims_check_pin(self->pin); // before the channel is claimed, so that claims_take() cannot fail
     }
     claims_take_block(owner_of(self), CLAIMS_PWM0_CHANNEL0 + self->channel);
     claims_take(owner_of(self), 1ull << self->pin);
 }
 
-// The channel runs before the pin shows it.
+// The channel is started before its pin is connected.
 static void start(const machine_pwm_obj_t *self) {
     pwm_start(soc_mmio(soc->pwm), self->channel, period_of(self), high_of(self), self->invert);
     machine_pin_set_open_drain(self->pin, false);
@@ -159,7 +159,7 @@ static const mp_arg_t pwm_args[] = {
     { MP_QSTR_invert, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
 };
 
-// `to` with what the arguments change; an exception leaves the channel as it is.
+// Applies the arguments to `to`; an exception leaves the channel unchanged.
 static void parse_settings(machine_pwm_obj_t *to, const mp_arg_val_t *args) {
     if (args[ARG_duty_u16].u_obj != mp_const_none && args[ARG_duty_ns].u_obj != mp_const_none) {
         bind_raise_value(MP_ERROR_TEXT("duty_u16 or duty_ns, not both"));

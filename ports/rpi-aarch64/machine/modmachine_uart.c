@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// machine.UART: the port's part, included by extmod/machine_uart.c. Reception goes into a ring by interrupt; what is
-// written goes to the transmitter's FIFO by the thread, which waits while it is full.
+// machine.UART: the port's part, included by extmod/machine_uart.c. The interrupt handler receives into a ring; the
+// thread writes to the FIFO of the transmitter, and waits while it is full.
 
 #include "py/mperrno.h"
 #include "py/mphal.h"
@@ -27,7 +27,7 @@
 
 #define MICROPY_PY_MACHINE_UART_CLASS_CONSTANTS { MP_ROM_QSTR(MP_QSTR_IRQ_RX), MP_ROM_INT(IRQ_RX) },
 
-// One that a UART can be on. RX is the next pin after TX.
+// A pair of pins of a UART. RX is the next pin after TX.
 typedef struct _uart_pins_t {
     uint8_t id;
     uint8_t tx;
@@ -47,10 +47,10 @@ struct _machine_uart_obj_t {
     uart_line_t line;
     uart_settings_t settings;
     callback_t callback;
-    bool calls;     // a handler waits for bytes
+    bool calls;     // a handler is registered
 };
 
-// The first of a UART are the default ones (BCM2835 and BCM2711 ARM Peripherals, "Alternative Function Assignments").
+// The first pair of a UART is its default (BCM2835 and BCM2711 ARM Peripherals, "Alternative Function Assignments").
 static const uart_pins_t pin_pairs[] = {
     {1, 32, GPIO_ALT5}, {1, 14, GPIO_ALT5},
     {2, 0, GPIO_ALT4}, {3, 4, GPIO_ALT4}, {4, 8, GPIO_ALT4}, {5, 12, GPIO_ALT4},
@@ -61,7 +61,7 @@ static machine_uart_obj_t objects[] = {
     {{&machine_uart_type}, {4}}, {{&machine_uart_type}, {5}},
 };
 
-// Reached by interrupts: the collector keeps them.
+// Used by interrupt handlers: the collector must keep them.
 MP_REGISTER_ROOT_POINTER(uint8_t * machine_uart_rings[5]);
 MP_REGISTER_ROOT_POINTER(mp_obj_t machine_uart_irqs[5]);
 
@@ -79,7 +79,7 @@ static void check_open(const machine_uart_obj_t *self) {
     }
 }
 
-// The time of `bits` on the line, rounded up.
+// The time that `bits` take on the line, rounded up.
 static uint32_t bits_ms(const machine_uart_obj_t *self, uint32_t bits) {
     return bits * 1000 / self->settings.format.baud + 1;
 }
@@ -90,7 +90,7 @@ static uint32_t bits_ms(const machine_uart_obj_t *self, uint32_t bits) {
 
 enum { ARG_baudrate, ARG_bits, ARG_parity, ARG_stop, ARG_tx, ARG_rx, ARG_rxbuf, ARG_timeout, ARG_timeout_char };
 
-// -1 and None: as before, but no parity for None.
+// -1, and None for pins: unchanged. None for `parity`: no parity.
 static const mp_arg_t uart_args[] = {
     { MP_QSTR_baudrate, MP_ARG_INT, { .u_int = -1 } },
     { MP_QSTR_bits, MP_ARG_INT, { .u_int = -1 } },
@@ -188,7 +188,7 @@ static void set_pins(const uart_pins_t *pins) {
     }
 }
 
-// In an interrupt. One call is due at a time: the handler reads all that is there.
+// In an interrupt. Only one call is due at a time: the handler reads all received bytes.
 static bool byte_came(void *arg, uint8_t byte) {
     machine_uart_obj_t *self = (machine_uart_obj_t *)((char *)arg - offsetof(machine_uart_obj_t, line));
     (void)byte;
@@ -208,7 +208,7 @@ static void mp_machine_uart_init_helper(machine_uart_obj_t *self, size_t n_args,
     mp_map_t *kw_args) {
     static const uart_settings_t defaults = {{DEFAULT_BAUD, 8, -1, 1}, NULL, DEFAULT_RXBUF, 0, 0};
     mp_arg_val_t args[MP_ARRAY_SIZE(uart_args)];
-    if (n_args > POSITIONAL) { // before they are converted
+    if (n_args > POSITIONAL) { // before any is converted
         mp_raise_TypeError(MP_ERROR_TEXT("extra positional arguments given"));
     }
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(uart_args), uart_args, args);
@@ -280,7 +280,7 @@ static void mp_machine_uart_print(const mp_print_t *print, mp_obj_t self_in, mp_
 
 // --- bytes ---
 
-// Waits for what no interrupt tells; what is scheduled runs meanwhile.
+// Waits for a condition without an interrupt; scheduled functions run meanwhile.
 static bool wait_for(const machine_uart_obj_t *self, bool (*ready)(const uart_line_t *), uint32_t bits) {
     uint64_t deadline = timer_deadline_us((uint64_t)(bits_ms(self, bits) + SLACK_MS) * 1000);
     while (!ready(&self->line)) {
@@ -293,11 +293,11 @@ static bool wait_for(const machine_uart_obj_t *self, bool (*ready)(const uart_li
     return true;
 }
 
-// The next byte; -1 when none comes in time.
+// Returns the next byte, or -1 if none arrives in time.
 static int next_byte(machine_uart_obj_t *self, uint32_t ms) {
     uint64_t deadline = timer_deadline_us((uint64_t)ms * 1000);
     for (;;) {
-        check_open(self); // what is scheduled may close it
+        check_open(self); // a scheduled function may have closed it
         int byte = uart_line_get(&self->line);
         if (byte >= 0 || timer_expired(deadline)) {
             return byte;

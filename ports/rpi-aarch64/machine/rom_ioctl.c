@@ -5,7 +5,7 @@
 #include "py/runtime.h"
 #include "extmod/vfs.h"
 
-// Pairs of a ROMFS and the next pair: those of which a file was opened (guard/extmod/vfs_rom_file.c).
+// A list of pairs (ROMFS, next pair) of those with a file that was opened (guard/extmod/vfs_rom_file.c).
 MP_REGISTER_ROOT_POINTER(mp_obj_t guard_rom_opened);
 
 mp_obj_t mp_vfs_rom_ioctl(size_t n_args, const mp_obj_t *args) {

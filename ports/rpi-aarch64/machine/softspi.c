@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SPI by software: MicroPython's, as a file of this folder. It reads the buffers of Python, whose pages may have to be
-// fetched, so it must not be linked with the drivers, in which no fault may be raised.
+// SPI by software: MicroPython's file, compiled in this folder. It reads buffers of Python, whose pages may have to be
+// fetched, so it must not be linked as a driver: a driver must not raise faults.
 
 #include "py/mpconfig.h"
 

@@ -24,7 +24,7 @@ void uart_init(void);
 void uart_early_write(const char *data, size_t size);
 void uart_early_puts(const char *text);
 
-// The handler of the UART's interrupt, for one that serves others on the same line too.
+// The handler of the UART's interrupt, for a handler that also serves other UARTs on the same line.
 void uart_interrupt(void);
 
 // Received bytes: the next one or -1, and how many there are.

@@ -26,7 +26,7 @@ bool uart_line_is_known(unsigned id) {
     return is_mini(id) ? soc->aux != 0 : id >= PL011_FIRST && id < UART_LINE_END && soc->uart2 != 0;
 }
 
-// QEMU's raspi4b has nothing at the addresses of numbers 2 to 5, which read as 0.
+// QEMU's raspi4b does not model numbers 2 to 5: their registers read as 0.
 bool uart_line_answers(unsigned id) {
     return is_mini(id) || pl011_answers(base_of(id));
 }
@@ -47,7 +47,7 @@ bool uart_line_has_rate(unsigned id, uint32_t clock, uint32_t baud) {
 
 // --- interrupts ---
 
-// All PL011 have the interrupt of the console.
+// All PL011 share the interrupt of the console.
 static void pl011_irq_of_all(void *arg) {
     (void)arg;
     uart_interrupt();
@@ -70,7 +70,7 @@ static void set_irq(uart_line_t *line, bool on) {
     cpu_irq_restore(state);
 }
 
-// A program may have masked IRQ: what comes is then received when it looks.
+// A program may have masked IRQ: bytes are then received when it asks for them.
 static void poll_if_masked(uart_line_t *line) {
     if (cpu_irq_is_masked() && is_mini(line->id)) {
         mini_uart_irq(&line->mini);

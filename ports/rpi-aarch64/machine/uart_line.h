@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The UARTs beside the console as machine.UART has them: the mini UART (number 1), and on BCM2711 four PL011 (2 to 5).
-// Both kinds behind the same functions.
+// The UARTs besides the console, for machine.UART: the mini UART (number 1), and on BCM2711 four PL011 (2 to 5). Both
+// kinds have the same functions.
 
 #ifndef PORTS_RPI_AARCH64_MACHINE_UART_LINE_H
 #define PORTS_RPI_AARCH64_MACHINE_UART_LINE_H
@@ -33,15 +33,15 @@ typedef struct _uart_line_t {
 bool uart_line_is_known(unsigned id);
 bool uart_line_answers(unsigned id);
 
-// The clock in Hz that a UART divides; 0: the firmware does not tell. And whether it can make the rate.
+// The clock in Hz that a UART divides; 0 if the firmware does not answer. And whether it can generate the rate.
 uint32_t uart_line_clock(unsigned id);
 bool uart_line_has_rate(unsigned id, uint32_t clock, uint32_t baud);
 
-// Starts a line with a ring of `size` bytes, a power of two; the rate can be made. hook: see pl011.h.
+// Starts a line with a ring of `size` bytes, a power of two. The rate must be possible. hook: see pl011.h.
 void uart_line_open(uart_line_t *line, const uart_format_t *format, uint8_t *data, uint32_t size, pl011_hook_t hook);
 void uart_line_close(uart_line_t *line);
 
-// Received bytes: how many, and the next one or -1.
+// The number of received bytes, and the next one or -1.
 uint32_t uart_line_count(uart_line_t *line);
 int uart_line_get(uart_line_t *line);
 

@@ -31,7 +31,7 @@ def _mount_files(starts):
 
             disk = _memory.root_disk()  # a new one has an empty FAT
             vfs.mount(vfs.VfsFat(disk) if starts else disk, "/")
-            sys.path.insert(2, "/lib")  # before that of a card
+            sys.path.insert(2, "/lib")  # before /sd/lib
             if starts:
                 print("files    /: RAM disk, lost at reset")
     except Exception as e:

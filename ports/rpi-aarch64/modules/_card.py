@@ -27,7 +27,7 @@ def mount(card, told):
             continue  # there is no such partition, or no filesystem on it
         if place == "/":
             root = partition
-            sys.path.insert(2, "/lib")  # the first one, where packages are installed
+            sys.path.insert(2, "/lib")  # first, because packages are installed there
         else:
             sys.path.append(place + "/lib")
         if told:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ROMFS, whose files are used where they are in memory: an image in the file /romfs.img.
+"""The ROMFS: an image in the file /romfs.img, whose files are used in place in memory.
 
 `mpremote romfs deploy` writes it by vfs.rom_ioctl(); it is read and mounted at /rom at each start.
 """
@@ -12,20 +12,20 @@ from errno import EINVAL, ENOENT, ENOSPC, EPERM
 import vfs
 
 PATH = "/romfs.img"
-NEW = "/romfs.new"  # is renamed when it is whole
-MARK = b"CRC:"  # behind the image, before its sum in 4 bytes; an image that was copied has none
+NEW = "/romfs.new"  # renamed when it is complete
+MARK = b"CRC:"  # after the image, before its checksum of 4 bytes; a copied image has none
 SUM = 8
 
 
 class _Segment(bytearray):
-    """The image; its length is, for mpremote, that of the longest one that could be written."""
+    """The image. Its length, for mpremote, is that of the longest image that can be written."""
 
     def __len__(self):
         return max(_room(), 1)
 
 
 class _Image:
-    """What is written: /romfs.new, with the length that the image will have."""
+    """The file being written, /romfs.new, with the length that the image will have."""
 
     def __init__(self, length):
         self.length = length
@@ -38,7 +38,7 @@ class _Image:
     def write(self, at, data):
         self.at = at
         self.file.seek(at)
-        self.file.write(memoryview(data)[: self.length - at])  # mpremote fills its last piece up
+        self.file.write(memoryview(data)[: self.length - at])  # mpremote pads its last piece
 
     def end(self):
         self.file.seek(0)
@@ -62,7 +62,7 @@ class _Image:
             self.file.close()
             os.remove(NEW)
         except (AttributeError, OSError):
-            pass  # it was not opened, or its disk is full or gone
+            pass  # not opened, or its disk is full or gone
 
 
 _image = None
@@ -74,7 +74,7 @@ def _room():
 
 
 def _read(kind):
-    """Return what is in the file, as a bytearray of the `kind`."""
+    """Return the contents of the file as a `kind` of bytearray."""
     data = kind(os.stat(PATH)[6])
     with open(PATH, "rb") as file:
         file.readinto(data)
@@ -91,7 +91,7 @@ def _segment():
 
 
 def _step(image, method, *args):
-    """Do a part of writing the image. Where that fails, what was written is removed."""
+    """Call one step of writing the image. If it fails, remove what was written."""
     global _image
     if _image and _image is not image:
         _image.drop()
@@ -112,7 +112,7 @@ def _prepare(length):
         why = "the image has %d bytes, / has room for %d beside %s" % (length, room, PATH)
         raise OSError(ENOSPC, why)
     _step(_Image(length), _Image.begin)
-    return 1  # byte, the least that can be written
+    return 1  # byte, the smallest write
 
 
 def _begun():
@@ -140,7 +140,7 @@ _OPERATIONS = {2: _segment, 3: _prepare, 4: _write, 5: _end}
 
 
 def ioctl(operation, segment=0, *args):
-    """Do what vfs.rom_ioctl() is to do; there is one segment, number 0."""
+    """Implement vfs.rom_ioctl() for the one segment, number 0."""
     if operation == 1:
         return 1
     if segment != 0 or operation not in _OPERATIONS:
@@ -149,7 +149,7 @@ def ioctl(operation, segment=0, *args):
 
 
 def mount(told):
-    """Mount the file at /rom, if there is one. With `told` print that."""
+    """Mount the file at /rom, if there is one. With `told`, print that."""
     try:
         data = _read(bytearray)
     except OSError as e:
@@ -160,13 +160,13 @@ def mount(told):
     if end[:4] == MARK and crc32(memoryview(data)[:-SUM]) != int.from_bytes(end[4:], "little"):
         raise ValueError(PATH + " is damaged: deploy it again")
     vfs.mount(vfs.VfsRom(data), "/rom")
-    sys.path[2:2] = ["/rom", "/rom/lib"]  # behind "" and ".frozen", as other ports have it
+    sys.path[2:2] = ["/rom", "/rom/lib"]  # after "" and ".frozen", as in other ports
     if told:
         print("files    /rom: %s, read-only" % PATH)
 
 
 def start(told):
-    """Do what mount() does at a start, which goes on where that fails."""
+    """Call mount() during boot, which continues if it fails."""
     try:
         mount(told)
     except Exception as e:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Strips of WS2812 and SK6812 LEDs on one pin, by machine.bitstream()."""
+"""Strips of WS2812 and SK6812 LEDs on one pin, driven by machine.bitstream()."""
 
 import machine
 
-#: High and low of a 0, high and low of a 1, in nanoseconds: for LEDs of 400 and of 800 kHz.
+#: Nanoseconds of high and low of a 0, then of a 1: for LEDs with 400 kHz and with 800 kHz.
 TIMINGS = ((800, 1700, 1600, 900), (400, 850, 800, 450))
 
 
 class NeoPixel:
-    """`n` LEDs of `bpp` colours: set each by index as (red, green, blue[, white]), and write()."""
+    """`n` LEDs of `bpp` colours: assign (red, green, blue[, white]) by index, then write()."""
 
     ORDER = (1, 0, 2, 3)  # the LEDs take green before red
 

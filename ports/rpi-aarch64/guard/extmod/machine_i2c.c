@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// I2C and SoftI2C: addresses have 7 bits, addresses in a device as many as it takes, sizes and rates are possible ones.
+// I2C and SoftI2C: the fetched code checks neither addresses (7 bits) nor memory addresses (`addrsize` bits), sizes and
+// rates.
 
 #include "guard/guard.h"
 #include "py/mphal.h"
@@ -78,11 +79,11 @@ static mp_obj_t machine_i2c_writevto(size_t n_args, const mp_obj_t *args) {
     return fetched_machine_i2c_writevto(n_args, args);
 }
 
-// Returns what is to be read or written.
+// Returns the bytes to read or write.
 static mp_obj_t check_mem(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_addr, ARG_memaddr, ARG_data, ARG_addrsize };
     mp_arg_val_t args[MP_ARRAY_SIZE(machine_i2c_mem_allowed_args)];
-    bool few = n_args + kw_args->used < 1 + ARG_addrsize; // counted before values are looked at
+    bool few = n_args + kw_args->used < 1 + ARG_addrsize; // counted before the values are checked
     mp_arg_check_num(n_args, kw_args->used, few ? 1 + ARG_addrsize : 1, 1 + ARG_addrsize, true);
     mp_arg_parse_all(n_args - 1, pos_args + 1, kw_args, MP_ARRAY_SIZE(machine_i2c_mem_allowed_args),
         machine_i2c_mem_allowed_args, args);
@@ -110,7 +111,7 @@ static mp_obj_t machine_i2c_writeto_mem(size_t n_args, const mp_obj_t *args, mp_
     return fetched_machine_i2c_writeto_mem(n_args, args, kw_args);
 }
 
-// As in the fetched file, and deinit(), which this release has for SPI only.
+// As in the fetched file, with deinit(), which this release has only for SPI.
 static const mp_rom_map_elem_t locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_init), MP_ROM_PTR(&machine_i2c_init_obj) },
     { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&machine_i2c_deinit_obj) },

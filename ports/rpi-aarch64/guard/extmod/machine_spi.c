@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SPI and SoftSPI: what is sent while reading is a byte, sizes and rates are possible ones.
+// SPI and SoftSPI: the fetched code does not check the byte that is sent while reading, sizes and rates.
 
 #include "guard/guard.h"
 #include "py/mphal.h"
@@ -57,7 +57,7 @@ static void check_keyword(const mp_map_t *kw_args, qstr name, const char *text, 
     }
 }
 
-// args: from the rate on.
+// args: starts with the rate.
 static void check_settings(size_t n_args, const mp_obj_t *args, const mp_map_t *kw_args) {
     mp_map_elem_t *rate = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(MP_QSTR_baudrate), MP_MAP_LOOKUP);
     if (n_args != 0 || rate != NULL) {
@@ -69,7 +69,7 @@ static void check_settings(size_t n_args, const mp_obj_t *args, const mp_map_t *
 }
 
 static void mp_machine_soft_spi_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
-    mp_arg_check_num(1 + n_args, kw_args->used, 1, 4, true); // with the object, as Python counts
+    mp_arg_check_num(1 + n_args, kw_args->used, 1, 4, true); // counted with the object, as Python does
     check_settings(n_args, args, kw_args);
     fetched_mp_machine_soft_spi_init(self, n_args, args, kw_args);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A FAT's object gets its window (window.h). A listing of a directory refers to its filesystem, as an open file does
-// (vfs_fat_file.c).
+// The object of a FAT gets a separate window (window.h). A directory listing keeps a reference to its filesystem, as an
+// open file does (vfs_fat_file.c).
 
 #include "guard/window.h"
 #include "guard/plain.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A ROMFS may be damaged, and its memory may change: each record, name and pointer in it is checked before it is
-// followed. The memory that it is in stays what it was when the object was made, also if an array grows.
+// A ROMFS may be damaged, and its memory may change: each record, name and pointer is checked before it is followed.
+// The object keeps the memory that it had when it was made, even if an array is resized.
 
 #include "py/objtuple.h"
 #include "py/runtime.h"
@@ -16,7 +16,7 @@ static bool guard_fits(size_t size, const uint8_t *at, const uint8_t *end) {
     return size <= (size_t)(end - at);
 }
 
-// A view of a part of an array does not begin where its memory does, and an array may leave its memory: both are kept.
+// A view may start inside the memory of an array, and an array may be moved to other memory: both are kept.
 static mp_obj_t guard_kept(mp_obj_t object, const mp_buffer_info_t *buffer) {
     mp_obj_t items[] = {object, mp_obj_new_memoryview('B', buffer->len, buffer->buf)};
     return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
@@ -25,8 +25,8 @@ static mp_obj_t guard_kept(mp_obj_t object, const mp_buffer_info_t *buffer) {
 #define mp_get_buffer_raise(object, buffer, flags) \
     (((mp_get_buffer_raise)((object), (buffer), (flags))), (object) = guard_kept((object), (buffer)))
 
-// Functions that are defined and called in the fetched file: the first word of one argument is `const` in the
-// definition, and tells the calls apart.
+// Functions that the fetched file both defines and calls. Definitions are recognised by `const`, the first word of one
+// argument.
 #define GUARD_PICK(...) GUARD_SECOND(__VA_ARGS__)
 #define GUARD_SECOND(first, second, ...) second
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Files of a ROMFS are read where they are, and views of them, names and strings of their code refer to that memory,
-// which the collector does not see. So a ROMFS of which a file was opened is kept until the soft reset. A file whose
-// seek() was refused is where it was.
+// Files of a ROMFS are used in place: views of them, and names and strings of their code, point into that memory, which
+// the collector does not trace. A ROMFS with a file that was opened is therefore kept until the soft reset. A
+// refused seek() leaves the position of a file unchanged.
 
 #include "py/objtuple.h"
 #include "py/runtime.h"
