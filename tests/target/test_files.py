@@ -11,7 +11,7 @@ from on_board import ask
 
 from pimem.testing.board_session import Machine
 
-EACCES, EEXIST, EINVAL, ENOSPC = 13, 17, 22, 28
+ENOENT, EACCES, EEXIST, EINVAL, ENOSPC = 2, 13, 17, 22, 28
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 #: A disk of a size that takes the filesystem `kind` for a block of statements, and goes then.
@@ -142,3 +142,26 @@ def test_a_seek_that_fails_says_so(board: Machine) -> None:
     places, grew = on_disk(board, SEEK)
     assert places == [3, -EINVAL, 5, 8, -EINVAL, -EINVAL, 900, -ENOSPC, -EINVAL]
     assert grew
+
+
+SLASHES = """
+os.mkdir("folder")
+touch("folder/in it")
+touch("file")
+listed = [os.listdir(name) for name in ("folder/", "folder//", "/disk/folder/")]
+is_folder = os.stat("folder/")[0] == 0x4000
+os.chdir("folder/")
+listed.append(os.listdir("../folder/"))
+os.chdir("/disk")
+calls = (os.listdir, "file/"), (os.stat, "file/"), (open, "file/"), (os.stat, "no/"), (touch, "new/")
+refused = [errno_of(*call) for call in calls]
+return listed, is_folder, refused, sorted(os.listdir())
+"""
+
+
+def test_a_slash_behind_a_name_says_that_it_is_a_folder(board: Machine) -> None:
+    """On a FAT, as on a littlefs: clients write it so."""
+    listed, is_folder, refused, names = on_disk(board, SLASHES)
+    assert listed == [["in it"]] * 4 and is_folder
+    assert refused == [ENOENT] * 5
+    assert names == ["file", "folder"]

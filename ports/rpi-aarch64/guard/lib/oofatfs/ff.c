@@ -2,7 +2,8 @@
 // A folder that grows gets its new cluster when that is cleared. The fetched code links the cluster first: after a
 // power cut in between, the folder has entries made of what was in the cluster before. Names are UTF-8, as strings of
 // Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed. What cannot
-// be made as no cluster or entry is free is told from what is denied.
+// be made as no cluster or entry is free is told from what is denied. A path that ends with a separator names a
+// directory.
 
 #include <stdbool.h>
 #include <string.h>
@@ -34,6 +35,14 @@ static const FF_DIR guard_folder_end = { .clust = 0 };
 #define GUARD_CLEAR_clst clst) != FR_OK || put_fat(fs, dp->clust, clst
 #define dir_clear(fs, cluster) dir_clear(fs, GUARD_CLEAR_##cluster)
 
+// The segment behind the last separator is empty: it is "." then. The fetched code refuses it.
+static FRESULT guard_create_name(FF_DIR *dir, const TCHAR **path);
+
+// create_name() is defined and called in the fetched file, as above.
+#define GUARD_NAME_DIR create_name(DIR
+#define GUARD_NAME_dp guard_create_name(dp
+#define create_name(dir, path) GUARD_NAME_##dir, path)
+
 static inline bool guard_is_full(const char *function) {
     return strncmp(function, "dir_", 4) == 0 || strcmp(function, "f_mkdir") == 0;
 }
@@ -44,3 +53,8 @@ static inline bool guard_is_full(const char *function) {
 _Static_assert(FF_FS_LOCK == 0, "FR_TOO_MANY_OPEN_FILES has its own meaning");
 
 #include "lib/oofatfs/ff.c"
+
+static FRESULT guard_create_name(FF_DIR *dir, const TCHAR **path) {
+    const TCHAR *dot = ".";
+    return (create_name)(dir, **path ? path : &dot);
+}
