@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Settings of the host tests: the mechanism in a shared library, driven through ctypes."""
 
+from pathlib import Path
+
 import host_library
 import pytest
 from frames_lib import VIRT_128MIB, Frames
@@ -17,6 +19,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("mechanism")
+
+
+# What a fake refuses it refuses in a callback from C, whose exceptions Python only tells of.
+REFUSALS = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(REFUSALS)
 
 
 @pytest.fixture

@@ -74,6 +74,10 @@ void cpu_irq_restore(uint64_t state) {
     fake_hardware.masked = state;
 }
 
+bool cpu_irq_is_masked(void) {
+    return fake_hardware.masked != 0;
+}
+
 void cpu_wait_for_interrupt(void) {
     fake_hardware.sleep(fake_hardware.masked);
 }

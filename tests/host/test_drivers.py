@@ -3,10 +3,10 @@
 
 import ctypes
 import functools
-from collections import deque
 from fractions import Fraction
 
 import hardware
+import pl011_fake
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,6 @@ BASE = 0x1000
 # PL011 registers and bits.
 DR, FR, IBRD, FBRD, LCRH, CR = (BASE + n for n in (0x00, 0x18, 0x24, 0x28, 0x2C, 0x30))
 IMSC, ICR = BASE + 0x38, BASE + 0x44
-BUSY, RXFE, TXFF = 1 << 3, 1 << 4, 1 << 5
 RX_INTERRUPTS = 0x50
 OVERRUN, FRAMING = 0x800, 0x100
 
@@ -24,15 +23,12 @@ lib = functools.cache(hardware.build)
 
 
 class Uart:
-    """A PL011 with its FIFO, its interrupt line, and the driver's view of it."""
+    """A PL011 with its interrupt line, and the driver's view of it."""
 
     def __init__(self, ring_size: int = 64, hook: object = None) -> None:
         self.machine = hardware.Machine(lib())
-        self.fifo: deque[int] = deque()
-        self.sent = bytearray()
-        self.flags = 0
-        self.machine.on_read |= {FR: self.read_flags, DR: self.read_data}
-        self.machine.on_write[DR] = self.sent.append
+        self.block = pl011_fake.Block(self.machine, BASE)
+        self.fifo = self.block.received
         self.driver = hardware.Pl011()
         self.ring = hardware.Ring()
         self.storage = (ctypes.c_uint8 * ring_size)()
@@ -49,19 +45,12 @@ class Uart:
     def pointer(self) -> object:
         return ctypes.byref(self.driver)
 
-    def read_flags(self) -> int:
-        return self.flags | (0 if self.fifo else RXFE)
-
-    def read_data(self) -> int:
-        return self.fifo.popleft() if self.fifo else 0
-
     def interrupt(self) -> None:
         """Its line is up as long as there are bytes."""
         while self.fifo and self.machine.registers[IMSC] & RX_INTERRUPTS:
             lib().pl011_irq(self.pointer)
 
     def receive(self, data: bytes) -> None:
-        """Bytes arrive; a FIFO without limit, like QEMU's sender that waits."""
         self.fifo.extend(data)
         self.interrupt()
 
@@ -130,6 +119,8 @@ def test_taking_over_disables_first_and_latches_the_divisor_last() -> None:
     assert uart.machine.written(IBRD, FBRD) == [(IBRD, 26), (FBRD, 3)]
     assert writes[-1] == (CR, 0x301)
     assert uart.machine.registers[LCRH] == 0x70
+    assert uart.block.divisor == (26, 3), "a write of LCRH takes the divisor over"
+    assert not uart.fifo and uart.machine.registers[IMSC] == 0
 
 
 def test_qemu_is_asked_for_more_after_the_fifo_was_thrown_away() -> None:
@@ -146,8 +137,9 @@ def test_qemu_is_asked_for_more_after_the_fifo_was_thrown_away() -> None:
     def read_data() -> int:
         nonlocal sender_waits
         sender_waits = False
-        return uart.read_data()
+        return uart.block.take()
 
+    lib().pl011_disable(uart.pointer, BASE)
     uart.machine.on_write[LCRH] = throw_away
     uart.machine.on_read[DR] = read_data
     uart.fifo.append(65)  # came after the receiver had been emptied
@@ -157,7 +149,8 @@ def test_qemu_is_asked_for_more_after_the_fifo_was_thrown_away() -> None:
 
 def test_a_uart_that_stays_busy_is_taken_over_all_the_same_in_bounded_time() -> None:
     uart = Uart()
-    uart.flags = BUSY
+    lib().pl011_write(uart.pointer, b"x", 1)
+    uart.block.stuck = True
     before = uart.machine.seconds
     lib().pl011_disable(uart.pointer, BASE)
     assert uart.machine.registers[CR] == 0
@@ -166,7 +159,8 @@ def test_a_uart_that_stays_busy_is_taken_over_all_the_same_in_bounded_time() -> 
 
 def test_a_receiver_that_never_empties_does_not_hang_the_take_over() -> None:
     uart = Uart()
-    uart.machine.on_read[FR] = lambda: 0
+    uart.machine.on_read[FR] = lambda: 0  # never empty
+    uart.machine.on_write.pop(ICR)
     lib().pl011_disable(uart.pointer, BASE)
     assert uart.machine.registers[CR] == 0
 
@@ -178,15 +172,36 @@ def test_an_impossible_baud_rate_leaves_the_uart_disabled() -> None:
     assert uart.machine.registers[CR] == 0
 
 
+def test_the_last_byte_leaves_before_the_uart_is_taken_over() -> None:
+    uart = Uart()
+    assert lib().pl011_write(uart.pointer, b"0123456789", 10) == 10
+    lib().pl011_disable(uart.pointer, BASE)
+    assert uart.block.line == b"0123456789"
+
+
 def test_sending_to_a_fifo_that_never_drains_ends_and_counts() -> None:
     uart = Uart()
-    uart.flags = TXFF
-    assert lib().pl011_write(uart.pointer, b"x" * 1000, 1000) == 0
-    assert uart.driver.stats.tx_dropped == 1000
+    uart.block.stuck = True
+    assert lib().pl011_write(uart.pointer, b"x" * 1000, 1000) == 16, "what the FIFO takes"
+    assert uart.driver.stats.tx_dropped == 984
     assert uart.machine.seconds < 0.1, "only the first byte may wait for long"
-    uart.flags = 0
+    uart.block.stuck = False
     assert lib().pl011_write(uart.pointer, b"back", 4) == 4
-    assert uart.sent == b"back"
+    lib().pl011_flush(uart.pointer)
+    assert uart.block.line == b"x" * 16 + b"back"
+
+
+@pytest.mark.parametrize("depth", [16, 32])
+@given(st.lists(st.binary(max_size=80), max_size=6))
+def test_what_is_sent_leaves_in_order_whatever_the_depth_of_the_fifo(
+    depth: int, parts: list[bytes]
+) -> None:
+    uart = Uart()
+    uart.block.depth = depth
+    for part in parts:
+        assert lib().pl011_write(uart.pointer, part, len(part)) == len(part)
+    lib().pl011_flush(uart.pointer)
+    assert uart.block.line == b"".join(parts) and not uart.block.to_send
 
 
 def test_bytes_received_come_out_in_order() -> None:
@@ -379,25 +394,68 @@ def test_bcm2711_has_a_pull_field_for_each_pin(pin: int, pull: int, old: int) ->
     assert machine.registers[address] == old & ~(3 << shift) | pull << shift
 
 
+class Pulls:
+    """BCM2837's pulls: a pin takes the control that is there when its clock rises, if that was set
+    up 150 cycles before and both stay for 150 cycles. `taken` has them by pin."""
+
+    CONTROL, CLOCK = BASE + 0x94, BASE + 0x98
+    SETTLE = 150 / 19_200_000  # s, of the slowest clock that it may be
+
+    def __init__(self, machine: hardware.Machine) -> None:
+        self.machine = machine
+        self.control = 0
+        self.clocks = [0, 0]
+        self.since = 0.0  # the last change
+        self.taken: dict[int, int] = {}
+        machine.on_write[self.CONTROL] = self.set_control
+        for bank in (0, 1):
+            machine.on_write[self.CLOCK + 4 * bank] = lambda v, bank=bank: self.clock(bank, v)
+
+    def change(self, what: str) -> None:
+        assert self.machine.seconds - self.since >= self.SETTLE, (
+            f"{what} is shorter than 150 cycles"
+        )
+        self.since = self.machine.seconds
+
+    def set_control(self, value: int) -> None:
+        if any(self.clocks):
+            self.change("the hold time")
+        self.control, self.since = value, self.machine.seconds
+
+    def clock(self, bank: int, pins: int) -> None:
+        if pins:
+            self.change("the set-up time")
+            self.taken |= {32 * bank + n: self.control for n in range(32) if pins >> n & 1}
+        else:
+            assert self.control == 0, "the control is removed before the clock"
+        self.clocks[bank] = pins
+
+
 @pytest.mark.parametrize(("pull", "control"), [(0, 0), (1, 2), (2, 1)])
-def test_bcm2837_clocks_a_pull_into_one_pin(pull: int, control: int) -> None:
+@pytest.mark.parametrize("pin", [0, 31, 32, 45, 53])
+def test_bcm2837_clocks_a_pull_into_one_pin(pin: int, pull: int, control: int) -> None:
     machine, pointer = gpio(False)
-    lib().gpio_set_pull(pointer, 45, pull)
-    gppud, clock = BASE + 0x94, BASE + 0x98 + 4
-    assert machine.writes == [(gppud, control), (clock, 1 << 13), (gppud, 0), (clock, 0)]
-    assert machine.seconds >= 15e-6, "150 cycles of set-up and of hold"
+    pulls = Pulls(machine)
+    lib().gpio_set_pull(pointer, pin, pull)
+    assert pulls.taken == {pin: control}
+    assert (pulls.control, pulls.clocks) == (0, [0, 0]), "both are removed"
+    clock = pulls.CLOCK + 4 * (pin // 32)
+    expected = [(pulls.CONTROL, control), (clock, 1 << pin % 32), (pulls.CONTROL, 0), (clock, 0)]
+    assert machine.writes == expected
 
 
-def test_pulls_of_several_pins_are_set_at_once() -> None:
+@pytest.mark.parametrize("bank", [0, 1])
+def test_pulls_of_several_pins_are_set_at_once(bank: int) -> None:
     machine, pointer = gpio(False)
-    lib().gpio_set_pulls(pointer, 1, 0b1010, 1)
-    gppud, clock = BASE + 0x94, BASE + 0x98 + 4
-    assert machine.writes == [(gppud, 2), (clock, 0b1010), (gppud, 0), (clock, 0)]
-    assert machine.seconds >= 15e-6, "150 cycles of set-up and of hold"
+    pulls = Pulls(machine)
+    lib().gpio_set_pulls(pointer, bank, 0b1010, 1)
+    assert pulls.taken == {32 * bank + 1: 2, 32 * bank + 3: 2}
+    assert len(machine.writes) == 4 and pulls.clocks == [0, 0]
     machine, pointer = gpio(True)
-    machine.registers[BASE + 0xE4 + 8] = 0xFFFFFFFF
-    lib().gpio_set_pulls(pointer, 1, 0b1010, 1)  # pins 33 and 35
-    assert machine.registers[BASE + 0xE4 + 8] == 0xFFFFFF77
+    address = BASE + 0xE4 + 8 * bank
+    machine.registers[address] = 0xFFFFFFFF
+    lib().gpio_set_pulls(pointer, bank, 0b1010, 1)
+    assert machine.registers == {address: 0xFFFFFF77}
 
 
 def test_levels_are_set_cleared_and_read_by_bit() -> None:

@@ -16,7 +16,9 @@
 
 uint64_t cpu_irq_save(void);
 void cpu_irq_restore(uint64_t state);
+bool cpu_irq_is_masked(void);
 void cpu_irq_enable(void);
+uint64_t cpu_midr(void);
 void cpu_wait_for_interrupt(void);
 uint64_t cpu_counter(void);
 uint64_t cpu_counter_frequency(void);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// As much of MicroPython's headers as the files need that guard_shim.c tries on the host.
+// As much of MicroPython's headers as the files need that guard_shim.c and machine_shim.c try on the host.
 
 #ifndef TESTS_HOST_PY_FAKE_MICROPYTHON_H
 #define TESTS_HOST_PY_FAKE_MICROPYTHON_H
@@ -11,6 +11,8 @@
 #define MICROPY_BYTES_PER_GC_BLOCK (64)
 #define MICROPY_VERSION (0)
 #define MP_NOINLINE __attribute__((noinline))
+#define MP_EBUSY (16)
+#define MP_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(x, y) ((x) < (y) ? (x) : (y))
 #define MAX(x, y) ((x) > (y) ? (x) : (y))
 
@@ -22,6 +24,23 @@ typedef const char *mp_rom_error_text_t;
 typedef struct _mp_obj_type_t {
     const char *name;
 } mp_obj_type_t;
+
+typedef struct _mp_obj_base_t {
+    const mp_obj_type_t *type;
+} mp_obj_base_t;
+
+// Objects are None or numbers.
+#define mp_const_none ((mp_obj_t)0)
+mp_int_t mp_obj_get_int(mp_obj_t number);
+
+typedef struct _vstr_t {
+    char *buf;
+    size_t len;
+} vstr_t;
+
+void vstr_init(vstr_t *vstr, size_t alloc);
+void vstr_printf(vstr_t *vstr, const char *format, ...);
+char *vstr_null_terminated_str(vstr_t *vstr);
 
 typedef struct _nlr_jump_callback_node_t {
     struct _nlr_jump_callback_node_t *prev;
