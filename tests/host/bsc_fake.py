@@ -41,6 +41,10 @@ class Bsc:
         self.masked: list[bool] = []  # interrupts, when a transfer was begun
         self.machine.on_read |= {S: self.status, FIFO: self.take}
         self.machine.on_write |= {C: self.control, S: self.forget, FIFO: self.feed}
+        self.machine.on_write |= {
+            address: lambda value, address=address: self.set_up(address, value)
+            for address in (DIV, DEL, CLKT)
+        }
         self.lib = lib
         self.driver = hardware.Bsc(BASE, 50_000)
 
@@ -50,6 +54,10 @@ class Bsc:
         return result, rate.value
 
     # --- registers ---
+
+    def set_up(self, address: int, value: int) -> None:
+        assert not self.active, "the clock changes in the middle of a transfer"
+        self.machine.registers[address] = value
 
     def control(self, value: int) -> None:
         self.machine.registers[C] = value
@@ -84,11 +92,16 @@ class Bsc:
         self.events &= ~value
 
     def feed(self, byte: int) -> None:
-        if self.active and not self.reading and len(self.fifo) < ROOM:
-            self.fifo.append(byte)
+        if self.events:
+            return  # the transfer has just ended, which the driver will see
+        assert self.active, "a byte is written before the transfer is active, and may be lost"
+        assert not self.reading, "a byte is written in a read"
+        assert len(self.fifo) < ROOM, "a byte is written to a FIFO that is full"
+        self.fifo.append(byte)
 
     def take(self) -> int:
-        return self.fifo.popleft() if self.fifo else 0
+        assert self.fifo, "a byte is read from a FIFO that is empty"
+        return self.fifo.popleft()
 
     def status(self) -> int:
         self.step()

@@ -9,6 +9,7 @@
 
 #include "../../ports/rpi-aarch64/aarch64/cpu.h"
 #include "../../ports/rpi-aarch64/drivers/mmio.h"
+#include "../../ports/rpi-aarch64/drivers/pwm.h"
 #include "../../ports/rpi-aarch64/drivers/ring.h"
 
 #define ACCESS_LIMIT (2000000)
@@ -100,7 +101,11 @@ void cpu_timer_stop(void) {
     fake_hardware.timer = UINT64_MAX;
 }
 
-// The ring's functions are inline, so a library has none of them.
+// Inline functions, which a library does not have.
+uint32_t test_pwm_scale(uint64_t a, uint32_t b, uint64_t c) {
+    return pwm_scale(a, b, c);
+}
+
 void test_ring_init(ring_t *ring, uint8_t *data, uint32_t size) {
     ring_init(ring, data, size);
 }

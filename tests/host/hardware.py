@@ -321,6 +321,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "watchdog_start": (None, [c_size_t, c_uint32]),
     "watchdog_halt": (None, [c_size_t]),
     "watchdog_status": (c_uint32, [c_size_t]),
+    "test_pwm_scale": (c_uint32, [c_uint64, c_uint32, c_uint64]),
     "test_ring_init": (None, [c_void_p, c_void_p, c_uint32]),
     "test_ring_get": (c_int, [c_void_p]),
     "test_ring_put": (c_int, [c_void_p, c_uint8]),

@@ -20,9 +20,12 @@ ROOM = 64
 
 AUX = 0x7E21_5000
 ENABLES, CNTL0, CNTL1, STAT, IO, TXHOLD = (AUX + n for n in (4, 0x80, 0x84, 0x88, 0xA0, 0xB0))
+ENABLE_SPI1 = 1 << 1
 AUX_CLEAR, AUX_ENABLE = 1 << 9, 1 << 11
 TX_FULL, RX_EMPTY, BUSY = 1 << 10, 1 << 7, 1 << 6
 ENTRIES = 4
+#: Reads of the status from the last bit to a block that is idle.
+SELECT_ENDS = 3
 
 
 class Master:
@@ -65,13 +68,23 @@ class Spi0(Master):
         self.never_done = False
         self.machine.on_read |= {CS: self.status, FIFO: self.take}
         self.machine.on_write |= {CS: self.control, FIFO: self.feed}
+        self.machine.on_write |= {
+            address: lambda value, address=address: self.set_up(address, value)
+            for address in (CLK, DLEN)
+        }
 
     def control(self, value: int) -> None:
+        ends = self.active and not value & TA
+        assert not (ends and self.to_send) or self.stuck or self.never_done, "bytes are cut off"
         self.machine.registers[CS] = value
         if value & CLEAR_TX:
             self.to_send.clear()
         if value & CLEAR_RX:
             self.received.clear()
+
+    def set_up(self, address: int, value: int) -> None:
+        assert not self.active, "clock or length change in the middle of a transfer"
+        self.machine.registers[address] = value
 
     @property
     def active(self) -> bool:
@@ -95,10 +108,12 @@ class Spi0(Master):
                 self.lost += 1
 
     def feed(self, byte: int) -> None:
+        assert len(self.to_send) < ROOM, "a byte is written to a FIFO that is full"
         self.to_send.append(byte)  # also while it is not active, as the block does
 
     def take(self) -> int:
-        return self.received.popleft() if self.received else 0
+        assert self.received, "a byte is read from a FIFO that is empty"
+        return self.received.popleft()
 
 
 class AuxSpi(Master):
@@ -107,20 +122,25 @@ class AuxSpi(Master):
     def __init__(self, lib: ctypes.CDLL) -> None:
         super().__init__(lib)
         self.driver = hardware.AuxSpi(AUX)
-        self.selected: list[bool] = []  # of each entry: whether more was said to follow
+        self.ends = 0  # reads of the status until the select is released
         self.machine.on_read |= {STAT: self.status, IO: self.take}
         self.machine.on_write |= {
             CNTL0: self.control,
-            IO: lambda entry: self.feed(entry, more=False),
-            TXHOLD: lambda entry: self.feed(entry, more=True),
+            CNTL1: lambda value: self.set_up(CNTL1, value),
+            IO: self.feed,
+            TXHOLD: self.feed,
         }
 
+    def set_up(self, address: int, value: int) -> None:
+        assert self.machine.registers.get(ENABLES, 0) & ENABLE_SPI1, "written before it is enabled"
+        assert not self.ends, "changed before the last bit has its end"
+        self.machine.registers[address] = value
+
     def control(self, value: int) -> None:
-        if self.machine.registers.get(ENABLES, 0) & 2:
-            self.machine.registers[CNTL0] = value
-            if value & AUX_CLEAR:
-                self.to_send.clear()
-                self.received.clear()
+        self.set_up(CNTL0, value)
+        if value & AUX_CLEAR:
+            self.to_send.clear()
+            self.received.clear()
 
     @property
     def active(self) -> bool:
@@ -128,11 +148,13 @@ class AuxSpi(Master):
         return bool(control & AUX_ENABLE) and not control & AUX_CLEAR
 
     def status(self) -> int:
+        self.ends = max(self.ends - 1, 0)
         if self.active and self.to_send and not self.stuck:
             self.shift(self.to_send.popleft())
+            self.ends = 0 if self.to_send else SELECT_ENDS
         value = TX_FULL if len(self.to_send) >= ENTRIES else 0
         value |= 0 if self.received else RX_EMPTY
-        return value | (BUSY if self.to_send else 0)
+        return value | (BUSY if self.to_send or self.ends else 0)
 
     def shift(self, entry: int) -> None:
         bits = entry >> 24
@@ -144,10 +166,11 @@ class AuxSpi(Master):
         else:
             self.lost += 1
 
-    def feed(self, entry: int, *, more: bool) -> None:
-        if self.active and len(self.to_send) < ENTRIES:
-            self.to_send.append(entry)
-            self.selected.append(more)
+    def feed(self, entry: int) -> None:
+        assert self.active, "an entry is written to a master that is off"
+        assert len(self.to_send) < ENTRIES, "an entry is written to a FIFO that is full"
+        self.to_send.append(entry)
 
     def take(self) -> int:
-        return self.received.popleft() if self.received else 0
+        assert self.received, "an entry is read from a FIFO that is empty"
+        return self.received.popleft()

@@ -158,6 +158,23 @@ def test_a_clock_that_is_stretched_too_long_is_no_missing_device(move):
     no_trace(made)
 
 
+def test_a_bus_that_nothing_moves_is_no_missing_device_even_if_the_block_tells_of_both():
+    made = bus()
+    made.stretched = True
+    status = made.machine.on_read[S]
+    made.machine.on_read[S] = lambda: status() | bsc_fake.ERR
+    assert made.write(0x20, b"") == TIMEOUT
+
+
+@pytest.mark.parametrize("masked", [0, 1])
+@pytest.mark.parametrize("device", [0x48, 0x20])
+def test_the_interrupt_mask_is_as_before(device, masked):
+    made = bus(x48=b"abc")
+    made.machine.fake.masked = masked
+    made.write_read(device, b"\x01\x02", 3)
+    assert made.machine.fake.masked == masked
+
+
 @pytest.mark.parametrize("number", [0, 1, 20])
 def test_a_byte_that_is_not_taken_is_a_nack(number):
     made = bus(x48=b"")

@@ -141,6 +141,35 @@ def test_events_are_turned_off_before_they_are_cleared() -> None:
     assert block.machine.registers[REN] == 1 << 6, "the other pin's stays"
 
 
+@pytest.mark.parametrize("triggers", [0, RISING, HIGH])
+def test_the_events_of_other_pins_outlive_a_change_of_triggers(triggers: int) -> None:
+    """Writing 1 clears an event: only the pin's own bit is written."""
+    block = Block()
+    for pin in (6, 40):
+        block.set(pin, RISING)
+        block.level(pin, True)
+    for pin in (5, 7, 39, 41):
+        block.set(pin, triggers)
+        block.set(pin, 0)
+    assert block.interrupt() == [(6, RISING), (40, RISING)]
+
+
+def test_the_event_of_another_pin_outlives_a_level_that_is_turned_off() -> None:
+    """It comes as the handler turns the level off."""
+    block = Block()
+    block.set(9, RISING)
+    block.set(8, HIGH)
+    enable = block.machine.on_write[HEN]
+
+    def turned_off(value: int) -> None:
+        enable(value)
+        block.level(9, True)
+
+    block.machine.on_write[HEN] = turned_off
+    block.level(8, True)
+    assert block.interrupt() == [(8, HIGH), (9, RISING)]
+
+
 @pytest.mark.parametrize("pin", [4, 27, 28, 40, 53])
 def test_an_edge_is_cleared_first_and_told_of_once(pin: int) -> None:
     block = Block()

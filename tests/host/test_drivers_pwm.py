@@ -2,6 +2,7 @@
 """The clock manager and the PWM block on played hardware: sequences, in the manual's order."""
 
 import functools
+from fractions import Fraction
 
 import hardware
 import pytest
@@ -160,3 +161,10 @@ def test_a_stop_leaves_the_other_channel(control: int, channel: int) -> None:
     machine.registers[CONTROL] = control
     lib().pwm_stop(PWM, channel)
     assert machine.writes == [(CONTROL, control & ~(0xFF << 8 * channel))]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**31), st.integers(1, 2**40))
+def test_a_scaled_count_is_the_nearest(a: int, b: int, c: int) -> None:
+    exact = Fraction(a * b, c)
+    if exact < 2**32 - 1:
+        assert abs(lib().test_pwm_scale(a, b, c) - exact) <= Fraction(1, 2)

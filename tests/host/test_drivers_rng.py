@@ -45,6 +45,7 @@ class Generator:
         lib().rng_start(ctypes.byref(self.driver), BASE, kind == "RNG200")
 
     def take(self) -> int:
+        assert self.available > 0, "a word is read from a FIFO that is empty"
         self.reads += 1
         return next(self.words)
 
