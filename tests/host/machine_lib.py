@@ -61,14 +61,15 @@ class Format(ctypes.Structure):
     _fields_ = [("baud", c_uint32), ("bits", c_uint8), ("parity", c_int8), ("stop", c_uint8)]
 
 
-class AnyUart(ctypes.Union):
-    _fields_ = [("pl011", hardware.Pl011), ("mini", hardware.MiniUart)]
-
-
 class Line(ctypes.Structure):
-    """uart_line_t."""
+    """uart_line_t; the PL011 is the larger one of its union."""
 
-    _fields_ = [("id", c_uint8), ("open", c_bool), ("either", AnyUart), ("ring", hardware.Ring)]
+    _fields_ = [
+        ("id", c_uint8),
+        ("open", c_bool),
+        ("pl011", hardware.Pl011),
+        ("ring", hardware.Ring),
+    ]
 
 
 SIGNATURES: dict[str, tuple[object, list[object]]] = {

@@ -16,6 +16,7 @@ import frames_lib
 import hardware
 import heap_lib
 import host_library
+import machine_lib
 import pytest
 import sd_fake
 import spaces
@@ -74,6 +75,10 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     heap_lib.StatsStruct: "heap_stats_t",
     heap_lib.DamageStruct: "heap_damage_t",
     heap_lib.BlockStruct: "heap_block_t",
+    machine_lib.BusPins: "bus_pins_t",
+    machine_lib.BusKind: "bus_kind_t",
+    machine_lib.Format: "uart_format_t",
+    machine_lib.Line: "uart_line_t",
     spaces.Request: "space_request_t",
     spaces.WindowRequest: "window_request_t",
     spaces.Range: "mem_range_t",

@@ -458,14 +458,24 @@ def test_pulls_of_several_pins_are_set_at_once(bank: int) -> None:
     assert machine.registers == {address: 0xFFFFFF77}
 
 
-def test_levels_are_set_cleared_and_read_by_bit() -> None:
+def test_levels_are_set_and_cleared_by_bit() -> None:
     machine, pointer = gpio(True)
-    machine.registers[BASE + 0x34 + 4] = 1 << 10
+    for address in range(BASE + 0x1C, BASE + 0x30, 4):
+        machine.on_read[address] = not_to_be_read
     lib().gpio_write(pointer, 42, True)
     lib().gpio_write(pointer, 5, False)
     assert machine.writes == [(BASE + 0x1C + 4, 1 << 10), (BASE + 0x28, 1 << 5)]
-    assert lib().gpio_read(pointer, 42)
-    assert not lib().gpio_read(pointer, 41)
+
+
+def not_to_be_read() -> int:
+    raise AssertionError("a register that sets or clears has nothing to read")
+
+
+@pytest.mark.parametrize("pin", [0, 31, 32, 57])
+def test_a_level_is_read_by_bit(pin: int) -> None:
+    machine, pointer = gpio(True)
+    machine.registers[BASE + 0x34 + 4 * (pin // 32)] = 1 << pin % 32
+    assert [n for n in range(58) if lib().gpio_read(pointer, n)] == [pin]
 
 
 # Watchdog.

@@ -198,6 +198,22 @@ def test_an_edge_during_the_handler_is_another_event() -> None:
     assert block.interrupt() == [(4, RISING), (4, FALLING)]
 
 
+def test_an_event_between_the_look_and_the_clearing_is_another_event() -> None:
+    block = Block()
+    for pin in (4, 5):
+        block.set(pin, RISING)
+    look = block.machine.on_read[EDS]
+
+    def late() -> int:
+        events = look()
+        block.level(5, True)
+        return events
+
+    block.machine.on_read[EDS] = late
+    block.level(4, True)
+    assert block.interrupt() == [(4, RISING), (5, RISING)]
+
+
 def test_a_pulse_that_is_over_is_told_of_with_all_triggers_of_the_pin() -> None:
     block = Block()
     block.set(9, RISING)

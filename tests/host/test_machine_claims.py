@@ -80,6 +80,10 @@ def test_an_owner_releases_only_what_it_has():
     assert take(I2C, 1, 2) == 0 and take(I2C, 3, 4) == 0 and take(SPI, 3, 6) == 0
     library().claims_release(owner(I2C, 3))
     assert (is_free(2), is_free(4), is_free(6)) == (False, True, False)
+    take_block = library().machine_shim_take_block
+    assert take_block(owner(PWM, 12), 0) == 0 and take_block(owner(PWM, 13), 1) == 0
+    library().claims_release(owner(PWM, 13))
+    assert take_block(owner(PWM, 18), 0) == EBUSY and take_block(owner(PWM, 19), 1) == 0
 
 
 @pytest.mark.parametrize(
