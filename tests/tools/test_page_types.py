@@ -25,7 +25,8 @@ from pimem import ROOT
 
 # The pages whose Python is for the board; that of porting.md is for the host.
 PAGES = [ROOT / "README.md"]
-PAGES += [ROOT / "docs" / f"{name}.md" for name in ("editors", "hardware", "memory", "tutorial")]
+NAMES = ("circuitpython", "editors", "hardware", "machine", "memory", "quickref", "tutorial")
+PAGES += [ROOT / "docs" / f"{name}.md" for name in NAMES]
 EDITORS = ROOT / "docs" / "editors.md"
 STUBS = ROOT / "modules" / "memory" / "stubs"
 # Refused for a value, not for a type: the first line of the statement, and the reason.
@@ -33,6 +34,7 @@ VALUES = {
     "space.map(VA + 1, page)": "the address is not aligned",
     "with lazy:": "the pager raises ValueError itself",
     "f.pa": "the object is closed",
+    "machine.freq(1)": "the firmware's limits are not known",
 }
 
 Reports = dict[str, dict[int, list[str]]]  # module: line: what a checker says of it

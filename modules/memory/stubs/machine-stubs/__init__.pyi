@@ -14,7 +14,7 @@ from ._uart import UART as UART
 
 @final
 class _Memory:
-    """Memory in words of one width. Each access is exactly one load or store of that width.
+    """Memory as words of one width. Each access is exactly one load or store of that width.
 
     ValueError: an address that is not a multiple of the width, a value that does not fit.
     memory.Fault: the tables forbid the access, or nothing answers.
@@ -24,13 +24,13 @@ class _Memory:
     def __setitem__(self, address: int, value: int, /) -> None: ...
 
 mem8: _Memory
-"""Memory in words of 8 bits: mem8[address] is one load or store."""
+"""Memory as words of 8 bits: mem8[address] is one load or store."""
 mem16: _Memory
-"""Memory in words of 16 bits: mem16[address] is one load or store."""
+"""Memory as words of 16 bits: mem16[address] is one load or store."""
 mem32: _Memory
-"""Memory in words of 32 bits: mem32[address] is one load or store."""
+"""Memory as words of 32 bits: mem32[address] is one load or store."""
 mem64: _Memory
-"""Memory in words of 64 bits: mem64[address] is one load or store."""
+"""Memory as words of 64 bits: mem64[address] is one load or store."""
 
 @final
 class _Names:
@@ -40,24 +40,24 @@ class _Names:
 
 @final
 class _PinIrq:
-    """The interrupt of a pin."""
+    """The interrupt of a pin, as Pin.irq() returns it."""
 
     def __call__(self) -> None:
-        """Schedule a call of the handler."""
+        """Schedule a call of the handler, as an event does."""
 
     def flags(self) -> int:
-        """The triggers of the latest event."""
+        """Return the triggers of the latest event."""
 
     def trigger(self, trigger: int = ..., /) -> int:
-        """The triggers, as they were before this call sets them."""
+        """Return the triggers, and set others if they are given."""
 
 @final
 class Pin:
     """A GPIO of the SoC, by number or name ("GPIO17"), or a named pin of the board ("LED").
 
-    The value is that of the name: a pin that is active low is 1 when its level is low.
+    The value is logical: an active-low pin has the value 1 when its level is low.
     ValueError: this board has no such pin. OSError(ENODEV): the machine has no GPIO controller.
-    OSError(EBUSY): the console or a block has the pin; it can be read, not changed.
+    OSError(EBUSY): the console or a block has the pin, which can then be read but not changed.
     """
 
     IN: Final[int]
@@ -129,26 +129,26 @@ class Pin:
         trigger: int = ...,
         hard: bool = False,
     ) -> _PinIrq:
-        """Call handler(pin) at edges or levels of the pin; None ends that.
+        """Call handler(pin) at edges or levels of the pin; None disables the interrupt.
 
-        `trigger` is a sum of IRQ_ constants, at first both edges. The call is scheduled: edges
-        that come before it add calls, up to 1000; a level calls again when the handler has
-        returned.
-        Without arguments: the object of the pin's interrupt, unchanged.
+        `trigger` is a sum of IRQ_ constants; the default is both edges. The call is scheduled.
+        Each further edge adds a call, up to 1000; a level is armed again when the handler has
+        returned. Without arguments, returns the interrupt object of the pin unchanged.
 
-        ValueError: a trigger that is none, hard=True, a pin of the expander.
+        ValueError: an invalid trigger, hard=True, a pin of the expander.
         """
 
 @final
 class Timer:
-    """A virtual timer: it calls callback(timer) once, or again and again.
+    """A virtual timer: it calls callback(timer) once or periodically.
 
-    `freq` is in Hz, `period` in units of 1/`tick_hz` seconds; without both it is the one before,
-    at first a second. The shortest period is 50 us. A call that is late is made up for, up to
-    1000. An exception of the callback is printed, and the timer goes on. Soft reset stops it.
+    `freq` is in Hz, `period` in units of 1/`tick_hz` seconds; the default is the previous period,
+    or a second. The shortest period is 50 us. Calls are scheduled; up to 1000 late ones are made
+    afterwards. An exception in the callback is printed, and the timer continues. Soft reset
+    stops it.
 
-    ValueError: a period out of reach, an id that is not -1, hard=True: callbacks are scheduled.
-    RuntimeError: 100 timers run already.
+    ValueError: a period out of range, an id that is not -1, hard=True.
+    RuntimeError: 100 timers are running.
     """
 
     ONE_SHOT: Final[int]
@@ -175,17 +175,17 @@ class Timer:
         callback: Callable[[Timer], object] | None = ...,
         hard: bool = False,
     ) -> None:
-        """Stop the timer, and start it anew with a callback that is not None."""
+        """Stop the timer, and restart it unless the callback is None."""
 
     def deinit(self) -> None:
-        """Stop the timer: no call is made any more."""
+        """Stop the timer. Calls that are due are discarded."""
 
 @final
 class RTC:
-    """The time of day: an offset to the processor's timer, kept over a soft reset only.
+    """The time of day: an offset to the processor's counter, which a reset loses.
 
-    Until it is set the time begins at the day on which the image was built. time.time() and the
-    times of files follow it.
+    Until it is set, the time starts at the date on which the image was built. A soft reset keeps
+    it. time.time() and the dates of files follow it.
     """
 
     def __init__(self, id: int = 0, /) -> None: ...
@@ -195,20 +195,20 @@ class RTC:
     def datetime(self, datetime: tuple[int, int, int, int, int, int, int, int], /) -> None:
         """Read or set (year, month, day, weekday, hour, minute, second, microsecond).
 
-        The weekday is 0 on Mondays; what is set follows from the date. ValueError: a part that
-        does not exist, a year that is not in 2000 to 2553.
+        The weekday is 0 on Mondays; it is ignored when set. ValueError: a part out of range, a
+        year that is not in 2000 to 2553.
         """
 
 @final
 class WDT:
-    """The watchdog: it resets the machine when `timeout` ms pass without feed(). Nothing stops it.
+    """The watchdog: it resets the machine after `timeout` ms without feed(). Nothing stops it.
 
-    ValueError: a timeout that is not in 1 to 15999 ms. OSError(ENODEV): the machine has none.
+    ValueError: a timeout that is not in 1 to 15999 ms. OSError(ENODEV): there is no watchdog.
     """
 
     def __init__(self, id: int = 0, timeout: int = 5000) -> None: ...
     def feed(self) -> None:
-        """Begin the timeout anew."""
+        """Restart the timeout."""
 
 class _PinLike(Protocol):
     """A Pin, a Signal, or an object of a Python class."""
@@ -254,13 +254,13 @@ class Signal:
 
 @final
 class PWM:
-    """Pulses on GPIO12 or GPIO18 (channel 0), GPIO13 or GPIO19 (channel 1): one pin a channel.
+    """Pulses on GPIO12 or GPIO18 (channel 0), GPIO13 or GPIO19 (channel 1): one pin per channel.
 
-    There is one object a pin: PWM(pin) of one that is open returns it as it is. A new one has
+    There is one object per pin: PWM(pin) returns it unchanged if it is open. The defaults are
     1000 Hz and a duty of 0. After deinit() only init() works.
 
-    ValueError: no such pin, a frequency or duty that cannot be. OSError(EBUSY): another has the
-    pin or the channel. OSError(ENODEV): the block does not answer.
+    ValueError: a pin without PWM, a frequency or duty out of range. OSError(EBUSY): the pin or
+    the channel has another user. OSError(ENODEV): the block does not answer.
     """
 
     def __init__(
@@ -281,10 +281,10 @@ class PWM:
         duty_ns: int | None = None,
         invert: bool | None = None,
     ) -> None:
-        """Change settings; None leaves one as it is. invert: low where it was high."""
+        """Change settings; None leaves one unchanged. invert: exchange high and low."""
 
     def deinit(self) -> None:
-        """Stop the pulses; the pin is an input then."""
+        """Stop the pulses and make the pin an input."""
 
     @overload
     def freq(self) -> int: ...
@@ -296,7 +296,7 @@ class PWM:
     def duty_u16(self) -> int: ...
     @overload
     def duty_u16(self, duty: int, /) -> None:
-        """The high part of a period, 0 to 65535 (always high): read it, or set it."""
+        """The high part of a period, 0 (always low) to 65535 (always high): read or set it."""
 
     @overload
     def duty_ns(self) -> int: ...
@@ -311,7 +311,7 @@ SOFT_RESET: Final[int]
 CRASH_RESET: Final[int]
 
 def reset_cause() -> int:
-    """Why the machine started, one of the _RESET constants; 0 when it is unknown.
+    """Return why the machine started, one of the _RESET constants; 0 if unknown.
 
     WDT_RESET: the watchdog. HARD_RESET: machine.reset(). CRASH_RESET: see memory.last_crash().
     """
@@ -320,33 +320,33 @@ def reset() -> NoReturn:
     """Reset the machine."""
 
 def soft_reset(_: object = ..., /) -> NoReturn:
-    """End Python and start it again, as Ctrl-D does. It is the same function as sys.exit()."""
+    """Restart Python, as Ctrl-D does. This is the same function as sys.exit()."""
 
 def bootloader(_: object = ..., /) -> NoReturn:
-    """Receive another kernel over the serial line, and start it."""
+    """Receive another kernel over the serial line and start it."""
 
 def unique_id() -> bytes:
-    """Serial number, 8 bytes; empty when the machine has none."""
+    """Return the serial number, 8 bytes; empty if the machine has none."""
 
 @overload
 def freq() -> int: ...
 @overload
 def freq(hz: int, /) -> None:
-    """The processor's clock in Hz: read it, or ask the firmware for another one.
+    """The clock of the processor in Hz: read it, or ask the firmware for another rate.
 
-    OSError(ENODEV): the machine has no firmware to ask.
+    ValueError: a rate outside the firmware's limits. OSError(ENODEV): there is no firmware.
     """
 
 def temperature() -> float:
-    """Degrees Celsius of the SoC, as the firmware tells them.
+    """Return the temperature of the SoC in degrees Celsius, as measured by the firmware.
 
-    OSError(ENODEV): the machine has no firmware to ask.
+    OSError(ENODEV): there is no firmware.
     """
 
 def time_pulse_us(pin: Pin | int | str, level: int, timeout_us: int = 1000000, /) -> int:
-    """Measure the next pulse of a level, in microseconds.
+    """Wait for a pulse of the level and return its length in microseconds.
 
-    -2: the pulse did not begin in time; -1: it did not end in time.
+    Returns -2 if no pulse started within `timeout_us`, and -1 if it did not end within it.
     """
 
 def bitstream(
@@ -354,14 +354,14 @@ def bitstream(
 ) -> None:
     """Send bytes, most significant bit first, as pulses; `encoding` is 0.
 
-    `timing`: nanoseconds, 50000 at most, of the high and the low level of a 0, then of a 1.
+    `timing`: nanoseconds of the high and the low level of a 0, then of a 1; 50000 at most.
     """
 
 def idle() -> None:
     """Wait for an interrupt, at most 1 ms."""
 
 def lightsleep(ms: int = ..., /) -> None:
-    """Sleep for `ms` milliseconds; without an argument until the next interrupt."""
+    """Sleep for `ms` milliseconds, or until the next interrupt. Callbacks run meanwhile."""
 
 def deepsleep(ms: int = ..., /) -> NoReturn:
     """Sleep, then reset the machine; without an argument switch it off."""

@@ -8,8 +8,9 @@ from . import Pin
 class _I2CBus:
     """A bus whose devices have addresses of 7 bits: sensors, clocks, memories.
 
-    OSError(ENODEV): no device has the address, or it does not take a byte. OSError(ETIMEDOUT): a
-    line stays low. ValueError: an address, a size or a memory address that cannot be.
+    OSError(ENODEV): no device acknowledges the address or a byte. OSError(ETIMEDOUT): no progress,
+    for example because a line stays low. ValueError: an address, size or memory address out of
+    range.
     """
 
     def scan(self) -> list[int]:
@@ -22,30 +23,32 @@ class _I2CBus:
         """Fill a buffer from a device."""
 
     def writeto(self, addr: int, buffer: Any, stop: bool = True, /) -> int:
-        """Write a buffer to a device; return how many bytes it took."""
+        """Write a buffer to a device; return the number of acknowledged bytes."""
 
     def writevto(self, addr: int, buffers: Any, stop: bool = True, /) -> int:
-        """Write a list of buffers to a device, as one transfer."""
+        """Write a list of buffers to a device in one transfer."""
 
     def readfrom_mem(self, addr: int, memaddr: int, nbytes: int, *, addrsize: int = 8) -> bytes:
-        """Read from an address in a device: it is written, and the read follows without a STOP."""
+        """Write a memory address to a device, and read after a repeated START."""
 
     def readfrom_mem_into(
         self, addr: int, memaddr: int, buffer: Any, *, addrsize: int = 8
     ) -> None:
-        """Fill a buffer from an address in a device."""
+        """Fill a buffer from a memory address of a device."""
 
     def writeto_mem(self, addr: int, memaddr: int, buffer: Any, *, addrsize: int = 8) -> None:
-        """Write a buffer to an address in a device."""
+        """Write a buffer to a memory address of a device."""
 
 @final
 class I2C(_I2CBus):
     """An I2C master of the SoC: number 0 or 1, on the Raspberry Pi 4 also 3, 4, 5, 6.
 
-    Each has its pins: 1 is on GPIO2 and GPIO3. There is one object of each. A write with
-    stop=False is sent with the read that follows; another one is OSError(EOPNOTSUPP).
+    Each has its own pins: number 1 has GPIO2 and GPIO3. There is one object for each number. A
+    write with stop=False is sent with the read that follows it; other uses of stop=False are
+    OSError(EOPNOTSUPP).
 
-    ValueError: pins that the bus cannot be on. OSError(EBUSY): another block has a pin.
+    ValueError: a number or pins that the bus does not have, `freq` or `timeout` out of range.
+    OSError(EBUSY): a pin has another user. OSError(ENODEV): the block does not answer.
     """
 
     def __init__(
@@ -66,14 +69,14 @@ class I2C(_I2CBus):
         freq: int = 400000,
         timeout: int = 50000,
     ) -> None:
-        """Set the bus up; `timeout` is the longest time that it may stand still, in us."""
+        """Configure the bus. `timeout` is the longest time without progress, in us."""
 
     def deinit(self) -> None:
-        """Switch the block off and give its pins back."""
+        """Disable the block and release its pins."""
 
 @final
 class SoftI2C(_I2CBus):
-    """I2C by software, on any two pins: also for devices that stretch the clock."""
+    """I2C in software, on any two pins, also for devices that stretch the clock."""
 
     def __init__(
         self,
@@ -91,59 +94,59 @@ class SoftI2C(_I2CBus):
         freq: int = 400000,
         timeout: int = 50000,
     ) -> None:
-        """Set the bus up; `timeout` is how long a device may hold the clock, in us."""
+        """Configure the bus. `timeout` is how long a device may hold SCL low, in us."""
 
     def start(self) -> None:
-        """Begin a transfer by hand."""
+        """Send a START condition."""
 
     def stop(self) -> None:
-        """End a transfer by hand."""
+        """Send a STOP condition."""
 
     def readinto(self, buffer: Any, nack: bool = True, /) -> None:
-        """Read the bytes of a buffer by hand; the last one is not acknowledged."""
+        """Fill a buffer. The last byte is not acknowledged, unless `nack` is false."""
 
     def write(self, buffer: Any, /) -> int:
-        """Write a buffer by hand; return how many bytes were acknowledged."""
+        """Write a buffer; return the number of acknowledged bytes."""
 
 class _SPIBus:
-    """A bus that shifts bytes out and in at once. The chip select is a Pin of the program's.
+    """A bus that sends and receives bytes simultaneously. The program's own Pin selects the chip.
 
-    ValueError: a rate, a mode or a size that cannot be.
+    ValueError: a rate, mode or size out of range.
     """
 
     MSB: Final[int]
     LSB: Final[int]
     def deinit(self) -> None:
-        """Switch the block off and give its pins back; of SoftSPI it does nothing."""
+        """Disable the block and release its pins. No effect for SoftSPI."""
 
     def read(self, nbytes: int, write: int = 0, /) -> bytes:
-        """Read bytes; send the byte `write` meanwhile."""
+        """Read bytes while sending the byte `write`."""
 
     def readinto(self, buffer: Any, write: int = 0, /) -> None:
-        """Fill a buffer; send the byte `write` meanwhile."""
+        """Fill a buffer while sending the byte `write`."""
 
     def write(self, buffer: Any, /) -> None:
         """Send a buffer."""
 
     def write_readinto(self, write_buffer: Any, read_buffer: Any, /) -> None:
-        """Send a buffer and fill another one of the same size, which may be the same."""
+        """Send a buffer and fill another of the same size, or the same one."""
 
 @final
 class SPI(_SPIBus):
     """An SPI master of the SoC: number 0 or 1, on the Raspberry Pi 4 also 3, 4, 5, 6.
 
-    Each has its pins: 0 is on GPIO11 (SCK), GPIO10 (MOSI) and GPIO9 (MISO). There is one object of
-    each. Number 1 has phase 0 only.
+    Each has its own pins: number 0 has GPIO11 (SCK), GPIO10 (MOSI) and GPIO9 (MISO). There is one
+    object for each number. Number 1 has phase 0 only.
 
-    ValueError: pins that the bus cannot be on. OSError(EBUSY): another block has a pin.
-    OSError(ENODEV): the block does not answer.
+    ValueError: a number or pins that the bus does not have. OSError(EBUSY): a pin has another
+    user. OSError(ENODEV): the block does not answer.
     """
 
     def __init__(
         self,
         id: int,
-        baudrate: int = 1000000,
         /,
+        baudrate: int = 1000000,
         *,
         polarity: int = 0,
         phase: int = 0,
@@ -165,11 +168,11 @@ class SPI(_SPIBus):
         mosi: Pin | int | str | None = None,
         miso: Pin | int | str | None = None,
     ) -> None:
-        """Set the bus up; what is not given stays."""
+        """Configure the bus. Settings that are not given stay unchanged."""
 
 @final
 class SoftSPI(_SPIBus):
-    """SPI by software, on any three pins."""
+    """SPI in software, on any three pins."""
 
     def __init__(
         self,
@@ -194,4 +197,4 @@ class SoftSPI(_SPIBus):
         mosi: Pin | int | str = ...,
         miso: Pin | int | str = ...,
     ) -> None:
-        """Set the bus up; what is not given stays."""
+        """Configure the bus. Settings that are not given stay unchanged."""

@@ -13,14 +13,14 @@ class _Irq(Protocol):
 
 @final
 class UART:
-    """A serial line beside the console: number 1 (mini UART), on the Raspberry Pi 4 also 2 to 5.
+    """A serial line besides the console: number 1 (mini UART), on the Raspberry Pi 4 also 2 to 5.
 
-    There is one object of each; UART(id) of one that is open returns it as it is. Number 1 has 7
-    or 8 bits, no parity and one stop bit. What comes is kept in `rxbuf` bytes, 256 at first.
+    There is one object for each number; UART(id) returns it unchanged if it is open. Number 1 has
+    7 or 8 bits, no parity and one stop bit. The receive buffer has `rxbuf` bytes, a power of two.
 
-    ValueError: no such UART, pins that it cannot be on, a rate that cannot be made.
-    OSError(EBUSY): another has a pin, or number 0, the console. OSError(ENODEV): it does not
-    answer.
+    ValueError: a number or pins that do not exist, a rate that cannot be generated.
+    OSError(EBUSY): a pin has another user; number 0 is the console. OSError(ENODEV): the UART does
+    not answer.
     """
 
     IRQ_RX: Final[int]
@@ -52,34 +52,34 @@ class UART:
         timeout: int = -1,
         timeout_char: int = -1,
     ) -> None:
-        """Change settings; -1: as before. parity: None, 0 (even), 1 (odd); times in ms."""
+        """Change settings; -1: unchanged. parity: None, 0 (even), 1 (odd). Times are in ms."""
 
     def deinit(self) -> None:
-        """Stop the UART and give its pins back; what was received is lost."""
+        """Stop the UART and release its pins. Received bytes are discarded."""
 
     def any(self) -> int:
-        """Return how many bytes can be read at once."""
+        """Return the number of bytes that can be read without waiting."""
 
     def read(self, nbytes: int = -1, /) -> bytes | None:
-        """Read up to `nbytes`, or what comes until the timeout; None: nothing came."""
+        """Read up to `nbytes` bytes, or until the timeout; None if there are none."""
 
     def readinto(self, buffer: Any, nbytes: int = ..., /) -> int | None:
-        """Fill a buffer as far as bytes come in time; return how many, or None."""
+        """Fill a buffer until the timeout; return the number of bytes, or None."""
 
     def readline(self, nbytes: int = -1, /) -> bytes | None:
-        """Read up to the end of a line, or as far as bytes come in time."""
+        """Read up to the end of a line, or until the timeout."""
 
     def write(self, buffer: Any, nbytes: int = ..., offset: int = ..., /) -> int | None:
-        """Write a buffer; wait until the transmitter has all of it."""
+        """Write a buffer. Waits until the transmitter has accepted all of it."""
 
     def flush(self) -> None:
-        """Wait until all that was written has left."""
+        """Wait until all bytes have been sent."""
 
     def txdone(self) -> bool:
-        """Whether all that was written has left."""
+        """Whether all bytes have been sent."""
 
     def sendbreak(self) -> None:
-        """Keep the line low for longer than a byte."""
+        """Send a break: a low level that is longer than a byte."""
 
     def irq(
         self,
@@ -87,4 +87,4 @@ class UART:
         trigger: int = 0,
         hard: bool = False,
     ) -> _Irq:
-        """Call handler(uart) from the scheduler when bytes came (trigger IRQ_RX); 0: never."""
+        """Schedule handler(uart) when bytes have arrived (trigger IRQ_RX); 0 disables it."""
