@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A plugin of QEMU that counts instructions of core 0: all of them, the longest stretch with IRQ masked, and the
 // longest way from one function to another. The numbers are in a file that the test has in memory, and may set to 0.
-// Not under -icount: there QEMU leaves a block at each access to a device, and its rest would be counted twice.
+// Under -icount it also notes the time that the guest reads, and lets the guest wait for the test at a given one. QEMU
+// leaves a block there at each access to a device, and its rest is counted twice: the numbers are upper limits.
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,9 @@
 #define IS_DAIF_IMMEDIATE(word) (((word) & 0xfffff0df) == 0xd50340df) // MSR DAIFSet, DAIFClr
 #define IS_DAIF_REGISTER(word) (((word) & 0xffffffe0) == 0xd51b4220)
 #define ERET (0xd69f03e0)
+#define IS_COUNTER_READ(word) (((word) & 0xffffffe0) == 0xd53be020) // MRS Xt, CNTPCT_EL0
+#define GENERAL_REGISTERS (31)
+#define WAIT_US (20)
 #define VECTOR_ALIGN (128)  // and they fill 2 KiB; another block may begin there as well
 
 API_EXPORT int qemu_plugin_version = API_VERSION;
@@ -21,13 +26,14 @@ API_EXPORT int qemu_plugin_version = API_VERSION;
 // As the test reads it.
 typedef struct {
     uint64_t total;
+    uint64_t now, until;                        // ticks of the counter; the guest waits at `until` unless it is 0
     uint64_t masked, masked_from, masked_to;    // instructions; addresses
     uint64_t answers, slowest;                  // how often `to` followed `from`; instructions
 } counts_t;
 
 static counts_t *counts;
 static uint64_t from, to;
-static struct qemu_plugin_register *pstate;
+static struct qemu_plugin_register *pstate, *general[GENERAL_REGISTERS];
 static GByteArray *bytes;
 
 // Whether IRQ is masked is read again after what may change it.
@@ -36,12 +42,28 @@ static uint64_t masked_at, masked_pc, asked_at;
 static bool asked;
 static bool unmasking;      // a DAIF write or ERET ran just now
 
-static bool read_masked(void) {
-    uint32_t value = 0;
+static unsigned counter_in = GENERAL_REGISTERS; // the register into which the guest has just read the counter
+
+static uint64_t read_register(struct qemu_plugin_register *handle) {
+    uint64_t value = 0;
     g_byte_array_set_size(bytes, 0);
-    qemu_plugin_read_register(pstate, bytes);
-    memcpy(&value, bytes->data, sizeof value);
-    return value & MASKED;
+    qemu_plugin_read_register(handle, bytes);
+    memcpy(&value, bytes->data, bytes->len);
+    return value;
+}
+
+static bool read_masked(void) {
+    return read_register(pstate) & MASKED;
+}
+
+// Under -icount a read of the counter ends its block.
+static void note_time(void) {
+    volatile uint64_t *until = &counts->until;
+    counts->now = read_register(general[counter_in]);
+    counter_in = GENERAL_REGISTERS;
+    while (*until != 0 && counts->now >= *until) {
+        usleep(WAIT_US);
+    }
 }
 
 static void change(uint64_t pc) {
@@ -74,6 +96,9 @@ static void on_block(unsigned vcpu, void *data) {
     if (vcpu) {
         return;
     }
+    if (counter_in != GENERAL_REGISTERS) {
+        note_time();
+    }
     // It may be a vector. Where IRQ was unmasked and one was waiting, nothing ran between two stretches.
     bool is_entry = block->pc % VECTOR_ALIGN == 0;
     if (is_entry && masked && unmasking) {
@@ -83,6 +108,12 @@ static void on_block(unsigned vcpu, void *data) {
         look(block->pc);
     }
     counts->total += block->length;
+}
+
+static void on_counter_read(unsigned vcpu, void *data) {
+    if (!vcpu) {
+        counter_in = (unsigned)(uint64_t)data;
+    }
 }
 
 static void on_change(unsigned vcpu, void *data) {
@@ -113,6 +144,10 @@ static void watch(struct qemu_plugin_insn *insn) {
     uint32_t word = 0;
     qemu_plugin_insn_data(insn, &word, sizeof word);
     uint64_t pc = qemu_plugin_insn_vaddr(insn);
+    if (IS_COUNTER_READ(word)) {
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, on_counter_read, QEMU_PLUGIN_CB_NO_REGS,
+            (void *)(uint64_t)(word & 31));
+    }
     if (IS_DAIF_IMMEDIATE(word) || IS_DAIF_REGISTER(word) || word == ERET) {
         qemu_plugin_register_vcpu_insn_exec_cb(insn, on_change, QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
@@ -144,7 +179,11 @@ static void on_start(qemu_plugin_id_t id, unsigned vcpu) {
     GArray *found = qemu_plugin_get_registers();
     const qemu_plugin_reg_descriptor *registers = (const void *)found->data;
     for (unsigned i = 0; i < found->len; i++) {
-        pstate = strcmp(registers[i].name, "cpsr") ? pstate : registers[i].handle;
+        const char *name = registers[i].name;
+        pstate = strcmp(name, "cpsr") ? pstate : registers[i].handle;
+        if (name[0] == 'x' && isdigit(name[1])) {
+            general[atoi(name + 1)] = registers[i].handle;
+        }
     }
     bytes = g_byte_array_new();
 }

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import mmap
-import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ from pimem.compiler import compile_once
 from pimem.testing import Machine, board_session
 
 SOURCE = Path(__file__).with_name("counts.c")
-FIELDS = ("total", "masked", "masked_from", "masked_to", "answers", "slowest")
+FIELDS = ("total", "now", "until", "masked", "masked_from", "masked_to", "answers", "slowest")
 
 
 class Counts:
@@ -27,16 +27,22 @@ class Counts:
         path.write_bytes(bytes(8 * len(FIELDS)))
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), 0)
+        # Each is read and written by one access.
+        self._numbers = (ctypes.c_uint64 * len(FIELDS)).from_buffer(self._memory)
 
     def __getattr__(self, name: str) -> int:
         if name not in FIELDS:
             raise AttributeError(name)
-        (number,) = struct.unpack_from("<Q", self._memory, 8 * FIELDS.index(name))
-        return int(number)
+        return int(self._numbers[FIELDS.index(name)])
 
     def clear(self) -> None:
-        """Begin again: all but `total`."""
-        self._memory[8:] = bytes(len(self._memory) - 8)
+        """Begin again: all but `total`, `now` and `until`."""
+        for at in range(FIELDS.index("masked"), len(FIELDS)):
+            self._numbers[at] = 0
+
+    def wait_at(self, ticks: int) -> None:
+        """Let the board wait when its counter reads so much; 0: nowhere."""
+        self._numbers[FIELDS.index("until")] = ticks
 
 
 def plugin() -> Path:
@@ -60,12 +66,19 @@ def address(board: boards.Board, name: str) -> int:
     return int(found[0], 16)
 
 
+def counts_args(board: boards.Board, path: Path, way: tuple[str, str] | None = None) -> list[str]:
+    options = f"{plugin()},out={path}"
+    if way:
+        start, end = (address(board, each) for each in way)
+        options += f",from={start:x},to={end:x}"
+    return ["-plugin", options]
+
+
 @contextlib.contextmanager
 def counted(name: str, folder: Path, way: tuple[str, str]) -> Iterator[tuple[Machine, Counts]]:
     """A board, and what it counts; `way` is from one function to another."""
     board = boards.load(name)
     counts = Counts(folder / "counts")
-    start, end = (address(board, each) for each in way)
-    plugin_options = ["-plugin", f"{plugin()},out={folder / 'counts'},from={start:x},to={end:x}"]
-    with board_session.booted(name, hardware_check=False, extra=plugin_options) as machine:
+    extra = counts_args(board, folder / "counts", way)
+    with board_session.booted(name, hardware_check=False, extra=extra) as machine:
         yield machine, counts
