@@ -175,6 +175,9 @@ typedef struct _uart_stats_t {
 
 const uart_stats_t *port_uart_stats(void);
 
+// Calls of timers and pins that came while too many were due already, and were dropped.
+uint64_t port_dropped_calls(void);
+
 // --- programs at EL0 ---
 
 // PSTATE.NZCV, the only part of `trap.spsr` that is the program's own.

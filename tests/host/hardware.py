@@ -18,7 +18,7 @@ CLEAN = ctypes.CFUNCTYPE(None, c_uint64, c_uint64)
 SLEEP = ctypes.CFUNCTYPE(None, c_uint64)
 HANDLER = ctypes.CFUNCTYPE(None, c_void_p)
 ALARM = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
-GPIO_EVENT = ctypes.CFUNCTYPE(None, c_uint32, c_uint32)
+GPIO_EVENT = ctypes.CFUNCTYPE(c_bool, c_uint32, c_uint32)
 HOOK = ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint8)
 
 TIMER_OFF = 2**64 - 1
@@ -81,7 +81,12 @@ class Alarm(ctypes.Structure):
 
 
 class GpioIrq(ctypes.Structure):
-    _fields_ = [("gpio", Gpio), ("triggers", c_uint8 * 64), ("event", GPIO_EVENT)]
+    _fields_ = [
+        ("gpio", Gpio),
+        ("triggers", c_uint8 * 64),
+        ("off", c_uint8 * 64),
+        ("event", GPIO_EVENT),
+    ]
 
 
 class Mailbox(ctypes.Structure):
@@ -165,7 +170,12 @@ class Gicv2(ctypes.Structure):
 
 
 class Bcm2836Intc(ctypes.Structure):
-    _fields_ = [("local", c_size_t), ("legacy", c_size_t), ("enabled", c_uint32 * 3)]
+    _fields_ = [
+        ("local", c_size_t),
+        ("legacy", c_size_t),
+        ("enabled", c_uint32 * 3),
+        ("preferred", c_uint32),
+    ]
 
 
 class SocRange(ctypes.Structure):
@@ -305,6 +315,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "aux_spi_stop": (None, [c_void_p]),
     "aux_spi_transfer": (c_int, [c_void_p, c_void_p, c_void_p, c_size_t]),
     "gicv2_init": (None, [c_void_p, c_size_t, c_size_t]),
+    "gicv2_prefer": (None, [c_void_p, c_uint32]),
     "gicv2_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
     "bcm2836_intc_init": (None, [c_void_p, c_size_t, c_size_t]),
     "bcm2836_intc_set_enabled": (c_bool, [c_void_p, c_uint32, c_bool]),
@@ -313,6 +324,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "irq_set_handler": (c_bool, [c_uint32, HANDLER, c_void_p]),
     "irq_enable": (c_bool, [c_uint32]),
     "irq_disable": (c_bool, [c_uint32]),
+    "irq_prefer": (None, [c_uint32]),
     "irq_call_cores": (None, [ctypes.c_uint]),
     "irq_dispatch": (None, []),
     "irq_wait": (None, []),

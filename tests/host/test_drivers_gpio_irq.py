@@ -4,6 +4,7 @@ handler finds, and that an event is told of once."""
 
 import ctypes
 import functools
+import random
 
 import hardware
 import pytest
@@ -43,7 +44,8 @@ class Block:
                 self.machine.on_write[address] = lambda v, a=address: self.enable(a, v)
         self.events = [0, 0]
         self.driver = hardware.GpioIrq()
-        self.event = hardware.GPIO_EVENT(lambda pin, what: self.told.append((pin, what)))
+        self.event = hardware.GPIO_EVENT(self.happen)
+        self.taken = True
         gpio = hardware.Gpio(BASE, 58, True)
         self.machine.registers[TYPER] = 7
         legacy = hardware.Soc(intc=0, intc_base=LOCAL, intc_base2=LEGACY)
@@ -56,6 +58,10 @@ class Block:
     @property
     def pointer(self) -> object:
         return ctypes.byref(self.driver)
+
+    def happen(self, pin: int, what: int) -> bool:
+        self.told.append((pin, what))
+        return self.taken
 
     def word(self, word: int) -> int:
         return self.levels >> 32 * word & 0xFFFFFFFF
@@ -91,18 +97,19 @@ class Block:
             self.events[pin // 32] |= 1 << pin % 32
         self.latch()
 
-    def interrupt(self, line: int = 0) -> list[tuple[int, int]]:
-        """Play the controller until no event is left, and return what was told."""
+    def interrupt(self, line: int = 0, most: int = 0) -> list[tuple[int, int]]:
+        """Play the controller until no event is left, and return what was told; at most so many
+        times, if it is not to end."""
         self.told.clear()
         self.machine.registers[ACKNOWLEDGE] = FIRST_ID + line
         self.machine.registers[MMIO + LOCAL + 0x60] = 1 << 8  # a GPU interrupt
         self.machine.registers[MMIO + LEGACY + 0x200] = 1 << 9  # of the second word
-        for _ in range(3):
+        for _ in range(most or 3):
             if self.events == [0, 0]:
                 break
             self.machine.registers[MMIO + LEGACY + 0x208] = 1 << FIRST_LINE + line - 32
             lib().irq_dispatch()
-        assert self.events == [0, 0], "the interrupt does not end"
+        assert most or self.events == [0, 0], "the interrupt does not end"
         return list(self.told)
 
 
@@ -187,10 +194,11 @@ def test_an_edge_during_the_handler_is_another_event() -> None:
     block = Block()
     block.set(4, RISING | FALLING)
 
-    def told(pin: int, what: int) -> None:
+    def told(pin: int, what: int) -> bool:
         block.told.append((pin, what))
         if len(block.told) == 1:
             block.level(4, False)
+        return True
 
     block.event = hardware.GPIO_EVENT(told)
     block.driver.event = block.event
@@ -246,6 +254,142 @@ def test_arming_again_leaves_edges_as_they_are() -> None:
     block.log.clear()
     lib().gpio_irq_rearm(block.pointer, 3)
     assert block.log == []
+
+
+@pytest.mark.parametrize("pin", [7, 50])
+def test_a_pin_whose_call_is_dropped_is_silent_until_it_is_armed_again(pin: int) -> None:
+    """A floating input may have edges faster than the handler: it must end."""
+    block = Block()
+    block.set(pin, RISING | FALLING)
+    block.set(12, RISING)
+
+    def told(pin: int, what: int) -> bool:
+        block.told.append((pin, what))
+        block.level(pin, not block.levels >> pin & 1)  # the next edge is there already
+        return len(block.told) < 3
+
+    block.event = hardware.GPIO_EVENT(told)
+    block.driver.event = block.event
+    block.level(pin, True)
+    assert block.interrupt() == [(pin, RISING), (pin, FALLING), (pin, RISING)]
+    block.driver.event = block.quiet = hardware.GPIO_EVENT(block.happen)
+    block.level(pin, True)
+    block.level(pin, False)
+    assert block.interrupt() == []
+    block.level(12, True)
+    assert block.interrupt() == [(12, RISING)], "the other pin goes on"
+    lib().gpio_irq_rearm(block.pointer, pin)
+    assert block.interrupt() == [], "what was before is forgotten"
+    block.level(pin, True)
+    assert block.interrupt() == [(pin, RISING)]
+
+
+def test_triggers_that_are_set_anew_wait_for_nothing() -> None:
+    block = Block()
+    block.set(20, RISING | HIGH)
+    block.taken = False
+    block.level(20, True)
+    assert block.interrupt() == [(20, RISING | HIGH)]
+    block.taken = True
+    block.set(20, FALLING)
+    block.log.clear()
+    lib().gpio_irq_rearm(block.pointer, 20)
+    assert block.log == []
+    block.level(20, False)
+    assert block.interrupt() == [(20, FALLING)]
+
+
+PINS = (0, 3, 17, 27, 28, 31, 32, 45, 53, 57)
+
+
+class Busy(Block):
+    """Counts the edges that a pin with both of them must tell of: those that come while one is
+    still latched are the same event, as on the block itself."""
+
+    def __init__(self) -> None:
+        super().__init__(gic=True)
+        self.edges: dict[int, int] = {}
+
+    def edge(self, pin: int) -> None:
+        before = self.events[pin // 32] >> pin % 32 & 1
+        self.level(pin, not self.levels >> pin & 1)
+        self.edges[pin] = self.edges.get(pin, 0) + (
+            not before and self.events[pin // 32] >> pin % 32 & 1
+        )
+
+    def forget(self, pin: int) -> None:
+        """An edge that is latched when its pin is turned off is not told of."""
+        self.edges[pin] -= self.events[pin // 32] >> pin % 32 & 1
+
+
+class Calls:
+    """What machine_pin_irq.c does with the events: calls are due, some are dropped, and a pin is
+    armed again when all of its calls were made."""
+
+    MOST = 5  # for 1000
+
+    def __init__(self, block: Busy, rng: random.Random) -> None:
+        self.block, self.rng = block, rng
+        self.due: dict[int, int] = {}
+        self.events: dict[int, int] = {}
+        self.dropped: set[int] = set()
+        self.function = hardware.GPIO_EVENT(self.happen)
+        block.driver.event = self.function
+
+    def happen(self, pin: int, what: int) -> bool:
+        triggers = self.block.driver.triggers[pin]
+        assert what & triggers == what != 0, "an event that was not asked for"
+        assert pin not in self.dropped, "an event of a pin that is off"
+        self.events[pin] = self.events.get(pin, 0) + 1
+        if self.rng.random() < 0.2:  # an edge of some pin while the handler runs
+            self.block.edge(self.rng.choice(PINS))
+        if self.due.get(pin, 0) == self.MOST:
+            self.dropped.add(pin)
+            self.block.forget(pin)
+            return False
+        self.due[pin] = self.due.get(pin, 0) + 1
+        return True
+
+    def call(self, pin: int) -> None:
+        self.due[pin] -= 1
+        if self.due[pin] == 0:
+            self.dropped.discard(pin)
+            lib().gpio_irq_rearm(self.block.pointer, pin)
+
+    def cancel(self, pin: int) -> None:
+        self.due[pin] = 0
+        self.dropped.discard(pin)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_edges_and_levels_are_told_of_once(seed: int) -> None:
+    """On ten pins of both words, while the handler runs too, with pins that are turned off, set
+    anew, and silent because too many calls are due."""
+    rng = random.Random(seed)
+    block = Busy()
+    calls = Calls(block, rng)
+    for pin in PINS:
+        block.set(pin, RISING | FALLING)
+    for _ in range(1000):
+        pin = rng.choice(PINS)
+        what = rng.random()
+        if what < 0.55:
+            block.edge(pin)
+        elif what < 0.8 and calls.due.get(pin):
+            calls.call(pin)
+        elif what < 0.82:
+            block.set(pin, rng.choice([0, RISING | FALLING, RISING | FALLING, rng.randrange(16)]))
+            calls.cancel(pin)
+            block.edges[pin] = calls.events[pin] = 0
+        for _ in range(50):
+            if block.events == [0, 0]:
+                break
+            block.interrupt(rng.randrange(3), most=1)
+        assert block.events == [0, 0], "the interrupt does not end"
+        for each in PINS:
+            levels = block.driver.triggers[each] & (LOW | HIGH)
+            assert levels or calls.events.get(each, 0) == block.edges.get(each, 0), each
+            assert not levels or calls.due.get(each, 0) <= calls.MOST
 
 
 def test_pins_of_both_words_share_a_handler() -> None:

@@ -71,6 +71,25 @@ def test_the_lowest_interrupt_that_is_pending_and_enabled_comes_first(
     assert intc.pending() == min(enabled & pending, default=NONE)
 
 
+@given(st.integers(0, 63), st.sets(st.integers(0, 63), min_size=1))
+def test_the_preferred_interrupt_comes_before_lower_numbers(first: int, pending: set[int]) -> None:
+    intc = Intc()
+    assert all(intc.enable(irq) for irq in pending)
+    intc.driver.preferred = first
+    words = [sum(1 << n % 32 for n in pending if n // 32 == word) for word in range(2)]
+    intc.machine.registers |= {SOURCE: GPU_SOURCE, PENDING1: words[0], PENDING2: words[1]}
+    assert intc.pending() == (first if first in pending else min(pending))
+
+
+def test_a_preferred_interrupt_that_is_not_enabled_does_not_come() -> None:
+    intc = Intc()
+    intc.enable(49)
+    intc.driver.preferred = PL011
+    bits = 1 << (PL011 - 32) | 1 << (49 - 32)
+    intc.machine.registers |= {SOURCE: GPU_SOURCE, PENDING2: bits}
+    assert intc.pending() == 49
+
+
 def test_shortcut_bits_are_not_taken_for_interrupts_of_their_own() -> None:
     intc = Intc()
     intc.machine.registers |= {SOURCE: GPU_SOURCE, BASIC: 0x1FFF00}
@@ -138,6 +157,17 @@ def test_every_interrupt_starts_disabled_level_and_aimed_at_this_core() -> None:
 def test_a_gic_without_target_registers_gets_core_0() -> None:
     machine, _ = gic(targets=0)
     assert machine.registers[GICD + 0x800 + 32] == 0x01010101
+
+
+@pytest.mark.parametrize("irq", [32, 33, 153, 255])
+def test_the_preferred_interrupt_has_the_only_higher_priority(irq: int) -> None:
+    """Lower numbers are higher: the four bits that every GIC has tell them apart."""
+    machine, driver = gic()
+    lib().gicv2_prefer(ctypes.byref(driver), irq)
+    words = [machine.registers[GICD + 0x400 + at] for at in range(0, 256, 4)]
+    priorities = b"".join(word.to_bytes(4, "little") for word in words)
+    others = priorities[:irq] + priorities[irq + 1 :]
+    assert set(others) == {0xA0} and priorities[irq] >> 4 < 0xA
 
 
 def test_priorities_pass_the_mask_on_both_sides_of_the_security_extension() -> None:

@@ -92,6 +92,10 @@ uint32_t port_random_seed(void) {
     return 1;
 }
 
+uint64_t port_dropped_calls(void) {
+    return 0;
+}
+
 const uart_stats_t *port_uart_stats(void) {
     static const uart_stats_t stats;
     return &stats;

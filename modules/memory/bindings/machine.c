@@ -88,6 +88,7 @@ static mp_obj_t memory_boot_info(void) {
     bind_store(dict, MP_QSTR_reset_asked, mp_obj_new_bool(boot_info.reset_asked));
     bind_store(dict, MP_QSTR_dtb, device_tree_range());
     bind_store(dict, MP_QSTR_uart, uart_dict());
+    bind_store_u64(dict, MP_QSTR_dropped_calls, port_dropped_calls());
     bind_store(dict, MP_QSTR_error, error != NULL ? bind_new_text(error) : mp_const_none);
     bind_store(dict, MP_QSTR_safe_mode, safe_mode != NULL ? bind_new_text(safe_mode) : mp_const_none);
     bind_store(dict, MP_QSTR_missing, missing_list());

@@ -29,6 +29,7 @@
 void bcm2836_intc_init(bcm2836_intc_t *intc, uintptr_t local, uintptr_t legacy) {
     intc->local = local;
     intc->legacy = legacy;
+    intc->preferred = 0;
     mmio_write(legacy + LEGACY_FIQ_CONTROL, 0);
     for (unsigned n = 0; n < 3; ++n) {
         mmio_write(legacy + LEGACY_DISABLE + 4 * n, 0xffffffff);
@@ -78,12 +79,20 @@ void bcm2836_intc_call_core(bcm2836_intc_t *intc, unsigned core) {
     mmio_write(intc->local + CORE_MAILBOX_SET(core, 3), 1);
 }
 
+static uint32_t pending_of(const bcm2836_intc_t *intc, unsigned n) {
+    return mmio_read(intc->legacy + LEGACY_PENDING + 4 * n) & intc->enabled[n];
+}
+
 // Reads the pending words, not bits 8 and 9 of "basic pending", which summarise them: a peripheral with
 // a shortcut bit in bits 10 to 20 (PL011, number 57, is one) sets bits 8 and 9 in QEMU but not on
 // hardware. The masks remove interrupts that only VideoCore enabled.
 static uint32_t legacy_pending(const bcm2836_intc_t *intc) {
+    uint32_t word = intc->preferred / 32;
+    if (pending_of(intc, word) >> intc->preferred % 32 & 1) {
+        return intc->preferred;
+    }
     for (unsigned n = 0; n < 2; ++n) {
-        uint32_t pending = mmio_read(intc->legacy + LEGACY_PENDING + 4 * n) & intc->enabled[n];
+        uint32_t pending = pending_of(intc, n);
         if (pending != 0) {
             return 32 * n + (uint32_t)__builtin_ctz(pending);
         }

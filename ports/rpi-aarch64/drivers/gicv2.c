@@ -29,6 +29,7 @@
 
 #define FIRST_SPI           (32) // IDs below are SGIs and PPIs, which are banked for each core
 #define PRIORITY            (0xa0a0a0a0)
+#define PREFERRED           (0x80u) // lower numbers come first
 #define PRIORITY_MASK       (0xf0) // lets PRIORITY through; the lowest that all GICs implement
 
 // Returns the calling core's bit, repeated for the four interrupts of a target register. The target
@@ -85,6 +86,12 @@ bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled) {
     uintptr_t bank = enabled ? GICD_ISENABLER : GICD_ICENABLER;
     mmio_write(gic->distributor + bank + 4 * (irq / 32), 1u << (irq % 32));
     return true;
+}
+
+void gicv2_prefer(gicv2_t *gic, uint32_t irq) {
+    uintptr_t address = gic->distributor + GICD_IPRIORITYR + (irq & ~3u);
+    unsigned shift = 8 * (irq % 4);
+    mmio_write(address, (mmio_read(address) & ~(0xffu << shift)) | PREFERRED << shift);
 }
 
 // The other core's interrupt is in the group where the firmware's stub has put it. The non-secure side has one bit for

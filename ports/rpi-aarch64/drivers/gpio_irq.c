@@ -36,8 +36,7 @@ static void enable(const gpio_irq_t *self, uint32_t pin, uint32_t triggers, bool
     }
 }
 
-void gpio_irq_init(gpio_irq_t *self, const gpio_t *gpio, uint32_t irq,
-    void (*event)(uint32_t pin, uint32_t happened)) {
+void gpio_irq_init(gpio_irq_t *self, const gpio_t *gpio, uint32_t irq, gpio_irq_event_t event) {
     static const uint8_t all[] = { GPREN, GPFEN, GPHEN, GPLEN, GPAREN, GPAFEN };
     *self = (gpio_irq_t) { .gpio = *gpio, .event = event };
     for (unsigned word = 0; word < WORDS; ++word) {
@@ -57,13 +56,15 @@ void gpio_irq_set(gpio_irq_t *self, uint32_t pin, uint32_t triggers) {
     enable(self, pin, GPIO_IRQ_ALL, false);
     mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin)); // after the enables, so no event can follow it
     self->triggers[pin] = (uint8_t)triggers;
+    self->off[pin] = 0;
     enable(self, pin, triggers, true);
     cpu_irq_restore(state);
 }
 
 void gpio_irq_rearm(gpio_irq_t *self, uint32_t pin) {
     uint64_t state = cpu_irq_save();
-    enable(self, pin, self->triggers[pin] & LEVELS, true);
+    enable(self, pin, self->off[pin], true);
+    self->off[pin] = 0;
     cpu_irq_restore(state);
 }
 
@@ -75,21 +76,21 @@ static uint32_t happened(const gpio_irq_t *self, uint32_t pin) {
     return (triggers & fit) != 0 ? triggers & fit : triggers;
 }
 
-// A level sets its event bit again until the trigger is disabled.
-static void hold_levels(const gpio_irq_t *self, uint32_t pin) {
-    uint32_t levels = self->triggers[pin] & LEVELS;
-    if (levels != 0) {
-        enable(self, pin, levels, false);
+static void turn_off(gpio_irq_t *self, uint32_t pin, uint32_t triggers) {
+    if (triggers != 0) {
+        enable(self, pin, triggers, false);
         mmio_write(self->gpio.base + GPEDS + 4 * (pin / 32), bit_of(pin));
+        self->off[pin] |= (uint8_t)triggers;
     }
 }
 
-static void tell(const gpio_irq_t *self, uint32_t word, uint32_t events) {
+static void tell(gpio_irq_t *self, uint32_t word, uint32_t events) {
     for (; events != 0; events &= events - 1) {
         uint32_t pin = 32 * word + (uint32_t)__builtin_ctz(events);
-        hold_levels(self, pin);
-        if (self->triggers[pin] != 0) {
-            self->event(pin, happened(self, pin));
+        uint32_t triggers = self->triggers[pin];
+        turn_off(self, pin, triggers & LEVELS); // a level sets its bit again until it is turned off
+        if (triggers != 0 && !self->event(pin, happened(self, pin))) {
+            turn_off(self, pin, triggers);
         }
     }
 }
@@ -97,7 +98,7 @@ static void tell(const gpio_irq_t *self, uint32_t word, uint32_t events) {
 // Reads both words for each line, because events of pins from 32 on are on two lines. Events are cleared first, so that
 // an edge during the calls is a new event.
 void gpio_irq_handler(void *arg) {
-    const gpio_irq_t *self = arg;
+    gpio_irq_t *self = arg;
     for (uint32_t word = 0; word < WORDS; ++word) {
         uintptr_t address = self->gpio.base + GPEDS + 4 * word;
         uint32_t events = mmio_read(address);

@@ -63,6 +63,14 @@ bool irq_disable(uint32_t irq) {
     return set_enabled(irq, false);
 }
 
+void irq_prefer(uint32_t irq) {
+    if (kind == SOC_INTC_GICV2) {
+        gicv2_prefer(&gic, irq);
+    } else if (kind == SOC_INTC_BCM2836) {
+        intc.preferred = irq;
+    }
+}
+
 void irq_call_cores(unsigned cores) {
     for (unsigned core = 1; core < cores; ++core) {
         if (kind == SOC_INTC_GICV2) {

@@ -32,6 +32,9 @@ bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg);
 bool irq_enable(uint32_t irq);
 bool irq_disable(uint32_t irq);
 
+// This interrupt is handled before all others that are pending, however often those come. There is one.
+void irq_prefer(uint32_t irq);
+
 // Interrupts cores 1 to `cores` - 1, once: it ends their WFI. They have set up nothing but their interface to the GIC,
 // where there is one. BCM2836: the interrupt stays until its mailbox is cleared (chain.S).
 void irq_call_cores(unsigned cores);

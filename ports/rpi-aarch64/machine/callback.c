@@ -7,10 +7,12 @@
 #include "py/runtime.h"
 
 #include "callback.h"
+#include "port.h"
 
 static callback_t *first, **last = &first; // callbacks with due calls, which take turns
 static mp_sched_node_t node;
 static bool allowed;
+static uint64_t dropped;
 
 static void append(callback_t *callback) {
     callback->next = NULL;
@@ -39,13 +41,20 @@ static void run_first(mp_sched_node_t *self) {
     callback->run(callback);
 }
 
-void callback_due(callback_t *callback, uint64_t calls) {
+bool callback_due(callback_t *callback, uint64_t calls) {
     if (callback->due == 0) {
         append(callback);
     }
-    uint64_t due = callback->due + calls;
-    callback->due = due < CALLBACK_MAX_DUE ? (uint32_t)due : CALLBACK_MAX_DUE;
+    uint64_t room = CALLBACK_MAX_DUE - callback->due;
+    uint64_t beyond = calls > room ? calls - room : 0;
+    callback->due += (uint32_t)(calls - beyond);
+    dropped += beyond;
     mp_sched_schedule_node(&node, run_first);
+    return beyond == 0;
+}
+
+uint64_t port_dropped_calls(void) {
+    return dropped;
 }
 
 void callback_cancel(callback_t *callback) {

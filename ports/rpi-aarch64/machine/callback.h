@@ -9,7 +9,7 @@
 
 #include "py/obj.h"
 
-// The most due calls of one callback. Further ones are dropped.
+// The most due calls of one callback. Further ones are dropped and counted (port.h).
 #define CALLBACK_MAX_DUE (1000)
 
 // The owner clears the memory before first use and keeps it while a call may be due.
@@ -19,8 +19,8 @@ typedef struct _callback_t {
     void (*run)(struct _callback_t *callback); // called in the thread, once for each due call
 } callback_t;
 
-// Adds due calls. Called in an interrupt, or with IRQ masked.
-void callback_due(callback_t *callback, uint64_t calls);
+// Adds due calls. Called in an interrupt, or with IRQ masked. Returns whether none was dropped.
+bool callback_due(callback_t *callback, uint64_t calls);
 
 // Discards the due calls.
 void callback_cancel(callback_t *callback);

@@ -33,19 +33,24 @@ static pin_irq_t *irq_of(mp_obj_t pin) {
     return MP_STATE_VM(machine_pin_irqs)[self->id];
 }
 
-static void happen(uint32_t pin, uint32_t happened) {
+// When more calls are due than may wait, the pin's interrupts are off until those have been made: a pin that
+// interrupts without end would leave the thread no time to make them.
+static bool happen(uint32_t pin, uint32_t happened) {
     pin_irq_t *self = MP_STATE_VM(machine_pin_irqs)[pin];
-    if (self != NULL) {
-        self->happened = happened;
-        callback_due(&self->callback, 1);
+    if (self == NULL) {
+        return false;
     }
+    self->happened = happened;
+    return callback_due(&self->callback, 1);
 }
 
 static void run(callback_t *callback) {
     pin_irq_t *self = (pin_irq_t *)((char *)callback - offsetof(pin_irq_t, callback));
     uint32_t pin = pin_of(self)->id;
     callback_call(self->irq.handler, self->irq.parent);
-    gpio_irq_rearm(&events, pin);
+    if (callback->due == 0) {
+        gpio_irq_rearm(&events, pin);
+    }
 }
 
 static void set_triggers(pin_irq_t *self, uint32_t triggers) {

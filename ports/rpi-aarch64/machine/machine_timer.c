@@ -50,7 +50,7 @@ static void expire(alarm_t *alarm, uint64_t now) {
         times += (now - alarm->deadline) / self->period;
         alarm_set(alarm, alarm->deadline + times * self->period);
     }
-    callback_due(&self->callback, times);
+    (void)callback_due(&self->callback, times);
 }
 
 static void forget(machine_timer_obj_t *self) {

@@ -193,7 +193,7 @@ static bool byte_came(void *arg, uint8_t byte) {
     machine_uart_obj_t *self = (machine_uart_obj_t *)((char *)arg - offsetof(machine_uart_obj_t, line));
     (void)byte;
     if (self->calls && self->callback.due == 0) {
-        callback_due(&self->callback, 1);
+        (void)callback_due(&self->callback, 1);
     }
     return false;
 }

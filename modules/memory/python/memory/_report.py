@@ -51,6 +51,7 @@ def report():
             if name in KERNEL_SECTIONS
         },
         "uart": info["uart"],
+        "dropped_calls": info["dropped_calls"],
         "cores": info["cores"],
         "missing": info["missing"],
         "random": info["random"],

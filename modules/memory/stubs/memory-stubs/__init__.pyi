@@ -135,6 +135,7 @@ class Report(TypedDict):
     random: str
     safe_mode: str | None
     uart: UartReport
+    dropped_calls: int
 
 def regs() -> SystemRegisters:
     """Read the system registers."""

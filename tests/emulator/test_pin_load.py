@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Interrupts of pins, from the controller to the handler in Python. QEMU models no events of pins,
+but its GIC takes an interrupt that software sets pending, and the driver takes a buffer for the
+block's registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from counts import address
+
+from pimem.testing import Machine, board_session
+
+GIC_PENDING = 0xFFFF_00C0_FF84_1200  # GICD_ISPENDR of BCM2711
+FIRST_ID = 145
+NS_PER_TICK = 16  # of the counter; an instruction takes 1 ns
+MOST = 1000  # calls that may be due
+# EDS has the events until the program sets others: a buffer clears nothing.
+SETUP = f"""
+import machine, memory, time, uctypes
+from machine import Pin
+block = bytearray(256)
+registers = uctypes.addressof(block)
+pending = {GIC_PENDING} + 4 * ({FIRST_ID} // 32)
+rising = registers + 0x4c
+def happen(pin):
+    machine.mem32[registers + 0x40] = 1 << pin if pin < 32 else 0
+    machine.mem32[registers + 0x44] = 1 << pin - 32 if pin >= 32 else 0
+    machine.mem32[pending] = 1 << {FIRST_ID} % 32
+def dropped():
+    return memory.report()["dropped_calls"]
+class Counter:
+    def __init__(self):
+        self.calls = 0
+    def __call__(self, pin):
+        self.calls += 1
+counters = {{n: Counter() for n in (4, 17, 45)}}
+Pin(4).irq(None)
+machine.mem64[BLOCK] = registers
+for n, counter in counters.items():
+    Pin(n).irq(counter, Pin.IRQ_RISING)
+"""
+TICKS = """
+def tick(timer):
+    happen((4, 17, 45)[ticks[0] % 3])
+    ticks[0] += 1
+ticks = [0]
+timer = machine.Timer(freq=10000, callback=tick)
+start = time.ticks_us()
+while time.ticks_diff(time.ticks_us(), start) < 1000000:
+    pass
+timer.deinit()
+"""
+STORM = f"""
+def storm(timer):
+    for n in range({MOST}):
+        happen(17)
+    full.append((dropped(), machine.mem32[rising] >> 17 & 1))
+    happen(17)
+    full.append((dropped(), machine.mem32[rising] >> 17 & 1))
+    happen(45)
+full = []
+machine.Timer(period=1, mode=machine.Timer.ONE_SHOT, callback=storm)
+machine.mem32[registers + 0x40] = 0
+start = time.ticks_ms()
+while counters[17].calls < {MOST} and time.ticks_diff(time.ticks_ms(), start) < 5000:
+    pass
+calls = [each.calls for each in counters.values()]
+"""
+COST = f"""
+Pin(4).irq(id, Pin.IRQ_RISING)
+machine.mem32[registers + 0x40] = 1 << 4
+def ticks(bits, times=2000):
+    start = time.ticks_cpu()
+    for _ in range(times):
+        machine.mem32[pending] = bits
+    return time.ticks_diff(time.ticks_cpu(), start)
+ticks(1 << {FIRST_ID} % 32)
+cost = (ticks(1 << {FIRST_ID} % 32) - ticks(0)) * {NS_PER_TICK} / 2000
+"""
+
+
+@pytest.fixture
+def pins() -> Iterator[Machine]:
+    with board_session.booted("RPI4", icount=True) as machine:
+        machine.exec(SETUP.replace("BLOCK", hex(address(machine.board, "events"))))
+        yield machine
+
+
+def test_ten_thousand_events_a_second_are_as_many_calls(pins: Machine) -> None:
+    pins.exec(TICKS)
+    ticks, calls = pins.eval("[ticks[0], [each.calls for each in counters.values()]]")
+    assert ticks >= 10_000
+    assert calls == [(ticks + 2 - n) // 3 for n in range(3)]
+    assert pins.eval("dropped()") == 0
+
+
+def test_a_pin_without_end_is_off_until_its_calls_are_made(pins: Machine) -> None:
+    """As a floating input; the scheduler, in whose call this runs, makes no other meanwhile."""
+    pins.exec(STORM)
+    assert pins.eval("full") == [[0, 1], [1, 0]]
+    assert pins.eval("calls") == [0, MOST, 1], "the other pin's call came in turn"
+    assert pins.eval("machine.mem32[rising] >> 17 & 1") == 1, "on again"
+    pins.exec("happen(17)\ntime.sleep_ms(1)")
+    assert pins.eval("[counters[17].calls, dropped()]") == [MOST + 1, 1]
+
+
+def test_an_interrupt_and_its_call_take_few_instructions(pins: Machine) -> None:
+    """All of it, with a function of C; the last calls are made while the loop goes on."""
+    pins.exec(COST)
+    cost = pins.eval("cost")
+    print(f"a pin's interrupt and its call: {cost:.0f} instructions")
+    assert 300 < cost <= 1500
