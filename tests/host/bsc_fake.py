@@ -27,6 +27,8 @@ class Bsc:
         self.machine = hardware.Machine(lib)
         self.devices = devices or {}  # what each answers to a read
         self.held = ""  # "start": the bus is never free; "byte": it stops after the first byte
+        self.pace = 1  # reads of S that a byte takes
+        self.looks = 0
         self.stretched = False  # the block says that a device holds the clock
         self.refused = -1  # the byte of a write, by number, that a device does not take
         self.cut = -1  # of a read, after which the block ends it
@@ -122,6 +124,9 @@ class Bsc:
             self.move()
 
     def move(self) -> None:
+        self.looks += 1
+        if self.looks % self.pace:
+            return
         if self.device not in self.devices or self.moved == self.refused:
             self.stop(ERR | DONE)
         elif self.left == 0 or (self.reading and self.moved == self.cut):
