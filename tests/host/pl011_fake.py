@@ -19,7 +19,8 @@ OFFSETS = {
 BUSY, RXFE, TXFF, TXFE = 1 << 3, 1 << 4, 1 << 5, 1 << 7
 ENABLE, TRANSMITS, RECEIVES = 1 << 0, 1 << 8, 1 << 9
 BREAK, FIFOS = 1 << 0, 1 << 4
-RX_INTERRUPTS = 0x50
+RX_LEVEL, RX_QUIET = 1 << 4, 1 << 6
+RX_INTERRUPTS = RX_LEVEL | RX_QUIET
 
 
 class Block:
@@ -31,6 +32,8 @@ class Block:
         self.to_send: deque[int] = deque()
         self.line = bytearray()
         self.stuck = False  # the line moves nothing
+        self.pace = 1  # reads of the flags that a byte takes
+        self.looks = 0
         self.divisor = (0, 0)  # the one in use
         read = {"FR": self.flags, "DR": self.take}
         write = {
@@ -55,7 +58,9 @@ class Block:
         return bool(self["CR"] & ENABLE)
 
     def flags(self) -> int:
-        if self.to_send and self["CR"] & TRANSMITS and not self.stuck:
+        self.looks += 1
+        goes = self["CR"] & TRANSMITS and not self.stuck and self.looks % self.pace == 0
+        if self.to_send and goes:
             self.line.append(self.to_send.popleft())
         flags = TXFF if len(self.to_send) >= self.depth else 0
         flags |= BUSY if self.to_send else TXFE
@@ -85,6 +90,13 @@ class Block:
         if not value & FIFOS:
             self.received.clear()
             self.to_send.clear()
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether received bytes interrupt: an eighth of the FIFO, or a line that is quiet."""
+        bits = RX_QUIET if self.received else 0
+        bits |= RX_LEVEL if len(self.received) >= self.depth // 8 else 0
+        return bool(self["IMSC"] & bits)
 
     def clear(self, value: int) -> None:
         assert not (self.received and value & RX_INTERRUPTS), "the interrupt of bytes is cleared"
