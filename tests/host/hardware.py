@@ -233,6 +233,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "timer_ticks_to_us": (c_uint64, [c_uint64]),
     "timer_us_to_ticks": (c_uint64, [c_uint64]),
     "timer_wait_register": (c_bool, [c_size_t, c_uint32, c_uint32, c_uint32]),
+    "timer_spin_us": (None, [c_uint32]),
     "timer_wait_until": (None, [c_uint64]),
     "timer_wait_ms": (None, [ctypes.c_int64]),
     "timer_init": (None, [c_uint32]),

@@ -347,6 +347,21 @@ def test_waiting_for_a_register_ends_when_it_changes() -> None:
     assert lib().timer_wait_register(BASE, 4, 4, 1000)
 
 
+def test_an_interrupt_that_uses_up_the_time_does_not_hide_that_a_register_has_changed() -> None:
+    machine = hardware.Machine(lib(), step=54_000_000)  # a second at each look at the clock
+    values = iter([0, 0, 4])
+    machine.on_read[BASE] = lambda: next(values)
+    assert lib().timer_wait_register(BASE, 4, 4, 1000)
+
+
+@given(st.sampled_from([1_500_000, 19_200_000, 54_000_000]), st.integers(0, 200))
+def test_a_spin_is_never_too_short(hz: int, us: int) -> None:
+    machine = hardware.Machine(lib(), hz=hz, step=1)
+    begin = 1  # the first look at the counter
+    lib().timer_spin_us(us)
+    assert (machine.fake.ticks - begin) * 1_000_000 >= us * hz
+
+
 def test_a_wait_with_a_deadline_arms_the_timer_and_disarms_it() -> None:
     machine = hardware.Machine(lib(), step=1)
     armed = []
