@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What tests of buses run on the board."""
+"""Code that the tests of buses run on the board."""
 
 from __future__ import annotations
 
-#: refused() says with which error a call ends.
+#: refused() returns the error of a call.
 SETUP = """
 from machine import I2C, SPI, Pin, SoftI2C, SoftSPI
 import memory
@@ -14,7 +14,7 @@ def refused(call, *args, **kw):
         return type(e).__name__, str(e)
 """
 
-#: paged_view() is a buffer whose pages a pager brings, `calls` how often it did.
+#: paged_view() is a buffer with a pager, and `calls` the number of pages that it supplied.
 PAGED = """
 import uctypes
 calls = 0

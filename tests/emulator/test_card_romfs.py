@@ -44,11 +44,11 @@ def romfs_folder(folder: Path) -> Path:
 
 
 def by_mpremote(machine: Machine, *args: str) -> tuple[int, str]:
-    """Leave the board to mpremote; afterwards the link is another one, in the raw REPL."""
+    """Let mpremote use the board; afterwards there is a new link, in the raw REPL."""
     machine.link.leave_raw_repl()
     machine.link.close()
     pty = machine.emulated().pty
-    # QEMU looks once a second whether a pty that nothing had open is open again.
+    # QEMU checks once a second whether a closed pty has been opened again.
     kept_open = os.open(pty, os.O_RDWR | os.O_NOCTTY)
     command = [sys.executable, "-m", "mpremote", "connect", pty, *args]
     try:
@@ -84,7 +84,7 @@ def test_an_image_without_room_is_refused(tmp_path: Path) -> None:
     with booted(board_session.PIS[-1], card) as machine:
         code, said = by_mpremote(machine, "romfs", "deploy", str(large))
         assert (code, "ROMFS image is too big for the target partition" in said) == (1, True)
-        # Between the question how much room there is and the first write it becomes less.
+        # The free space shrinks between the query and the first write.
         machine.exec(
             "import os, vfs\nvfs.rom_ioctl(3, 0, 600_000)\n"
             "with open('/other', 'wb') as f:\n for i in range(500): f.write(b'x' * 1000)\n"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""machine.WDT resets the board, and the next start knows that it was the watchdog. QEMU resets as
-soon as the watchdog is started; the driver's sequence is asserted in tests/host."""
+"""machine.WDT resets the board, and the next start reports the watchdog as the cause. QEMU resets
+as soon as the watchdog is started; tests/host asserts the sequence of the driver."""
 
 from __future__ import annotations
 

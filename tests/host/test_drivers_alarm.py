@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 lib = functools.cache(hardware.build)
 
 
-#: Ticks per second with which the gap after an interrupt, 20 us, is a tick.
+#: Ticks per second at which the gap after an interrupt, 20 us, is one tick.
 TICK_IS_GAP = 50_000
 
 
@@ -147,7 +147,7 @@ def test_a_retry_stands_beside_waits() -> None:
 
 
 def test_the_thread_has_its_time_between_two_interrupts() -> None:
-    """20 us, of 54 MHz; what is due by then is called by one interrupt."""
+    """20 us at 54 MHz; one interrupt calls all alarms that are due by then."""
     alarms = Alarms(hz=54_000_000)
     for number, deadline in enumerate((100, 101, 1180)):
         alarms.set(number, deadline)

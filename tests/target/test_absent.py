@@ -15,14 +15,14 @@ from pimem.board.qemu import NO_MODEL
 from pimem.dev.status_rows import FEATURES, NO_NUMBER, NOT_IN_SOC, REFUSED
 from pimem.testing.board_session import Machine
 
-#: What a board with something on its header must not be asked.
+#: Not for a real board: something may be connected to its header.
 pytestmark = pytest.mark.emulator
 
 MACHINE = (ROOT / "docs" / "machine.md").read_text(encoding="utf-8")
 COLUMNS = {"RPI3": "raspi3b", "RPI4": "raspi4b", "QEMU_VIRT": "virt"}
 NO_CLASS = "no class"
 WEAK = "absent: weak source"
-#: How each feature is used first, by the start of its words in the table.
+#: The first use of each feature, by the start of its name in the table.
 OPEN = {
     "`Pin`": ["machine.Pin(17)"],
     "`Pin.irq`": ["machine.Pin(17).irq()"],

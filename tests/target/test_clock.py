@@ -13,7 +13,7 @@ SET = "rtc = machine.RTC(); rtc.datetime((2031, 2, 28, 0, 23, 59, 58, 250000))"
 
 @pytest.fixture
 def clock(board: Machine) -> Machine:
-    """The board, whose clock a test may set: the time afterwards is what it was."""
+    """The board, whose clock a test may set: it is restored afterwards."""
     board.exec("import machine, os, time\nbefore = time.time_ns() - 1000 * time.ticks_us()")
     return board
 
@@ -131,7 +131,7 @@ def test_the_clock_can_be_set_within_the_limits(clock: Machine) -> None:
 
 
 def test_lightsleep_sleeps_at_least_as_long(clock: Machine) -> None:
-    """WFI, and no loop: tests/emulator counts the instructions."""
+    """By WFI, not in a loop: tests/emulator counts the instructions."""
     took = "start = time.ticks_us()\nmachine.lightsleep(25)\ntook = time.ticks_us() - start"
     assert clock.eval("took >= 25000", took) is True
     with pytest.raises(ScriptError, match="cannot sleep -1 ms"):

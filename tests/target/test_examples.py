@@ -13,7 +13,7 @@ from pimem.testing.board_session import Machine
 
 EXAMPLES = ROOT / "examples"
 
-# Where QEMU has no model of what an example uses: the error that the example ends with there.
+# The error of an example for whose hardware QEMU has no model.
 NO_MODEL = {
     ("blink", "RPI3"): "EOPNOTSUPP",  # the LED is on the firmware's expander
     ("pwm_fade", "RPI4"): "ENODEV",  # nothing answers where the block is
@@ -33,7 +33,7 @@ PRINTED = {
 
 
 def run(machine: Machine, example: str) -> str:
-    """Run an example, one that waits for people for a second, and return what it printed."""
+    """Run an example and return what it printed. One that waits for a user waits a second."""
     text = (EXAMPLES / f"{example}.py").read_text(encoding="utf-8")
     return machine.exec(text.replace("SECONDS = 10", "SECONDS = 1"))
 

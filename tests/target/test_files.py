@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files on small disks in memory: what is full says so, and what is there stays."""
+"""Files on small disks in memory: a full disk is reported, and existing files are kept."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ return filled, tried, denied, inside, os.listdir("folder")
 
 
 def test_a_root_folder_of_a_fixed_size_says_that_it_is_full(board: Machine) -> None:
-    """As FAT12 and FAT16 have it. What is denied for another reason stays that."""
+    """The root directory of FAT12 and FAT16. A denied access is still reported as such."""
     (error, count), tried, denied, inside, names = on_disk(board, ROOT)
     assert error == ENOSPC and count > 100
     assert tried == [ENOSPC] * 3
@@ -138,7 +138,7 @@ return places, os.stat("file")[6] >= 900
 
 
 def test_a_seek_that_fails_says_so(board: Machine) -> None:
-    """In front of the file, behind 4 GiB, behind what the disk has room for, of a closed file."""
+    """Before the file, beyond 4 GiB, beyond the room of the disk, and of a closed file."""
     places, grew = on_disk(board, SEEK)
     assert places == [3, -EINVAL, 5, 8, -EINVAL, -EINVAL, 900, -ENOSPC, -EINVAL]
     assert grew
@@ -153,14 +153,15 @@ is_folder = os.stat("folder/")[0] == 0x4000
 os.chdir("folder/")
 listed.append(os.listdir("../folder/"))
 os.chdir("/disk")
-calls = (os.listdir, "file/"), (os.stat, "file/"), (open, "file/"), (os.stat, "no/"), (touch, "new/")
+calls = (os.listdir, "file/"), (os.stat, "file/"), (open, "file/")
+calls += (os.stat, "no/"), (touch, "new/")
 refused = [errno_of(*call) for call in calls]
 return listed, is_folder, refused, sorted(os.listdir())
 """
 
 
 def test_a_slash_behind_a_name_says_that_it_is_a_folder(board: Machine) -> None:
-    """On a FAT, as on a littlefs: clients write it so."""
+    """On a FAT as on a littlefs: clients use such names."""
     listed, is_folder, refused, names = on_disk(board, SLASHES)
     assert listed == [["in it"]] * 4 and is_folder
     assert refused == [ENOENT] * 5

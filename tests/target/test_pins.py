@@ -8,10 +8,10 @@ from socs import soc_of
 
 from pimem.testing.board_session import PIS, Machine
 
-#: What a board with something on its header must not be asked.
+#: Not for a real board: something may be connected to its header.
 pytestmark = pytest.mark.emulator
 
-#: The console has the others.
+#: All but those of the console.
 PINS = [pin for pin in range(28) if pin not in (14, 15)]
 #: FSELn by ALT0 to ALT5: BCM2835 ARM Peripherals, 6.1.
 ALTS = [0b100, 0b101, 0b110, 0b111, 0b011, 0b010]

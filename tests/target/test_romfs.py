@@ -54,7 +54,7 @@ def deploy(board: Machine, data: bytes) -> list[object]:
 
 @pytest.fixture
 def at_root(board: Machine, nothing_left: None) -> Iterator[None]:
-    """For tests that leave a ROMFS at /, which a soft reset mounts."""
+    """For tests that leave a ROMFS at /, which a soft reset would mount."""
     yield
     board.exec("import _memory\n_memory.root_disk().close()")
     board.soft_reset()
@@ -164,7 +164,7 @@ def test_lengths_that_wrap_are_no_file(board: Machine, record: bytes) -> None:
     assert got == ([], ("OSError", 2))
 
 
-# What becomes of memory that was freed is written over.
+# Freed memory is overwritten.
 REUSE = """
 gc.collect()
 used = [bytearray(b'u' * n) for n in range(60, 900, 10) for _ in range(9)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""machine.Timer: scheduled callbacks, once or again and again, whatever the callback does."""
+"""machine.Timer: scheduled callbacks, once or periodically, whatever the callback does."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_period_is_that_of_the_arguments(timers: Machine) -> None:
 
 
 def test_missed_calls_are_made_up_for(timers: Machine) -> None:
-    """Interrupts were off, or C code ran long: the count of the calls is that of the periods."""
+    """After masked interrupts or long C code there is still one call per period."""
     timers.exec(
         "state = machine.disable_irq()\nt = Timer(period=1, callback=note)\ntime.sleep_us(9500)\n"
         "machine.enable_irq(state)\nt2 = Timer(mode=Timer.ONE_SHOT, period=1, callback=note)"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Memory that never holds pointers to Python's heap: characters, digits, items of arrays, bytecode. The collector does
-// not look through it. That is a property of the memory, whoever refers to it, and stays with it when it grows.
+// not scan it. This is a property of the memory, independent of references to it, and is kept when it grows.
 
 #ifndef PORTS_RPI_AARCH64_GUARD_PLAIN_H
 #define PORTS_RPI_AARCH64_GUARD_PLAIN_H

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The window of a FAT, through which all but the contents of files is read and written, is a block of its own without
-// pointers. In the fetched code it is the end of the filesystem's object: the collector would look through it, and
-// what is on the disk would keep memory.
+// The window of a FAT, the buffer for everything but the contents of files, is a separate block without pointers. In
+// the fetched code it is part of the filesystem's object: the collector would scan it, and data from the disk could
+// keep memory alive.
 
 #ifndef PORTS_RPI_AARCH64_GUARD_WINDOW_H
 #define PORTS_RPI_AARCH64_GUARD_WINDOW_H
 
-// Declared as a pointer to the bytes, and used as they are.
+// Declared as a pointer, and used as the array that it points to.
 #define win (*win)
 #include "lib/oofatfs/ff.h"
 #undef win

@@ -37,7 +37,8 @@ from pimem.exits import USAGE, CommandError, Refusal
 from pimem.setup.packages import qemu_program
 
 PR_SET_PDEATHSIG = 1
-#: What QEMU's machine of a board has no model of, by the names of memory.report()['missing'].
+#: The blocks that QEMU's machine of a board does not model, as memory.report()['missing'] names
+#: them.
 NO_MODEL = {
     "RPI3": frozenset({"SPI(1)"}),
     "RPI4": frozenset(

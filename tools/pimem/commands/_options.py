@@ -89,7 +89,7 @@ def add_slot(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DEVICE",
-        help="a device on a bus of the emulated board, as QEMU's -device takes it: "
+        help="connect a device to a bus of the emulated board, in the form of QEMU's -device: "
         "tmp105,bus=i2c-bus.1,address=0x48 (may be repeated)",
     )
 
@@ -97,7 +97,9 @@ def add_slot(parser: argparse.ArgumentParser) -> None:
 def device_args(options: argparse.Namespace) -> list[str]:
     """Return QEMU's arguments for --device; Refusal for a real board."""
     if options.device and getattr(options, "port", None) is not None:
-        raise Refusal("--device is for QEMU: what is on the buses of a real board is there")
+        raise Refusal(
+            "--device is for QEMU: the devices of a real board are connected to its header"
+        )
     return [word for device in options.device for word in ("-device", device)]
 
 

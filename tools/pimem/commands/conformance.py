@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dirs", nargs="+", metavar="DIR", help="directories of its tests")
     parser.add_argument(
-        "--only", default="", metavar="REGEX", help="of them the tests whose path it matches"
+        "--only", default="", metavar="REGEX", help="only the tests whose path matches"
     )
     parser.add_argument(
         "--check-skips",

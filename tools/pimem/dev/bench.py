@@ -241,7 +241,7 @@ def measure_target(tally: Tally) -> None:
 
 
 def measure_mpremote(tally: Tally, board: Board, asleep: int, rate: int) -> None:
-    """Measure the copy of a file with mpremote; its seconds are no figure to be judged."""
+    """Measure the copy of a file with mpremote. Its seconds have no limit."""
     for what, copy in bench_mpremote.copies(board, asleep, rate).items():
         name = f"{board.name}: mpremote, a KiB {what} the board"
         tally.row(f"{name}, instructions", copy.instructions, bench_mpremote.LIMITS[what])

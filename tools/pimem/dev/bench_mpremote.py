@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What it costs to copy a file with mpremote, to a board and from it: part of `make bench`.
+"""The cost of copying a file with mpremote, to a board and from it: part of `make bench`.
 
 mpremote's own transport copies 300 KB of text to the RAM disk at `/` and back. Instructions are
 those of the board beside its sleep; a round trip is a write of the host behind what it read.
@@ -17,22 +17,22 @@ from pimem.board.session import attach, launch
 
 SIZE = 300 * 1024  # bytes
 TEXT = b"The quick brown fox jumps over the lazy dog.\n" * (SIZE // 45 + 1)
-#: Instructions of a KiB of the same text on commit e1b8c15, with a RAM disk of 8 MiB and a FAT at
-#: `/`, which it did not have by itself; counted by tests/emulator/counts.c.
+#: Instructions per KiB of the same text on commit e1b8c15, with a RAM disk of 8 MiB and a FAT that
+#: were mounted at `/` for the measurement; counted by tests/emulator/counts.c.
 BEFORE = {"to": 412_365, "from": 619_228}
-#: In hundredths of a round trip: eight for the four chunks of a KiB.
+#: Hundredths of a round trip: eight round trips for the four chunks of a KiB.
 TRIPS_LIMIT = 820
-#: Instructions of a KiB. That from the board is a third of BEFORE; that to the board is not yet.
+#: Instructions per KiB. From the board it is a third of BEFORE, to the board not yet.
 LIMITS = {"to": 325_000, "from": BEFORE["from"] // 3}
 
 
-#: Instructions, round trips and seconds up to a moment.
+#: Instructions, round trips and seconds since the start.
 Mark = tuple[int, int, float]
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy, for each KiB; `seconds` are of this machine and for the whole file."""
+    """The cost of a copy per KiB; `seconds` are those of this machine for the whole file."""
 
     instructions: int
     trips: int  # hundredths
@@ -61,7 +61,7 @@ class Counted:
 
 
 class Reader:
-    """Reads on a board, through mpremote's transport, what ran up to now."""
+    """Reads the counters of a board through mpremote's transport."""
 
     def __init__(self, transport: Any, asleep: int, rate: int) -> None:
         self._transport = transport
@@ -76,8 +76,8 @@ class Reader:
 
 
 def copies(board: Board, asleep: int, rate: int) -> dict[str, Copy]:
-    """Copy the file both ways. At the address `asleep` the board has how many ticks, of which
-    `rate` are a second, it slept."""
+    """Copy the file both ways. The address `asleep` has the ticks that the board slept, `rate` of
+    which are a second."""
     from mpremote.transport_serial import SerialTransport  # type: ignore[import-untyped]
 
     data = TEXT[:SIZE]

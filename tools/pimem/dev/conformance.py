@@ -35,7 +35,7 @@ DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc", *WITH_FILE
 RUN_SECONDS = 1500
 SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
 POLL_SECONDS = 1
-#: What the boot report of a board has whose card has a place for files.
+#: In the boot report of a board whose card has a partition for files.
 ROOT_ON_CARD = "/: partition 2 of the SD card"
 COPY_BYTES = 8192  # of files in a script that writes them
 HEAP_LIMIT = 4 << 20  # bytes of Python's heap
@@ -68,8 +68,8 @@ def read_skips(path: Path, tests: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which tests run: those of some directories whose path `only` matches; or only those that are
-    on the skip list."""
+    """The tests to run: those of some directories whose path matches `only`, or only those on the
+    skip list."""
 
     dirs: Sequence[str] = DIRS
     only: str = ""
@@ -181,7 +181,7 @@ class Suite:
         return [test for test, got in self.verdicts.items() if got == verdict]
 
 
-#: Writes a file on the board, and makes the folders above it.
+#: Writes a file on the board, and creates the directories above it.
 PUT = """
 import os
 def put(path, data):

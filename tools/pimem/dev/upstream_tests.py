@@ -35,7 +35,7 @@ STEADY_CLOCK = HELPERS / "steady_clock.py"
 IMPORTS = re.compile(rb"^\s*(import|from) unittest\b", re.MULTILINE)
 WITH_FILES = ("import", "io", "unicode")
 FOLDER = "/tests"
-#: What run-tests.py puts before a test: of the same line where that is a comment.
+#: The line that run-tests.py puts before a test.
 START, STARTED = b"print('START TEST')", b"START TEST\r\n"
 LITTLEFS_1, LITTLEFS_2 = b"test <class 'VfsLfs1'>", b"test <class 'VfsLfs2'>"
 #: The options with which run-tests.py calls CPython.
@@ -43,7 +43,7 @@ CPYTHON_OPTIONS = "-BS"
 
 
 def files_of(tests: Path) -> dict[str, bytes]:
-    """Return what a board needs, by path: of each directory all but the expected output."""
+    """Return the files that a board needs, by path: all but the expected output."""
     found = {}
     for name in WITH_FILES:
         for path in sorted((tests / name).rglob("*")):
@@ -53,7 +53,7 @@ def files_of(tests: Path) -> dict[str, bytes]:
 
 
 def both_littlefs(tests: Path) -> dict[bytes, bytes]:
-    """Return the tests that run with littlefs 1 and 2, and of each what is expected of 1."""
+    """Return the tests that run with littlefs 1 and 2, and the output expected with 1."""
     found = {}
     for path in (tests / "extmod").glob("vfs_lfs*.py.exp"):
         of_1, both, _ = path.read_bytes().partition(LITTLEFS_2)
@@ -63,7 +63,7 @@ def both_littlefs(tests: Path) -> dict[bytes, bytes]:
 
 
 class Missing:
-    """What the board misses for some tests."""
+    """What some tests need besides the board."""
 
     def __init__(self, unittest: bytes, tests: Path) -> None:
         self._unittest = unittest
@@ -71,7 +71,7 @@ class Missing:
         self._both_littlefs = both_littlefs(tests)
 
     def before(self, script: bytes) -> bytes:
-        """Return what runs before a script, b"" if nothing does."""
+        """Return the code that runs before a script, or b""."""
         path = self._places.get(plain(script), "")
         if path.endswith(".py"):
             return f"__import__('os').chdir({posixpath.dirname(path)!r})".encode()
@@ -96,7 +96,7 @@ def plain(script: bytes) -> bytes:
 
 
 def give_missing(pyboard: type[Any], missing: Missing) -> None:
-    """Make a pyboard run tests with what the board misses."""
+    """Make a pyboard run tests with what they need besides the board."""
     exec_of = pyboard.exec_
 
     def exec_(self: Any, command: bytes, *args: Any, **kwargs: Any) -> bytes:

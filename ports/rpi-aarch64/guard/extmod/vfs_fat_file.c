@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// An open file of a FAT refers to its filesystem. All that FatFs has of it is an address inside that object, which the
-// collector does not follow: the filesystem's memory would be free while the file is open. A seek that fails is an
-// error; the fetched code does not look at its result.
+// An open file of a FAT keeps a reference to its filesystem. FatFs has only an address inside that object, which the
+// collector does not trace: it would free the filesystem while the file is open. A failed seek is an error; the fetched
+// code ignores its result.
 
 #include "guard/window.h"
 #include "extmod/vfs_fat.h"
@@ -9,7 +9,7 @@
 #include "py/stream.h"
 #include "guard/disk_errno.h"
 
-// The error of FatFs that stands for a full disk (guard/lib/oofatfs/ff.c): what the fetched table has for it.
+// The error of FatFs that stands for a full disk (guard/lib/oofatfs/ff.c), and its errno in the fetched table.
 #undef MP_EMFILE
 #define MP_EMFILE MP_ENOSPC
 #define GUARD_FULL FR_TOO_MANY_OPEN_FILES
@@ -26,11 +26,11 @@ void guard_disk_errno(FRESULT error, long result) {
     }
 }
 
-// Of the last seek.
+// The result of the last seek.
 static FRESULT guard_seek_result;
 
-// A place in front of the file or behind 4 GiB would be another one in the 32 bits that FatFs has for it. A file that
-// can be written grows up to the place, as far as the disk has room.
+// A position before the file or beyond 4 GiB would wrap in the 32 bits of FatFs. A writable file grows up to the
+// position, as far as the disk has room.
 static FRESULT guard_seek(FIL *file, long long place) {
     if (place < 0 || place > UINT32_MAX) {
         return FR_INVALID_PARAMETER;
@@ -44,7 +44,7 @@ static FRESULT guard_seek(FIL *file, long long place) {
 #define f_open(fs, file, ...) (o->guard_filesystem = MP_OBJ_FROM_PTR(self), (f_open)((fs), (file), __VA_ARGS__))
 #define f_lseek(file, place) (guard_seek_result = guard_seek((file), (long long)(place)))
 
-// The definition has parentheses, the tables that use it have none.
+// The definition has parentheses, its uses in tables have none.
 static mp_uint_t file_obj_ioctl(mp_obj_t file, mp_uint_t request, uintptr_t arg, int *error);
 #define file_obj_ioctl(file, request, arg, error) guard_ioctl(file, request, arg, error)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A littlefs whose device is busy refuses calls (busy.h), before they change its current directory, which holds the
 // path of the call that runs. Its list of open files refers to objects of the heap, and while it works, to its stack.
-// Its caches have a whole block: what is smaller writes each block of a card several times.
+// Its caches hold a whole block: smaller ones would write each block of a card several times.
 
 #include <stddef.h>
 
@@ -13,7 +13,7 @@
 
 #define GUARD_NO_BLOCK ((lfs2_block_t)-1) // of an empty cache
 
-// A call that failed as the disk is full leaves what it did not write in the cache, which has to be empty now.
+// A call that failed because the disk is full leaves unwritten data in the cache, which must be empty now.
 static inline void guard_begin(lfs2_t *lfs) {
     guard_busy_refuse(lfs->cfg->context);
     lfs->pcache.block = GUARD_NO_BLOCK;
@@ -75,7 +75,7 @@ static int guard_mount(lfs2_t *lfs, const struct lfs2_config *config) {
 #define lfs2_file_sync(lfs, ...) (guard_begin(lfs), (lfs2_file_sync)((lfs), __VA_ARGS__))
 #define lfs2_file_close(lfs, file) guard_close((lfs), (file))
 
-// Of the size of a block, and of four times what is read or written at once: for the caches (vfs_lfsx.c) the former.
+// vfs_lfsx.c sizes the caches as the minimum of the block size and four times the unit of a transfer: the former here.
 #undef MIN
 #define MIN(block, less) (block)
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Bytecode: what the compiler must have in the end, and does not for every text that its parser lets pass, is checked.
-// The collector does not look through it.
+// The collector does not scan it.
 
 #include "py/runtime.h"
 

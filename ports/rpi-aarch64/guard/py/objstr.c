@@ -14,7 +14,7 @@ static char *guard_specification(vstr_t *vstr);
 mp_obj_t fetched_mp_obj_str_binary_op(mp_binary_op_t op, mp_obj_t lhs_in, mp_obj_t rhs_in);
 #define mp_str_print_quoted(...) fetched_mp_str_print_quoted(__VA_ARGS__)
 void fetched_mp_str_print_quoted(const mp_print_t *print, const byte *str_data, size_t str_len, bool is_bytes);
-// Of bytes, as strings are Unicode (py/objstrunicode.c).
+// Of bytes only: strings are Unicode (py/objstrunicode.c).
 static void str_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind);
 #define str_print(...) fetched_str_print(__VA_ARGS__)
 #include "py/objstr.c"
@@ -68,14 +68,14 @@ mp_obj_t mp_obj_str_binary_op(mp_binary_op_t op, mp_obj_t lhs_in, mp_obj_t rhs_i
     return fetched_mp_obj_str_binary_op(op, lhs_in, rhs_in);
 }
 
-// How much one byte may need: \xff.
+// The most characters for one byte: \xff.
 enum { GUARD_QUOTED_MOST = 4 };
 
 static inline bool guard_is_plain(byte c, byte quote, bool is_bytes) {
     return c >= 0x20 && c != quote && c != '\\' && c != 0x7f && (c < 0x80 || !is_bytes);
 }
 
-// Writes how a byte that is not printed as it is stands in quotes; returns where that ends.
+// Writes the escape sequence of a byte; returns its end.
 static char *guard_escape(char *to, byte c) {
     *to++ = '\\';
     char letter = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : 'x';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The parser: its tree is in pieces of bounded size. One piece that grew with each node would be measured each time.
 // Constants that are large powers are computed when the program runs, where Ctrl-C interrupts them.
-// Rules that cannot begin with the next token are not tried, and the levels of the operators from `if` to `**` are one
-// rule until an operator follows: most expressions have none.
+// Rules that cannot start with the next token are skipped, and all levels of operators from `if` to `**` are parsed as
+// one rule until an operator follows: most expressions have none.
 
 #include "py/mpconfig.h"
 #include "py/misc.h"
@@ -27,7 +27,7 @@ static mp_obj_t guard_fold(mp_binary_op_t op, mp_obj_t lhs, mp_obj_t rhs) {
 struct _parser_t;
 static void guard_shorten(struct _parser_t *parser, uint8_t *rule_id, size_t *arg_i, size_t *src_line);
 
-// The parser looks up what belongs to the rule that it has taken: it gets what belongs to the one in its place.
+// The parser looks up the data of its present rule: it gets those of the replacement.
 #define GUARD_ARG_uint8_t uint8_t
 #define GUARD_ARG_rule_id \
     (guard_shorten(&parser, &rule_id, &i, &rule_src_line), rule_act = rule_act_table[rule_id], rule_id)
@@ -36,7 +36,7 @@ static void guard_shorten(struct _parser_t *parser, uint8_t *rule_id, size_t *ar
 #define mp_binary_op guard_fold
 #include "py/parse.c"
 
-// In place of how far a rule is: all levels of operators, each with its first operand.
+// Replaces the progress in a rule: all levels of operators, each with its first operand.
 #define GUARD_LEVELS (SIZE_MAX)
 
 static inline bool guard_begins_atom(mp_token_kind_t token) {
@@ -60,7 +60,7 @@ static void guard_push_levels(parser_t *parser, size_t src_line) {
     }
 }
 
-// A rule that fails at once.
+// A rule that fails immediately.
 static inline uint8_t guard_fail(mp_token_kind_t token) {
     return token == MP_TOKEN_KW_PASS ? RULE_break_stmt : RULE_pass_stmt;
 }
@@ -89,7 +89,7 @@ static inline uint8_t guard_before_atom(parser_t *parser, uint8_t rule_id, size_
     }
 }
 
-// The same behind an atom, for rules that begin with few tokens.
+// The same after an atom, for rules that start with few tokens.
 static inline uint8_t guard_behind_atom(mp_token_kind_t token, uint8_t rule_id) {
     bool ends = token == MP_TOKEN_DEL_PAREN_CLOSE || token == MP_TOKEN_DEL_COMMA || token == MP_TOKEN_NEWLINE;
     bool trails = token == MP_TOKEN_DEL_PAREN_OPEN || token == MP_TOKEN_DEL_BRACKET_OPEN

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A .mpy file that ends too early: the fetched code goes on with the end as if it were bytes, without an end where each
-// says that another one follows. Names and strings of code in a ROMFS are used where they are: they end with a 0 as all
-// others do.
+// A truncated .mpy file: the fetched code uses the end-of-file value as bytes, endlessly where each byte announces
+// another one. Names and strings of code in a ROMFS are used in place, and must end with a 0 as all others.
 
 #include "py/qstr.h"
 #include "py/reader.h"
@@ -31,7 +30,7 @@ static inline qstr guard_name(const char *name, size_t len) {
 #define __assert_func(...) guard_assert()
 #define qstr_from_strn_static(name, len) guard_name((name), (len))
 
-// reader->readbyte(reader->data); no reader is without data.
+// Replaces reader->readbyte(reader->data); every reader has data.
 #define readbyte(source) data == NULL ? 0 : guard_byte(reader)
 
 #include "py/persistentcode.c"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Interned strings. MicroPython's search compares a name with all two hundred of the pool without order, one by one:
-// the search here, which comes first, has an index of them. The collector does not look through their characters.
+// the search here, which comes first, has an index of them. The collector does not scan their characters.
 
 #include <stddef.h>
 
@@ -90,7 +90,7 @@ qstr qstr_find_strn(const char *str, size_t len) {
         return MP_QSTR_;
     }
     if (len >= (size_t)1 << (8 * MICROPY_QSTR_BYTES_IN_LEN)) {
-        return MP_QSTRnull; // none is that long
+        return MP_QSTRnull; // none has this length
     }
     if (chain[mp_qstr_const_hashes_static[0] % CHAINS] == 0) {
         make_chains();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Code is used where it is in a ROMFS, up to the end of its file.
+// Code in a ROMFS is used in place, up to the end of its file.
 
 #include "py/reader.h"
 
@@ -8,7 +8,7 @@ const uint8_t *fetched_try_read_rom(mp_reader_t *reader, size_t len);
 #include "py/reader.c"
 #undef mp_reader_try_read_rom
 
-// NULL, as of a file elsewhere, makes the caller read what there is.
+// NULL, for a file elsewhere, makes the caller read the file.
 const uint8_t *mp_reader_try_read_rom(mp_reader_t *reader, size_t len) {
     if (reader->readbyte != mp_reader_mem_readbyte) {
         return NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // import * takes the names of a module only, not of whatever sys.modules has. Methods of native types that are called
 // through the type take objects of a derived class in Python, too. Arguments after stars are counted once no more
-// Python code can change how many there are. A ROMFS is in a file of /, which is mounted later (modules/_romfs.py).
+// Python code can change their number. A ROMFS is in a file of /, which is mounted later (modules/_romfs.py).
 
 #include "extmod/vfs.h"
 #include "guard/guard.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// littlefs believes the sizes that a block device in Python reports: its assertions are errors here. A file that cannot
-// be made as the disk is full is told from one whose name is too long.
+// littlefs trusts the sizes that a block device in Python reports: its assertions are errors here. The error of a new
+// file on a full disk differs from that of a name that is too long.
 
 #include "py/mperrno.h"
 #include "py/runtime.h"
@@ -20,8 +20,8 @@ static void guard_assert(bool holds) {
 
 #include "lib/littlefs/lfs2.h"
 
-// The function that opens a file takes a full disk for a name that is larger than a block: it finds no full disk. Its
-// own one is an attribute that is too large.
+// The function that opens a file mistakes ENOSPC for a name that is larger than a block, so it gets another value to
+// compare with. Its own ENOSPC means an attribute that is too large.
 #define LFS2_ERR_NOSPC (__builtin_strcmp(__func__, "lfs2_file_opencfg_") == 0 ? LFS2_ERR_FBIG : LFS2_ERR_NOSPC)
 
 #include "lib/littlefs/lfs2.c"

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-// A folder that grows gets its new cluster when that is cleared. The fetched code links the cluster first: after a
-// power cut in between, the folder has entries made of what was in the cluster before. Names are UTF-8, as strings of
-// Python are; the fetched code has them in a code page, so that a name that is not ASCII cannot be listed. What cannot
-// be made as no cluster or entry is free is told from what is denied. A path that ends with a separator names a
-// directory.
+// A new cluster of a directory is cleared before it is linked. The fetched code links it first: after a power cut in
+// between, the directory has entries made of stale data. Names are UTF-8, as strings of Python are; the fetched code
+// uses a code page, and cannot list a name that is not ASCII. A full disk or directory has an error of its own, other
+// than that of a denied access. A path that ends with a separator names a directory.
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "guard/window.h"
 
-// Its disk is told which blocks no file has any more: a RAM disk frees their frames (vfs_fat_diskio.c).
+// The block device is told which blocks are free: a RAM disk frees their frames (vfs_fat_diskio.c).
 #undef FF_USE_TRIM
 #define FF_USE_TRIM 1
 
@@ -47,8 +46,8 @@ static inline bool guard_is_full(const char *function) {
     return strncmp(function, "dir_", 4) == 0 || strcmp(function, "f_mkdir") == 0;
 }
 
-// In these functions FR_DENIED says that the disk or a folder of a fixed size is full. Nothing else uses the other
-// number (vfs_fat_file.c), as FatFs does not count open files here.
+// In these functions FR_DENIED means that the disk, or a directory of a fixed size, is full. The replacement is unused
+// otherwise (vfs_fat_file.c), because FatFs does not count open files in this configuration.
 #define FR_DENIED (guard_is_full(__func__) ? FR_TOO_MANY_OPEN_FILES : FR_DENIED)
 _Static_assert(FF_FS_LOCK == 0, "FR_TOO_MANY_OPEN_FILES has its own meaning");
 
