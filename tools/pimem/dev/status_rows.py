@@ -183,19 +183,23 @@ STATES = (
         "`I2C`, `SoftI2C`",
         ("tests/host/test_drivers_bsc.py", "tests/emulator/test_i2c.py"),
         state="6 buses on a Pi 4, 2 on a Pi 3: [I2C](docs/machine.md#i2c)",
-        limits="numbers 0 and 1",
+        limits="numbers 0 and 1 only",
     ),
     State(
         "`SPI`, `SoftSPI`",
         ("tests/host/test_drivers_spi.py", "tests/emulator/test_spi.py"),
         state="5 buses on a Pi 4, 2 on a Pi 3: [SPI](docs/machine.md#spi)",
-        limits="number 0",
+        limits="number 0 only",
     ),
     State(
         "`UART`",
-        ("tests/host/test_drivers_uart.py", "tests/emulator/test_uart.py"),
+        (
+            "tests/host/test_drivers_uart.py",
+            "tests/host/test_machine_uart.py",
+            "tests/emulator/test_uart.py",
+        ),
         state="5 lines on a Pi 4, 1 on a Pi 3, beside the console: [UART](docs/machine.md#uart)",
-        limits="number 1",
+        limits="number 1 only",
     ),
     State(
         "`PWM`",
@@ -221,7 +225,11 @@ STATES = (
     ),
     State(
         "`WDT`, `reset_cause()`",
-        ("tests/host/test_drivers.py", "tests/emulator/test_watchdog.py"),
+        (
+            "tests/host/test_drivers.py",
+            "tests/host/test_crash_record.py",
+            "tests/emulator/test_watchdog.py",
+        ),
         state="complete: [watchdog](docs/machine.md#watchdog-and-reset-causes)",
         limits="resets at once, whatever the timeout",
     ),
@@ -255,7 +263,8 @@ NONE = (
     ("HDMI, USB, Wi-Fi, Bluetooth, Ethernet", "none"),
 )
 
-BSC, SPI, UART = (f"tests/host/test_drivers_{kind}.py" for kind in ("bsc", "spi", "uart"))
+BSC, SPI = (f"tests/host/test_drivers_{kind}.py" for kind in ("bsc", "spi"))
+UART = ("tests/host/test_drivers_uart.py", "tests/host/test_machine_uart.py")
 I2C_QEMU, SPI_QEMU, UART_QEMU = (
     f"tests/emulator/test_{kind}.py" for kind in ("i2c", "spi", "uart")
 )
@@ -274,8 +283,8 @@ FEATURES = (
     Feature(
         "`Pin.irq`",
         ("tests/host/test_drivers_gpio_irq.py", "tests/target/test_pin_irq.py"),
-        raspi3b="runs, no events",
-        raspi4b="runs, no events",
+        raspi3b="runs, without events",
+        raspi4b="runs, without events",
         virt=REFUSED,
     ),
     Feature(
@@ -297,7 +306,11 @@ FEATURES = (
     Feature("`RTC`", ("tests/target/test_clock.py",), virt="modelled"),
     Feature(
         "`WDT`, `reset_cause()`",
-        ("tests/host/test_drivers.py", "tests/emulator/test_watchdog.py"),
+        (
+            "tests/host/test_drivers.py",
+            "tests/host/test_crash_record.py",
+            "tests/emulator/test_watchdog.py",
+        ),
         ("resets",),
         raspi3b="resets at once",
         raspi4b="resets at once",
@@ -311,7 +324,12 @@ FEATURES = (
         raspi3b="runs, the lines read low",
         raspi4b="runs, the lines read low",
     ),
-    Feature("`SPI(0)`", (SPI, SPI_QEMU), raspi3b="no chip select", raspi4b="no chip select"),
+    Feature(
+        "`SPI(0)`",
+        (SPI, SPI_QEMU),
+        raspi3b="modelled, without chip select",
+        raspi4b="modelled, without chip select",
+    ),
     Feature("`SPI(1)`", (SPI, SPI_QEMU), raspi3b=REFUSED, raspi4b=REFUSED),
     Feature("`SPI(3)` to `SPI(6)`", (SPI, SPI_QEMU), raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
     Feature(
@@ -320,8 +338,8 @@ FEATURES = (
         raspi3b="runs, reads its output",
         raspi4b="runs, reads its output",
     ),
-    Feature("`UART(1)`", (UART, UART_QEMU)),
-    Feature("`UART(2)` to `UART(5)`", (UART, UART_QEMU), raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
+    Feature("`UART(1)`", (*UART, UART_QEMU)),
+    Feature("`UART(2)` to `UART(5)`", (*UART, UART_QEMU), raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
     Feature(
         "`PWM`",
         ("tests/host/test_drivers_pwm.py", "tests/target/test_pwm.py"),
@@ -355,10 +373,23 @@ FEATURES = (
         virt=REFUSED,
     ),
     Feature(
-        "20,000 random calls",
+        "a second user of a pin or block is refused; soft reset frees both",
+        (
+            "tests/host/test_machine_claims.py",
+            I2C_QEMU,
+            SPI_QEMU,
+            UART_QEMU,
+            "tests/target/test_pwm.py",
+        ),
+        raspi3b="passed",
+        raspi4b="passed",
+        virt="no pins",
+    ),
+    Feature(
+        "20,000 random calls of `machine` leave the board and its books whole",
         ("tests/target/test_machine_random.py",),
-        raspi3b="run",
-        raspi4b="run",
-        virt="run",
+        raspi3b="passed",
+        raspi4b="passed",
+        virt="passed",
     ),
 )
