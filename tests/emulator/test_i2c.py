@@ -61,6 +61,10 @@ def test_a_write_without_a_stop_is_sent_with_the_read_that_follows(bus: Machine)
     assert bus.eval("bus.readfrom(0x50, 4).decode()") == "held"
     bus.exec("bus.writeto(0x50, b'\\x31', False)\npart = bytearray(2)")
     assert bus.eval("(bus.readfrom_into(0x50, part), part.decode())") == [None, "el"]
+    assert bus.eval("bus.writeto(0x50, b'\\x40' + b'-' * 31, False)") == 32, (
+        "as many as there may be"
+    )
+    assert bus.eval("(bus.readfrom(0x50, 1), bus.readfrom_mem(0x50, 0x40, 31))[1] == b'-' * 31")
 
 
 AFTER = ("bus.readfrom(0x68, 1)", "bus.writeto(0x50, b'')", "bus.writeto(0x50, b'x', False)")

@@ -75,6 +75,7 @@ BAD = [
     ("RTC().datetime((2026, 1, 1, 0, 24, 0, 0, 0))", "ValueError", "hour 24"),
     ("RTC().datetime((2026, 1, 1, 0, 0, 60, 0, 0))", "ValueError", "minute 60"),
     ("RTC().datetime((2026, 1, 1, 0, 0, 0, -1, 0))", "ValueError", "second -1"),
+    ("RTC().datetime((2026, 1, 1, 0, 0, 0, 60, 0))", "ValueError", "second 60"),
     ("RTC().datetime((2026, 1, 1, 0, 0, 0, 0, 1000000))", "ValueError", "microsecond 1000000"),
     ("RTC().datetime((2026, 1, 1, 0, 0, 0, 0, 'a'))", "TypeError", ""),
     ("WDT(1)", "ValueError", "no WDT 1"),

@@ -117,6 +117,19 @@ def test_a_pin_that_is_not_there_is_named(board: Machine, pin: str, named: str) 
     assert "ValueError" in str(caught.value) and named in str(caught.value)
 
 
+def test_there_is_no_pin_behind_the_last(board: Machine) -> None:
+    if board.name not in PIS:
+        pytest.skip("QEMU_VIRT has no pins")
+    count = 58 if board.name == "RPI4" else 54
+    assert (
+        board.eval(f"str(Pin({count - 1}))[:10]", "from machine import Pin")
+        == f"Pin(GPIO{count - 1}"
+    )
+    for pin in (str(count), f"'GPIO{count}'"):
+        with pytest.raises(ScriptError, match=f"ValueError.*{count}"):
+            board.exec(f"Pin({pin})")
+
+
 @pytest.mark.parametrize(
     "change",
     ["Pin(14, Pin.OUT)", "Pin(15, pull=Pin.PULL_UP)", "Pin(14).init(Pin.IN)", "Pin(15).on()"],
