@@ -112,7 +112,8 @@ class PacedLine:
         return self.counts.now
 
     def go_on(self) -> Machine:
-        """Let the board run freely, and return it."""
+        """Let the board run freely, and return it. It stops when it has sent some 200 bytes, until
+        the next receive() or go_on()."""
         self.receive()
         self.answers.clear()
         self.counts.wait_at(0)

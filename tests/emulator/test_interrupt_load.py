@@ -23,6 +23,7 @@ LINE_LETTERS = 100
 ANSWER_US = 2_000  # from the end of a line at the prompt to its answer
 END_US = 300_000  # from the end of a script to its output: it is compiled
 MASKED_MOST = 10_000  # instructions, as counts.c has them under -icount
+CROWD_MASKED_MOST = 100_000  # with the calls of 100 timers in one interrupt
 START = f"""
 import binascii, machine, memory, sys, time
 crc = calls = 0
@@ -51,6 +52,12 @@ def read(uart):
         got += len(uart.read(uart.any()))
 u = machine.UART(1, 115200, rxbuf=256)
 u.irq(read, machine.UART.IRQ_RX)
+"""
+# As many timers as there may be, as fast as they may be.
+CROWD = """
+def nothing(timer):
+    pass
+crowd = [machine.Timer(freq=20_000, callback=nothing) for _ in range(99)]
 """
 HOLD = """
 def hold(timer):
@@ -144,6 +151,26 @@ def test_a_line_whose_interrupts_are_masked_for_too_long_overruns(tmp_path: Path
         line.go_on().exec("holder.deinit()" + HOLD.replace("MASKED_US", "2000"))
         with pytest.raises(Overrun):
             line.send(b"#" * BAUD_BYTES)
+
+
+@pytest.mark.parametrize("name", board_session.BOARDS)
+def test_two_million_calls_a_second_leave_time_for_the_console(name: str, tmp_path: Path) -> None:
+    """More than Python can make: the others are dropped, and Ctrl-C ends the program."""
+    with paced(name, tmp_path) as line:
+        line.machine.exec(START + CROWD, timeout=120)
+        line.counts.clear()
+        paste_script(line, BAUD_BYTES // 4)
+        line.send(b"print('going')\nwhile True: pass\n\x04")
+        line.wait_for(b"going", ticks(END_US))
+        asked = line.send(b"\x03")
+        ended = line.wait_for(b"KeyboardInterrupt", ticks(END_US))
+        line.go_on().exec("for each in crowd: each.deinit()")
+        dropped = line.go_on().eval("memory.report()['dropped_calls']")
+        uart = line.go_on().eval("memory.report()['uart']")
+        masked = line.counts.masked
+    print(f"{name}: Ctrl-C after {(ended - asked) * 16 // 1000} us, IRQ masked for {masked}")
+    assert dropped > 0 and masked <= CROWD_MASKED_MOST
+    assert [uart[what] for what in ("overruns", "ring_full", "line_errors")] == [0, 0, 0], uart
 
 
 def flood(wire: socket.socket) -> None:

@@ -21,7 +21,9 @@ class Alarms:
 
     def __init__(self, count: int = 3, hz: int = TICK_IS_GAP) -> None:
         lib().alarm_wake_off()
-        self.machine = hardware.Machine(lib(), hz=hz, step=0)
+        self.machine = hardware.Machine(lib(), hz=TICK_IS_GAP, step=0)
+        lib().alarm_interrupt(None)  # at 0: the gap of a test before is over
+        self.machine.fake.hz = hz
         self.called: list[int] = []
         self.again: dict[int, int] = {}
         self.alarms = [hardware.Alarm(fn=hardware.ALARM(self.call)) for _ in range(count)]
@@ -155,9 +157,24 @@ def test_the_thread_has_its_time_between_two_interrupts() -> None:
     assert alarms.interrupt(100) == [0]
     assert alarms.comparator == 100 + 20 * 54
     assert alarms.interrupt(1180) == [1, 2]
-    lib().alarm_wake_at(5)
-    assert alarms.comparator == 5, "what the thread asks for, it gets"
-    lib().alarm_wake_off()
+
+
+def test_what_is_set_after_an_interrupt_does_not_shorten_the_time_of_the_thread() -> None:
+    """An interrupt with Ctrl-C pending sets an alarm at its end (thread_fault.c)."""
+    alarms = Alarms(hz=54_000_000)
+    alarms.set(0, 100)
+    alarms.set(1, 101)
+    assert alarms.interrupt(100) == [0]
+    for change in (
+        lambda: alarms.set(0, 110),
+        lambda: alarms.set(2, 2000),
+        lambda: alarms.cancel(2),
+        lambda: lib().alarm_wake_at(5),
+        lib().alarm_wake_off,
+    ):
+        change()
+        assert alarms.comparator == 100 + 20 * 54
+    assert alarms.interrupt(1180) == [1, 0]
 
 
 @pytest.mark.parametrize("masked", [0, 1])

@@ -12,9 +12,10 @@
 
 static alarm_t *first; // sorted by deadline; of equal ones, the one set first
 static uint64_t wake = NEVER;
+static uint64_t earliest; // the next interrupt, whoever sets an alarm meanwhile
 
 // The interrupt stays pending while the deadline of the comparator has passed. One place for tests/hwcheck/plants.toml.
-static void __attribute__((noinline)) set_comparator(uint64_t earliest) {
+static void __attribute__((noinline)) set_comparator(void) {
     uint64_t next = first != NULL && first->deadline < wake ? first->deadline : wake;
     if (next == NEVER) {
         cpu_timer_stop();
@@ -49,7 +50,7 @@ void alarm_set(alarm_t *alarm, uint64_t deadline) {
     }
     alarm->deadline = deadline;
     put_in(alarm);
-    set_comparator(0);
+    set_comparator();
     cpu_irq_restore(state);
 }
 
@@ -57,7 +58,7 @@ void alarm_cancel(alarm_t *alarm) {
     uint64_t state = cpu_irq_save();
     if (alarm->is_set) {
         take_out(alarm);
-        set_comparator(0);
+        set_comparator();
     }
     cpu_irq_restore(state);
 }
@@ -65,7 +66,7 @@ void alarm_cancel(alarm_t *alarm) {
 static void set_wake(uint64_t deadline) {
     uint64_t state = cpu_irq_save();
     wake = deadline;
-    set_comparator(0);
+    set_comparator();
     cpu_irq_restore(state);
 }
 
@@ -90,5 +91,6 @@ void alarm_interrupt(void *arg) {
         alarm->is_set = false;
         alarm->fn(alarm, now);
     }
-    set_comparator(cpu_counter() + cpu_counter_frequency() / GAPS_PER_S);
+    earliest = cpu_counter() + cpu_counter_frequency() / GAPS_PER_S;
+    set_comparator();
 }
