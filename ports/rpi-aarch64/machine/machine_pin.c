@@ -9,6 +9,7 @@
 #include "extmod/modmachine.h"
 #include "extmod/virtpin.h"
 
+#include "hooks.h"
 #include "claims.h"
 #include "drivers/gpio_irq.h"
 #include "machine_pin.h"
@@ -91,7 +92,7 @@ static const machine_pin_obj_t *find_number(mp_obj_t number) {
 
 static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
     if (board_gpio.base == 0) {
-        mp_raise_OSError(MP_ENODEV);
+        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("this machine has no pins"));
     }
     if (mp_obj_is_type(pin, &machine_pin_type)) {
         return MP_OBJ_TO_PTR(pin);
@@ -107,7 +108,8 @@ static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
         self = find_cpu_name(name);
     }
     if (self == NULL) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin named \"%s\" here"), name);
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("no pin named \"%s\" here; names are like \"GPIO17\", \"J8_11\", \"SDA\""), name);
     }
     return self;
 }
@@ -126,7 +128,8 @@ uint32_t machine_pin_get_id(mp_obj_t pin) {
 static void check_expander(mailbox_result_t result) {
     if (result != MAILBOX_OK) {
         // The firmware, or QEMU's model of it, does not implement the request or does not answer.
-        mp_raise_OSError(result == MAILBOX_UNKNOWN ? MP_EOPNOTSUPP : MP_EIO);
+        bind_raise_os(result == MAILBOX_UNKNOWN ? -MP_EOPNOTSUPP : -MP_EIO,
+            MP_ERROR_TEXT("the firmware does not drive this pin, which is on its expander"));
     }
 }
 
