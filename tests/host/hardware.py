@@ -358,7 +358,10 @@ def build() -> ctypes.CDLL:
 
 
 class Machine:
-    """Registers that reset to 0, a log of writes, and devices that override single registers."""
+    """Registers that reset to 0, a log of writes, and devices that override single registers.
+
+    A device raises where hardware would lose or spoil something; conftest.py has the test fail.
+    """
 
     def __init__(self, lib: ctypes.CDLL, hz: int = 54_000_000, step: int = 54) -> None:
         self.lib = lib
