@@ -2,7 +2,13 @@
 """A Broadcom Serial Controller with devices on its bus, by BCM2835 ARM Peripherals, chapter 3.
 
 Time passes at reads of S: each lets the block send or receive one byte. What the bus saw is in
-`bus`: ("start", device, direction), bytes as numbers, ("restart", ...), "stop".
+`bus`: ("start", device, direction), bytes as numbers, ("restart", ...), "nack", "stop"; "cut": the
+block was switched off before it had sent what it had to.
+
+Beyond the manual, from what drivers for these boards do and say: one FIFO serves both directions,
+and RXD tells of bytes that are still to be sent as well; the STOP after a missing acknowledge
+takes its time; a read that is cleared ends with NACK and STOP while the block is enabled, else
+these come with the next start.
 """
 
 from __future__ import annotations
@@ -20,6 +26,8 @@ EVENTS = DONE | ERR | CLKT_EVENT
 ROOM = 16
 #: Reads of S from C to a transfer that is active.
 STARTS_AFTER = 6
+#: Reads of S from a missing acknowledge to the end of STOP.
+STOPS_AFTER = 3
 
 
 class Bsc:
@@ -40,6 +48,12 @@ class Bsc:
         self.left = 0
         self.reading = False
         self.device = 0
+        self.stops = 0  # reads of S until the STOP after an error is out
+        self.next: tuple[int, int, bool] | None = None  # what starts after the write
+        self.ends = False  # the read is to end with NACK and STOP
+        self.late_end = False  # and it did not, as the block was switched off
+        self.gives_up = 0  # at this question, counted from 1
+        self.questions = 0
         self.masked: list[bool] = []  # interrupts, when a transfer was begun
         self.machine.on_read |= {S: self.status, FIFO: self.take}
         self.machine.on_write |= {C: self.control, S: self.forget, FIFO: self.feed}
@@ -48,7 +62,12 @@ class Bsc:
             for address in (DIV, DEL, CLKT)
         }
         self.lib = lib
-        self.driver = hardware.Bsc(BASE, 50_000)
+        self.asked = hardware.GIVE_UP(self.give_up)
+        self.driver = hardware.Bsc(BASE, 50_000, self.asked)
+
+    def give_up(self) -> bool:
+        self.questions += 1
+        return self.questions == self.gives_up
 
     def start(self, core_hz: int = 250_000_000, hz: int = 400_000) -> tuple[int, int]:
         rate = ctypes.c_uint32(hz)
@@ -65,30 +84,37 @@ class Bsc:
         self.machine.registers[C] = value
         if value & CLEAR:
             self.fifo.clear()
+            self.ends = self.active and self.reading and bool(value & READ)
         if not value & I2CEN:
-            self.active = False
-            self.waits = 0
+            self.switch_off()
         elif value & ST:
             self.begin(value)
 
+    def switch_off(self) -> None:
+        if self.active:
+            self.bus.append("cut")
+            self.late_end = self.reading and not self.stops and not self.held
+        self.active = self.ends = False
+        self.waits = self.stops = 0
+        self.next = None
+
     def begin(self, value: int) -> None:
         self.masked.append(bool(self.machine.fake.masked))
-        word = "restart" if self.active else "start"
+        registers = self.machine.registers
+        wanted = registers.get(A, 0), registers.get(DLEN, 0), bool(value & READ)
         if self.active:
-            self.drain()
-        self.reading = bool(value & READ)
-        self.device = self.machine.registers.get(A, 0)
-        self.left = self.machine.registers.get(DLEN, 0)
-        self.bus.append((word, self.device, "read" if self.reading else "write"))
-        self.answers = deque(self.devices.get(self.device, b""))
-        self.moved = 0
-        self.waits = STARTS_AFTER if word == "start" else 0
-        self.active = word == "restart"
+            self.next = wanted
+        else:
+            self.bus += ["nack", "stop"] if self.late_end else []
+            self.late_end = False
+            self.start_with("start", *wanted)
+            self.waits = STARTS_AFTER
 
-    def drain(self) -> None:
-        """The block sends what it has before it starts again."""
-        self.bus += list(self.fifo)
-        self.fifo.clear()
+    def start_with(self, word: str, device: int, size: int, reading: bool) -> None:
+        self.device, self.left, self.reading = device, size, reading
+        self.bus.append((word, device, "read" if reading else "write"))
+        self.answers = deque(self.devices.get(device, b""))
+        self.moved = 0
 
     def forget(self, value: int) -> None:
         self.events &= ~value
@@ -108,9 +134,8 @@ class Bsc:
     def status(self) -> int:
         self.step()
         value = self.events | (TA if self.active else 0)
-        if self.reading:
-            return value | (RXD if self.fifo else 0)
-        return value | (TXD if len(self.fifo) < ROOM else 0) | (0 if self.fifo else TXE)
+        value |= (TXD if len(self.fifo) < ROOM else 0) | (0 if self.fifo else TXE)
+        return value | (RXD if self.fifo else 0)
 
     # --- the bus ---
 
@@ -120,17 +145,27 @@ class Bsc:
             self.active = self.waits == 0
             if self.stretched:
                 self.events |= CLKT_EVENT
+        elif self.stops:
+            self.stops -= 1
+            if self.stops == 0:
+                self.stop()
         elif self.active and not (self.held == "byte" and self.moved == 1):
-            self.move()
+            self.looks += 1
+            if self.looks % self.pace == 0:
+                self.move()
 
     def move(self) -> None:
-        self.looks += 1
-        if self.looks % self.pace:
-            return
-        if self.device not in self.devices or self.moved == self.refused:
-            self.stop(ERR | DONE)
+        if self.ends:
+            self.bus.append("nack")
+            self.stop()
+        elif self.device not in self.devices or self.moved == self.refused:
+            self.events |= ERR
+            self.stops = STOPS_AFTER
+        elif self.left == 0 and self.next:
+            self.start_with("restart", *self.next)
+            self.next = None
         elif self.left == 0 or (self.reading and self.moved == self.cut):
-            self.stop(DONE)
+            self.stop()
         elif self.reading:
             if len(self.fifo) < ROOM:
                 self.fifo.append(self.answers.popleft() if self.answers else 0xFF)
@@ -143,10 +178,10 @@ class Bsc:
         self.moved += 1
         self.left -= 1
 
-    def stop(self, events: int) -> None:
+    def stop(self) -> None:
         self.bus.append("stop")
-        self.active = False
-        self.events |= events
+        self.active = self.ends = False
+        self.events |= DONE
 
     # --- transfers ---
 

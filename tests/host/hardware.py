@@ -19,6 +19,7 @@ SLEEP = ctypes.CFUNCTYPE(None, c_uint64)
 HANDLER = ctypes.CFUNCTYPE(None, c_void_p)
 ALARM = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
 GPIO_EVENT = ctypes.CFUNCTYPE(c_bool, c_uint32, c_uint32)
+GIVE_UP = ctypes.CFUNCTYPE(c_bool)
 HOOK = ctypes.CFUNCTYPE(c_bool, c_void_p, c_uint8)
 
 TIMER_OFF = 2**64 - 1
@@ -144,7 +145,12 @@ class Rng(ctypes.Structure):
 
 
 class Bsc(ctypes.Structure):
-    _fields_ = [("base", c_size_t), ("timeout_us", c_uint32)]
+    _fields_ = [
+        ("base", c_size_t),
+        ("timeout_us", c_uint32),
+        ("give_up", GIVE_UP),
+        ("byte_us", c_uint32),
+    ]
 
 
 class SpiMode(ctypes.Structure):
@@ -358,10 +364,7 @@ def build() -> ctypes.CDLL:
 
 
 class Machine:
-    """Registers that reset to 0, a log of writes, and devices that override single registers.
-
-    A device raises where hardware would lose or spoil something; conftest.py has the test fail.
-    """
+    """Registers that reset to 0, a log of writes, and devices that override single registers."""
 
     def __init__(self, lib: ctypes.CDLL, hz: int = 54_000_000, step: int = 54) -> None:
         self.lib = lib

@@ -3,6 +3,7 @@
 
 import functools
 import itertools
+from collections import deque
 
 import bsc_fake
 import hardware
@@ -11,7 +12,7 @@ from bsc_fake import CLKT, DEL, DIV, DLEN, FIFO, I2CEN, READ, ST, A, Bsc, C, S
 from hypothesis import given
 from hypothesis import strategies as st
 
-OK, NACK, TIMEOUT, SHORT, ABSENT = range(5)
+OK, NACK, TIMEOUT, SHORT, ABSENT, GIVEN_UP = range(6)
 lib = functools.cache(hardware.build)
 
 
@@ -94,6 +95,7 @@ def test_bytes_come_as_they_were_sent(data):
 def test_a_read_follows_a_write_without_a_stop(out, size):
     answer = bytes(range(size))
     made = bus(x68=answer)
+    made.driver.timeout_us = 1000
     assert made.write_read(0x68, out, size) == (OK, answer)
     first, second = ("start", 0x68, "write"), ("restart", 0x68, "read")
     assert made.bus == [first, *out, second, *answer, "stop"]
@@ -118,6 +120,7 @@ def test_without_a_byte_to_write_it_is_a_read():
 
 def no_trace(made: Bsc) -> None:
     """The next transfer goes as if nothing had been."""
+    made.gives_up = 0
     made.held, made.stretched, made.refused, made.cut = "", False, -1, -1
     assert not made.active and not made.machine.fake.masked
     assert made.machine.registers[C] & (I2CEN | ST) == 0, "the block is left on"
@@ -137,7 +140,51 @@ MOVES = {
 def test_no_device_is_a_nack_and_leaves_no_trace(move):
     made = bus(x48=b"")
     assert MOVES[move](made, 0x20) == NACK
+    assert made.bus[1:] == ["stop"], "it is off before it has sent STOP"
     no_trace(made)
+
+
+def test_the_wait_for_a_stop_that_does_not_come_is_short():
+    """QEMU's block says nothing but ERR."""
+    made = bus(x48=b"")
+    made.machine.on_read[S] = lambda: 0x155
+    before = made.machine.seconds
+    assert made.write(0x20, b"x") == NACK
+    assert made.machine.seconds - before < 0.0001
+
+
+@pytest.mark.parametrize("size", [1, 2, 15, 16, 17, 40])
+def test_bytes_of_the_write_are_not_taken_for_those_of_the_read(size):
+    """They are in the FIFO when the block is told of the read."""
+    made = bus(x68=b"answer")
+    made.driver.timeout_us = 1000
+    made.pace = 5
+    assert made.write_read(0x68, bytes(range(100, 100 + size)), 6) == (OK, b"answer")
+
+
+@pytest.mark.parametrize("asked", [1, 4, 9, 20])
+@pytest.mark.parametrize("move", MOVES)
+def test_a_transfer_that_is_given_up_leaves_no_trace(move, asked):
+    made = bus(x48=bytes(60))
+    made.pace, made.gives_up = 5, asked
+    result = MOVES[move](made, 0x48)
+    assert result == (GIVEN_UP if made.questions == asked else OK)
+    no_trace(made)
+
+
+def test_a_read_that_is_given_up_ends_with_nack_and_stop():
+    made = bus(x48=bytes(60))
+    made.pace, made.gives_up = 5, 12
+    assert made.read(0x48, 60)[0] == GIVEN_UP
+    assert made.bus[-2:] == ["nack", "stop"] and len(made.bus) < 60
+
+
+def test_a_write_that_is_given_up_is_not_fed_any_more():
+    made = bus(x48=b"")
+    made.pace, made.gives_up = 5, 12
+    assert made.write(0x48, bytes(60)) == GIVEN_UP
+    assert made.bus[-1] == "cut" and len(made.bus) < 60
+    assert made.fifo == deque()
 
 
 @pytest.mark.parametrize(("move", "held"), list(itertools.product(MOVES, ["start", "byte"])))

@@ -143,6 +143,7 @@ RESTART = [
     (RNG_RESET, 1),
     (RNG_RESET, 0),
     (RBG_RESET, 0),
+    (THRESHOLD, 0x40000),  # which a reset may have forgotten
     (CTRL, ENABLED),
 ]
 

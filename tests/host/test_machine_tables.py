@@ -131,10 +131,12 @@ UNKNOWN, POWER_ON, SOFTWARE = range(3)
         (0x1000, POWER_ON),
         (0x1020, POWER_ON),
         (0x0020, SOFTWARE),
-        (0x0010, SOFTWARE),
-        (0x0040, SOFTWARE),
-        (0x0100, SOFTWARE),
-        (0x0555, SOFTWARE),
+        (0x0575, SOFTWARE),
+        (0x0200, SOFTWARE),
+        (0x0010, UNKNOWN),  # bits of the firmware's partition number
+        (0x0040, UNKNOWN),
+        (0x0100, UNKNOWN),
+        (0x0555, UNKNOWN),
         (0x0000, UNKNOWN),
         (0x0007, UNKNOWN),  # debug resets
         (0x5A000000, UNKNOWN),

@@ -26,7 +26,7 @@
 #define CNTL1_MSB_IN        (1u << 1)
 
 #define STAT_TX_FULL        (1u << 10)
-#define STAT_RX_EMPTY       (1u << 7)
+#define STAT_RX_LEVEL       (0xffu << 16) // of whole entries; the bit "empty" goes before an entry is whole
 #define STAT_BUSY           (1u << 6)
 
 #define ENTRY_BYTES         (3)
@@ -102,7 +102,7 @@ static bool move(const aux_spi_t *spi, bytes_t *bytes) {
            && !(read(spi, STAT) & STAT_TX_FULL)) {
         send_entry(spi, bytes);
     }
-    while (bytes->to_receive != bytes->to_send && !(read(spi, STAT) & STAT_RX_EMPTY)) {
+    while (bytes->to_receive != bytes->to_send && read(spi, STAT) & STAT_RX_LEVEL) {
         receive_entry(spi, bytes);
     }
     return bytes->to_receive != before;

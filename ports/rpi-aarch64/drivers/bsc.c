@@ -28,6 +28,8 @@
 #define S_CLKT          (1u << 9)
 #define S_EVENTS        (S_DONE | S_ERR | S_CLKT) // cleared by writing 1
 
+#define FIFO_SIZE       (16)    // bytes
+#define BYTE_CLOCKS     (9)     // with that of the acknowledge bit
 #define US_PER_SECOND   (1000000)
 
 static uint32_t read(const bsc_t *bsc, uint32_t offset) {
@@ -53,6 +55,7 @@ bsc_result_t bsc_start(bsc_t *bsc, uint32_t core_hz, uint32_t *hz) {
     divider = larger(divider + divider % 2, BSC_MIN_DIVIDER);
     divider = divider < BSC_MAX_DIVIDER ? divider : BSC_MAX_DIVIDER;
     *hz = core_hz / divider;
+    bsc->byte_us = BYTE_CLOCKS * US_PER_SECOND / *hz + 1;
     clear(bsc);
     write(bsc, DIV, divider);
     // Data changes a sixteenth of a period after the falling edge, and is sampled a quarter after the rising edge.
@@ -111,6 +114,9 @@ static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, ui
         if (is_reached(bytes, status, until)) {
             return BSC_OK;
         }
+        if (bsc->give_up()) {
+            return BSC_GIVEN_UP;
+        }
         if (moved) {
             deadline = timer_deadline_us(bsc->timeout_us);
         } else if (late) {
@@ -119,10 +125,23 @@ static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, ui
     }
 }
 
+// Ends a transfer between its bytes. A read then ends with NACK and STOP, which the block sends while it is enabled: if
+// it were not, it would send them at the begin of the next transfer.
+static void abandon(const bsc_t *bsc) {
+    write(bsc, DLEN, 0); // QEMU takes each write of C with I2CEN for a start
+    write(bsc, C, C_I2CEN | C_CLEAR | (read(bsc, C) & C_READ));
+    (void)timer_wait_register(bsc->base + S, S_TA, 0, 2 * bsc->byte_us);
+}
+
 // Leaves the block idle, also after an error.
 static bsc_result_t end(const bsc_t *bsc, bsc_result_t result, size_t left) {
     if (result == BSC_OK && left != 0) {
         result = BSC_SHORT;
+    } else if (result == BSC_NACK) {
+        // ERR comes with the bit, DONE after the STOP, which a block that is switched off does not send.
+        (void)timer_wait_register(bsc->base + S, S_DONE, S_DONE, bsc->byte_us);
+    } else if (result != BSC_OK) {
+        abandon(bsc);
     }
     clear(bsc);
     return result;
@@ -155,6 +174,13 @@ bsc_result_t bsc_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t in) {
     return finish(bsc, in, true);
 }
 
+// After the start of the read: lets the bytes of the write leave the FIFO, which serves both directions. Until it was
+// empty once, RXD tells of them. QEMU sets RXD at once, so the time is limited to that of the bytes.
+static void wait_until_written(const bsc_t *bsc, size_t size) {
+    uint32_t bytes = (uint32_t)(size < FIFO_SIZE ? size : FIFO_SIZE) + 2; // with both addresses
+    (void)timer_wait_register(bsc->base + S, S_RXD, 0, bytes * bsc->byte_us);
+}
+
 // Writes all bytes but the last to the FIFO, and waits until there is room for that one.
 static bsc_result_t feed_all_but_last(const bsc_t *bsc, bsc_bytes_t out) {
     bsc_bytes_t none = { out.data, 0 };
@@ -181,5 +207,6 @@ bsc_result_t bsc_write_read(const bsc_t *bsc, uint32_t device, bsc_bytes_t out, 
     write(bsc, S, S_DONE);
     begin(bsc, device, in.size, C_READ);
     cpu_irq_restore(state);
+    wait_until_written(bsc, out.size);
     return finish(bsc, in, true);
 }

@@ -25,11 +25,14 @@ typedef enum _bsc_result_t {
     BSC_TIMEOUT,    // no progress: a device or a short circuit holds a line
     BSC_SHORT,      // the block ended a transfer before all its bytes
     BSC_ABSENT,     // its registers do not retain what is written
+    BSC_GIVEN_UP,   // give_up() returned true before the end
 } bsc_result_t;
 
 typedef struct _bsc_t {
     uintptr_t base;
     uint32_t timeout_us;    // the longest time without progress
+    bool (*give_up)(void);  // asked again and again during a transfer: true ends it
+    uint32_t byte_us;       // time of nine clocks, set by bsc_start()
 } bsc_t;
 
 // Sets the clock to the highest rate that is not above hz, from the core clock, and how long a device may hold the
@@ -46,6 +49,9 @@ typedef struct _bsc_bytes_t {
 } bsc_bytes_t;
 
 // Writes to the device with a 7-bit address, and ends with STOP. A write of no bytes tests whether it answers.
+//
+// After BSC_TIMEOUT and BSC_GIVEN_UP the block is idle, but a write has ended without STOP: the block sends one only
+// after all bytes. The caller makes it with the pins.
 bsc_result_t bsc_write(const bsc_t *bsc, uint32_t device, bsc_bytes_t out);
 
 // Reads one byte or more.

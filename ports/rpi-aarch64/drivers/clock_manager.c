@@ -14,10 +14,12 @@
 #define CTL_ENABLE      (1u << 4)
 #define CTL_KILL        (1u << 5)
 #define CTL_BUSY        (1u << 7)
+#define CTL_FIXED       (0x600 | 1u << 8 | CTL_SOURCE) // MASH, FLIP, SRC: not to be changed while it is busy
 #define DIV_INTEGER     (12) // the lowest bit of the divisor's whole part
 
 // A clock stops at the end of its cycle; the slowest here takes 0.2 ms.
 #define STOP_US         (1000)
+#define START_US        (10)
 
 static void write_control(uintptr_t clock, uint32_t value) {
     mmio_write(clock + CTL, PASSWORD | value);
@@ -34,11 +36,11 @@ static bool stop(uintptr_t clock) {
     if ((control & (CTL_ENABLE | CTL_BUSY)) == 0) {
         return true;
     }
-    write_control(clock, control & CTL_SOURCE);
+    write_control(clock, control & CTL_FIXED);
     if (has_stopped(clock)) {
         return true;
     }
-    write_control(clock, (control & CTL_SOURCE) | CTL_KILL);
+    write_control(clock, (control & CTL_FIXED) | CTL_KILL);
     return has_stopped(clock);
 }
 
@@ -49,6 +51,7 @@ bool clock_manager_run(uintptr_t clock, uint32_t source, uint32_t divisor) {
     mmio_write(clock + DIV, PASSWORD | divisor << DIV_INTEGER);
     write_control(clock, source);
     write_control(clock, source | CTL_ENABLE);
-    // BUSY is set within a few cycles. QEMU never sets it, so the driver does not wait for it.
+    // Blocks lose what is written to them without their clock. QEMU never sets BUSY.
+    (void)timer_wait_register(clock + CTL, CTL_BUSY, CTL_BUSY, START_US);
     return true;
 }

@@ -15,7 +15,11 @@
 #define BAUD            (0x68)
 
 #define ENABLE_UART     (1u << 0)
-#define IER_RECEIVE     (1u << 0) // the manual has the bits of receiver and transmitter exchanged (errata)
+// The manual has the bits of receiver and transmitter exchanged, and bits 3:2 as of no effect: without them nothing
+// interrupts (errata).
+#define IER_RECEIVE     (1u << 0)
+#define IER_LINE_STATUS (1u << 2)
+#define IER_ON          (IER_RECEIVE | IER_LINE_STATUS)
 #define IIR_CLEAR_BOTH  (0xc6)
 #define LCR_7_BITS      (2)
 #define LCR_8_BITS      (3) // the manual says 1 (errata)
@@ -72,7 +76,7 @@ void mini_uart_start_rx(mini_uart_t *uart, ring_t *ring, pl011_hook_t hook, void
     uart->hook = hook;
     uart->hook_arg = arg;
     uart->rx_stopped = false;
-    mmio_write(uart->base + IER, IER_RECEIVE);
+    mmio_write(uart->base + IER, IER_ON);
 }
 
 // A byte is read only if the ring has room for it: in QEMU a full ring then makes the sender wait.
@@ -94,7 +98,7 @@ void mini_uart_irq(void *arg) {
 void mini_uart_resume_rx(mini_uart_t *uart) {
     if (uart->rx_stopped && ring_room(uart->ring) > uart->ring->mask / 2) {
         uart->rx_stopped = false;
-        mmio_write(uart->base + IER, IER_RECEIVE);
+        mmio_write(uart->base + IER, IER_ON);
     }
 }
 

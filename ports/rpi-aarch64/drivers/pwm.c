@@ -3,6 +3,7 @@
 
 #include "mmio.h"
 #include "pwm.h"
+#include "timer.h"
 
 #define CTL             (0x00) // 8 bits per channel
 #define STA             (0x04)
@@ -15,6 +16,10 @@
 #define CTL_CHANNEL     (0xffu)
 #define STA_BUS_ERROR   (1u << 8)
 
+// What is written goes to the block's clock, 9.6 MHz at least, through a few flip-flops: a second write of a register
+// within that time is lost or damaged (BERR).
+#define SETTLE_US       (2)
+
 static void set_control(uintptr_t base, unsigned channel, uint32_t bits) {
     uint32_t others = mmio_read(base + CTL) & ~(CTL_CHANNEL << 8 * channel);
     mmio_write(base + CTL, others | bits << 8 * channel);
@@ -23,10 +28,11 @@ static void set_control(uintptr_t base, unsigned channel, uint32_t bits) {
 void pwm_change(uintptr_t base, unsigned channel, uint32_t period, uint32_t high) {
     mmio_write(base + RANGE + 16 * channel, period);
     mmio_write(base + DATA + 16 * channel, high);
+    timer_spin_us(SETTLE_US);
 }
 
 void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high, bool invert) {
-    set_control(base, channel, 0);
+    pwm_stop(base, channel);
     mmio_write(base + STA, STA_BUS_ERROR);
     pwm_change(base, channel, period, high);
     set_control(base, channel, CTL_ENABLE | CTL_MARK_SPACE | (invert ? CTL_INVERT : 0));
@@ -34,4 +40,5 @@ void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high,
 
 void pwm_stop(uintptr_t base, unsigned channel) {
     set_control(base, channel, 0);
+    timer_spin_us(SETTLE_US);
 }

@@ -23,13 +23,9 @@
 #define STATUS_ALL          (0xffffffff)
 #define FIFO_WORDS          (0xff)
 
-static void enable(uintptr_t base) {
-    mmio_write(base + CTRL, CTRL_DIVIDER | CTRL_RBG_ENABLE);
-}
-
 void rng200_start(uintptr_t base) {
     mmio_write(base + BIT_COUNT_THRESHOLD, WARM_UP_BITS);
-    enable(base);
+    mmio_write(base + CTRL, CTRL_DIVIDER | CTRL_RBG_ENABLE);
 }
 
 // The generator of bits (RBG) is inside the reset of the block: it is reset first and released last.
@@ -40,7 +36,7 @@ static void restart(uintptr_t base) {
     mmio_write(base + RNG_SOFT_RESET, 1);
     mmio_write(base + RNG_SOFT_RESET, 0);
     mmio_write(base + RBG_SOFT_RESET, 0);
-    enable(base);
+    rng200_start(base); // a reset may forget how many bits are discarded
 }
 
 static bool has_word(uintptr_t base) {

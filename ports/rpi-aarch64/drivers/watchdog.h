@@ -8,8 +8,8 @@
 
 // Bits of watchdog_status().
 #define WATCHDOG_HAD_POWER_ON   (0x1000)
-#define WATCHDOG_HAD_SOFTWARE   (0x0700) // hard, full, quick
-#define WATCHDOG_HAD_WATCHDOG   (0x0070) // hard, full, quick
+#define WATCHDOG_HAD_SOFTWARE   (0x0200) // a full reset; the bits beside it are of the firmware's partition number
+#define WATCHDOG_HAD_WATCHDOG   (0x0020) // the same
 
 // Resets the machine in 10/65536 s. Returns before that: the caller waits.
 void watchdog_reset(uintptr_t base);
