@@ -131,6 +131,10 @@ void bind_raise_os(int result, mp_rom_error_text_t text, ...) __attribute__((nor
 void bind_raise_value(mp_rom_error_text_t text, ...) __attribute__((noreturn));
 void bind_raise_type(mp_rom_error_text_t text, ...) __attribute__((noreturn));
 
+// For calls that may take long: whether Ctrl-C is waiting, and raises it if so.
+bool bind_is_interrupted(void);
+void bind_raise_interrupt(void);
+
 // An int of 1 to 2^64 - 1; TypeError or ValueError naming `what`.
 uint64_t bind_get_size(mp_obj_t obj, const char *what);
 

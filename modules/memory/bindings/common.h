@@ -52,10 +52,6 @@ mp_obj_t bind_new_text(const char *text);
 // ValueError: "Frames 0x0000000040000000 is closed".
 void bind_raise_closed(const char *type, uint64_t address) __attribute__((noreturn));
 
-// For calls of the mechanism that may take long: whether Ctrl-C is waiting, and raises it if so.
-bool bind_is_interrupted(void);
-void bind_raise_interrupt(void);
-
 // OSError(EPERM) before the kernel map is in use: until then memory beyond the boot window cannot be reached.
 void bind_need_kernel(void);
 

@@ -39,6 +39,7 @@ static void release_pin(uint32_t pin) {
     gpio_pull_t usual = pin <= LAST_PULLED_UP ? GPIO_PULL_UP : GPIO_PULL_DOWN;
     claims_owners[pin] = 0;
     gpio_set_function(&board_gpio, pin, GPIO_INPUT);
+    gpio_write(&board_gpio, pin, false);
     gpio_set_pull(&board_gpio, pin, pin <= LAST_OF_HEADER ? usual : GPIO_PULL_NONE);
 }
 

@@ -50,8 +50,8 @@ void claims_take(claims_owner_t owner, uint64_t pins);
 // Claims a part of a block as well. Raises OSError(EBUSY) as above.
 void claims_take_block(claims_owner_t owner, claims_block_t block);
 
-// Releases all claims of the owner, which may have none. Its pins become inputs with their power-on pulls. The block
-// must have been stopped.
+// Releases all claims of the owner, which may have none. Its pins become inputs with their power-on pulls and low
+// latches. The block must have been stopped.
 void claims_release(claims_owner_t owner);
 
 // Raises OSError(EBUSY) with the name of the pin's owner.

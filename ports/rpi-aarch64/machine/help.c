@@ -26,7 +26,6 @@ const char help_general_text[] =
     "  memory.user.run(code)              a program at EL0\n"
     "  memory.selftest()                  checks of all of these\n"
     "\n"
-    "Pins, buses and timers are in the module `machine`: help(machine) lists them, help(machine.Pin) explains one.\n"
     "help(memory) lists its names, help(memory.frames.alloc) explains one, help('modules') lists the modules.\n"
     "\n"
     "Keys on an empty line:               in a line:\n"

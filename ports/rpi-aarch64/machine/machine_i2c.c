@@ -22,6 +22,7 @@
 #define DEFAULT_TIMEOUT_US  (50000) // as that of SoftI2C
 #define MAX_TIMEOUT_US      (1000000)
 #define HELD_MAX            (32)    // bytes of a write without STOP
+#define HALF_SECOND_US      (500000)
 #define SMALL               (64)    // bytes of a transfer that need no memory of the heap
 
 typedef struct _machine_i2c_obj_t {
@@ -81,17 +82,25 @@ static const mp_arg_t init_args[] = {
     { MP_QSTR_timeout, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = DEFAULT_TIMEOUT_US } },
 };
 
+// In QEMU the latch is the level of the line, and nothing else.
+static void connect(const machine_i2c_obj_t *self) {
+    bus_pins_connect(&kind, self->pins);
+    for (unsigned i = 0; i < kind.count; ++i) {
+        gpio_write(&board_gpio, self->pins->gpio[i], true);
+        gpio_set_pull(&board_gpio, self->pins->gpio[i], GPIO_PULL_UP);
+    }
+}
+
 static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32_t timeout_us) {
-    self->bsc = (bsc_t) { .base = soc_mmio(soc->i2c[self->id]), .timeout_us = timeout_us };
+    self->bsc = (bsc_t) {
+        .base = soc_mmio(soc->i2c[self->id]), .timeout_us = timeout_us, .give_up = bind_is_interrupted,
+    };
     self->hz = hz;
     if (bsc_start(&self->bsc, core_hz, &self->hz) != BSC_OK) {
         close(self);
         bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("I2C(%u) does not answer"), self->id);
     }
-    bus_pins_connect(&kind, self->pins);
-    for (unsigned i = 0; i < kind.count; ++i) {
-        gpio_set_pull(&board_gpio, self->pins->gpio[i], GPIO_PULL_UP);
-    }
+    connect(self);
 }
 
 // Changes nothing before all arguments are checked and the pins are claimed.
@@ -148,18 +157,9 @@ MP_DEFINE_CONST_FUN_OBJ_1(machine_i2c_deinit_obj, deinit);
 static int errno_of(bsc_result_t result) {
     static const uint8_t errors[] = {
         [BSC_OK] = 0, [BSC_NACK] = MP_ENODEV, [BSC_TIMEOUT] = MP_ETIMEDOUT, [BSC_SHORT] = MP_EIO,
-        [BSC_ABSENT] = MP_ENODEV,
+        [BSC_ABSENT] = MP_ENODEV, [BSC_GIVEN_UP] = MP_EINTR,
     };
     return errors[result];
-}
-
-// Returns the negative errno, or raises the OSError with its address. A transfer of no bytes only asks whether a device
-// is there, as scan() does, which expects a result.
-static int fail(const machine_i2c_obj_t *self, uint16_t device, size_t size, bsc_result_t result) {
-    if (result == BSC_NACK && size != 0) {
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("no device at 0x%02x acknowledges on I2C(%u)"), device, self->id);
-    }
-    return -errno_of(result);
 }
 
 static size_t total(size_t n, const mp_machine_i2c_buf_t *bufs) {
@@ -179,8 +179,24 @@ static void copy(uint8_t *whole, size_t n, const mp_machine_i2c_buf_t *bufs, boo
     }
 }
 
+// The block does not look at the lines before it starts: SDA that is held low would be an acknowledge to it, by devices
+// of all addresses.
+static bsc_result_t wait_for_lines(const machine_i2c_obj_t *self) {
+    uint64_t deadline = timer_deadline_us(self->bsc.timeout_us);
+    const uint8_t *lines = self->pins->gpio;
+    while (!gpio_read(&board_gpio, lines[0]) || !gpio_read(&board_gpio, lines[1])) {
+        if (bind_is_interrupted()) {
+            return BSC_GIVEN_UP;
+        }
+        if (timer_expired(deadline)) {
+            return BSC_TIMEOUT;
+        }
+    }
+    return BSC_OK;
+}
+
 // bufs[0] of `first` bytes is written before the others are read; 0: all are written, or all are read.
-static bsc_result_t move(const machine_i2c_obj_t *self, uint32_t device, bsc_bytes_t bytes, size_t first, bool in) {
+static bsc_result_t run(const machine_i2c_obj_t *self, uint32_t device, bsc_bytes_t bytes, size_t first, bool in) {
     if (!in) {
         return bsc_write(&self->bsc, device, bytes);
     }
@@ -189,6 +205,21 @@ static bsc_result_t move(const machine_i2c_obj_t *self, uint32_t device, bsc_byt
     bytes.size -= first;
     // The block cannot read zero bytes.
     return bytes.size == 0 ? bsc_write(&self->bsc, device, out) : bsc_write_read(&self->bsc, device, out, bytes);
+}
+
+static bsc_result_t move(const machine_i2c_obj_t *self, uint32_t device, bsc_bytes_t bytes, size_t first, bool in) {
+    bsc_result_t result = wait_for_lines(self);
+    if (result == BSC_OK) {
+        result = run(self, device, bytes, first, in);
+        if (result == BSC_TIMEOUT || result == BSC_GIVEN_UP) {
+            bus_pins_send_stop(self->pins->gpio[0], self->pins->gpio[1], HALF_SECOND_US / self->hz + 1);
+            connect(self);
+        }
+    }
+    if (result == BSC_GIVEN_UP) {
+        mp_handle_pending(true);
+    }
+    return result;
 }
 
 static void require_open(const machine_i2c_obj_t *self) {
@@ -236,7 +267,7 @@ static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machin
     if (whole != small) {
         m_del(uint8_t, whole, size);
     }
-    return result != BSC_OK ? fail(self, device, size, result) : in ? 0 : (int)size;
+    return result == BSC_OK ? in ? 0 : (int)size : -errno_of(result);
 }
 
 static const mp_machine_i2c_p_t protocol = {

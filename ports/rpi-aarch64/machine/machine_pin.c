@@ -9,7 +9,6 @@
 #include "extmod/modmachine.h"
 #include "extmod/virtpin.h"
 
-#include "hooks.h"
 #include "claims.h"
 #include "drivers/gpio_irq.h"
 #include "machine_pin.h"
@@ -92,7 +91,7 @@ static const machine_pin_obj_t *find_number(mp_obj_t number) {
 
 static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
     if (board_gpio.base == 0) {
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("this machine has no pins"));
+        mp_raise_OSError(MP_ENODEV);
     }
     if (mp_obj_is_type(pin, &machine_pin_type)) {
         return MP_OBJ_TO_PTR(pin);
@@ -108,8 +107,7 @@ static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
         self = find_cpu_name(name);
     }
     if (self == NULL) {
-        mp_raise_msg_varg(&mp_type_ValueError,
-            MP_ERROR_TEXT("no pin named \"%s\" here; names are like \"GPIO17\", \"J8_11\", \"SDA\""), name);
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin named \"%s\" here"), name);
     }
     return self;
 }
@@ -128,8 +126,7 @@ uint32_t machine_pin_get_id(mp_obj_t pin) {
 static void check_expander(mailbox_result_t result) {
     if (result != MAILBOX_OK) {
         // The firmware, or QEMU's model of it, does not implement the request or does not answer.
-        bind_raise_os(result == MAILBOX_UNKNOWN ? -MP_EOPNOTSUPP : -MP_EIO,
-            MP_ERROR_TEXT("the firmware does not drive this pin, which is on its expander"));
+        mp_raise_OSError(result == MAILBOX_UNKNOWN ? MP_EOPNOTSUPP : MP_EIO);
     }
 }
 

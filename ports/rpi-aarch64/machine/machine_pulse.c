@@ -5,15 +5,12 @@
 #include "py/runtime.h"
 
 #include "aarch64/cpu.h"
+#include "hooks.h"
 #include "machine_pulse.h"
 
 #define MAX_BIT_NS  (50000)     // interrupts are masked for the 16 parts of a byte
 #define NS_PER_S    (1000000000)
 #define HIGH_LOW    (0)         // the encoding of bitstream(): each bit is a high level, then a low one
-
-static bool is_interrupted(void) {
-    return MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL;
-}
 
 // --- time_pulse_us() ---
 
@@ -27,9 +24,7 @@ static uint64_t wait_level(mp_hal_pin_obj_t pin, bool level, uint64_t deadline) 
         if (now >= deadline) {
             return 0;
         }
-        if (is_interrupted()) {
-            mp_handle_pending(true);
-        }
+        bind_raise_interrupt();
     }
 }
 
@@ -100,7 +95,7 @@ static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
     };
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(args[3], &buffer, MP_BUFFER_READ);
-    for (size_t i = 0; i < buffer.len && !is_interrupted(); ++i) {
+    for (size_t i = 0; i < buffer.len && !bind_is_interrupted(); ++i) {
         uint8_t byte = ((const uint8_t *)buffer.buf)[i]; // with interrupts on: memory of a pager may fault
         send_byte(pin, ticks, byte);
     }

@@ -189,6 +189,7 @@ static void transfer(mp_obj_base_t *self_in, size_t size, const uint8_t *out, ui
     for (size_t done = 0; done < size; done += PIECE) {
         size_t count = size - done < PIECE ? size - done : PIECE;
         memcpy(piece, out + done, count);
+        bind_raise_interrupt();
         if (move(self, piece, count) != SPI_OK) {
             mp_raise_OSError(MP_ETIMEDOUT);
         }

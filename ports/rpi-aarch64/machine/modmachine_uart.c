@@ -297,6 +297,7 @@ static bool wait_for(const machine_uart_obj_t *self, bool (*ready)(const uart_li
 static int next_byte(machine_uart_obj_t *self, uint32_t ms) {
     uint64_t deadline = timer_deadline_us((uint64_t)ms * 1000);
     for (;;) {
+        bind_raise_interrupt();
         check_open(self); // a scheduled function may have closed it
         int byte = uart_line_get(&self->line);
         if (byte >= 0 || timer_expired(deadline)) {
@@ -342,6 +343,7 @@ static mp_uint_t mp_machine_uart_write(mp_obj_t self_in, const void *buf_in, mp_
     check_open(self);
     for (mp_uint_t count = 0; count < size; ++count) {
         uint8_t byte = buf[count];
+        bind_raise_interrupt();
         if (!wait_for(self, uart_line_has_room, 4 * FRAME_BITS)) {
             *errcode = MP_ETIMEDOUT;
             return count != 0 ? count : MP_STREAM_ERROR;

@@ -92,8 +92,8 @@ void uart_line_open(uart_line_t *line, const uart_format_t *format, uint8_t *dat
     if (is_mini(line->id)) {
         mini_uart_disable(&line->mini, base_of(line->id));
         (void)mini_uart_enable(&line->mini, clock, format->baud, format->bits);
-        set_irq(line, true);
         mini_uart_start_rx(&line->mini, &line->ring, hook, line);
+        set_irq(line, true);
     } else {
         pl011_disable(&line->pl011, base_of(line->id));
         (void)pl011_enable_line(&line->pl011, clock, format->baud, control_of(format));

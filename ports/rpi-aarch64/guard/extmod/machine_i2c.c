@@ -7,6 +7,8 @@
 #include "py/runtime.h"
 #include "extmod/modmachine.h"
 
+#include "machine/bus_pins.h"
+#include "hooks.h"
 #include "machine/machine_i2c.h"
 
 #if MICROPY_PY_MACHINE_I2C && MICROPY_PY_MACHINE_SOFTI2C // boards have both, or none
@@ -15,6 +17,19 @@
 #define MAX_SIZE    (0xffffff)
 #define MAX_HZ      (500000)    // of SoftI2C: its delays are whole microseconds
 #define MAX_TIMEOUT (10000000)
+
+typedef mp_machine_soft_i2c_obj_t soft_t;
+
+// Ctrl-C ends a transfer by software at once, with STOP.
+static void delay(const soft_t *self, uint32_t us) {
+    uint64_t deadline = timer_deadline_us(us);
+    do {
+        if (bind_is_interrupted()) {
+            bus_pins_send_stop(self->sda, self->scl, self->us_delay);
+            mp_handle_pending(true);
+        }
+    } while (!timer_expired(deadline));
+}
 
 static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args);
 static mp_obj_t machine_i2c_readfrom_into(size_t n_args, const mp_obj_t *args);
@@ -36,7 +51,9 @@ static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const m
 #define machine_i2c_writeto_mem(...) fetched_machine_i2c_writeto_mem(__VA_ARGS__)
 #define mp_machine_soft_i2c_make_new(...) fetched_mp_machine_soft_i2c_make_new(__VA_ARGS__)
 #define mp_machine_soft_i2c_init(...) fetched_mp_machine_soft_i2c_init(__VA_ARGS__)
+#define mp_hal_delay_us_fast(us) delay(self, us)
 #include "extmod/machine_i2c.c"
+#undef mp_hal_delay_us_fast
 #undef machine_i2c_readfrom
 #undef machine_i2c_readfrom_into
 #undef machine_i2c_writeto
