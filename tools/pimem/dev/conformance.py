@@ -31,7 +31,16 @@ from pimem.dev.upstream_tests import WITH_FILES, files_of
 from pimem.exits import CRASHED, FAILED, OK, USAGE, CommandError, complain
 
 SKIP_FILE = ROOT / "tests" / "micropython" / "skip.txt"
-DIRS = ("basics", "float", "micropython", "extmod", "stress", "misc", *WITH_FILES)
+DIRS = (
+    "basics",
+    "float",
+    "micropython",
+    "extmod",
+    "extmod_hardware",
+    "stress",
+    "misc",
+    *WITH_FILES,
+)
 RUN_SECONDS = 1500
 SILENCE_SECONDS = 120  # without a verdict; the slowest test takes a tenth of it
 POLL_SECONDS = 1
