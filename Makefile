@@ -210,7 +210,7 @@ test-long: images
 	@$(TEST_ENVIRONMENT) DAMAGED_CARDS=1000 $(PYTEST) tests/emulator/test_card_damage.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) SCHEDULED_WRITES=10000 $(PYTEST) tests/emulator/test_card_scheduled.py --timeout 3600 $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) VIEW_ROUNDS=1000000 $(PYTEST) tests/target/test_views.py --timeout 3600 $(TEST_OPTIONS) </dev/null
-	@$(TEST_ENVIRONMENT) CLIENT_FILES=all $(PYTEST) tests/emulator/test_client_files.py $(TEST_OPTIONS) </dev/null
+	@$(TEST_ENVIRONMENT) CLIENT_FILES=all $(PYTEST) tests/emulator/test_clients.py $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) UPSTREAM_CARDS=all $(PYTEST) tests/emulator/test_upstream_files.py $(TEST_OPTIONS) </dev/null
 	@$(TEST_ENVIRONMENT) BOOT_ROUNDS=10 $(PYTEST) tests/emulator/test_bootloader.py -k in_a_row $(TEST_OPTIONS) </dev/null
 	@$(MAKE) fuzz SECONDS=600

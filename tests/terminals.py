@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 
 def heed_ctrl_c() -> None:
@@ -41,3 +42,76 @@ def at_a_terminal(*args: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
         child.wait()
         os.close(master)
         os.close(slave)
+
+
+class Typist:
+    """A command at a terminal, and one who reads and types there."""
+
+    SECONDS = 30
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        self.child = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=slave, stdout=slave, stderr=slave
+        )
+        os.close(slave)
+        self.said = b""
+        self.read = 0  # what comes behind was not waited for yet
+
+    def receive(self, seconds: float) -> None:
+        if select.select([self.master], [], [], seconds)[0]:
+            with contextlib.suppress(OSError):  # nobody has the terminal open any more
+                self.said += os.read(self.master, 4096)
+
+    def see(self, wanted: bytes, seconds: float = SECONDS) -> bool:
+        """Wait for something behind what was seen before."""
+        end = time.monotonic() + seconds
+        while (found := self.said.find(wanted, self.read)) < 0:
+            if time.monotonic() > end:
+                return False
+            self.receive(0.05)
+        self.read = found + len(wanted)
+        return True
+
+    def type(self, text: str) -> None:
+        """Type each key when the one before is echoed: some programs lose what comes early."""
+        for key in text.encode():
+            os.write(self.master, bytes([key]))
+            if 0x20 <= key < 0x7F:
+                self.see(bytes([key]))
+
+    def come_to(self, prompt: bytes) -> bool:
+        """Press Enter until a prompt comes: what is typed before the program reads is lost."""
+        end = time.monotonic() + self.SECONDS
+        while time.monotonic() < end:
+            os.write(self.master, b"\r")
+            if self.see(prompt, 1):
+                return True
+        return False
+
+    def leave(self, key: str) -> None:
+        """Press the key that ends the command until it ends."""
+        end = time.monotonic() + self.SECONDS
+        while self.child.poll() is None and time.monotonic() < end:
+            os.write(self.master, key.encode())
+            self.receive(0)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(0.3)
+
+    def act(self, prompt: str, script: Sequence[tuple[str, str]], leave: str) -> bool:
+        """At a prompt, type the first of each two, and wait for the second; then leave.
+
+        Return whether all of it came, and the command ended well.
+        """
+        try:
+            went = self.come_to(prompt.encode())
+            for text, wanted in script:
+                if went:
+                    self.type(text)
+                    went = self.see(wanted.encode())
+            self.leave(leave)
+            return went and self.child.poll() == 0
+        finally:
+            self.child.kill()
+            self.child.wait()
+            os.close(self.master)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Give Thonny's back end the commands that its window sends.
 
-thonny_driver.py PORT SCRIPT: what the script prints goes to stdout.
+thonny_driver.py PORT run SCRIPT: what the script prints goes to stdout.
+thonny_driver.py PORT shell LINE: what the shell shows of a line.
+thonny_driver.py PORT stop LINE LINE: Stop when the first line loops; then the second one.
+thonny_driver.py PORT restart: Ctrl-D in the shell.
 thonny_driver.py PORT COMMAND ARGUMENT... [+ COMMAND ...]: what its file browser and its editor do;
 the commands are the methods of Files.
 """
@@ -15,7 +18,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from thonny.common import InlineCommand, ToplevelCommand, parse_message, serialize_message
+from thonny.common import (
+    EOFCommand,
+    ImmediateCommand,
+    InlineCommand,
+    ToplevelCommand,
+    parse_message,
+    serialize_message,
+)
 
 BACKEND = "thonny.plugins.micropython.bare_metal_backend"
 SETTINGS = {"clean": True, "interrupt_on_connect": True, "local_rtc": False, "cwd": None}
@@ -32,24 +42,29 @@ def messages(backend: subprocess.Popen[str]) -> Iterator[object]:
             yield parse_message(line + "".join(rest))
 
 
-def drive(backend: subprocess.Popen[str], source: str) -> None:
-    """Send the script when the board is at its prompt; print its output."""
+def send(backend: subprocess.Popen[str], command: object) -> None:
     assert backend.stdin
-    prompts = 0
+    backend.stdin.write(serialize_message(command) + "\n")
+    backend.stdin.flush()
+
+
+def drive(backend: subprocess.Popen[str], *commands: object, stop: bool = False) -> None:
+    """Send a command at each prompt of the board, and Stop when one loops; print all output."""
+    waiting, printed = list(commands), ""
     for message in messages(backend):
         kind = message.event_type
         if kind == "ToplevelResponse":
-            prompts += 1
-            if prompts == 2:
+            if not waiting:
                 return
-            command = ToplevelCommand("execute_source", source=source)
-            backend.stdin.write(serialize_message(command) + "\n")
-            backend.stdin.flush()
-        elif kind == "ProgramOutput" and prompts == 1:
-            file = sys.stdout if message.stream_name == "stdout" else sys.stderr
-            print(message.data, end="", file=file)
+            send(backend, waiting.pop(0))
         elif kind == "ProgramOutput":
-            print(message.data, end="", file=sys.stderr)
+            begun = len(waiting) < len(commands)  # before, it is the greeting
+            file = sys.stdout if begun and message.stream_name == "stdout" else sys.stderr
+            print(message.data, end="", file=file)
+            printed += message.data
+            if stop and begun and "looping" in printed:
+                send(backend, ImmediateCommand("interrupt"))
+                stop = False
     sys.exit("the back end ended")
 
 
@@ -63,9 +78,7 @@ class Files:
 
     def ask(self, name: str, **arguments: object) -> object:
         command = InlineCommand(name, id=1, make_shebang_scripts_executable=False, **arguments)
-        assert self.backend.stdin
-        self.backend.stdin.write(serialize_message(command) + "\n")
-        self.backend.stdin.flush()
+        send(self.backend, command)
         answer = next(each for each in self.incoming if each.event_type == f"{name}_response")
         problem = answer.get("error") or answer.get("errors")
         if problem:
@@ -79,6 +92,15 @@ class Files:
 
     def read(self, path: str) -> None:
         print(self.ask("read_file", path=path).content_bytes.decode())
+
+    def download(self, path: str, target: str) -> None:
+        target = str(Path(target).resolve())
+        items = [{"kind": "file", "size": 0, "source_path": path, "target_path": target}]
+        self.ask("download", items=items)
+
+    def space(self, path: str) -> None:
+        answer = self.ask("get_fs_info", path=path)
+        print(f"{answer['free']} of {answer['total']} bytes free")
 
     def write(self, source: str, path: str) -> None:
         self.ask("write_file", path=path, content_bytes=Path(source).read_bytes())
@@ -116,7 +138,22 @@ def drive_files(backend: subprocess.Popen[str], words: tuple[str, ...]) -> None:
         getattr(files, name)(*arguments)
 
 
-def main(port: str, *what: str) -> None:
+def source(text: str) -> ToplevelCommand:
+    return ToplevelCommand("execute_source", source=text)
+
+
+def act(backend: subprocess.Popen[str], name: str, *words: str) -> None:
+    if name == "run":
+        drive(backend, source(Path(words[0]).read_text(encoding="utf-8")))
+    elif name in ("shell", "stop"):
+        drive(backend, *map(source, words), stop=name == "stop")
+    elif name == "restart":
+        drive(backend, EOFCommand())
+    else:
+        drive_files(backend, (name, *words))
+
+
+def main(port: str, *words: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", BACKEND, repr({**SETTINGS, "port": port})]
         with subprocess.Popen(
@@ -127,10 +164,7 @@ def main(port: str, *what: str) -> None:
             text=True,
         ) as backend:
             try:
-                if len(what) > 1:
-                    drive_files(backend, what)
-                else:
-                    drive(backend, Path(what[0]).read_text(encoding="utf-8"))
+                act(backend, *words)
             finally:
                 backend.kill()
 

@@ -122,7 +122,7 @@ PROVEN = (
             "tests/host/test_drivers_sd*.py",
             "tests/emulator/test_card*.py",
             "tests/emulator/test_power_cut.py",
-            "tests/emulator/test_client_files.py",
+            "tests/emulator/test_clients.py",
             "tests/target/test_romfs.py",
         ),
         note="QEMU's card is neither slow nor damaged: a played one is",
