@@ -75,7 +75,12 @@ def test_what_else_follows_a_write_without_a_stop_is_refused(bus: Machine, call:
     bus.exec("bus.writeto(0x50, b'\\x30', False)")
     got = bus.eval(f"refused(lambda: {call})")
     assert got[0] == "OSError" and "EOPNOTSUPP" in got[1]
-    bus.exec("bus.deinit()\nbus.init()")
+    assert "stop=False is for a write of up to 32 bytes before a read of its device" in got[1]
+    assert bus.eval("bus.readfrom(0x50, 1)")  # nothing is held any more
+
+
+def test_what_is_held_ends_with_init(bus: Machine) -> None:
+    bus.exec("bus.writeto(0x50, b'\\x30', False)\nbus.init()")
     assert bus.eval("bus.scan()") == [0x48, 0x50, 0x68]
 
 

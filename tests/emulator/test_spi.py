@@ -127,11 +127,14 @@ def test_a_block_without_a_model_is_told_and_leaves_the_pins(pi: Machine) -> Non
 BAD = (
     ("SPI(0, 0)", "ValueError", "baudrate 0 is not in"),
     ("SPI(0, 1 << 30)", "ValueError", "baudrate 1073741824 is not in"),
+    ("SPI(0, -1)", "ValueError", "baudrate -1 is not in"),
     ("SPI(0, polarity=2)", "ValueError", "polarity 2 is not in 0 to 1"),
+    ("SPI(0, polarity=-1)", "ValueError", "polarity -1 is not in 0 to 1"),
+    ("SPI(0, phase=-1)", "ValueError", "phase -1 is not in 0 to 1"),
     ("SPI(0, phase=-2)", "ValueError", "phase -2 is not in 0 to 1"),
-    ("SPI(1, phase=1)", "ValueError", "phase 1 is not in 0 to 0"),
-    ("SPI(0, bits=16)", "ValueError", "bits 16 is not in 8 to 8"),
-    ("SPI(0, firstbit=SPI.LSB)", "ValueError", "firstbit 1 is not in 0 to 0"),
+    ("SPI(1, phase=1)", "ValueError", "phase 1 is not 0"),
+    ("SPI(0, bits=16)", "ValueError", "bits 16 is not 8"),
+    ("SPI(0, firstbit=SPI.LSB)", "ValueError", "firstbit 1 is not 0"),
     ("SPI(2)", "ValueError", "there is no SPI(2) here, but SPI(0), SPI(1)"),
     ("SPI(7)", "ValueError", "there is no SPI(7) here"),
     ("SPI(0, sck=5)", "ValueError", "SPI(0) is not on sck=5, but on sck=11, mosi=10, miso=9"),
@@ -145,6 +148,8 @@ BAD = (
     ("SoftSPI(0, sck=5, mosi=6, miso=7)", "ValueError", "baudrate 0 is not in 1 to 500000"),
     ("SoftSPI(polarity=3, sck=5, mosi=6, miso=7)", "ValueError", "polarity 3 is not in 0 to 1"),
     ("SoftSPI(sck=5)", "ValueError", "sck/mosi/miso"),
+    ("SoftSPI(sck=5, mosi=5, miso=7)", "ValueError", "sck=5 is mosi or miso too"),
+    ("SoftSPI(sck=5, mosi=6, miso=7).init(1000, 2)", "ValueError", "polarity 2 is not"),
     ("SoftSPI(sck=14, mosi=6, miso=7)", "OSError", "GPIO14 is in use by UART(0), the console"),
 )
 
@@ -154,6 +159,16 @@ def test_bad_arguments_are_named(bus: Machine, call: str, kind: str, text: str) 
     got = bus.eval(f"refused(lambda: {call})")
     assert got[0] == kind and text in got[1]
     assert bus.eval("list(bus.read(2))") == [0, 0]
+
+
+def test_software_is_closed_and_leaves_pins_that_a_block_has(pi: Machine) -> None:
+    pi.exec("soft = SoftSPI(sck=11, mosi=10, miso=9)\nbus = SPI(0)")
+    busy = ["OSError", "[Errno 16] EBUSY: GPIO11 is in use by SPI(0)"]
+    assert pi.eval("refused(soft.write, b'a')") == busy
+    pi.exec("bus.deinit()\nsoft.write(b'a')\nsoft.deinit()")
+    closed = ["ValueError", "SoftSPI is closed: init() opens it again"]
+    assert pi.eval("refused(soft.read, 1)") == closed
+    pi.exec("soft.init()\nsoft.read(1)")
 
 
 def test_software_shifts_on_any_pins(pi: Machine) -> None:

@@ -140,6 +140,28 @@ def test_the_handler_is_called_when_bytes_came(wire: Wire) -> None:
     wire.machine.exec("while u.any() < 5:\n time.sleep_ms(1)\nassert got == b'interrupt'")
 
 
+def test_the_object_of_the_interrupt_outlives_deinit(wire: Wire) -> None:
+    wire.machine.exec("""
+calls = []
+irq = u.irq(calls.append, UART.IRQ_RX)
+u.deinit()
+try:
+    irq.trigger(UART.IRQ_RX)
+except ValueError as error:
+    calls.append(str(error))
+u.init()
+assert u.irq() is irq and irq.trigger() == 0
+irq.trigger(UART.IRQ_RX)
+""")
+    wire.socket.sendall(b"x")
+    wire.machine.exec("while len(calls) < 2:\n    time.sleep_ms(1)")
+    assert wire.machine.eval("[calls[0], calls[1] is u, u.read().decode()]") == [
+        "UART(1) is closed: init() opens it again",
+        True,
+        "x",
+    ]
+
+
 def test_a_soft_reset_closes_the_line(line: Wire) -> None:
     line.machine.exec(SETUP + "\nu.irq(print, UART.IRQ_RX)")
     line.machine.soft_reset()
@@ -179,7 +201,7 @@ BAD = [
     ("UART(1, timeout=-2)", "ValueError", "timeout -2"),
     ("UART(1, timeout_char=86400001)", "ValueError", "timeout_char 86400001"),
     ("UART(1, tx=14)", "OSError", "GPIO14 is in use by UART(0), the console"),
-    ("UART(1, tx=5)", "ValueError", "UART(1) is not on tx=5, rx=-1, but on tx=32, rx=33"),
+    ("UART(1, tx=5)", "ValueError", "UART(1) is not on tx=5, but on tx=32, rx=33"),
     ("UART(1, tx=32, rx=15)", "ValueError", "UART(1) is not on tx=32, rx=15"),
     ("UART(1, tx=99)", "ValueError", "99"),
     ("UART(1, txbuf=9)", "TypeError", "extra keyword"),

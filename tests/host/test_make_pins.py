@@ -42,7 +42,7 @@ def test_the_tables_of_an_image_agree(image: str) -> None:
 def test_the_boards_tables_merge_into_one() -> None:
     result = run(tables("RPI"))
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count('"TXD", &machine_pin_gpio[14], MACHINE_PIN_ALL_MODELS') == 1
+    assert result.stdout.count('"TXD", 14, MACHINE_PIN_ALL_MODELS') == 1
     assert sum('"LED"' in line for line in result.stdout.splitlines()) == 4
 
 
@@ -50,6 +50,7 @@ def test_an_active_low_pin_and_an_expander_pin_get_objects_of_their_own(tmp_path
     result = generate(tmp_path, "A,-GPIO29,ZERO_2_W\nB,EXP2,3B\n")
     assert "{ { &machine_pin_type }, 29, false, true }" in result.stdout
     assert "{ { &machine_pin_type }, 2, true, false }" in result.stdout
+    assert '{ "B", MACHINE_PIN_MAX + 1, MACHINE_PIN_MODEL(BOARD_MODEL_3B) }' in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_an_active_low_pin_and_an_expander_pin_get_objects_of_their_own(tmp_path
         (("A,GPIO58\n",), "'GPIO58' is not a pin"),
         (("A,GPIO07\n",), "'GPIO07' is not a pin"),
         (("2A,GPIO7\n",), "'2A' is not a name"),
+        (("PCM_DOUT2,GPIO7\n",), "'PCM_DOUT2' is not a name"),
         (("A\n",), "1 columns"),
         (("A,GPIO1\nA,GPIO2\n",), "two pins"),
         (("A,GPIO1\nA,GPIO2,4B\n",), "two pins"),

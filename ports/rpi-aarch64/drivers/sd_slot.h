@@ -8,6 +8,9 @@
 #include "mailbox.h"
 #include "sd_card.h"
 
+// The pins of the card where the host controller is the Arasan; bit n is GPIO n.
+#define SD_SLOT_PINS (0x3full << 48)
+
 typedef struct _sd_slot_t {
     mailbox_t *mailbox;
     const gpio_t *gpio;

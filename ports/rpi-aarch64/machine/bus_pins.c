@@ -130,6 +130,13 @@ void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us) {
 
 void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest) {
     if (value < least || value > greatest) {
-        bind_raise_value(MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)value, (long)least, (long)greatest);
+        bind_raise_value(least == greatest ? MP_ERROR_TEXT("%s %ld is not %ld")
+            : MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)value, (long)least, (long)greatest);
     }
+}
+
+mp_int_t bus_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest) {
+    mp_int_t value = mp_obj_get_int(object);
+    bus_check_range(what, value, least, greatest);
+    return value;
 }

@@ -43,7 +43,9 @@ void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
 // device end the byte that it sends. half_us: of a clock's period; longer ones are cut, so that it takes 25 ms at most.
 void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us);
 
-// Checks an argument against the least and the greatest value.
+// Raises ValueError if an argument is not between the least and the greatest value. The second takes an object, and
+// returns its integer.
 void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest);
+mp_int_t bus_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H

@@ -95,6 +95,12 @@ void callback_call(mp_obj_t function, mp_obj_t argument) {
     }
 }
 
+void callback_check_allowed(void) {
+    if (!allowed) {
+        mp_raise_OSError(MP_EPERM); // the heap is locked: without a text
+    }
+}
+
 void callback_check(mp_obj_t function, bool hard) {
     if (function != mp_const_none && !mp_obj_is_callable(function)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("a callback is a function, not %s"),
@@ -103,7 +109,5 @@ void callback_check(mp_obj_t function, bool hard) {
     if (hard) {
         mp_raise_ValueError(MP_ERROR_TEXT("hard=True: this port calls callbacks from the scheduler, with hard=False"));
     }
-    if (!allowed) {
-        mp_raise_OSError(MP_EPERM);
-    }
+    callback_check_allowed();
 }

@@ -25,11 +25,15 @@ bool callback_due(callback_t *callback, uint64_t calls);
 // Discards the due calls.
 void callback_cancel(callback_t *callback);
 
-// Sets whether a program may register callbacks: not between a soft reset and the start of the next program.
+// Sets whether a program may register callbacks and claim pins: not between a soft reset and the start of the next
+// program.
 void callback_allow(bool allow);
 
 // Calls function(argument). Prints an exception, but passes KeyboardInterrupt and SystemExit on to the thread.
 void callback_call(mp_obj_t function, mp_obj_t argument);
+
+// Raises OSError(EPERM) between a soft reset and the start of the next program, when finalisers run.
+void callback_check_allowed(void);
 
 // Raises TypeError if the function is neither None nor callable, ValueError if `hard` is true, OSError(EPERM) while
 // callbacks are not allowed.

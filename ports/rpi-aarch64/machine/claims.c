@@ -6,6 +6,7 @@
 
 #include "drivers/pl011_registers.h"
 #include "hooks.h"
+#include "callback.h"
 #include "claims.h"
 
 #define CONSOLE CLAIMS_OWNER(CLAIMS_UART, 0)
@@ -21,7 +22,7 @@ claims_owner_t claims_owners[MACHINE_PIN_MAX + CLAIMS_BLOCKS] = {
 };
 
 static const char *kind_of(claims_owner_t owner) {
-    static const char *const names[] = { "", "I2C", "SPI", "UART", "PWM" };
+    static const char *const names[] = { "", "I2C", "SPI", "UART", "PWM", "SDCard" };
     return names[owner >> 8];
 }
 
@@ -44,6 +45,9 @@ static void release_pin(uint32_t pin) {
 }
 
 void claims_take(claims_owner_t owner, uint64_t pins) {
+    if (pins != 0) {
+        callback_check_allowed();
+    }
     for (uint32_t pin = 0; pin < MACHINE_PIN_MAX; ++pin) {
         if (pins >> pin & 1 && claims_owners[pin] != owner) {
             claims_check_pin(pin);
@@ -77,7 +81,7 @@ void claims_release(claims_owner_t owner) {
 
 void claims_deinit(void) {
     for (unsigned i = 0; i < MP_ARRAY_SIZE(claims_owners); ++i) {
-        if (claims_owners[i] != 0 && claims_owners[i] != CONSOLE) {
+        if (claims_owners[i] != 0 && claims_owners[i] != CONSOLE && claims_owners[i] != CLAIMS_CARD) {
             claims_release(claims_owners[i]);
         }
     }

@@ -25,6 +25,7 @@ typedef enum _claims_kind_t {
     CLAIMS_SPI,
     CLAIMS_UART,
     CLAIMS_PWM,         // its number is that of its pin
+    CLAIMS_SDCARD,      // never released: a card stays as it is over a soft reset
 } claims_kind_t;
 
 // What can be claimed besides pins: parts of blocks that more than one object could use.
@@ -40,11 +41,14 @@ typedef enum _claims_block_t {
 typedef uint16_t claims_owner_t;
 #define CLAIMS_OWNER(kind, number) ((claims_owner_t)((kind) << 8 | (number)))
 
+#define CLAIMS_CARD CLAIMS_OWNER(CLAIMS_SDCARD, 0)
+
 // The owner of each pin, then of each block.
 extern claims_owner_t claims_owners[MACHINE_PIN_MAX + CLAIMS_BLOCKS];
 
 // Makes `pins` (bit n: GPIO n) the pins of the owner, and releases its other pins. If another owner has one of them,
-// changes nothing and raises OSError(EBUSY) with the names of the pin and its owner.
+// changes nothing and raises OSError(EBUSY) with the names of the pin and its owner. Raises OSError(EPERM) after the end
+// of a program.
 void claims_take(claims_owner_t owner, uint64_t pins);
 
 // Claims a part of a block as well. Raises OSError(EBUSY) as above.
@@ -64,8 +68,8 @@ static inline void claims_check_pin(uint32_t pin) {
     }
 }
 
-// Called at soft reset and before another kernel is started: releases all claims but the console's. The blocks must
-// have been stopped.
+// Called at soft reset and before another kernel is started: releases all claims but those of the console and the SD
+// card. The blocks must have been stopped.
 void claims_deinit(void);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_CLAIMS_H

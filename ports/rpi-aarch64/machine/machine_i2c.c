@@ -96,6 +96,7 @@ static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32
         .base = soc_mmio(soc->i2c[self->id]), .timeout_us = timeout_us, .give_up = bind_is_interrupted,
     };
     self->hz = hz;
+    self->held_size = 0;
     if (bsc_start(&self->bsc, core_hz, &self->hz) != BSC_OK) {
         close(self);
         bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("I2C(%u) does not answer"), self->id);
@@ -228,10 +229,16 @@ static void require_open(const machine_i2c_obj_t *self) {
     }
 }
 
+static void __attribute__((noreturn)) refuse_no_stop(const machine_i2c_obj_t *self) {
+    bind_raise_os(-MP_EOPNOTSUPP,
+        MP_ERROR_TEXT("I2C(%u): stop=False is for a write of up to %d bytes before a read of its device"), self->id,
+        HELD_MAX);
+}
+
 static int hold(machine_i2c_obj_t *self, uint16_t device, size_t n, const mp_machine_i2c_buf_t *bufs) {
     size_t size = total(n, bufs);
-    if (size > HELD_MAX || self->held_size != 0) {
-        return -MP_EOPNOTSUPP;
+    if (size > HELD_MAX) {
+        refuse_no_stop(self);
     }
     copy(self->held, n, bufs, false);
     self->held_size = (uint8_t)size;
@@ -244,13 +251,14 @@ static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machin
     require_open(self);
     bool in = flags & MP_MACHINE_I2C_FLAG_READ;
     size_t first = flags & MP_MACHINE_I2C_FLAG_WRITE1 ? bufs[0].len : 0;
-    if (!(flags & MP_MACHINE_I2C_FLAG_STOP)) {
-        return in ? -MP_EOPNOTSUPP : hold(self, device, n, bufs); // the block ends each transfer with STOP
-    }
+    bool stop = flags & MP_MACHINE_I2C_FLAG_STOP; // the block ends each transfer with it
     size_t held = self->held_size;
     self->held_size = 0;
-    if (held != 0 && (!in || first != 0 || device != self->held_device)) {
-        return -MP_EOPNOTSUPP;
+    if (stop ? held != 0 && (!in || first != 0 || device != self->held_device) : in || held != 0) {
+        refuse_no_stop(self);
+    }
+    if (!stop) {
+        return hold(self, device, n, bufs);
     }
     size_t size = held + total(n, bufs);
     if (size > BSC_MAX_SIZE) {

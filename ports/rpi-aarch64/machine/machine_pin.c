@@ -12,6 +12,7 @@
 #include "claims.h"
 #include "drivers/gpio_irq.h"
 #include "machine_pin.h"
+#include "hooks.h"
 #include "machine_pin_irq.h"
 
 enum { MODE_IN, MODE_OUT, MODE_OPEN_DRAIN, MODE_ALT };
@@ -57,7 +58,8 @@ static const machine_pin_obj_t *find_board_name(const char *name) {
         const machine_pin_name_t *entry = &machine_pin_names[i];
         bool valid = entry->models == MACHINE_PIN_ALL_MODELS || (entry->models & here);
         if (valid && strcmp(entry->name, name) == 0) {
-            return entry->pin;
+            return entry->pin < MACHINE_PIN_MAX ? &machine_pin_gpio[entry->pin]
+                : &machine_pin_others[entry->pin - MACHINE_PIN_MAX];
         }
     }
     return NULL;
@@ -81,7 +83,14 @@ static const machine_pin_obj_t *find_cpu_name(const char *name) {
 }
 
 static const machine_pin_obj_t *find_number(mp_obj_t number) {
-    mp_int_t id = mp_obj_get_int(number);
+    mp_int_t id;
+    if (!mp_obj_get_int_maybe(number, &id)) {
+        if (mp_obj_is_int(number)) {
+            (void)mp_obj_get_int(number); // raises OverflowError
+        }
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("a pin is a number, a name or a Pin, not %s"),
+            mp_obj_get_type_str(number));
+    }
     if (id < 0 || id >= (mp_int_t)board_gpio.count) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin %ld: there are 0 to %d"),
             (long)id, (int)board_gpio.count - 1);
@@ -91,10 +100,11 @@ static const machine_pin_obj_t *find_number(mp_obj_t number) {
 
 static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
     if (board_gpio.base == 0) {
-        mp_raise_OSError(MP_ENODEV);
+        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("this machine has no pins"));
     }
-    if (mp_obj_is_type(pin, &machine_pin_type)) {
-        return MP_OBJ_TO_PTR(pin);
+    mp_obj_t native = mp_obj_cast_to_native_base(pin, MP_OBJ_FROM_PTR(&machine_pin_type));
+    if (native != MP_OBJ_NULL) {
+        return MP_OBJ_TO_PTR(native);
     }
     if (!mp_obj_is_str(pin)) {
         return find_number(pin);
@@ -107,7 +117,9 @@ static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
         self = find_cpu_name(name);
     }
     if (self == NULL) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin named \"%s\" here"), name);
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("no pin named \"%s\" here: \"LED\", \"J8_3\" to \"J8_40\", \"GPIO0\" to \"GPIO%d\""), name,
+            (int)board_gpio.count - 1);
     }
     return self;
 }
@@ -123,17 +135,17 @@ uint32_t machine_pin_get_id(mp_obj_t pin) {
 
 // --- levels and values ---
 
-static void check_expander(mailbox_result_t result) {
-    if (result != MAILBOX_OK) {
-        // The firmware, or QEMU's model of it, does not implement the request or does not answer.
-        mp_raise_OSError(result == MAILBOX_UNKNOWN ? MP_EOPNOTSUPP : MP_EIO);
+static void check_expander(const machine_pin_obj_t *self, mailbox_result_t result) {
+    if (result != MAILBOX_OK) { // QEMU's model of the firmware has none
+        bind_raise_os(result == MAILBOX_UNKNOWN ? -MP_EOPNOTSUPP : -MP_EIO,
+            MP_ERROR_TEXT("the firmware does not know pin EXP%u"), self->id);
     }
 }
 
 static bool get_value(const machine_pin_obj_t *self) {
     bool high;
     if (self->expander) {
-        check_expander(mailbox_get_expander(&board_mailbox, self->id, &high));
+        check_expander(self, mailbox_get_expander(&board_mailbox, self->id, &high));
     } else {
         high = gpio_read(&board_gpio, self->id);
     }
@@ -143,7 +155,7 @@ static bool get_value(const machine_pin_obj_t *self) {
 static void set_value(const machine_pin_obj_t *self, bool value) {
     bool high = value != self->active_low;
     if (self->expander) {
-        check_expander(mailbox_set_expander(&board_mailbox, self->id, high));
+        check_expander(self, mailbox_set_expander(&board_mailbox, self->id, high));
         return;
     }
     claims_check_pin(self->id);
@@ -170,7 +182,7 @@ static const mp_arg_t init_args[] = {
     { MP_QSTR_mode, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_pull, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_value, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
-    { MP_QSTR_alt, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = -1 } },
+    { MP_QSTR_alt, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
 };
 
 // Returns an integer argument, which must be in first..last, or `missing` if it is None.
@@ -180,7 +192,8 @@ static int get_choice(mp_obj_t arg, const char *what, int first, int last, int m
     }
     mp_int_t value = mp_obj_get_int(arg);
     if (value < first || value > last) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin %s %ld"), what, (long)value);
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("pin %s %ld is not in %d to %d"), what, (long)value, first,
+            last);
     }
     return (int)value;
 }
@@ -194,9 +207,9 @@ static void parse_settings(pin_settings_t *settings, size_t n_args, const mp_obj
     settings->pull = (gpio_pull_t)get_choice(args[ARG_pull].u_obj, "pull", GPIO_PULL_UP,
         GPIO_PULL_DOWN, GPIO_PULL_NONE);
     settings->value = value == mp_const_none ? -1 : mp_obj_is_true(value);
-    settings->alt = (int)args[ARG_alt].u_int;
-    if (settings->mode == MODE_ALT && (settings->alt < 0 || settings->alt >= ALT_COUNT)) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no pin alt %d"), settings->alt);
+    settings->alt = get_choice(args[ARG_alt].u_obj, "alt", 0, ALT_COUNT - 1, -1);
+    if (settings->mode == MODE_ALT && settings->alt < 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("Pin.ALT needs alt="));
     }
 }
 

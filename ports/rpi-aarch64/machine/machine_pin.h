@@ -20,8 +20,8 @@ typedef struct _machine_pin_obj_t {
 
 // A board name, and on which models it is the name of this pin.
 typedef struct _machine_pin_name_t {
-    const char *name;
-    const machine_pin_obj_t *pin;
+    char name[9];
+    uint8_t pin;        // of the GPIO block, or MACHINE_PIN_MAX + n: machine_pin_others[n]
     uint32_t models;    // bit n: model number n; MACHINE_PIN_ALL_MODELS: everywhere
 } machine_pin_name_t;
 
@@ -32,6 +32,7 @@ extern const mp_obj_type_t machine_pin_type;
 extern const machine_pin_obj_t machine_pin_gpio[MACHINE_PIN_MAX];
 
 // Generated from the boards' pins.csv by make_pins.py.
+extern const machine_pin_obj_t machine_pin_others[];
 extern const machine_pin_name_t machine_pin_names[];
 extern const size_t machine_pin_name_count;
 

@@ -84,6 +84,7 @@ static uint32_t get_ticks(mp_obj_t item) {
 static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
+    claims_check_pin(pin);
     mp_int_t encoding = mp_obj_get_int(args[1]);
     if (encoding != HIGH_LOW) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("bitstream encoding %ld is not 0"), (long)encoding);

@@ -77,12 +77,10 @@ void machine_spi_deinit(void) {
 
 enum { ARG_baudrate, ARG_polarity, ARG_phase, ARG_bits, ARG_firstbit, ARG_sck, ARG_mosi, ARG_miso };
 
-#define UNCHANGED (-1)
-
 static const mp_arg_t init_args[] = {
-    { MP_QSTR_baudrate, MP_ARG_INT, { .u_int = UNCHANGED } },
-    { MP_QSTR_polarity, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = UNCHANGED } },
-    { MP_QSTR_phase, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = UNCHANGED } },
+    { MP_QSTR_baudrate, MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } }, // unchanged, as the next two
+    { MP_QSTR_polarity, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_phase, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
     { MP_QSTR_bits, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = 8 } },
     { MP_QSTR_firstbit, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = MICROPY_PY_MACHINE_SPI_MSB } },
     { MP_QSTR_sck, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
@@ -95,17 +93,14 @@ static void read_mode(const mp_arg_val_t *args, unsigned id, uint32_t core_hz, s
     uint32_t least = core_hz / (id == AUX ? AUX_SPI_MAX_DIVIDER : SPI0_MAX_DIVIDER) + 1;
     bus_check_range("bits", args[ARG_bits].u_int, 8, 8);
     bus_check_range("firstbit", args[ARG_firstbit].u_int, MICROPY_PY_MACHINE_SPI_MSB, MICROPY_PY_MACHINE_SPI_MSB);
-    if (args[ARG_baudrate].u_int != UNCHANGED) {
-        bus_check_range("baudrate", args[ARG_baudrate].u_int, least, core_hz / SPI0_MIN_DIVIDER);
-        mode->hz = (uint32_t)args[ARG_baudrate].u_int;
+    if (args[ARG_baudrate].u_obj != MP_OBJ_NULL) {
+        mode->hz = (uint32_t)bus_get_int(args[ARG_baudrate].u_obj, "baudrate", least, core_hz / SPI0_MIN_DIVIDER);
     }
-    if (args[ARG_polarity].u_int != UNCHANGED) {
-        bus_check_range("polarity", args[ARG_polarity].u_int, 0, 1);
-        mode->polarity = args[ARG_polarity].u_int != 0;
+    if (args[ARG_polarity].u_obj != MP_OBJ_NULL) {
+        mode->polarity = bus_get_int(args[ARG_polarity].u_obj, "polarity", 0, 1) != 0;
     }
-    if (args[ARG_phase].u_int != UNCHANGED) {
-        bus_check_range("phase", args[ARG_phase].u_int, 0, id == AUX ? 0 : 1);
-        mode->phase = args[ARG_phase].u_int != 0;
+    if (args[ARG_phase].u_obj != MP_OBJ_NULL) {
+        mode->phase = bus_get_int(args[ARG_phase].u_obj, "phase", 0, id == AUX ? 0 : 1) != 0;
     }
 }
 
@@ -178,17 +173,22 @@ static spi_result_t move(const machine_spi_obj_t *self, uint8_t *piece, size_t s
         : spi0_transfer(&self->spi0, piece, piece, size);
 }
 
+static void require_open(const machine_spi_obj_t *self) {
+    if (!self->open) {
+        bind_raise_value(MP_ERROR_TEXT("SPI(%u) is closed"), self->id);
+    }
+}
+
 // In pieces, through a copy: a buffer of Python may be in memory with a pager, whose pages must not be fetched during a
 // transfer. The clock pauses between pieces, which the protocol allows.
 static void transfer(mp_obj_base_t *self_in, size_t size, const uint8_t *out, uint8_t *in) {
     const machine_spi_obj_t *self = (machine_spi_obj_t *)self_in;
-    if (!self->open) {
-        bind_raise_value(MP_ERROR_TEXT("SPI(%u) is closed"), self->id);
-    }
+    require_open(self);
     uint8_t piece[PIECE];
     for (size_t done = 0; done < size; done += PIECE) {
         size_t count = size - done < PIECE ? size - done : PIECE;
         memcpy(piece, out + done, count);
+        require_open(self); // a pager of that memory may have closed it
         bind_raise_interrupt();
         if (move(self, piece, count) != SPI_OK) {
             mp_raise_OSError(MP_ETIMEDOUT);

@@ -8,6 +8,7 @@
 #include "boot/soc.h"
 #include "drivers/watchdog.h"
 #include "fault/crash_record.h"
+#include "hooks.h"
 
 static const mp_obj_base_t machine_wdt_obj = { &machine_wdt_type };
 
@@ -27,7 +28,7 @@ static void check(mp_int_t id, mp_int_t timeout) {
             WATCHDOG_MAX_MS);
     }
     if (soc->watchdog == 0) {
-        mp_raise_OSError(MP_ENODEV);
+        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("this machine has no watchdog"));
     }
 }
 

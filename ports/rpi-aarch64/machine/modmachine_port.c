@@ -10,6 +10,7 @@
 #include "drivers/board.h"
 #include "drivers/irq.h"
 #include "drivers/timer.h"
+#include "hooks.h"
 #include "callback.h"
 #include "machine_i2c.h"
 #include "machine_mem.h"
@@ -78,7 +79,8 @@ void machine_deinit(void) {
 
 static void check_mailbox(mailbox_result_t result) {
     if (result != MAILBOX_OK) {
-        mp_raise_OSError(result == MAILBOX_ABSENT ? MP_ENODEV : MP_EIO);
+        bind_raise_os(result == MAILBOX_ABSENT ? -MP_ENODEV : -MP_EIO,
+            MP_ERROR_TEXT("no firmware here, or it does not know this"));
     }
 }
 

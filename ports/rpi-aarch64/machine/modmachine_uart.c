@@ -6,6 +6,7 @@
 #include "py/mphal.h"
 
 #include "boot/soc.h"
+#include "bus_pins.h"
 #include "callback.h"
 #include "claims.h"
 #include "hooks.h"
@@ -27,16 +28,9 @@
 
 #define MICROPY_PY_MACHINE_UART_CLASS_CONSTANTS { MP_ROM_QSTR(MP_QSTR_IRQ_RX), MP_ROM_INT(IRQ_RX) },
 
-// A pair of pins of a UART. RX is the next pin after TX.
-typedef struct _uart_pins_t {
-    uint8_t id;
-    uint8_t tx;
-    gpio_function_t function;
-} uart_pins_t;
-
 typedef struct _uart_settings_t {
     uart_format_t format;
-    const uart_pins_t *pins;
+    const bus_pins_t *pins;
     uint32_t rxbuf;
     uint32_t timeout;       // ms until the first byte
     uint32_t timeout_char;  // ms until a further one
@@ -50,10 +44,18 @@ struct _machine_uart_obj_t {
     bool calls;     // a handler is registered
 };
 
-// The first pair of a UART is its default (BCM2835 and BCM2711 ARM Peripherals, "Alternative Function Assignments").
-static const uart_pins_t pin_pairs[] = {
-    {1, 32, GPIO_ALT5}, {1, 14, GPIO_ALT5},
-    {2, 0, GPIO_ALT4}, {3, 4, GPIO_ALT4}, {4, 8, GPIO_ALT4}, {5, 12, GPIO_ALT4},
+// TX, RX. The first pair of a UART is its default (BCM2835 and BCM2711 ARM Peripherals, "Alternative Function
+// Assignments").
+static const bus_pins_t pin_pairs[] = {
+    { 1, GPIO_ALT5, { 32, 33 } }, { 1, GPIO_ALT5, { 14, 15 } },
+    { 2, GPIO_ALT4, { 0, 1 } },
+    { 3, GPIO_ALT4, { 4, 5 } },
+    { 4, GPIO_ALT4, { 8, 9 } },
+    { 5, GPIO_ALT4, { 12, 13 } },
+};
+
+static const bus_kind_t kind = {
+    "UART", CLAIMS_UART, { "tx", "rx" }, 2, pin_pairs, MP_ARRAY_SIZE(pin_pairs),
 };
 
 static machine_uart_obj_t objects[] = {
@@ -90,61 +92,33 @@ static uint32_t bits_ms(const machine_uart_obj_t *self, uint32_t bits) {
 
 enum { ARG_baudrate, ARG_bits, ARG_parity, ARG_stop, ARG_tx, ARG_rx, ARG_rxbuf, ARG_timeout, ARG_timeout_char };
 
-// -1, and None for pins: unchanged. None for `parity`: no parity.
+// What is not given stays as it is. None for `parity`: no parity.
 static const mp_arg_t uart_args[] = {
-    { MP_QSTR_baudrate, MP_ARG_INT, { .u_int = -1 } },
-    { MP_QSTR_bits, MP_ARG_INT, { .u_int = -1 } },
-    { MP_QSTR_parity, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_INT(-1) } },
-    { MP_QSTR_stop, MP_ARG_INT, { .u_int = -1 } },
+    { MP_QSTR_baudrate, MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_bits, MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_parity, MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_stop, MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
     { MP_QSTR_tx, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_rx, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
-    { MP_QSTR_rxbuf, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = -1 } },
-    { MP_QSTR_timeout, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = -1 } },
-    { MP_QSTR_timeout_char, MP_ARG_KW_ONLY | MP_ARG_INT, { .u_int = -1 } },
+    { MP_QSTR_rxbuf, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_timeout, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
+    { MP_QSTR_timeout_char, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_obj = MP_OBJ_NULL } },
 };
 
 static uint32_t choose(const mp_arg_val_t *arg, const char *what, uint32_t before, mp_int_t least, mp_int_t most) {
-    if (arg->u_int == -1) {
-        return before;
-    }
-    if (arg->u_int < least || arg->u_int > most) {
-        bind_raise_value(MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)arg->u_int, (long)least, (long)most);
-    }
-    return (uint32_t)arg->u_int;
+    return arg->u_obj == MP_OBJ_NULL ? before : (uint32_t)bus_get_int(arg->u_obj, what, least, most);
 }
 
 static int8_t choose_parity(mp_obj_t arg, int8_t before, bool mini) {
-    if (arg == mp_const_none) {
-        return -1;
+    if (arg == MP_OBJ_NULL || arg == mp_const_none) {
+        return arg == MP_OBJ_NULL ? before : -1;
     }
     mp_int_t parity = mp_obj_get_int(arg);
-    if (parity == -1) {
-        return before;
-    }
     if (parity < 0 || parity > 1 || mini) {
         bind_raise_value(MP_ERROR_TEXT("parity %ld is not None%s"), (long)parity,
             mini ? ", all that UART(1) has" : ", 0 (even) or 1 (odd)");
     }
     return (int8_t)parity;
-}
-
-static const uart_pins_t *choose_pins(unsigned id, mp_obj_t tx, mp_obj_t rx, const uart_pins_t *before) {
-    mp_int_t wanted_tx = tx == mp_const_none ? -1 : (mp_int_t)machine_pin_get_id(tx);
-    mp_int_t wanted_rx = rx == mp_const_none ? -1 : (mp_int_t)machine_pin_get_id(rx);
-    if (before != NULL && wanted_tx < 0 && wanted_rx < 0) {
-        return before;
-    }
-    const uart_pins_t *first = pin_pairs;
-    while (first->id != id) {
-        ++first;
-    }
-    for (const uart_pins_t *pair = first; pair < pin_pairs + MP_ARRAY_SIZE(pin_pairs) && pair->id == id; ++pair) {
-        if ((wanted_tx < 0 || wanted_tx == pair->tx) && (wanted_rx < 0 || wanted_rx == pair->tx + 1)) {
-            return pair;
-        }
-    }
-    bind_raise_value(MP_ERROR_TEXT("UART(%u) is not on tx=%ld, rx=%ld, but on tx=%u, rx=%u"), id, (long)wanted_tx,
-        (long)wanted_rx, first->tx, first->tx + 1);
 }
 
 static uint32_t choose_rxbuf(const mp_arg_val_t *arg, uint32_t before) {
@@ -171,7 +145,8 @@ static void parse_settings(const machine_uart_obj_t *self, const mp_arg_val_t *a
     format->bits = (uint8_t)choose(&args[ARG_bits], "bits", format->bits, mini ? 7 : 5, 8);
     format->parity = choose_parity(args[ARG_parity].u_obj, format->parity, mini);
     format->stop = (uint8_t)choose(&args[ARG_stop], "stop", format->stop, 1, mini ? 1 : 2);
-    to->pins = choose_pins(self->line.id, args[ARG_tx].u_obj, args[ARG_rx].u_obj, to->pins);
+    const mp_obj_t pins[] = { args[ARG_tx].u_obj, args[ARG_rx].u_obj };
+    to->pins = bus_pins_find(&kind, self->line.id, pins, to->pins);
     to->rxbuf = choose_rxbuf(&args[ARG_rxbuf], to->rxbuf);
     to->timeout = choose(&args[ARG_timeout], "timeout", to->timeout, 0, MAX_TIMEOUT_MS);
     to->timeout_char = choose(&args[ARG_timeout_char], "timeout_char", to->timeout_char, 0, MAX_TIMEOUT_MS);
@@ -179,14 +154,6 @@ static void parse_settings(const machine_uart_obj_t *self, const mp_arg_val_t *a
 }
 
 // --- open and closed ---
-
-static void set_pins(const uart_pins_t *pins) {
-    for (uint32_t pin = pins->tx; pin <= pins->tx + 1u; ++pin) {
-        machine_pin_set_open_drain(pin, false);
-        gpio_set_pull(&board_gpio, pin, pin == pins->tx ? GPIO_PULL_NONE : GPIO_PULL_UP);
-        gpio_set_function(&board_gpio, pin, pins->function);
-    }
-}
 
 // In an interrupt. Only one call is due at a time: the handler reads all received bytes.
 static bool byte_came(void *arg, uint8_t byte) {
@@ -216,13 +183,15 @@ static void mp_machine_uart_init_helper(machine_uart_obj_t *self, size_t n_args,
     parse_settings(self, args, &wanted);
     check_there(self);
     uint8_t *data = m_new(uint8_t, wanted.rxbuf);
-    claims_take(owner_of(self), 3ull << wanted.pins->tx);
+    bus_pins_claim(&kind, wanted.pins);
     if (self->line.open) {
         uart_line_close(&self->line);
     }
     MP_STATE_PORT(machine_uart_rings)[index_of(self)] = data;
     self->settings = wanted;
-    set_pins(wanted.pins);
+    gpio_set_pull(&board_gpio, wanted.pins->gpio[0], GPIO_PULL_NONE);
+    gpio_set_pull(&board_gpio, wanted.pins->gpio[1], GPIO_PULL_UP);
+    bus_pins_connect(&kind, wanted.pins);
     uart_line_open(&self->line, &wanted.format, data, wanted.rxbuf, byte_came);
 }
 
@@ -253,13 +222,13 @@ static void mp_machine_uart_deinit(machine_uart_obj_t *self) {
         callback_cancel(&self->callback);
         claims_release(owner_of(self));
         MP_STATE_PORT(machine_uart_rings)[index_of(self)] = NULL;
-        MP_STATE_PORT(machine_uart_irqs)[index_of(self)] = MP_OBJ_NULL;
     }
 }
 
 void machine_uart_deinit_all(void) {
     for (size_t i = 0; i < MP_ARRAY_SIZE(objects); ++i) {
         mp_machine_uart_deinit(&objects[i]);
+        MP_STATE_PORT(machine_uart_irqs)[i] = MP_OBJ_NULL;
     }
 }
 
@@ -274,7 +243,7 @@ static void mp_machine_uart_print(const mp_print_t *print, mp_obj_t self_in, mp_
     }
     mp_printf(print, "UART(%u, baudrate=%u, bits=%u, parity=%s, stop=%u, tx=%u, rx=%u, rxbuf=%u, timeout=%u, "
         "timeout_char=%u)", self->line.id, (unsigned)s->format.baud, s->format.bits, parities[s->format.parity + 1],
-        s->format.stop, s->pins->tx, s->pins->tx + 1, (unsigned)s->rxbuf, (unsigned)s->timeout,
+        s->format.stop, s->pins->gpio[0], s->pins->gpio[1], (unsigned)s->rxbuf, (unsigned)s->timeout,
         (unsigned)s->timeout_char);
 }
 
@@ -355,6 +324,9 @@ static mp_uint_t mp_machine_uart_write(mp_obj_t self_in, const void *buf_in, mp_
 
 static mp_uint_t mp_machine_uart_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg, int *errcode) {
     machine_uart_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (request == MP_STREAM_POLL && !self->line.open) {
+        return MP_STREAM_POLL_NVAL; // an exception would end the loop of asyncio, not the task
+    }
     check_open(self);
     if (request == MP_STREAM_POLL) {
         mp_uint_t ready = (arg & MP_STREAM_POLL_RD) && uart_line_count(&self->line) != 0 ? MP_STREAM_POLL_RD : 0;
@@ -395,6 +367,7 @@ static void run_handler(callback_t *callback) {
 
 static mp_uint_t set_trigger(mp_obj_t self_in, mp_uint_t trigger) {
     machine_uart_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    check_open(self);
     if (trigger & ~(mp_uint_t)IRQ_RX) {
         bind_raise_value(MP_ERROR_TEXT("UART trigger %ld is not 0 or UART.IRQ_RX"), (long)trigger);
     }

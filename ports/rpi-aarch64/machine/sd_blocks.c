@@ -10,6 +10,7 @@
 #include "boot/soc.h"
 #include "drivers/board.h"
 #include "hooks.h"
+#include "claims.h"
 #include "sd_blocks.h"
 
 // Not of Python's heap: a card stays what it is over a soft reset.
@@ -38,6 +39,9 @@ static int errno_of(sd_result_t result) {
 static void set_up(void) {
     if (soc->sdhci == 0 || (soc->sdhci_is_arasan && soc->gpio == 0)) {
         bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("this machine has no SD host controller"));
+    }
+    if (soc->sdhci_is_arasan) {
+        claims_take(CLAIMS_CARD, SD_SLOT_PINS);
     }
     slot.mailbox = &board_mailbox;
     slot.gpio = &board_gpio;

@@ -15,11 +15,17 @@ class NeoPixel:
     def __init__(self, pin, n, bpp=3, timing=1):
         if bpp not in (3, 4):
             raise ValueError(f"bpp {bpp} is neither 3 nor 4")
+        if n < 0:
+            raise ValueError(f"a strip of {n} LEDs")
         self.pin = pin
         self.n = n
         self.bpp = bpp
         self.buf = bytearray(n * bpp)
-        self.timing = TIMINGS[timing] if isinstance(timing, int) else timing
+        if isinstance(timing, int):
+            if timing not in (0, 1):
+                raise ValueError(f"timing {timing} is neither 0 nor 1")
+            timing = TIMINGS[timing]
+        self.timing = timing
         pin.init(pin.OUT, value=0)
 
     def __len__(self):
@@ -32,6 +38,9 @@ class NeoPixel:
 
     def __setitem__(self, index, colour):
         start = self._start(index)
+        for part in range(self.bpp):
+            if not 0 <= colour[part] <= 255:
+                raise ValueError(f"colour {colour} has a part that is not in 0 to 255")
         for part in range(self.bpp):
             self.buf[start + self.ORDER[part]] = colour[part]
 

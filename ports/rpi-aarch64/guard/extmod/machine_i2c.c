@@ -150,13 +150,25 @@ static void check_keyword(mp_map_t *kw_args, qstr name, const char *text, mp_int
     }
 }
 
-static void check_rates(mp_map_t *kw_args) {
+static uint32_t pin_of(size_t n_args, const mp_obj_t *args, size_t at, mp_map_t *kw_args, qstr name) {
+    mp_map_elem_t *found = mp_map_lookup(kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
+    return n_args > at ? mp_hal_get_pin_obj(args[at]) : found != NULL ? mp_hal_get_pin_obj(found->value)
+        : MACHINE_PIN_MAX + at;
+}
+
+static void check_settings(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
+    uint32_t scl = pin_of(n_args, args, 0, kw_args, MP_QSTR_scl);
+    if (scl == pin_of(n_args, args, 1, kw_args, MP_QSTR_sda)) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("scl=%u, sda=%u are not two pins"), (unsigned)scl,
+            (unsigned)scl);
+    }
     check_keyword(kw_args, MP_QSTR_freq, "freq", MAX_HZ);
     check_keyword(kw_args, MP_QSTR_timeout, "timeout", MAX_TIMEOUT);
 }
 
 static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
-    check_rates(kw_args);
+    mp_arg_check_num(1 + n_args, kw_args->used, 1, 3, true); // counted with the object, as Python does
+    check_settings(n_args, args, kw_args);
     fetched_mp_machine_soft_i2c_init(self, n_args, args, kw_args);
 }
 
@@ -164,7 +176,8 @@ static mp_obj_t mp_machine_soft_i2c_make_new(const mp_obj_type_t *type, size_t n
     const mp_obj_t *args) {
     mp_map_t kw_args;
     mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
-    check_rates(&kw_args);
+    mp_arg_check_num(n_args, n_kw, 0, 2, true);
+    check_settings(n_args, args, &kw_args);
     return fetched_mp_machine_soft_i2c_make_new(type, n_args, n_kw, args);
 }
 

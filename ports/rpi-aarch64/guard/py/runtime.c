@@ -21,11 +21,14 @@ static mp_obj_t checked_fun_call(mp_obj_t self_in, size_t n_args, size_t n_kw, c
 #define mp_obj_module_get_globals guard_globals
 #define mp_vfs_mount_romfs_protected() (MP_STATE_VM(guard_rom_opened) = MP_OBJ_NULL)
 #define checked_fun_call(...) fetched_checked_fun_call(__VA_ARGS__)
+#define m_malloc_fail(...) fetched_m_malloc_fail(__VA_ARGS__)
+MP_NORETURN void fetched_m_malloc_fail(size_t size);
 #define mp_call_prepare_args_n_kw_var(...) fetched_mp_call_prepare_args_n_kw_var(__VA_ARGS__)
 #define mp_call_method_n_kw_var(...) fetched_mp_call_method_n_kw_var(__VA_ARGS__)
 mp_obj_t fetched_mp_call_method_n_kw_var(bool have_self, size_t counts, const mp_obj_t *args);
 #include "py/runtime.c"
 #undef checked_fun_call
+#undef m_malloc_fail
 #undef mp_call_prepare_args_n_kw_var
 #undef mp_call_method_n_kw_var
 
@@ -132,4 +135,13 @@ mp_obj_t mp_call_method_n_kw_var(bool have_self, size_t counts, const mp_obj_t *
     mp_obj_t result = mp_call_function_n_kw(call.fun, call.n_args, call.n_kw, call.args);
     mp_nonlocal_free(call.args, call.n_alloc * sizeof(mp_obj_t));
     return result;
+}
+
+// The fetched function cuts the size to 32 bits.
+MP_NORETURN void m_malloc_fail(size_t size) {
+    if (size <= UINT32_MAX) {
+        fetched_m_malloc_fail(size);
+    }
+    mp_raise_msg_varg(&mp_type_MemoryError, MP_ERROR_TEXT("memory allocation failed, allocating %lu bytes"),
+        (unsigned long)size);
 }
