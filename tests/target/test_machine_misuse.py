@@ -112,7 +112,7 @@ BAD = (
     ("UART(1, 9600, 8, -1)", "ValueError", "parity -1 is not None"),
     ("UART(1, timeout=-1)", "ValueError", "timeout -1 is not in"),
     ("UART(1, tx=5)", "ValueError", "UART(1) is not on tx=5, but on tx=32, rx=33"),
-    ("SoftI2C(scl=5, sda=Pin(5))", "ValueError", "scl=5, sda=5 are not two pins"),
+    ("SoftI2C(scl=5, sda=Pin(5))", "ValueError", "scl and sda are both GPIO5"),
     ("machine.enable_irq(-1)", "ValueError", "state -1 is none that disable_irq() returned"),
     ("machine.enable_irq(0)", "ValueError", "state 0 is none"),
     ("os.urandom(1 << 40)", "MemoryError", "allocating 1099511627777 bytes"),

@@ -47,8 +47,8 @@ typedef uint16_t claims_owner_t;
 extern claims_owner_t claims_owners[MACHINE_PIN_MAX + CLAIMS_BLOCKS];
 
 // Makes `pins` (bit n: GPIO n) the pins of the owner, and releases its other pins. If another owner has one of them,
-// changes nothing and raises OSError(EBUSY) with the names of the pin and its owner. Raises OSError(EPERM) after the end
-// of a program.
+// changes nothing and raises OSError(EBUSY) with the names of the pin and its owner. Raises OSError(EPERM) after the
+// end of a program.
 void claims_take(claims_owner_t owner, uint64_t pins);
 
 // Claims a part of a block as well. Raises OSError(EBUSY) as above.

@@ -150,17 +150,17 @@ static void check_keyword(mp_map_t *kw_args, qstr name, const char *text, mp_int
     }
 }
 
-static uint32_t pin_of(size_t n_args, const mp_obj_t *args, size_t at, mp_map_t *kw_args, qstr name) {
+static mp_obj_t given(size_t n_args, const mp_obj_t *args, size_t at, mp_map_t *kw_args, qstr name) {
     mp_map_elem_t *found = mp_map_lookup(kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
-    return n_args > at ? mp_hal_get_pin_obj(args[at]) : found != NULL ? mp_hal_get_pin_obj(found->value)
-        : MACHINE_PIN_MAX + at;
+    return n_args > at ? args[at] : found != NULL ? found->value : MP_OBJ_NULL;
 }
 
 static void check_settings(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
-    uint32_t scl = pin_of(n_args, args, 0, kw_args, MP_QSTR_scl);
-    if (scl == pin_of(n_args, args, 1, kw_args, MP_QSTR_sda)) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("scl=%u, sda=%u are not two pins"), (unsigned)scl,
-            (unsigned)scl);
+    mp_obj_t scl = given(n_args, args, 0, kw_args, MP_QSTR_scl);
+    mp_obj_t sda = given(n_args, args, 1, kw_args, MP_QSTR_sda);
+    if (scl != MP_OBJ_NULL && sda != MP_OBJ_NULL && mp_hal_get_pin_obj(scl) == mp_hal_get_pin_obj(sda)) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("scl and sda are both GPIO%u"),
+            (unsigned)mp_hal_get_pin_obj(scl));
     }
     check_keyword(kw_args, MP_QSTR_freq, "freq", MAX_HZ);
     check_keyword(kw_args, MP_QSTR_timeout, "timeout", MAX_TIMEOUT);
