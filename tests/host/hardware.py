@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The port's drivers in a host library, on hardware that the test plays."""
 
+from __future__ import annotations
+
 import ctypes
 import hashlib
 from collections.abc import Callable
 from ctypes import c_bool, c_char_p, c_int, c_size_t, c_uint, c_uint8, c_uint32, c_uint64, c_void_p
+from typing import ClassVar
 
 import host_library
 
@@ -366,6 +369,8 @@ def build() -> ctypes.CDLL:
 class Machine:
     """Registers that reset to 0, a log of writes, and devices that override single registers."""
 
+    last: ClassVar[dict[str, Machine]] = {}
+
     def __init__(self, lib: ctypes.CDLL, hz: int = 54_000_000, step: int = 54) -> None:
         self.lib = lib
         self.registers: dict[int, int] = {}
@@ -375,7 +380,8 @@ class Machine:
         self.cleaned: list[tuple[int, int]] = []
         self.sleeps: list[bool] = []
         self.fake = FakeHardware.in_dll(lib, "fake_hardware")
-        # Kept in the object: ctypes callbacks live as long as they are referenced.
+        # Kept in the object, and that until the next: the library calls them at any time.
+        Machine.last[lib._name] = self
         self.callbacks = READ(self.read), WRITE(self.write), CLEAN(self.clean), SLEEP(self.sleep)
         self.fake.read, self.fake.write, self.fake.clean, self.fake.sleep = self.callbacks
         self.fake.hz, self.fake.step, self.fake.ticks = hz, step, 0
