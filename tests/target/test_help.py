@@ -28,7 +28,14 @@ def listed(shown: list[str]) -> set[str]:
 
 def test_help_speaks_of_memory(board: Machine) -> None:
     text = run(board, "help()")
-    for words in ("import memory", "memory.info()", "help(memory)", "help('modules')", "Ctrl-E"):
+    for words in (
+        "import memory",
+        "memory.info()",
+        "help(memory)",
+        "help(machine)",
+        "help('modules')",
+        "Ctrl-E",
+    ):
         assert words in text
     assert max(map(len, text.splitlines())) <= 110
 
@@ -141,6 +148,16 @@ def test_a_fault_can_be_asked_about(board: Machine) -> None:
 def test_other_objects_are_shown_as_micropython_does(board: Machine, asked: str) -> None:
     shown = lines(board, f"help({asked})")
     assert shown[0].startswith("object ") and " is of type " in shown[0]
+
+
+def test_names_of_a_class_without_a_text_are_listed(board: Machine) -> None:
+    shown = lines(board, "from machine import Pin, Timer\nhelp(Timer)")
+    assert shown[-1].startswith("  also ")
+    assert set(shown[-1][7:].split(", ")) == {"ONE_SHOT", "PERIODIC"}
+    if board.name != "QEMU_VIRT":
+        shown = lines(board, "from machine import I2C\nbus = I2C(1)\nhelp(bus)\nbus.deinit()")
+        assert {"scan", "readfrom", "writeto_mem"} <= set(shown[-1][7:].split(", "))
+    assert not any("also" in line for line in lines(board, "help(memory.frames.alloc)"))
 
 
 def test_the_list_of_modules_is_there(board: Machine) -> None:

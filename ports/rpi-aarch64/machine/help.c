@@ -26,6 +26,7 @@ const char help_general_text[] =
     "  memory.user.run(code)              a program at EL0\n"
     "  memory.selftest()                  checks of all of these\n"
     "\n"
+    "Pins, buses and timers: help(machine) lists them, help(machine.Pin) explains one.\n"
     "help(memory) lists its names, help(memory.frames.alloc) explains one, help('modules') lists the modules.\n"
     "\n"
     "Keys on an empty line:               in a line:\n"
@@ -164,20 +165,39 @@ static bool find_object(mp_obj_t object, entry_t *found) {
 // --- help(object) ---
 
 static void print_entry(const entry_t *entry) {
-    mp_printf(MP_PYTHON_PRINTER, "%s\n", entry->call[0] != '\0' ? entry->call : entry->name);
-    mp_printf(MP_PYTHON_PRINTER, "  %s\n", entry->text);
+    const char *call = entry->call[0] != '\0' ? entry->call : entry->name;
+    mp_printf(MP_PYTHON_PRINTER, "%s\n  %s\n", call, entry->text);
 }
 
 // The names of a module or class: those with one more part.
 static void print_members(const entry_t *of) {
     size_t length = strlen(of->name);
     for (entry_t e = first_entry(); e.name[0] != '\0'; e = next_entry(&e)) {
-        if (strncmp(e.name, of->name, length) == 0 && e.name[length] == '.') {
-            const char *member = e.name + length + 1;
-            if (strchr(member, '.') == NULL) {
-                mp_printf(MP_PYTHON_PRINTER, "  %s -- %s\n", member, e.text);
-            }
+        const char *member = e.name + length + 1;
+        if (strncmp(e.name, of->name, length) == 0 && member[-1] == '.' && strchr(member, '.') == NULL) {
+            mp_printf(MP_PYTHON_PRINTER, "  %s -- %s\n", member, e.text);
         }
+    }
+}
+
+// The names of a native type without an entry: constants, and the methods that MicroPython gives to every bus.
+static void print_others(const entry_t *of, mp_obj_t object) {
+    const mp_obj_type_t *type = mp_obj_is_type(object, &mp_type_type) ? MP_OBJ_TO_PTR(object) : mp_obj_get_type(object);
+    if (!MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)) {
+        return;
+    }
+    const char *before = "  also ";
+    const mp_map_t *map = &MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map;
+    for (size_t i = 0; i < map->alloc; ++i) {
+        const char *name = mp_map_slot_is_filled(map, i) ? name_of_key(map->table[i].key) : "_";
+        entry_t found;
+        if (name[0] != '_' && !find_text(of->name, name, &found)) {
+            mp_printf(MP_PYTHON_PRINTER, "%s%s", before, name);
+            before = ", ";
+        }
+    }
+    if (before[0] == ',') {
+        mp_print_str(MP_PYTHON_PRINTER, "\n");
     }
 }
 
@@ -219,6 +239,7 @@ static mp_obj_t help_builtin(size_t n_args, const mp_obj_t *args) {
         if (find_object(get_function(args[0]), &entry) || find_object(type, &entry)) {
             print_entry(&entry);
             print_members(&entry);
+            print_others(&entry, args[0]);
             return mp_const_none;
         }
     }
