@@ -44,6 +44,7 @@ BUS = r"\{ (\d), GPIO_(ALT\d), \{ ([\d, ]+) \} \}"
     [
         ("machine_i2c.c", ("SDA", "SCL"), {0, 1, 3, 4, 5, 6}),
         ("machine_spi.c", ("SCK", "MOSI", "MISO"), {0, 1, 3, 4, 5, 6}),
+        ("modmachine_uart.c", ("TX", "RX"), {1, 2, 3, 4, 5}),
     ],
 )
 def test_the_pins_of_a_bus_have_its_signals(name, roles, numbers):
@@ -52,13 +53,6 @@ def test_the_pins_of_a_bus_have_its_signals(name, roles, numbers):
     for number, alt, pins in table:
         gpios = [int(pin) for pin in pins.split(",")]
         assert [signal(alt, gpio) for gpio in gpios] == [role + number for role in roles]
-
-
-def test_the_pins_of_a_uart_have_its_signals():
-    table = rows("modmachine_uart.c", r"\{(\d), (\d+), GPIO_(ALT\d)\}")
-    assert {int(number) for number, _, _ in table} == {1, 2, 3, 4, 5}
-    for number, tx, alt in table:
-        assert (signal(alt, int(tx)), signal(alt, int(tx) + 1)) == (f"TX{number}", f"RX{number}")
 
 
 def test_the_pins_of_pwm_have_their_channels():
