@@ -34,6 +34,7 @@ FILLS = {"I2C": BLUE, "SPI": GREEN, "UART": ORANGE, "PWM": PURPLE, "console": YE
 
 BUS = re.compile(r"\{ (\d), GPIO_ALT\d, \{ ([\d, ]+) \} \}")
 PWM = re.compile(r"\.pin = (\d+), \.channel = (\d)")
+UART = re.compile(r"\{ (\d), GPIO_ALT\d, \{ (\d+), \d+ \} \}")
 CONNECTION = re.compile(r"^    pin (\d+) \(([^)]+)\) +(.+)$", re.MULTILINE)
 
 
@@ -105,7 +106,15 @@ def bus_functions(name: str, kind: str, roles: tuple[str, ...]) -> Places:
 
 def uart_functions() -> Places:
     seen: set[int] = set()
-    yield from bus_functions("modmachine_uart.c", "UART", ("TX", "RX"))
+    for number, tx in UART.findall(read("modmachine_uart.c")):
+        yield from placed("UART", int(number), ("TX", "RX"), [int(tx), int(tx) + 1], seen)
+
+
+def all_functions() -> Places:
+    """Yield every function that a class offers on a pin which the console does not have."""
+    yield from bus_functions("machine_i2c.c", "I2C", ("SDA", "SCL"))
+    yield from bus_functions("machine_spi.c", "SPI", ("SCK", "MOSI", "MISO"))
+    yield from uart_functions()
     for gpio, channel in PWM.findall(read("modmachine_pwm.c")):
         yield int(gpio), Function("PWM", int(channel))
 
