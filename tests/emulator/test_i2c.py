@@ -106,7 +106,8 @@ CALLS = (
 
 @pytest.mark.parametrize("call", CALLS)
 def test_no_device_is_enodev_and_the_bus_goes_on(bus: Machine, call: str) -> None:
-    assert bus.eval(f"refused(lambda: {call})") == ["OSError", "[Errno 19] ENODEV"]
+    text = "" if call.endswith("b'')") else ": no device at 0x20 acknowledges on I2C(1)"
+    assert bus.eval(f"refused(lambda: {call})") == ["OSError", "[Errno 19] ENODEV" + text]
     assert bus.eval("bus.scan()") == [0x48, 0x50, 0x68]
 
 

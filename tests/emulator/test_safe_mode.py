@@ -159,7 +159,7 @@ def test_a_missing_device_is_reported(name: str, failure: str) -> None:
     if name not in board_session.PIS and failure != "intc":
         pytest.skip("QEMU's virt machine has no such device in the first place")
     with board_session.booted(name, memtest_image.start_args(name, failure)) as machine:
-        assert f"missing  {MISSING[failure]}: it does not answer" in machine.report
+        assert f"missing  {MISSING[failure]}: no answer" in machine.report
         missing = set(machine.eval("memory.report()['missing']", "import memory"))
         assert missing - NO_MODEL.get(name, frozenset()) == {MISSING[failure]}
         # Sleeping and receiving work, with interrupts or without.

@@ -6,14 +6,19 @@ What its numbers 2 to 5 do to the PL011 is in tests/host/test_drivers.py: QEMU h
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pimem.board import boards
 from pimem.board.link import ScriptError
 from pimem.testing import Machine, board_session
 
@@ -238,3 +243,80 @@ def test_numbers_2_to_5_are_those_of_the_pi_4(line: Wire) -> None:
         with pytest.raises(ScriptError, match=expected):
             line.machine.exec(f"from machine import UART\nUART({number})")
     line.machine.exec("from machine import Pin\nPin(0, Pin.OUT)\nPin(0, Pin.IN)")
+
+
+# --- pimem run --uart ---
+
+ECHO = """
+from machine import UART
+uart = UART(1, timeout=100)
+line = None
+while not line:
+    line = uart.readline()
+uart.write(b"echo " + line)
+uart.flush()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def connect(port: int, process: subprocess.Popen[str]) -> socket.socket:
+    """Wait until QEMU listens, or the command has ended."""
+    while process.poll() is None:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise AssertionError(process.communicate())
+
+
+def ask(client: socket.socket, process: subprocess.Popen[str]) -> str:
+    """Send a line until one comes back: before the program opens the UART, they are lost."""
+    got = b""
+    while b"\n" not in got and process.poll() is None:
+        client.sendall(b"hello\n")
+        with contextlib.suppress(TimeoutError):
+            got += client.recv(100)
+    return got.decode()
+
+
+def pimem(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pimem", *arguments]
+
+
+@pytest.mark.parametrize("name", board_session.PIS)
+def test_a_program_connects_to_the_uart_of_an_emulated_board(name: str, tmp_path: Path) -> None:
+    script = tmp_path / "echo.py"
+    script.write_text(ECHO)
+    port = free_port()
+    kernel = str(board_session.kernel(boards.load(name)))
+    place = ("--board", name, "--kernel", kernel, "--uart", f"socket://:{port}")
+    command = pimem("run", *place, str(script))
+    with subprocess.Popen(command, text=True, stderr=subprocess.PIPE) as process:
+        try:
+            with connect(port, process) as client:
+                assert ask(client, process).startswith("echo ")
+            assert process.wait(timeout=60) == 0, process.communicate()
+        finally:
+            process.kill()
+
+
+BAD_URLS = (
+    (("--uart", "socket://:0"), "PORT from 1 to 65535"),
+    (("--uart", "socket://:65536"), "PORT from 1 to 65535"),
+    (("--uart", "pty"), "--uart pty: it must be socket://[HOST]:PORT"),
+    (("--board", "QEMU_VIRT", "--uart", "socket://:4001"), "QEMU_VIRT has no UART(1)"),
+    (("--port", "/dev/null", "--uart", "socket://:4001"), "--uart is for QEMU"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "reason"), BAD_URLS)
+def test_what_cannot_be_a_uart_is_refused(arguments: tuple[str, ...], reason: str) -> None:
+    done = subprocess.run(
+        pimem("run", *arguments, "examples/blink.py"), capture_output=True, text=True
+    )
+    assert done.returncode == 2 and reason in done.stderr, done.stderr

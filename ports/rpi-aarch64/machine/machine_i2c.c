@@ -163,6 +163,15 @@ static int errno_of(bsc_result_t result) {
     return errors[result];
 }
 
+// Returns the negative errno, or raises the OSError with its address. A transfer of no bytes only asks whether a device
+// is there, as scan() does, which expects a result.
+static int fail(const machine_i2c_obj_t *self, uint16_t device, size_t size, bsc_result_t result) {
+    if (result == BSC_NACK && size != 0) {
+        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("no device at 0x%02x acknowledges on I2C(%u)"), device, self->id);
+    }
+    return -errno_of(result);
+}
+
 static size_t total(size_t n, const mp_machine_i2c_buf_t *bufs) {
     size_t size = 0;
     for (size_t i = 0; i < n; ++i) {
@@ -275,7 +284,7 @@ static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machin
     if (whole != small) {
         m_del(uint8_t, whole, size);
     }
-    return result == BSC_OK ? in ? 0 : (int)size : -errno_of(result);
+    return result != BSC_OK ? fail(self, device, size, result) : in ? 0 : (int)size;
 }
 
 static const mp_machine_i2c_p_t protocol = {

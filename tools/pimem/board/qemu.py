@@ -61,6 +61,7 @@ NO_REBOOT = ("-no-reboot",)  # a guest that resets itself stops the machine too
 RUN_STATE = ("STOP", "RESUME")  # events: the guest stands, the guest runs
 PTY_LINE = "char device redirected to"  # which QEMU prints of the serial line
 QEMU_ENDED = "QEMU ended"  # begins the reason where its process is gone
+EXIT_SECONDS = 2.0  # between the end of the connection and that of the process
 STOPPED = ("shutdown", "guest-panicked", "internal-error", "io-error")
 
 LEAST_CARD = 1 << 20  # bytes
@@ -174,10 +175,18 @@ class Qemu:
             self.pty = self._find_pty()
             self._create_machine()
         except QmpError as exc:
-            said = self.said()
+            reason = self._why_not_started(exc)
             monitor.close()
             self.close()
-            raise QemuError(f"{exc}\n{said}".strip()) from exc
+            raise QemuError(reason) from exc
+
+    def _why_not_started(self, exc: QmpError) -> str:
+        """Return what QEMU printed if it has ended, as it does when it refuses an argument."""
+        try:
+            status = self._process.wait(timeout=EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"{exc}\n{self.said()}".strip()
+        return f"QEMU did not start (status {status}): {self.said()}"
 
     def _command(
         self, boot: Sequence[str] | None, serial: str, icount: bool, reboot: bool

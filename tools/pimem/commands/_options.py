@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 
 from pimem import find_root
@@ -14,6 +15,8 @@ from pimem.exits import Refusal
 MAX_SIZE = 256  # GiB: larger cards exist, but at that size it is more often the wrong disk
 BAUD = 115200
 SILENCE_SECONDS = 60.0
+UART_URL = re.compile(r"socket://([\w.-]*):(\d{1,5})")
+LAST_PORT = 65535  # of TCP
 
 
 def seconds(text: str) -> float:
@@ -92,15 +95,37 @@ def add_slot(parser: argparse.ArgumentParser) -> None:
         help="connect a device to a bus of the emulated board, in the form of QEMU's -device: "
         "tmp105,bus=i2c-bus.1,address=0x48 (may be repeated)",
     )
+    parser.add_argument(
+        "--uart",
+        metavar="URL",
+        help="socket://[HOST]:PORT, where a program connects to UART(1) of the emulated board "
+        "(HOST: 127.0.0.1 by default)",
+    )
 
 
 def device_args(options: argparse.Namespace) -> list[str]:
-    """Return QEMU's arguments for --device; Refusal for a real board."""
-    if options.device and getattr(options, "port", None) is not None:
+    """Return QEMU's arguments for --device and --uart; Refusal for a real board."""
+    if getattr(options, "port", None) is not None:
+        if options.device:
+            raise Refusal(
+                "--device is for QEMU: the devices of a real board are connected to its header"
+            )
+        if options.uart is not None:
+            raise Refusal("--uart is for QEMU: the UARTs of a real board are on its header")
+    devices = [word for device in options.device for word in ("-device", device)]
+    return devices if options.uart is None else [*devices, "-serial", uart_server(options)]
+
+
+def uart_server(options: argparse.Namespace) -> str:
+    """Return the URL of --uart as QEMU's -serial takes it: the board starts without a client."""
+    if boards.load(options.board).machine.startswith("virt"):
+        raise Refusal(f"--uart {options.uart}: {options.board} has no UART(1), but RPI3 and RPI4")
+    found = UART_URL.fullmatch(options.uart)
+    if not found or not 1 <= int(found[2]) <= LAST_PORT:
         raise Refusal(
-            "--device is for QEMU: the devices of a real board are connected to its header"
+            f"--uart {options.uart}: it must be socket://[HOST]:PORT, PORT from 1 to {LAST_PORT}"
         )
-    return [word for device in options.device for word in ("-device", device)]
+    return f"tcp:{found[1] or '127.0.0.1'}:{found[2]},server=on,wait=off"
 
 
 def add_icount(parser: argparse.ArgumentParser) -> None:

@@ -63,6 +63,8 @@ def run(options: argparse.Namespace) -> int:
         raise Refusal(f"--count {options.count}: it must be from 1 to {MOST}")
     if options.card and options.count > 1:
         raise Refusal(f"--count {options.count}: a card is in one board's slot only")
+    if options.uart is not None and options.count > 1:
+        raise Refusal(f"--count {options.count}: --uart is for one board")
     address = parse_address(options.listen) if options.listen is not None else None
     with contextlib.ExitStack() as stack, contextlib.suppress(KeyboardInterrupt):
         served = []

@@ -93,7 +93,7 @@ def show(boot_info, sections):
     for start, end, name in boot_info["reserved"]:
         out("reserved %012x-%012x %s\n" % (start, end, name))
     for name in boot_info["missing"]:
-        out("missing  %s: it does not answer\n" % name)
+        out("missing  %s: no answer\n" % name)
     out(
         "frames   %d total, %d free, %d used, %d reserved\n"
         % (frames["total"], frames["free"], frames["used"], frames["reserved"])
