@@ -39,6 +39,11 @@ def test_functions_of_some_pins() -> None:
     assert functions(PI_3, 12) == functions(PI_3, 18) == ["PWM 0"]
 
 
+def test_the_legend_has_the_kinds_of_the_header_only() -> None:
+    assert ">UART<" in header.draw(PI_4)
+    assert ">UART<" not in header.draw(PI_3), "UART(1) of a Pi 3 is not on the header"
+
+
 def test_a_bus_on_the_pins_of_the_console_is_not_offered() -> None:
     assert functions(PI_4, 14) == functions(PI_4, 15) == []
     assert "SPI(5) MISO" not in functions(PI_4, 13)

@@ -172,7 +172,7 @@ CHOSEN = "framed: if the call names the pins, as in I2C(3, sda=2, scl=3)"
 
 def draw_legend(drawing: Drawing, functions: dict[int, list[Function]]) -> None:
     """Show the fill of each kind of function that the picture has."""
-    found = [each for on_pin in functions.values() for each in on_pin]
+    found = [each for gpio in gpio_by_pin().values() for each in functions.get(gpio, [])]
     kinds = [kind for kind in FILLS if kind in {each.kind for each in found} | {"console"}]
     x = 20
     for kind in kinds:
