@@ -63,6 +63,7 @@ class PacedLine:
     def __init__(self, machine: Machine, counts: Counts, path: Path) -> None:
         self.machine, self.counts = machine, counts
         self.answers: list[tuple[int, bytes]] = []
+        self.patience = HOST_SECONDS
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._socket.setblocking(False)
@@ -135,7 +136,7 @@ class PacedLine:
     def _put(self, part: bytes) -> None:
         """While the board stands still: what its UART does not take finds the FIFO full."""
         self._socket.sendall(part)
-        end = time.monotonic() + HOST_SECONDS
+        end = time.monotonic() + self.patience
         while self._not_taken():
             if time.monotonic() > end:
                 raise Overrun(f"{self._not_taken()} bytes came too early")

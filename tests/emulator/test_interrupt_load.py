@@ -149,6 +149,7 @@ def test_a_line_whose_interrupts_are_masked_for_too_long_overruns(tmp_path: Path
         line.send(b"\n\x04")
         line.wait_for(b"OK\x04\x04>", ticks(END_US))
         line.go_on().exec("holder.deinit()" + HOLD.replace("MASKED_US", "2000"))
+        line.patience = 2
         with pytest.raises(Overrun):
             line.send(b"#" * BAUD_BYTES)
 

@@ -23,7 +23,7 @@ void gicv2_init(gicv2_t *gic, uintptr_t distributor, uintptr_t interface);
 // Returns false if there is no such interrupt.
 bool gicv2_set_enabled(gicv2_t *gic, uint32_t irq, bool enabled);
 
-// The CPU gets it before all others that are pending.
+// Gives this interrupt priority over all others that are pending.
 void gicv2_prefer(gicv2_t *gic, uint32_t irq);
 
 // Interrupts another core by the software-generated interrupt 0.

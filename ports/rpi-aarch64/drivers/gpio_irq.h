@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Interrupts of the GPIO pins: the triggers of each pin, and the function that is called.
-// Edges are sampled with the clock of the block. A level interrupts once, then not before gpio_irq_rearm().
-// Neither does a pin whose events come faster than they are handled.
+// Edges are sampled with the clock of the block. A level interrupts once, then waits for gpio_irq_rearm().
+// So does a pin whose events come faster than they are handled.
 
 #ifndef PORTS_RPI_AARCH64_DRIVERS_GPIO_IRQ_H
 #define PORTS_RPI_AARCH64_DRIVERS_GPIO_IRQ_H

@@ -31,6 +31,7 @@ from pimem.dev import (
     bench_gc,
     bench_host,
     bench_mpremote,
+    bench_pin,
     bench_python,
     bench_target,
 )
@@ -67,6 +68,7 @@ COST_LIMITS = {
     bench_target.FAULT: 2_800,
     bench_target.PAGER: 4_500,
     bench_target.TIMER: 1_500,
+    bench_pin.WHAT: 1_500,
     "frames.alloc and close": 1_500,
     "space.map and unmap, 16 pages": 5_000,
     "heap.alloc and close, 100 bytes": 2_750,
@@ -220,6 +222,7 @@ def measure_target(tally: Tally) -> None:
             tally.figure(what, max(costs))
         tally.figure(f"{board.name}: {name}() in C, median", int(statistics.median(costs)))
     found = bench_target.python_costs(board) | bench_target.scale_costs(board)
+    found |= bench_pin.costs(board, known.get(bench_pin.SYMBOL, 0))
     for what, count in found.items():
         if what in COST_LIMITS:
             tally.row(f"{board.name}: {what}", count, COST_LIMITS[what])
