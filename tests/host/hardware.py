@@ -367,7 +367,10 @@ def build() -> ctypes.CDLL:
 
 
 class Machine:
-    """Registers that reset to 0, a log of writes, and devices that override single registers."""
+    """Registers that reset to 0, a log of writes, and devices that override single registers.
+
+    A device raises where hardware would lose or spoil something; conftest.py has the test fail.
+    """
 
     last: ClassVar[dict[str, Machine]] = {}
 

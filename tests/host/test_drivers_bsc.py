@@ -257,6 +257,15 @@ def test_a_slow_bus_has_time_for_each_byte():
     assert made.machine.seconds > 4 * made.driver.timeout_us / 1e6
 
 
+def test_bytes_in_the_fifo_take_their_time():
+    """After the last byte was moved into the FIFO, nothing moves until the FIFO is empty."""
+    made = bus(x48=b"")
+    made.driver.timeout_us = 200
+    made.machine.fake.step = 54 * 90  # a byte of 100 kHz, 90 us, at each look at the clock
+    assert made.write(0x48, bytes(range(12))) == OK
+    assert made.machine.seconds > 4 * made.driver.timeout_us / 1e6
+
+
 def test_a_stopped_block_is_off():
     made = bus(x48=b"")
     lib().bsc_stop(bsc_fake.ctypes.byref(made.driver))

@@ -100,10 +100,15 @@ static bool is_reached(const bsc_bytes_t *bytes, uint32_t status, uint32_t until
     return until != 0 ? (status & until) != 0 : bytes->size == 0;
 }
 
+// The bytes of a full FIFO and the address take their time although nothing can be moved.
+static uint64_t next_deadline(const bsc_t *bsc) {
+    return timer_deadline_us(bsc->timeout_us + (uint64_t)(FIFO_SIZE + 1) * bsc->byte_us);
+}
+
 // Moves bytes until one of the status bits `until` is set; 0: until all are moved. Errors are checked first: after one
 // the block may set no other bit.
 static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, uint32_t until) {
-    uint64_t deadline = timer_deadline_us(bsc->timeout_us);
+    uint64_t deadline = next_deadline(bsc);
     for (bool late = false;; late = timer_expired(deadline)) {
         uint32_t status = read(bsc, S);
         bsc_result_t error = error_of(status);
@@ -118,7 +123,7 @@ static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, ui
             return BSC_GIVEN_UP;
         }
         if (moved) {
-            deadline = timer_deadline_us(bsc->timeout_us);
+            deadline = next_deadline(bsc);
         } else if (late) {
             return BSC_TIMEOUT; // the status was read after the clock, so an interrupt cannot have used up the time
         }

@@ -30,7 +30,7 @@ typedef enum _bsc_result_t {
 
 typedef struct _bsc_t {
     uintptr_t base;
-    uint32_t timeout_us;    // the longest time without progress
+    uint32_t timeout_us;    // the longest time without progress, beside that of the bytes in the FIFO
     bool (*give_up)(void);  // asked again and again during a transfer: true ends it
     uint32_t byte_us;       // time of nine clocks, set by bsc_start()
 } bsc_t;

@@ -31,6 +31,7 @@ static void delay(const soft_t *self, uint32_t us) {
     } while (!timer_expired(deadline));
 }
 
+static mp_obj_t machine_i2c_scan(mp_obj_t self);
 static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args);
 static mp_obj_t machine_i2c_readfrom_into(size_t n_args, const mp_obj_t *args);
 static mp_obj_t machine_i2c_writeto(size_t n_args, const mp_obj_t *args);
@@ -42,6 +43,7 @@ static mp_obj_t mp_machine_soft_i2c_make_new(const mp_obj_type_t *type, size_t n
     const mp_obj_t *args);
 static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const mp_obj_t *args, mp_map_t *kw_args);
 
+#define machine_i2c_scan(...) __attribute__((unused)) fetched_machine_i2c_scan(__VA_ARGS__)
 #define machine_i2c_readfrom(...) fetched_machine_i2c_readfrom(__VA_ARGS__)
 #define machine_i2c_readfrom_into(...) fetched_machine_i2c_readfrom_into(__VA_ARGS__)
 #define machine_i2c_writeto(...) fetched_machine_i2c_writeto(__VA_ARGS__)
@@ -54,6 +56,7 @@ static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const m
 #define mp_hal_delay_us_fast(us) delay(self, us)
 #include "extmod/machine_i2c.c"
 #undef mp_hal_delay_us_fast
+#undef machine_i2c_scan
 #undef machine_i2c_readfrom
 #undef machine_i2c_readfrom_into
 #undef machine_i2c_writeto
@@ -73,6 +76,24 @@ static void check(const char *what, mp_int_t value, mp_int_t least, mp_int_t mos
 
 static void check_device(mp_obj_t device) {
     check("address", mp_obj_get_int(device), 0, MAX_DEVICE);
+}
+
+#define FIRST_ADDRESS (0x08) // those before and from END_ADDRESS on are reserved (I2C specification, "Reserved addresses")
+#define END_ADDRESS   (0x78)
+
+// A bus that stands still ends the scan: it would take its timeout for every address, and find none.
+static mp_obj_t machine_i2c_scan(mp_obj_t self) {
+    mp_obj_t found = mp_obj_new_list(0, NULL);
+    for (uint16_t device = FIRST_ADDRESS; device < END_ADDRESS; ++device) {
+        int result = mp_machine_i2c_writeto(MP_OBJ_TO_PTR(self), device, NULL, 0, true);
+        if (result == 0) {
+            mp_obj_list_append(found, MP_OBJ_NEW_SMALL_INT(device));
+        } else if (result == -MP_ETIMEDOUT) {
+            mp_raise_OSError(MP_ETIMEDOUT);
+        }
+        mp_event_handle_nowait();
+    }
+    return found;
 }
 
 static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args) {
