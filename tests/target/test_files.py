@@ -153,16 +153,25 @@ is_folder = os.stat("folder/")[0] == 0x4000
 os.chdir("folder/")
 listed.append(os.listdir("../folder/"))
 os.chdir("/disk")
+for name in "made/", "twice//", "/disk/whole/", "made/in it/":
+    os.mkdir(name)
+listed.append(sorted(os.listdir()) + os.listdir("made"))
+again = [errno_of(os.mkdir, name) for name in ("made/", "file/", "/disk/")]
+busy = errno_of(os.rmdir, "made/")
+for name in "made/in it//", "made/", "twice/", "/disk/whole/":
+    os.rmdir(name)
 calls = (os.listdir, "file/"), (os.stat, "file/"), (open, "file/")
-calls += (os.stat, "no/"), (touch, "new/")
+calls += (os.stat, "no/"), (touch, "new/"), (os.rmdir, "file/"), (os.mkdir, "no/new/")
 refused = [errno_of(*call) for call in calls]
-return listed, is_folder, refused, sorted(os.listdir())
+return listed, is_folder, again, busy, refused, sorted(os.listdir())
 """
 
 
 def test_a_slash_behind_a_name_says_that_it_is_a_folder(board: Machine) -> None:
     """On a FAT as on a littlefs: clients use such names."""
-    listed, is_folder, refused, names = on_disk(board, SLASHES)
-    assert listed == [["in it"]] * 4 and is_folder
-    assert refused == [ENOENT] * 5
+    listed, is_folder, again, busy, refused, names = on_disk(board, SLASHES)
+    assert listed[:4] == [["in it"]] * 4 and is_folder
+    assert listed[4] == ["file", "folder", "made", "twice", "whole", "in it"]
+    assert again == [EEXIST] * 3 and busy == EACCES
+    assert refused == [ENOENT] * 7
     assert names == ["file", "folder"]

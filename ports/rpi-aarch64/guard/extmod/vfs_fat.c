@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The object of a FAT gets a separate window (window.h). A directory listing keeps a reference to its filesystem, as an
-// open file does (vfs_fat_file.c).
+// open file does (vfs_fat_file.c). A path with a separator at its end can be made and removed, as on littlefs.
+
+#include <string.h>
 
 #include "guard/window.h"
 #include "guard/plain.h"
@@ -12,10 +14,22 @@ static fs_user_mount_t *guard_new_mount(const mp_obj_type_t *type) {
     return mount;
 }
 
+// The path without the separators at its end. FatFs takes what is behind the last one for the name to make or remove;
+// that a path to remove names a directory was tested before, on the whole path.
+static const char *guard_entry_path(const char *path) {
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/') {
+        --size;
+    }
+    return path[size] == '\0' ? path : mp_obj_str_get_str(mp_obj_new_str(path, size));
+}
+
 #undef mp_obj_malloc
 #define mp_obj_malloc(struct_type, type) guard_new_mount(type)
 
 #define FF_DIR mp_obj_t guard_filesystem; FF_DIR
 #define f_opendir(fs, dir, path) (iter->guard_filesystem = MP_OBJ_FROM_PTR(self), (f_opendir)((fs), (dir), (path)))
+#define f_mkdir(fs, path) (f_mkdir)((fs), guard_entry_path(path))
+#define f_unlink(fs, path) (f_unlink)((fs), guard_entry_path(path))
 
 #include "extmod/vfs_fat.c"
