@@ -19,7 +19,7 @@ DATA, ROOM, IDLE = 1, 1 << 5, 1 << 6
 
 # PL011.
 DR, FR, IBRD, FBRD, LCRH, CR = (BASE + n for n in (0x00, 0x18, 0x24, 0x28, 0x2C, 0x30))
-BUSY, TXFF = 1 << 3, 1 << 5
+BUSY, RXFE, TXFF = 1 << 3, 1 << 4, 1 << 5
 
 lib = functools.cache(hardware.build)
 
@@ -197,6 +197,16 @@ def pl011() -> tuple[hardware.Machine, object]:
     pointer = ctypes.byref(hardware.Pl011())
     lib().pl011_disable(pointer, BASE)
     return machine, pointer
+
+
+def test_a_pl011_that_is_disabled_discards_no_more_than_the_byte_that_it_holds() -> None:
+    """QEMU receives while the UART is disabled: what a client sends to a board that starts."""
+    waiting = list(b"\r\x03\r\x01")
+    machine = hardware.Machine(lib())
+    machine.on_read[DR] = lambda: waiting.pop(0) if waiting else 0
+    machine.on_read[FR] = lambda: 0 if waiting else RXFE
+    lib().pl011_disable(ctypes.byref(hardware.Pl011()), BASE)
+    assert bytes(waiting) == b"\x03\r\x01"
 
 
 def test_the_format_is_written_after_the_divisor_which_it_latches() -> None:
