@@ -51,6 +51,10 @@ ALLOWED: dict[str, tuple[tuple[str, ...], str]] = {
         PIS,
         "the event registers of pins, which Pin.irq() uses: QEMU has none",
     ),
+    r"bcm2835_powermgt_read: Unknown offset 0x0*(2c|30|34)": (
+        PIS,
+        "the pads' registers, which Pin.drive() reads: QEMU has none",
+    ),
     r"bcm2835_powermgt_write: WDOG": (
         PIS,
         "the watchdog's time is written before a reset: QEMU resets at once",

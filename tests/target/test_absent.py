@@ -25,6 +25,7 @@ WEAK = "absent: weak source"
 #: The first use of each feature, by the start of its name in the table.
 OPEN = {
     "`Pin`": ["machine.Pin(17)"],
+    "`Pin.drive`": ["machine.Pin(17).drive()", "machine.Pin(17).drive(8)"],
     "`Pin.irq`": ["machine.Pin(17).irq()"],
     "`time_pulse_us`": [
         "machine.time_pulse_us(17, 1, 0)",

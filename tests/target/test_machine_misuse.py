@@ -108,6 +108,12 @@ BAD = (
     ("Pin(17, Pin.IN, -1)", "ValueError", "pin pull -1 is not in 1 to 2"),
     ("Pin(17, Pin.ALT)", "ValueError", "Pin.ALT needs alt="),
     ("Pin(17, Pin.OUT, alt=6)", "ValueError", "pin alt 6 is not in 0 to 5"),
+    *(
+        (call, "ValueError", "is not 2, 4, 6, 8, 10, 12, 14 or 16")
+        for drive in (-2, 0, 1, 7, 18, 1 << 32)
+        for call in (f"Pin(17).drive({drive})", f"Pin(17, Pin.OUT, drive={drive})")
+    ),
+    ("Pin(17).drive(None)", "TypeError", "can't convert NoneType to int"),
     ("UART(1, -1)", "ValueError", "baudrate -1 is not in"),
     ("UART(1, 9600, 8, -1)", "ValueError", "parity -1 is not None"),
     ("UART(1, timeout=-1)", "ValueError", "timeout -1 is not in"),
@@ -223,3 +229,34 @@ def test_the_pins_of_the_card_are_its_own(pi: Machine) -> None:
     else:
         assert got == ["not refused", "Pin(GPIO48, mode=OUT)"]
         pi.exec("Pin(48, Pin.IN)")
+
+
+def test_the_drive_strength_of_pads_that_do_not_answer_is_an_error(pi: Machine) -> None:
+    """QEMU has no pads. The pin stays as it is."""
+    pi.exec("Pin(17, Pin.IN)")
+    absent = ["OSError", "[Errno 19] ENODEV: the pads do not answer: no drive strength here"]
+    for call in ("Pin(17).drive()", "Pin(17).drive(4)", "Pin(17, Pin.OUT, drive=4)"):
+        assert pi.eval(f"refused(lambda: {call})") == absent, call
+    assert pi.eval("str(Pin(17))") == "Pin(GPIO17, mode=IN)"
+    assert pi.eval("refused(lambda: Pin(14).drive(4))") == absent, "shared with the console"
+    console = ["OSError", "[Errno 16] EBUSY: GPIO14 is in use by UART(0), the console"]
+    assert pi.eval("refused(lambda: Pin(14, drive=4))") == console
+
+
+def test_the_drive_strength_of_the_cards_group_is_the_cards(pi: Machine) -> None:
+    got = pi.eval("refused(lambda: Pin(46).drive(4))")
+    if pi.name == "RPI3":
+        assert got == ["OSError", "[Errno 16] EBUSY: GPIO48 is in use by SDCard(0)"]
+    else:
+        assert got[0] == "OSError" and "the pads do not answer" in got[1]
+
+
+def test_pins_without_known_pads_have_no_drive_strength(pi: Machine) -> None:
+    if pi.name == "RPI4":
+        for call in ("Pin(54).drive()", "Pin(57).drive(8)", "Pin(54, Pin.OUT, drive=8)"):
+            kind, text = pi.eval(f"refused(lambda: {call})")
+            assert kind == "ValueError" and "only of GPIO0 to GPIO53" in text
+    else:  # the LED of a 3B is on the firmware's expander
+        for call in ("Pin('LED').drive()", "Pin('LED').drive(8)", "Pin('LED', Pin.OUT, drive=8)"):
+            kind, text = pi.eval(f"refused(lambda: {call})")
+            assert kind == "ValueError" and "EXP2" in text

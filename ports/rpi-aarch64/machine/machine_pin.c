@@ -9,8 +9,10 @@
 #include "extmod/modmachine.h"
 #include "extmod/virtpin.h"
 
+#include "boot/soc.h"
 #include "claims.h"
 #include "drivers/gpio_irq.h"
+#include "drivers/gpio_pads.h"
 #include "machine_pin.h"
 #include "hooks.h"
 #include "machine_pin_irq.h"
@@ -167,6 +169,44 @@ static void set_value(const machine_pin_obj_t *self, bool value) {
     }
 }
 
+// --- drive strength ---
+
+// Checks that the pads of the pin can be asked, and returns the address of their block.
+static uintptr_t pads_of(const machine_pin_obj_t *self) {
+    if (gpio_pads_group(machine_pin_get_id(MP_OBJ_FROM_PTR(self))) == 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no drive strength of GPIO%u: only of GPIO0 to GPIO53"),
+            self->id);
+    }
+    return soc->watchdog == 0 ? 0 : soc_mmio(soc->watchdog);
+}
+
+static void __attribute__((noreturn)) refuse_pads(void) {
+    bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("the pads do not answer: no drive strength here"));
+}
+
+static uint32_t get_drive(mp_obj_t arg) {
+    mp_int_t ma = mp_obj_get_int(arg);
+    if (ma < GPIO_PADS_STEP_MA || ma > GPIO_PADS_MAX_MA || ma % GPIO_PADS_STEP_MA != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("pin drive %ld mA is not 2, 4, 6, 8, 10, 12, 14 or 16"),
+            (long)ma);
+    }
+    return (uint32_t)ma;
+}
+
+// The setting is that of a group. On the header all users share it; elsewhere nobody else may have a pin of the group.
+static void set_drive(const machine_pin_obj_t *self, uint32_t ma) {
+    uintptr_t base = pads_of(self);
+    uint64_t group = gpio_pads_group(self->id);
+    for (uint32_t pin = 0; (group & 1) == 0 && pin < MACHINE_PIN_MAX; ++pin) {
+        if (group >> pin & 1) {
+            claims_check_pin(pin);
+        }
+    }
+    if (base == 0 || !gpio_pads_set_drive(base, self->id, ma)) {
+        refuse_pads();
+    }
+}
+
 // --- configuration ---
 
 typedef struct _pin_settings_t {
@@ -174,14 +214,16 @@ typedef struct _pin_settings_t {
     gpio_pull_t pull;
     int value;          // -1: unchanged
     int alt;
+    uint32_t drive;     // mA; 0: unchanged
 } pin_settings_t;
 
-enum { ARG_mode, ARG_pull, ARG_value, ARG_alt };
+enum { ARG_mode, ARG_pull, ARG_value, ARG_drive, ARG_alt };
 
 static const mp_arg_t init_args[] = {
     { MP_QSTR_mode, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_pull, MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_value, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
+    { MP_QSTR_drive, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
     { MP_QSTR_alt, MP_ARG_KW_ONLY | MP_ARG_OBJ, { .u_rom_obj = MP_ROM_NONE } },
 };
 
@@ -211,13 +253,14 @@ static void parse_settings(pin_settings_t *settings, size_t n_args, const mp_obj
     if (settings->mode == MODE_ALT && settings->alt < 0) {
         mp_raise_ValueError(MP_ERROR_TEXT("Pin.ALT needs alt="));
     }
+    settings->drive = args[ARG_drive].u_obj == mp_const_none ? 0 : get_drive(args[ARG_drive].u_obj);
 }
 
 static void configure_expander(const machine_pin_obj_t *self, const pin_settings_t *settings) {
     if (settings->mode > MODE_OUT || settings->mode == MODE_IN
-        || settings->pull != GPIO_PULL_NONE) {
+        || settings->pull != GPIO_PULL_NONE || settings->drive != 0) {
         mp_raise_msg_varg(&mp_type_ValueError,
-            MP_ERROR_TEXT("pin EXP%u can only be an output without pull"), self->id);
+            MP_ERROR_TEXT("pin EXP%u can only be an output without pull and drive"), self->id);
     }
     if (settings->value >= 0) {
         set_value(self, settings->value);
@@ -226,6 +269,9 @@ static void configure_expander(const machine_pin_obj_t *self, const pin_settings
 
 static void configure_gpio(const machine_pin_obj_t *self, const pin_settings_t *settings) {
     claims_check_pin(self->id);
+    if (settings->drive != 0) {
+        set_drive(self, settings->drive); // first, since it can fail
+    }
     if (settings->mode >= 0) {
         machine_pin_set_open_drain(self->id, settings->mode == MODE_OPEN_DRAIN);
     }
@@ -339,6 +385,21 @@ static mp_obj_t machine_pin_toggle(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(machine_pin_toggle_obj, machine_pin_toggle);
 
+static mp_obj_t machine_pin_drive(size_t n_args, const mp_obj_t *args) {
+    const machine_pin_obj_t *self = MP_OBJ_TO_PTR(args[0]);
+    if (n_args == 2) {
+        set_drive(self, get_drive(args[1]));
+        return mp_const_none;
+    }
+    uintptr_t base = pads_of(self);
+    uint32_t ma = base == 0 ? 0 : gpio_pads_drive(base, self->id);
+    if (ma == 0) {
+        refuse_pads();
+    }
+    return MP_OBJ_NEW_SMALL_INT(ma);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_pin_drive_obj, 1, 2, machine_pin_drive);
+
 // Pin.board and Pin.cpu: name spaces that depend on the model and the SoC found at boot.
 
 static void board_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
@@ -371,6 +432,7 @@ static const mp_rom_map_elem_t machine_pin_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_high), MP_ROM_PTR(&machine_pin_on_obj) },
     { MP_ROM_QSTR(MP_QSTR_low), MP_ROM_PTR(&machine_pin_off_obj) },
     { MP_ROM_QSTR(MP_QSTR_toggle), MP_ROM_PTR(&machine_pin_toggle_obj) },
+    { MP_ROM_QSTR(MP_QSTR_drive), MP_ROM_PTR(&machine_pin_drive_obj) },
     { MP_ROM_QSTR(MP_QSTR_irq), MP_ROM_PTR(&machine_pin_irq_obj) },
     { MP_ROM_QSTR(MP_QSTR_board), MP_ROM_PTR(&board_obj) },
     { MP_ROM_QSTR(MP_QSTR_cpu), MP_ROM_PTR(&cpu_obj) },

@@ -281,6 +281,13 @@ FEATURES = (
         virt=REFUSED,
     ),
     Feature(
+        "`Pin.drive`",
+        ("tests/host/test_drivers_gpio_pads.py", "tests/target/test_machine_misuse.py"),
+        raspi3b=REFUSED,
+        raspi4b=REFUSED,
+        virt=REFUSED,
+    ),
+    Feature(
         "`Pin.irq`",
         ("tests/host/test_drivers_gpio_irq.py", "tests/target/test_pin_irq.py"),
         raspi3b="runs, without events",

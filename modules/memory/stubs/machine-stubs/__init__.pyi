@@ -86,6 +86,7 @@ class Pin:
         pull: int | None = None,
         *,
         value: object = None,
+        drive: int | None = None,
         alt: int = -1,
     ) -> None: ...
     def init(
@@ -94,6 +95,7 @@ class Pin:
         pull: int | None = None,
         *,
         value: object = None,
+        drive: int | None = None,
         alt: int = -1,
     ) -> None:
         """Configure the pin: None leaves the mode and the value as they are."""
@@ -119,6 +121,15 @@ class Pin:
 
     def low(self) -> None:
         """Set the value to 0."""
+
+    @overload
+    def drive(self) -> int: ...
+    @overload
+    def drive(self, drive: int, /) -> None:
+        """Read or set the drive strength, 2 to 16 mA in steps of 2, of the pin's whole group.
+
+        The groups are GPIO0 to 27, 28 to 45, 46 to 53. OSError(ENODEV): the pads do not answer.
+        """
 
     def toggle(self) -> None:
         """Invert the value."""
