@@ -78,7 +78,7 @@ static void check_device(mp_obj_t device) {
     check("address", mp_obj_get_int(device), 0, MAX_DEVICE);
 }
 
-#define FIRST_ADDRESS (0x08) // those before and from END_ADDRESS on are reserved (I2C specification, "Reserved addresses")
+#define FIRST_ADDRESS (0x08) // lower ones, and those from END_ADDRESS on, are reserved (I2C specification)
 #define END_ADDRESS   (0x78)
 
 // A bus that stands still ends the scan: it would take its timeout for every address, and find none.
