@@ -101,6 +101,7 @@ static int friendly_repl(void) {
 }
 
 static void repl(void) {
+    start_count_clear(); // not where input is waited for: it may be there already
     for (;;) {
         int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : friendly_repl();
         if (result != 0) {

@@ -26,7 +26,6 @@
 // this waits, and they may fault or call a pager.
 int mp_hal_stdin_rx_chr(void) {
     if (boot_info.prompt_ticks == 0) {
-        start_count_clear();
         boot_info.prompt_ticks = timer_ticks(); // the first prompt is out: boot is over
         boot_info.asleep_ticks = irq_asleep_ticks();
     }

@@ -11,7 +11,7 @@ unsigned start_count_get(void);
 // boot.py and main.py are about to run.
 void start_count_add(void);
 
-// The prompt is there, or a program asks for input.
+// The prompt comes next, or a program waits for input.
 void start_count_clear(void);
 
 // The run ends, by a reset or a crash: one that lasted a minute was no failure.
