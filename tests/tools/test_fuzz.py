@@ -15,6 +15,8 @@ from pimem.setup import apt
 RUNS = {"frames": 6_000, "paging": 5_000, "heap": 10_000, "collector": 10_000, "fdt": 100_000}
 SEEDS = 9  # tried one after the other where a bug is to be found
 SECONDS = 120  # at most, on a busy machine; they take about five each
+SMALL_MB = 400  # more than any target takes
+MEBIBYTE = 1024 * 1024
 CORPUS_BYTES = 100_000  # of a target: seeds, not a collection
 
 by_name = pytest.mark.parametrize("target", fuzz.targets(), ids=lambda target: target.name)
@@ -74,3 +76,58 @@ def test_a_short_run_finds_a_planted_bug(name: str, what: str, tmp_path: Path) -
     program = fuzz.build(planted, tmp_path)
     seeds = range(1, SEEDS + 1)
     assert any(not run(planted, program, seed).clean for seed in seeds)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "MEMORY_MB", SMALL_MB)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_does_not_depend_on_the_size_of_its_parent(tmp_path: Path) -> None:
+    target = fuzz.targets()[0]
+    program = fuzz.build(target, tmp_path)
+    mine = b"\1" * ((SMALL_MB + 100) * MEBIBYTE)
+    result = fuzz.run(target, program, ["-max_total_time=3", "-seed=1"], SECONDS)
+    assert mine and result.clean, "\n".join(result.log[-40:])
+
+
+HOARD = """
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#undef LLVMFuzzerTestOneInput
+int one_input(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static void *hoard;
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    void **piece = malloc(PIECE);
+    memset(piece, 1, TOUCHED);
+    *piece = hoard;
+    hoard = piece;
+    return one_input(data, size);
+}
+"""
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("piece", "touched", "why"),
+    [
+        (16, 16, f"hard rss limit exhausted ({SMALL_MB}Mb"),
+        (SMALL_MB + 1, 1, f"out-of-memory (malloc({(SMALL_MB + 1) * MEBIBYTE}))"),
+    ],
+    ids=["in pieces", "at once"],
+)
+def test_a_target_that_hoards_memory_is_found(
+    piece: int, touched: int, why: str, tmp_path: Path
+) -> None:
+    target = fuzz.targets()[0]
+    source = tmp_path / "hoard.c"
+    source.write_text(HOARD)
+    flags = ("-DLLVMFuzzerTestOneInput=one_input", f"-DPIECE={piece}L * {MEBIBYTE}")
+    flags += (f"-DTOUCHED={touched}L * {MEBIBYTE}",)
+    planted = replace(target, sources=(*target.sources, source), flags=flags)
+    result = run(planted, fuzz.build(planted, tmp_path))
+    assert not result.clean and any(why in line for line in result.log[-40:]), result.log[-40:]
+    assert list(tmp_path.glob(f"{target.name}-*-*")), "the input is not kept"

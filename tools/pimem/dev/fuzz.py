@@ -33,6 +33,7 @@ FLAGS += ["-Wno-missing-field-initializers", f"-I{MEMORY}", f"-I{SOURCE}"]
 INPUT_SECONDS = 10  # an input that takes longer hangs
 SPARE_SECONDS = 120  # for loading the corpus and ending, on a busy machine
 MAX_INPUT = 400
+MEMORY_MB = 2048  # a target that takes more hoards
 
 
 class FuzzError(CommandError):
@@ -140,6 +141,21 @@ def build(target: Target, folder: Path = WORK) -> Path:
     return program
 
 
+def memory_limited() -> dict[str, str]:
+    """Return an environment in which the address sanitiser ends a program that takes too much.
+
+    It looks at the memory that the program has. libFuzzer looks at the most that it ever had,
+    which Linux counts from before the program was started: it begins with its parent's.
+    """
+    options = (os.environ.get("ASAN_OPTIONS"), f"hard_rss_limit_mb={MEMORY_MB}")
+    return {**os.environ, "ASAN_OPTIONS": ":".join(filter(None, options))}
+
+
+def without_map(lines: Sequence[str]) -> list[str]:
+    """Drop the map of the process, which follows the reason and would hide it."""
+    return [line for line in lines if not line.startswith("\t0x")]
+
+
 def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Result:
     """Run a target from its corpus until a limit of libFuzzer's, within some time.
 
@@ -153,6 +169,8 @@ def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Re
         str(program),
         *limit,
         f"-timeout={INPUT_SECONDS}",
+        "-rss_limit_mb=0",
+        f"-malloc_limit_mb={MEMORY_MB}",
         f"-max_len={target.max_input}",
         f"-artifact_prefix={found}-",
         "-print_final_stats=1",
@@ -162,13 +180,14 @@ def run(target: Target, program: Path, limit: Sequence[str], seconds: int) -> Re
     with found.with_suffix(".log").open("w+") as log:
         done = subprocess.run(
             command,
+            env=memory_limited(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             timeout=seconds + SPARE_SECONDS,
         )
         log.seek(0)
-        lines = log.read().splitlines()
+        lines = without_map(log.read().splitlines())
     counts = [line.split()[-1] for line in lines if "number_of_executed_units" in line]
     return Result(done.returncode == 0, int(counts[0]) if counts else 0, lines)
 
