@@ -27,6 +27,7 @@ API_EXPORT int qemu_plugin_version = API_VERSION;
 typedef struct {
     uint64_t total;
     uint64_t now, until;                        // ticks of the counter; the guest waits at `until` unless it is 0
+    volatile uint64_t standing;                 // the `until` at which it waits now, or 0
     uint64_t masked, masked_from, masked_to;    // instructions; addresses
     uint64_t answers, slowest;                  // how often `to` followed `from`; instructions
 } counts_t;
@@ -61,9 +62,10 @@ static void note_time(void) {
     volatile uint64_t *until = &counts->until;
     counts->now = read_register(general[counter_in]);
     counter_in = GENERAL_REGISTERS;
-    while (*until != 0 && counts->now >= *until) {
-        usleep(WAIT_US);
+    for (uint64_t at; (at = *until) != 0 && counts->now >= at; usleep(WAIT_US)) {
+        counts->standing = at;
     }
+    counts->standing = 0;
 }
 
 static void change(uint64_t pc) {

@@ -17,7 +17,10 @@ from pimem.compiler import compile_once
 from pimem.testing import Machine, board_session
 
 SOURCE = Path(__file__).with_name("counts.c")
-FIELDS = ("total", "now", "until", "masked", "masked_from", "masked_to", "answers", "slowest")
+FIELDS = (
+    *("total", "now", "until", "standing"),
+    *("masked", "masked_from", "masked_to", "answers", "slowest"),
+)
 
 
 class Counts:
@@ -36,12 +39,13 @@ class Counts:
         return int(self._numbers[FIELDS.index(name)])
 
     def clear(self) -> None:
-        """Begin again: all but `total`, `now` and `until`."""
+        """Begin again: all that comes after `standing`."""
         for at in range(FIELDS.index("masked"), len(FIELDS)):
             self._numbers[at] = 0
 
     def wait_at(self, ticks: int) -> None:
-        """Let the board wait when its counter reads so much; 0: nowhere."""
+        """Let the board wait when its counter reads so much; 0: nowhere. It does when `standing`
+        is so much as well."""
         self._numbers[FIELDS.index("until")] = ticks
 
 

@@ -5,6 +5,9 @@ The board waits, by the plugin counts.c, until each byte that is due is in the F
 QEMU's UART holds its sender back when that is full, where a real one loses the byte: then send()
 raises Overrun. The board waits where it reads its counter, so it needs a timer that makes it do
 that some 10,000 times a second.
+
+All verdicts are of the guest's state. A host that stalls, or lets QEMU or the test stand for a
+while, makes a run longer and changes nothing else.
 """
 
 from __future__ import annotations
@@ -16,23 +19,29 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from counts import Counts, counts_args
+from socs import soc_of
 
 from pimem.board import boards, session
 from pimem.board.qemu import Qemu, kernel_args
+from pimem.board.qmp import QmpError
 from pimem.testing import Machine, board_session
 
 HZ = 62_500_000  # of the counter, under -icount
 BYTE_TICKS = HZ * 10 / 115_200
 PART = 4  # bytes that come at once, at the time of the last
-HOST_SECONDS = 20.0  # for QEMU's own threads, on a machine that is busy
+UNREAD = 100_000_000  # instructions without a read of the counter, after which none comes
+ASLEEP_LOOKS = 1_000_000  # without an instruction, after which none comes
+FAST_LOOKS = 100  # until QEMU is asked why it does not read
+ASKED = 10  # then it would have read: each answer comes from the loop that reads
 LOOK_SECONDS = 20e-6
 LOOK_BYTES = 1 << 16
 LOOK_TICKS = HZ // 4000
+FLAGS, IS_FULL = 0x18, 1 << 6  # UARTFR, and RXFF
 
 
 class Overrun(AssertionError):
@@ -63,7 +72,7 @@ class PacedLine:
     def __init__(self, machine: Machine, counts: Counts, path: Path) -> None:
         self.machine, self.counts = machine, counts
         self.answers: list[tuple[int, bytes]] = []
-        self.patience = HOST_SECONDS
+        self._flags = soc_of(machine.board).uart + FLAGS
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._socket.setblocking(False)
@@ -97,7 +106,7 @@ class PacedLine:
 
     def wait_for(self, what: bytes, ticks: int) -> int:
         """Let the board run until it has said `what`, for so long at most; return the counter."""
-        end = self.counts.now + ticks
+        end = self.stop() + ticks
         while (at := self.when_said(what)) is None:
             assert self.counts.now < end, f"no {what!r} in time, but {self.said()[-300:]!r}"
             self.run_for(LOOK_TICKS)
@@ -105,10 +114,10 @@ class PacedLine:
 
     def send(self, data: bytes) -> int:
         """Send at the pace of the line; return the counter when the last byte has come."""
-        start = self.counts.now
+        start = self.stop()
         for at in range(0, len(data), PART):
             part = data[at : at + PART]
-            self._wait_for(start + round((at + len(part)) * BYTE_TICKS))
+            self._stand_at(start + round((at + len(part)) * BYTE_TICKS))
             self._put(part)
         return self.counts.now
 
@@ -118,29 +127,57 @@ class PacedLine:
         self.receive()
         self.answers.clear()
         self.counts.wait_at(0)
+        self._wait_until(lambda: not self.counts.standing)
         return self.machine
+
+    def stop(self) -> int:
+        """Let the board stand, at once if it runs; return its counter. The time of a board that
+        runs is of no use: a moment of the host may be long for it."""
+        if not self.counts.until:
+            self._stand_at(1)
+        return self.counts.now
 
     def run_for(self, ticks: int) -> None:
         """Let the board run for so long, and stop it again."""
-        self._wait_for(self.counts.now + ticks)
+        self._stand_at(self.stop() + ticks)
 
-    def _wait_for(self, ticks: int) -> None:
+    def _stand_at(self, ticks: int) -> None:
         self.counts.wait_at(ticks)
-        end = time.monotonic() + HOST_SECONDS
-        while self.counts.now < ticks:
-            assert time.monotonic() < end, "the board reads its counter no more"
+        self._wait_until(lambda: self.counts.standing == ticks)
+        self.receive()
+
+    def _wait_until(self, reached: Callable[[], bool]) -> None:
+        counts = self.counts
+        read, begun, ran, looks = counts.now, counts.total, counts.total, 0
+        while not reached():
             self.receive()  # QEMU waits for those who do not read
             time.sleep(LOOK_SECONDS)
-        self.receive()
+            if counts.now != read:
+                read, begun = counts.now, counts.total
+            assert counts.total - begun < UNREAD, "the board reads its counter no more"
+            ran, looks = counts.total, looks + 1 if counts.total == ran else 0
+            assert looks < ASLEEP_LOOKS, "the board runs no more"
 
     def _put(self, part: bytes) -> None:
         """While the board stands still: what its UART does not take finds the FIFO full."""
         self._socket.sendall(part)
-        end = time.monotonic() + self.patience
-        while self._not_taken():
-            if time.monotonic() > end:
-                raise Overrun(f"{self._not_taken()} bytes came too early")
+        for _ in range(FAST_LOOKS):
+            if not self._not_taken():
+                return
             time.sleep(LOOK_SECONDS)
+        for _ in range(ASKED):
+            # In this order: the FIFO stays full, since the board stands.
+            if self._fifo_is_full() and self._not_taken():
+                raise Overrun(f"the FIFO was full when {part!r} came")
+            if not self._not_taken():
+                return
+        raise AssertionError("QEMU does not read the line, and the FIFO has room")
+
+    def _fifo_is_full(self) -> bool:
+        with contextlib.suppress(QmpError):  # it stands for longer than an answer may take
+            text = self.machine.emulated().qmp.human(f"xp /1xw {self._flags:#x}")
+            return bool(int(text.split(":")[1], 16) & IS_FULL)
+        return False
 
     def _not_taken(self) -> int:
         answer = fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4))
