@@ -156,6 +156,13 @@ class Bsc(ctypes.Structure):
     ]
 
 
+class I2cLines(ctypes.Structure):
+    _fields_ = [
+        ("gpio", c_void_p),
+        *((name, c_uint32) for name in ("sda", "scl", "half_us", "stretch_us")),
+    ]
+
+
 class SpiMode(ctypes.Structure):
     _fields_ = [("hz", c_uint32), ("polarity", c_bool), ("phase", c_bool)]
 
@@ -317,6 +324,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "bsc_write": (c_int, [c_void_p, c_uint32, Bytes]),
     "bsc_read": (c_int, [c_void_p, c_uint32, Bytes]),
     "bsc_write_read": (c_int, [c_void_p, c_uint32, Bytes, Bytes]),
+    "i2c_lines_stop": (c_bool, [c_void_p]),
     "clock_manager_run": (c_bool, [c_size_t, c_uint32, c_uint32]),
     "pwm_start": (None, [c_size_t, c_uint, c_uint32, c_uint32, c_bool]),
     "pwm_change": (None, [c_size_t, c_uint, c_uint32, c_uint32]),

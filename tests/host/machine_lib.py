@@ -32,7 +32,7 @@ PINS = 58
 #: Those that they use.
 DRIVERS = (
     *("alarm", "bcm2836_intc", "board", "gicv2", "gpio", "gpio_pull", "irq", "mailbox"),
-    *("mini_uart", "pl011", "timer", "watchdog"),
+    *("i2c_lines", "mini_uart", "pl011", "timer", "watchdog"),
 )
 
 
@@ -86,6 +86,7 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "machine_shim_find": (c_int, [c_void_p, c_uint, c_void_p, c_void_p, c_void_p]),
     "machine_shim_claim": (c_int, [c_void_p, c_void_p]),
     "bus_pins_connect": (None, [c_void_p, c_void_p]),
+    "bus_pins_send_stop": (None, [c_uint32, c_uint32, c_uint32]),
     "machine_shim_check_range": (c_int, [c_char_p, c_int64, c_int64, c_int64]),
     "board_reset_cause": (c_int, []),
     "irq_init": (None, [c_void_p]),

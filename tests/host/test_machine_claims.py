@@ -2,6 +2,7 @@
 """Who has a pin or a channel, and the pins of buses: what is refused, and with which words."""
 
 import ctypes
+import itertools
 from ctypes import c_uint, c_uint64
 
 import machine_lib
@@ -208,6 +209,16 @@ def test_all_pins_of_a_bus_are_claimed_and_connected():
     assert take(UART, 3, 5) == EBUSY and said() == "GPIO5 is in use by I2C(3)"
     library().bus_pins_connect(ctypes.byref(KIND), pins)
     assert [machine.function(pin) for pin in (3, 4, 5, 6)] == [INPUT, ALT5, ALT5, INPUT]
+
+
+def test_a_stop_by_the_pins_takes_a_sixth_of_a_second_at_most():
+    """Whatever the rate of the bus, and a device that holds SDA. SCL is high in time each time."""
+    machine = Machine()
+    level, late = machine.GPIO + 0x34, itertools.cycle([False] * 9000 + [True])
+    machine.on_read[level] = lambda: next(late) << 3
+    library().bus_pins_send_stop(2, 3, 1 << 20)
+    assert 0.1 < machine.seconds < 1 / 6
+    assert [machine.function(pin) for pin in (2, 3)] == [INPUT, INPUT]
 
 
 @pytest.mark.parametrize(("value", "good"), [(0, False), (1, True), (9, True), (10, False)])

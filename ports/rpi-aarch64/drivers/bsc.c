@@ -3,6 +3,7 @@
 
 #include "aarch64/cpu.h"
 #include "bsc.h"
+#include "i2c_lines.h"
 #include "mmio.h"
 #include "timer.h"
 
@@ -29,7 +30,6 @@
 #define S_EVENTS        (S_DONE | S_ERR | S_CLKT) // cleared by writing 1
 
 #define FIFO_SIZE       (16)    // bytes
-#define BYTE_CLOCKS     (9)     // with that of the acknowledge bit
 #define US_PER_SECOND   (1000000)
 
 static uint32_t read(const bsc_t *bsc, uint32_t offset) {
@@ -55,7 +55,7 @@ bsc_result_t bsc_start(bsc_t *bsc, uint32_t core_hz, uint32_t *hz) {
     divider = larger(divider + divider % 2, BSC_MIN_DIVIDER);
     divider = divider < BSC_MAX_DIVIDER ? divider : BSC_MAX_DIVIDER;
     *hz = core_hz / divider;
-    bsc->byte_us = BYTE_CLOCKS * US_PER_SECOND / *hz + 1;
+    bsc->byte_us = I2C_LINES_BYTE_CLOCKS * US_PER_SECOND / *hz + 1;
     clear(bsc);
     write(bsc, DIV, divider);
     // Data changes a sixteenth of a period after the falling edge, and is sampled a quarter after the rising edge.

@@ -3,14 +3,14 @@
 
 #include "py/runtime.h"
 
-#include "drivers/timer.h"
+#include "drivers/i2c_lines.h"
 #include "hooks.h"
 #include "bus_pins.h"
 
 #define ANY (-1)
 
-#define BYTE_CLOCKS     (9)
 #define LONGEST_HALF_US (1000)
+#define STRETCH_US      (10000)
 
 // Raises ValueError with a composed text.
 static void __attribute__((noreturn)) raise_text(vstr_t *text) {
@@ -107,25 +107,9 @@ void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins) {
     }
 }
 
-// Open drain: low by the latch, high by the pull-up.
-static void drive(uint32_t pin, bool high, uint32_t half_us) {
-    gpio_set_function(&board_gpio, pin, high ? GPIO_INPUT : GPIO_OUTPUT);
-    timer_spin_us(half_us);
-}
-
 void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us) {
-    half_us = MIN(half_us, LONGEST_HALF_US);
-    gpio_write(&board_gpio, sda, false);
-    gpio_write(&board_gpio, scl, false);
-    drive(sda, true, half_us);
-    for (unsigned n = 0; n < BYTE_CLOCKS && !gpio_read(&board_gpio, sda); ++n) {
-        drive(scl, false, half_us);
-        drive(scl, true, half_us);
-    }
-    drive(scl, false, half_us);
-    drive(sda, false, half_us);
-    drive(scl, true, half_us);
-    drive(sda, true, half_us);
+    const i2c_lines_t lines = { &board_gpio, sda, scl, MIN(half_us, LONGEST_HALF_US), STRETCH_US };
+    (void)i2c_lines_stop(&lines); // the next transfer finds a bus that is not free
 }
 
 void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest) {

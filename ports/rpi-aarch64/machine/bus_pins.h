@@ -39,8 +39,8 @@ void bus_pins_claim(const bus_kind_t *kind, const bus_pins_t *pins);
 // Selects the function of the bus on its pins.
 void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
 
-// Ends an I2C transfer with STOP by the pins, which then are inputs with low latches. Up to nine clocks before it let a
-// device end the byte that it sends. half_us: of a clock's period; longer ones are cut, so that it takes 25 ms at most.
+// Ends an I2C transfer with STOP by the pins, which then are inputs with low latches; see i2c_lines.h. half_us: of a
+// clock's period; longer ones are cut, so that it takes a sixth of a second at most.
 void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us);
 
 // Raises ValueError if an argument is not between the least and the greatest value. The second takes an object, and
