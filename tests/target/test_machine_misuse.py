@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from pimem.testing.board_session import PIS, Machine
+from pimem.testing.refusals import check_refused
 
 #: What a board with something on its header must not be asked.
 pytestmark = pytest.mark.emulator
@@ -131,8 +132,7 @@ BAD = (
 
 @pytest.mark.parametrize(("call", "kind", "text"), BAD, ids=[call for call, *_ in BAD])
 def test_bad_arguments_are_named(pi: Machine, call: str, kind: str, text: str) -> None:
-    got = pi.eval(f"refused(lambda: {call})", "from neopixel import NeoPixel")
-    assert got[0] == kind and text in got[1]
+    check_refused(pi, f"from neopixel import NeoPixel\n{call}", kind, text)
 
 
 def test_a_number_of_many_digits_is_not_printed(board: Machine) -> None:
