@@ -64,6 +64,14 @@ def nothing_left(board: Machine) -> Iterator[None]:
 
 
 @pytest.fixture
+def clock_kept(board: Machine) -> Iterator[None]:
+    """For tests that set the clock, which a soft reset does not set back."""
+    before = tuple(board.eval("machine.RTC().datetime()", "import machine"))
+    yield
+    board.exec(f"import machine\nmachine.RTC().datetime({before})")
+
+
+@pytest.fixture
 def reset_at_the_end(board: Machine, nothing_left: None) -> Iterator[None]:
     """For tests that drop objects: a word that stays on the stack may look like one of them, and
     keeps it until a soft reset."""

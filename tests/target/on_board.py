@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import random
 import re
+import time
 from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any
@@ -221,6 +223,47 @@ def start(board: Machine, *lines: str) -> None:
     script = "\n".join([prelude(*lines), "print('going')", *lines, ""]).encode()
     board.link.paste(script)
     board.link.read_until(b"going\r\n", total=20)
+
+
+#: Nothing looks for Ctrl-C between the end of a call in C and `ended = True`: if the call does not
+#: look either, `ended` is always True.
+AGAIN = """
+import time
+def timed():
+    begun = time.ticks_us()
+    {call}
+    return time.ticks_diff(time.ticks_us(), begun)
+whole = min(timed(), timed())
+print('going', whole)
+try:
+    while True:
+        ended = False
+        begun = time.ticks_us()
+        {call}
+        ended = True
+except KeyboardInterrupt:
+    print((ended, time.ticks_diff(time.ticks_us(), begun)))
+"""
+ATTEMPTS = 40
+
+
+def ends_early(board: Machine, call: str) -> bool:
+    """Press Ctrl-C during a loop of a call that takes milliseconds or more, until it comes in the
+    first half of one, which then ends. False if all have come at another place, or the call looks
+    at Ctrl-C at its end only, or not at all."""
+    link = board.link
+    whole = 1 << 62  # microseconds of the fastest call; another process may make any of them slow
+    for _ in range(ATTEMPTS):
+        link.paste(AGAIN.format(call=call).encode())
+        link.read_until(b"going ", total=60)
+        whole = min(whole, int(link.read_until(b"\r\n", total=20)))
+        time.sleep(random.random() * whole / 1e6)
+        link.write(b"\x03")
+        ended, took = ast.literal_eval(link.read_until(b"\x04", total=60)[:-1].decode())
+        link.read_until(b"\x04>", total=20)
+        if not ended and took < whole / 2:
+            return True
+    return False
 
 
 def names(text: str, *values: int | str) -> bool:

@@ -208,10 +208,11 @@ def test_frames_reports_and_collector_agree(board: Machine) -> None:
 
 def test_the_limit_of_pythons_heap_holds_over_a_soft_reset(board: Machine) -> None:
     board.exec("import memory\nmemory.gc_limit(8 << 20)")
-    board.soft_reset()
-    got = board.eval(
-        "[memory.gc_limit(), fits(4 << 20), fits(16 << 20)]",
-        """\
+    try:
+        board.soft_reset()
+        got = board.eval(
+            "[memory.gc_limit(), fits(4 << 20), fits(16 << 20)]",
+            """\
 import memory
 def fits(size):
     try:
@@ -220,7 +221,8 @@ def fits(size):
     except MemoryError:
         return False
 """,
-    )
-    board.exec("import memory\nmemory.gc_limit(0)")
+        )
+    finally:
+        board.exec("import memory\nmemory.gc_limit(0)")
     assert got == [8 << 20, True, False]
     assert board.eval("len(bytearray(16 << 20))") == 16 << 20

@@ -5,11 +5,10 @@ its last collection took."""
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
-from on_board import ask, ask_lines, run
+from on_board import ask, ask_lines, ends_early, run
 from test_no_memory import DEVICE, DEVICE_END
 
 from pimem.testing.board_session import Machine
@@ -251,19 +250,7 @@ def test_memory_that_looks_like_a_type_is_counted(board: Machine) -> None:
 
 
 def test_ctrl_c_ends_a_report_of_a_large_heap(board: Machine) -> None:
-    link = board.link
     small = 100_000 if board.name == "QEMU_VIRT" else 400_000
-    link.paste(
-        f"""
-import memory
-kept = [0.5 + i for i in range({small})]
-print('going')
-while True:
-    memory.gc_report()
-""".encode()
-    )
-    link.read_until(b"going\r\n", total=60)
-    time.sleep(0.1)
-    link.write(b"\x03")
-    assert b"KeyboardInterrupt" in link.read_until(b"\x04>", total=20)
+    run(board, f"import memory, _memory\nkept = [0.5 + i for i in range({small})]")
+    assert ends_early(board, "_memory.gc_report()")
     assert ask(board, "kept = None\nprint(memory.check())") == []

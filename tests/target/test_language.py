@@ -100,9 +100,9 @@ def test_time_is_whole_seconds_and_agrees_with_nanoseconds(board: Machine) -> No
     board.exec(
         """\
 import time
-now = time.time()
+now, ns, later = time.time(), time.time_ns(), time.time()
 assert type(now) is int, type(now)
-assert abs(time.time_ns() // 1000000000 - now) <= 1
+assert now <= ns // 1000000000 <= later
 assert time.mktime(time.localtime(now)) == now
 assert time.gmtime(0) == (1970, 1, 1, 0, 0, 0, 3, 1)
 a = time.ticks_us(); time.sleep_ms(5); b = time.ticks_us()
@@ -194,15 +194,16 @@ assert wrong == 0, wrong
     )
 
 
-def test_time_begins_on_the_day_of_the_build(board: Machine) -> None:
-    """MicroPython's banner names that day."""
-    version, up, now = board.eval(
-        "(sys.version, time.ticks_ms() // 1000, time.time())", "import sys, time"
+def test_time_begins_on_the_day_of_the_build(fresh: Machine) -> None:
+    """MicroPython's banner names that day. A soft reset does not set the clock back."""
+    version, up, now, later = fresh.eval(
+        "(sys.version, time.ticks_ms() // 1000, time.time(), time.ticks_ms() // 1000)",
+        "import sys, time",
     )
     [day] = re.findall(r"MicroPython \S+ on (\d{4}-\d\d-\d\d)", version)
     built = calendar.timegm(datetime.date.fromisoformat(day).timetuple())
     assert built >= 1_700_000_000, "and not 1970, 1980 or 2000"
-    assert 0 <= now - built - up <= 1
+    assert up <= now - built <= later + 1
 
 
 def test_files_carry_the_time_they_were_written(board: Machine) -> None:
@@ -306,8 +307,11 @@ async def count(name, ms):
         await asyncio.sleep_ms(ms)
         print(name, n)
 async def main():
-    await asyncio.gather(count('a', 30), count('b', 200))
+    await asyncio.gather(count('a', 20), count('b', 20))
 asyncio.run(main())
 """
     )
-    assert printed.splitlines() == ["a 0", "a 1", "a 2", "b 0", "b 1", "b 2"]
+    lines = printed.splitlines()
+    rounds = [sorted(lines[at : at + 2]) for at in range(0, len(lines), 2)]
+    # Whatever the host is doing: who was due before has its turn before who sleeps again.
+    assert rounds == [["a 0", "b 0"], ["a 1", "b 1"], ["a 2", "b 2"]]
