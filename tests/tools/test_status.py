@@ -100,7 +100,7 @@ def test_a_state_that_no_test_showed_is_not_told(qemu: dict[str, int], told: str
 
 def test_every_subject_has_a_state() -> None:
     table = results(counts(passed=1)).there().splitlines()
-    assert len(table) == 2 + len(status.STATES) + len(status.NONE)
+    assert len(table) == 2 + len(status.STATES) + len(status.ABSENT)
     assert all(cell.strip() for row in table[2:] for cell in row.split("|")[1:-1])
 
 

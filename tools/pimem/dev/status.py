@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pimem import BUILD, ROOT
-from pimem.dev.status_rows import FEATURES, NONE, PROVEN, STATES, Feature, Row, State
+from pimem.dev.status_rows import ABSENT, FEATURES, MACHINES, PROVEN, STATES, Feature, Row, State
 from pimem.exits import OK, CommandError, Refusal, complain, report
 
 README = ROOT / "README.md"
@@ -123,7 +123,7 @@ class Results:
         """Return the table of what is there, and what is not."""
         lines = heads("state", PLAYED_HEAD, "QEMU", REAL_HEAD)
         lines += [self.state_line(row) for row in STATES]
-        return "\n".join(lines + [line(what, why, "-", "-", "-") for what, why in NONE])
+        return "\n".join(lines + [line(what, why, "-", "-", "-") for what, why in ABSENT])
 
     def state_line(self, row: State) -> str:
         host, qemu = cell(row.host, self.files), cell(row.qemu, self.files)
@@ -132,15 +132,12 @@ class Results:
 
     def features(self) -> str:
         """Return the table of the features of `machine`."""
-        machines = ("QEMU raspi3b", "QEMU raspi4b", "QEMU virt")
-        return "\n".join(
-            heads(PLAYED_HEAD, *machines, REAL_HEAD) + list(map(self.feature_line, FEATURES))
-        )
+        lines = heads(PLAYED_HEAD, *(f"QEMU {name}" for name in MACHINES), REAL_HEAD)
+        return "\n".join(lines + [self.feature_line(row) for row in FEATURES])
 
     def feature_line(self, row: Feature) -> str:
         host, qemu = cell(row.host, self.files), cell(row.qemu, self.files)
-        words = (row.raspi3b, row.raspi4b, row.virt)
-        cells = words if qemu == PASSED else (qemu,) * len(words)
+        cells = [row.on(name) if qemu == PASSED else qemu for name in MACHINES]
         return line(row.what, host, *cells, real_cell(row, self.real))
 
 

@@ -9,6 +9,41 @@ from dataclasses import dataclass
 HOST = ("tests/host/", "tests/tools/")
 
 
+#: QEMU's machines, and words of what they lack.
+MACHINES = ("raspi3b", "raspi4b", "virt")
+NO_CLASS = "no class"
+REFUSED = "absent: `OSError(ENODEV)`"
+NO_NUMBER = "absent: `ValueError`"
+NOT_IN_SOC = "not in the SoC"
+WEAK = "absent: weak source"
+
+# The files of tests of what is in two tables.
+PIN = ("tests/host/test_drivers.py", "tests/target/test_pins.py")
+PIN_IRQ = ("tests/host/test_drivers_gpio_irq.py", "tests/target/test_pin_irq.py")
+PULSES = ("tests/target/test_pulses.py",)
+I2C_QEMU, SPI_QEMU, UART_QEMU = (
+    f"tests/emulator/test_{kind}.py" for kind in ("i2c", "spi", "uart")
+)
+I2C = (
+    "tests/host/test_drivers_bsc.py",
+    "tests/host/test_drivers_i2c_lines.py",
+    I2C_QEMU,
+)
+SPI = ("tests/host/test_drivers_spi.py", SPI_QEMU)
+UART = ("tests/host/test_drivers_uart.py", "tests/host/test_machine_uart.py", UART_QEMU)
+PWM = ("tests/host/test_drivers_pwm.py", "tests/target/test_pwm.py")
+TIMER = ("tests/host/test_drivers_alarm.py", "tests/target/test_timer.py")
+RTC = ("tests/target/test_clock.py",)
+WATCHDOG = (
+    "tests/host/test_drivers.py",
+    "tests/host/test_crash_record.py",
+    "tests/emulator/test_watchdog.py",
+)
+FIRMWARE = ("tests/host/test_drivers_mailbox.py", "tests/target/test_clock.py")
+RNG = ("tests/host/test_drivers_rng.py", "tests/target/test_randomness.py")
+CARD = ("tests/host/test_drivers_sd*.py", "tests/emulator/test_card*.py")
+
+
 @dataclass(frozen=True)
 class Row:
     """A property, the files of its tests, the steps of `pimem bringup` that show it on a board."""
@@ -43,9 +78,14 @@ class Feature(Row):
     tests/target/test_absent.py checks those that say what is absent.
     """
 
-    raspi3b: str = "modelled"
-    raspi4b: str = "modelled"
-    virt: str = "no class"
+    pis: str = "modelled"
+    raspi3b: str = ""  # of one Pi, instead of `pis`
+    raspi4b: str = ""
+    virt: str = NO_CLASS
+
+    def on(self, machine: str) -> str:
+        """Return the words of one of MACHINES."""
+        return str(getattr(self, machine)) or self.pis
 
 
 PROVEN = (
@@ -119,8 +159,7 @@ PROVEN = (
     Row(
         "files on a card and on the RAM disk, power cuts, ROMFS, other programs that copy files",
         (
-            "tests/host/test_drivers_sd*.py",
-            "tests/emulator/test_card*.py",
+            *CARD,
             "tests/emulator/test_power_cut.py",
             "tests/emulator/test_clients.py",
             "tests/target/test_romfs.py",
@@ -164,85 +203,74 @@ STATES = (
     ),
     State(
         "files: SD card, FAT, littlefs, ROMFS, RAM disk",
-        ("tests/host/test_drivers_sd*.py", "tests/emulator/test_card*.py"),
+        CARD,
         state="complete, but for exFAT, which is refused: [files](docs/files.md)",
     ),
     State(
         "`Pin`, `Signal`",
-        ("tests/host/test_drivers.py", "tests/target/test_pins.py"),
+        PIN,
         state=f"complete: {PINS}",
         limits="an input has the level of the output latch",
     ),
     State(
         "`Pin.irq`",
-        ("tests/host/test_drivers_gpio_irq.py", "tests/target/test_pin_irq.py"),
+        PIN_IRQ,
         state=f"edges and levels; no `hard=True`: {PINS}",
         limits="no events",
     ),
     State(
         "`I2C`, `SoftI2C`",
-        ("tests/host/test_drivers_bsc.py", "tests/emulator/test_i2c.py"),
+        I2C,
         state="6 buses on a Pi 4, 2 on a Pi 3: [I2C](docs/machine.md#i2c)",
         limits="numbers 0 and 1 only",
     ),
     State(
         "`SPI`, `SoftSPI`",
-        ("tests/host/test_drivers_spi.py", "tests/emulator/test_spi.py"),
+        SPI,
         state="5 buses on a Pi 4, 2 on a Pi 3: [SPI](docs/machine.md#spi)",
         limits="number 0 only",
     ),
     State(
         "`UART`",
-        (
-            "tests/host/test_drivers_uart.py",
-            "tests/host/test_machine_uart.py",
-            "tests/emulator/test_uart.py",
-        ),
+        UART,
         state="5 lines on a Pi 4, 1 on a Pi 3, beside the console: [UART](docs/machine.md#uart)",
         limits="number 1 only",
     ),
     State(
         "`PWM`",
-        ("tests/host/test_drivers_pwm.py", "tests/target/test_pwm.py"),
+        PWM,
         state="2 channels: [PWM](docs/machine.md#pwm)",
         limits="raspi3b without pulses; raspi4b refuses",
     ),
     State(
         "`neopixel`, `bitstream`, `time_pulse_us`",
-        ("tests/target/test_pulses.py",),
+        PULSES,
         state="complete: [pulses](docs/machine.md#pulses)",
         limits="times and the output's level",
     ),
     State(
         "`Timer`, `RTC`, `time`",
-        (
-            "tests/host/test_drivers_alarm.py",
-            "tests/target/test_timer.py",
-            "tests/target/test_clock.py",
-        ),
+        (*TIMER, *RTC),
         state="complete; no clock runs without power, so the time starts at the image's "
         "build date: [time](docs/machine.md#time)",
     ),
     State(
         "`WDT`, `reset_cause()`",
-        (
-            "tests/host/test_drivers.py",
-            "tests/host/test_crash_record.py",
-            "tests/emulator/test_watchdog.py",
-        ),
+        WATCHDOG,
+        ("resets",),
         state="complete: [watchdog](docs/machine.md#watchdog-and-reset-causes)",
         limits="resets at once, whatever the timeout",
     ),
     State(
         "`temperature()`, `freq()`, `unique_id()`",
-        ("tests/host/test_drivers_mailbox.py", "tests/target/test_clock.py"),
+        FIRMWARE,
         ("clock",),
         state="by the firmware: [clocks](docs/machine.md#the-processor)",
         limits="fixed answers",
     ),
     State(
         "random numbers",
-        ("tests/host/test_drivers_rng.py", "tests/target/test_randomness.py"),
+        RNG,
         state="the SoC's generator: [randomness](docs/machine.md#randomness)",
         limits="raspi4b and virt have none: a weak source, which the report names",
     ),
@@ -254,7 +282,8 @@ STATES = (
     ),
 )
 
-NONE = (
+#: What there is nothing of, and why.
+ABSENT = (
     ("ADC", "none: the SoCs have none"),
     (
         "threads, the other cores",
@@ -263,120 +292,94 @@ NONE = (
     ("HDMI, USB, Wi-Fi, Bluetooth, Ethernet", "none"),
 )
 
-BSC, SPI = (f"tests/host/test_drivers_{kind}.py" for kind in ("bsc", "spi"))
-UART = ("tests/host/test_drivers_uart.py", "tests/host/test_machine_uart.py")
-I2C_QEMU, SPI_QEMU, UART_QEMU = (
-    f"tests/emulator/test_{kind}.py" for kind in ("i2c", "spi", "uart")
-)
-REFUSED = "absent: `OSError(ENODEV)`"
-NO_NUMBER = "absent: `ValueError`"
-NOT_IN_SOC = "not in the SoC"
-
 FEATURES = (
     Feature(
         "`Pin`: modes, pulls, every pin of the header",
-        ("tests/host/test_drivers.py", "tests/target/test_pins.py"),
-        raspi3b="modelled; inputs read the output latch",
-        raspi4b="modelled; inputs read the output latch",
+        PIN,
+        pis="modelled; inputs read the output latch",
         virt=REFUSED,
     ),
     Feature(
         "`Pin.drive`",
         ("tests/host/test_drivers_gpio_pads.py", "tests/target/test_machine_misuse.py"),
-        raspi3b=REFUSED,
-        raspi4b=REFUSED,
+        pis=REFUSED,
         virt=REFUSED,
     ),
     Feature(
         "`Pin.irq`",
-        ("tests/host/test_drivers_gpio_irq.py", "tests/target/test_pin_irq.py"),
-        raspi3b="runs, without events",
-        raspi4b="runs, without events",
+        PIN_IRQ,
+        pis="runs, without events",
         virt=REFUSED,
     ),
     Feature(
         "`time_pulse_us`, `bitstream`, `neopixel`",
-        ("tests/target/test_pulses.py",),
-        raspi3b="runs, times only",
-        raspi4b="runs, times only",
+        PULSES,
+        pis="runs, times only",
         virt=REFUSED,
     ),
     Feature(
         "`Timer`",
-        (
-            "tests/host/test_drivers_alarm.py",
-            "tests/target/test_timer.py",
-            "tests/emulator/test_interrupt_load.py",
-        ),
+        (*TIMER, "tests/emulator/test_interrupt_load.py"),
         virt="modelled",
     ),
-    Feature("`RTC`", ("tests/target/test_clock.py",), virt="modelled"),
+    Feature("`RTC`", RTC, virt="modelled"),
     Feature(
         "`WDT`, `reset_cause()`",
-        (
-            "tests/host/test_drivers.py",
-            "tests/host/test_crash_record.py",
-            "tests/emulator/test_watchdog.py",
-        ),
+        WATCHDOG,
         ("resets",),
-        raspi3b="resets at once",
-        raspi4b="resets at once",
+        pis="resets at once",
         virt=REFUSED,
     ),
-    Feature("`I2C(0)`, `I2C(1)`", (BSC, I2C_QEMU)),
-    Feature("`I2C(3)` to `I2C(6)`", (BSC, I2C_QEMU), raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
+    Feature("`I2C(0)`, `I2C(1)`", I2C),
+    Feature("`I2C(3)` to `I2C(6)`", I2C, raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
     Feature(
         "`SoftI2C`",
         (I2C_QEMU,),
-        raspi3b="runs, the lines read low",
-        raspi4b="runs, the lines read low",
+        pis="runs, the lines read low",
     ),
     Feature(
         "`SPI(0)`",
-        (SPI, SPI_QEMU),
-        raspi3b="modelled, without chip select",
-        raspi4b="modelled, without chip select",
+        SPI,
+        pis="modelled, without chip select",
     ),
-    Feature("`SPI(1)`", (SPI, SPI_QEMU), raspi3b=REFUSED, raspi4b=REFUSED),
-    Feature("`SPI(3)` to `SPI(6)`", (SPI, SPI_QEMU), raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
+    Feature("`SPI(1)`", SPI, pis=REFUSED),
+    Feature("`SPI(3)` to `SPI(6)`", SPI, raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
     Feature(
         "`SoftSPI`",
         (SPI_QEMU,),
-        raspi3b="runs, reads its output",
-        raspi4b="runs, reads its output",
+        pis="runs, reads its output",
     ),
-    Feature("`UART(1)`", (*UART, UART_QEMU)),
-    Feature("`UART(2)` to `UART(5)`", (*UART, UART_QEMU), raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
+    Feature("`UART(1)`", UART),
+    Feature("`UART(2)` to `UART(5)`", UART, raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
     Feature(
         "`PWM`",
-        ("tests/host/test_drivers_pwm.py", "tests/target/test_pwm.py"),
+        PWM,
         raspi3b="runs, reads 0",
         raspi4b=REFUSED,
     ),
     Feature(
         "BCM2835 RNG (Pi 3)",
-        ("tests/host/test_drivers_rng.py", "tests/target/test_randomness.py"),
+        RNG,
         raspi4b=NOT_IN_SOC,
-        virt="absent: weak source",
+        virt=WEAK,
     ),
     Feature(
         "RNG200 (Pi 4)",
-        ("tests/host/test_drivers_rng.py", "tests/target/test_randomness.py"),
+        RNG,
         raspi3b=NOT_IN_SOC,
-        raspi4b="absent: weak source",
-        virt="absent: weak source",
+        raspi4b=WEAK,
+        virt=WEAK,
     ),
     Feature(
         "`temperature()`, `freq()`, `unique_id()`",
-        ("tests/host/test_drivers_mailbox.py", "tests/target/test_clock.py"),
+        FIRMWARE,
         ("clock",),
-        raspi3b="fixed answers",
-        raspi4b="fixed answers",
+        pis="fixed answers",
         virt="absent: `OSError(ENODEV)`, `b''`",
     ),
     Feature(
         "`SDCard`, `Partition`",
-        ("tests/host/test_drivers_sd*.py", "tests/emulator/test_card*.py"),
+        CARD,
         virt=REFUSED,
     ),
     Feature(
@@ -388,15 +391,13 @@ FEATURES = (
             UART_QEMU,
             "tests/target/test_pwm.py",
         ),
-        raspi3b="passed",
-        raspi4b="passed",
+        pis="passed",
         virt="no pins",
     ),
     Feature(
         "20,000 random calls of `machine` leave the board and its books whole",
         ("tests/target/test_machine_random.py",),
-        raspi3b="passed",
-        raspi4b="passed",
+        pis="passed",
         virt="passed",
     ),
 )
