@@ -67,12 +67,13 @@ print("looping")
 while True:
     pass
 """
-EXEC = "exec(open('/loop.py').read())"
-#: What runs on the board when a client connects: a program, and a Timer that prints.
-PROGRAM = "import time\nwhile True:\n    print('runs')\n    time.sleep_ms(20)\n"
-PRINTS = "import machine\nmachine.Timer(period=20, callback=lambda timer: print('tick'))\n"
-SELDOM = PRINTS.replace("=20", "=2000")
-OLD = "machine.RTC().datetime((2001, 1, 1, 0, 0, 0, 0, 0))"
+START_LOOP = "exec(open('/loop.py').read())"
+#: What runs on the board when a client connects: a program, or a Timer that prints.
+ENDLESS = "import time\nwhile True:\n    print('runs')\n    time.sleep_ms(20)\n"
+TICKING = "import machine\nmachine.Timer(period=20, callback=lambda timer: print('tick'))\n"
+TICKING_SELDOM = TICKING.replace("=20", "=2000")
+#: Sets the board's clock back before a client sets or reads it.
+SET_BACK = "machine.RTC().datetime((2001, 1, 1, 0, 0, 0, 0, 0))"
 
 
 @dataclass(frozen=True)
@@ -162,15 +163,15 @@ def programs(run: str, code: int = 1) -> dict[str, Cell]:
         PROGRAMS: once,
         TIMERS: Step(run.replace("NAME", "timer.py"), "tick 3\n"),
         RAISES: Step(run.replace("NAME", "fault.py"), FAULT, code),
-        BUSY: replace(once, running=PROGRAM),
-        TICKS: replace(once, running=PRINTS),
+        BUSY: replace(once, running=ENDLESS),
+        TICKS: replace(once, running=TICKING),
     }
 
 
 def at_prompt(words: str, leave: str) -> dict[str, Cell]:
     """Return what is done at the prompt of the command `words`, which the key `leave` ends."""
     stopped = (
-        *((EXEC + "\r", "\nlooping"), ("\x03", "KeyboardInterrupt"), ("", ">>> ")),
+        *((START_LOOP + "\r", "\nlooping"), ("\x03", "KeyboardInterrupt"), ("", ">>> ")),
         ("goes_on()\r", "'goes on'"),
     )
     return {
@@ -189,10 +190,14 @@ def reset(words: str) -> dict[str, Cell]:
 
 def sets(words: str, shows: str = "") -> dict[str, Cell]:
     after = "-60 < time.time() - NOW < 600"
-    return {SET: Step(words, shows, before=OLD, after=after)}
+    return {SET: Step(words, shows, before=SET_BACK, after=after)}
 
 
-def program(name: str) -> str:
+#: Of a client that does not connect while a Timer prints 50 times a second.
+IF_SELDOM = Told("if it prints seldom", Step("run run.py", RUNS, running=TICKING_SELDOM))
+
+
+def installed(name: str) -> str:
     """Return a program of the environment that the tests run in."""
     return str(Path(sys.executable).with_name(name))
 
@@ -206,7 +211,7 @@ MPREMOTE = Client(
         RESUME: Step("exec 'kept = 6' resume eval 'kept * 7'", "42"),
         **soft_reset("soft-reset ls :", "loop.py"),
         **sets("rtc --set"),
-        READ: Step("rtc", "(2001, 1, 1, ", before=OLD),
+        READ: Step("rtc", "(2001, 1, 1, ", before=SET_BACK),
         PUT: Step("cp one.txt :"),
         LIST: Step("ls :", "one.txt"),
         PRINT: Step("cat :one.txt", "and another"),
@@ -232,10 +237,10 @@ THONNY = Client(
     (sys.executable, str(HERE / "thonny_driver.py"), "PORT"),
     {
         **programs("run NAME", code=0),
-        TICKS: Told("if it prints seldom", Step("run run.py", RUNS, running=SELDOM)),
+        TICKS: IF_SELDOM,
         LINE: Step("shell 'print(6 * 7)'", "42"),
         PROMPT: Step("shell '6 * 7'", "42"),
-        STOP: Step(f'stop "{EXEC}" "print(goes_on())"', "goes on"),
+        STOP: Step(f'stop "{START_LOOP}" "print(goes_on())"', "goes on"),
         **soft_reset("restart"),
         **sets("list /", "loop.py"),
         PUT: Step("write one.txt /one.txt"),
@@ -250,7 +255,7 @@ THONNY = Client(
     },
 )
 AMPY = Client(
-    (program("ampy"), "-p", "PORT"),
+    (installed("ampy"), "-p", "PORT"),
     {
         **programs("run NAME"),
         **soft_reset("reset"),
@@ -264,7 +269,7 @@ AMPY = Client(
     },
 )
 RSHELL = Client(
-    (program("rshell"), "--port", "PORT", "--quiet"),
+    (installed("rshell"), "--port", "PORT", "--quiet"),
     {
         LINE: Step("repl '~ print(6 * 7)~'", "\n42"),
         **at_prompt("repl", "\x18"),
@@ -295,16 +300,16 @@ PYBOARD = Client(
     },
 )
 MPYTOOL = Client(
-    (program("mpytool"), "-f", "-p", "PORT"),
+    (installed("mpytool"), "-f", "-p", "PORT"),
     {
         **programs("run NAME"),
-        TICKS: Told("if it prints seldom", Step("run run.py", RUNS, running=SELDOM)),
+        TICKS: IF_SELDOM,
         LINE: Step("exec 'print(6 * 7)'", "42"),
         **at_prompt("repl", "\x1d"),
         RESUME: Step("exec 'print(kept * 7)'", "42", before="kept = 6"),
         **soft_reset("reset"),
         **sets("rtc --set"),
-        READ: Step("rtc", "2001-01-01 ", before=OLD),
+        READ: Step("rtc", "2001-01-01 ", before=SET_BACK),
         PUT: Step("cp one.txt :"),
         LIST: Step("ls", "one.txt"),
         PRINT: Step("cat :one.txt", "and another"),
@@ -325,10 +330,9 @@ MPYTOOL = Client(
 BELAY = Client(
     (sys.executable, str(HERE / "belay_driver.py"), "PORT"),
     {
-        **programs("run NAME", code=0),
-        TIMERS: Step("program timer.py", "tick 3\n"),
-        BUSY: Step("program run.py", RUNS, running=PROGRAM),
-        TICKS: Step("program run.py", RUNS, running=PRINTS),
+        **programs("program NAME"),
+        PROGRAMS: Step("run run.py", RUNS),
+        RAISES: Step("run fault.py", FAULT),
         LINE: Step("exec 'print(6 * 7)'", "42"),
         **at_prompt("terminal", "\x1d"),
         REMOTE: Step("tasks", "[3, (0, 1, 4), 'GPIO17 is 1', 'memory.Fault', 'goes on']"),
@@ -338,7 +342,7 @@ BELAY = Client(
         ),
         STAMPS: Step("stamp", "in order"),
         **soft_reset("soft-reset"),
-        PUT: Step("send one.txt /", after="os.stat('/one.txt')[6] == 21"),
+        PUT: Step("send one.txt /", after=f"os.stat('/one.txt')[6] == {len(TEXT)}"),
         FOLDER: Step("send tree /m/n", after="os.listdir('/m/n') == ['two.txt']"),
         SYNC: Told(
             "yes; to `/` with `--keep sd --keep rom`",
@@ -350,7 +354,7 @@ BELAY = Client(
         MIP: (Step("install"), Step("program user.py", "packed ran from /lib/packed")),
     },
 )
-#: By their names on PyPI.
+#: By their names on PyPI; pyboard.py is a file of MicroPython.
 CLIENTS = {
     "mpremote": MPREMOTE,
     "thonny": THONNY,
