@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from pimem.board.link import ScriptError
+from pimem.board.link import RAW_PROMPT, REBOOT, ScriptError
+from pimem.board.text import to_text
 from pimem.testing.board_session import Machine
 from pimem.testing.refusals import check_refused
 
@@ -149,8 +150,12 @@ def test_exit_in_a_callback_ends_the_program(timers: Machine) -> None:
 
 
 def test_a_soft_reset_stops_timers(board: Machine) -> None:
-    board.exec(SETUP + "t = Timer(period=1, callback=lambda t: print('late'))")
-    board.soft_reset()
+    """Also one whose calls print more than the line takes. What they print while the raw REPL is
+    idle is no script's output."""
+    late = "def late(timer):\n    calls.append(timer)\n    print('late')\n"
+    board.exec(SETUP + late + "t = Timer(period=1, callback=late)\nassert after(3) >= 3")
+    printed = board.soft_reset()
+    assert printed.partition(to_text(REBOOT))[2] == to_text(RAW_PROMPT)
     board.exec("import time")
     assert board.exec("time.sleep_ms(30)\nprint('end')") == "end\n"
 

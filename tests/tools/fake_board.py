@@ -3,7 +3,8 @@
 
 Scripts run in CPython, with more functions: `crash()` prints a crash report and goes silent,
 `hang()` only goes silent, `wait()` waits until the test sets `go`, `restart(cause)` restarts the
-board, `read()` returns a line that is sent to the script.
+board, `read()` returns a line that is sent to the script, `flood(text)` prints text without end
+from then on, as a callback does.
 """
 
 from __future__ import annotations
@@ -30,6 +31,19 @@ CRASH = (
     b'CRASH {"cause": "test", "far": "0x10"}\r\n'
 )
 WINDOW = 32
+#: Where callbacks may print: around what the raw REPL sends in raw-paste, and when it is idle.
+PLACES = (
+    "asked",
+    "granting",
+    "sent",
+    "running",
+    "failing",
+    "ended",
+    "idle",
+    "answered",
+    "leaving",
+    "restarted",
+)
 
 
 class Gone(Exception):
@@ -51,11 +65,18 @@ class FakeBoard:
     def __init__(self, report: bytes = REPORT) -> None:
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
         self.url = os.ttyname(self._slave)
         self.overruns = 0
         self.resets = 0
         self.cause = 1  # of the last reset
         self.go = threading.Event()
+        self.late: dict[str, bytes] = {}  # what callbacks print at PLACES
+        self.hook = self.boot_py = b""  # what an exit function and boot.py print
+        self.takes_keys = 0  # bytes that boot.py reads
+        self._sending = threading.Lock()
+        self._flooding: list[threading.Thread] = []
+        self._enough = threading.Event()
         self._report = report
         self._stop, self._wake = os.pipe()
         self._booted = threading.Event()
@@ -68,8 +89,10 @@ class FakeBoard:
 
     def close(self) -> None:
         self._booted.set()
+        self._enough.set()
         os.write(self._wake, b"x")
-        self._thread.join(10)
+        for thread in (*self._flooding, self._thread):
+            thread.join(10)
         for fd in (self._master, self._slave, self._stop, self._wake):
             os.close(fd)
 
@@ -89,10 +112,29 @@ class FakeBoard:
         self.close()
 
     def send(self, data: bytes) -> None:
-        if select.select([self._stop], [], [], 0)[0]:
-            raise Gone
-        while data:
-            data = data[os.write(self._master, data) :]
+        with self._sending:
+            while data:
+                if select.select([self._stop], [self._master], [])[0]:
+                    raise Gone
+                with contextlib.suppress(BlockingIOError):
+                    data = data[os.write(self._master, data) :]
+
+    def flood(self, text: str, every: float = 0.001) -> None:
+        """Send a text without end from now on, where there is room: each time whole."""
+
+        def send() -> None:
+            data = text.encode().replace(b"\n", b"\r\n")
+            while not self._enough.wait(every):
+                if select.select([], [self._master], [], 0)[1]:
+                    with contextlib.suppress(Gone):
+                        self.send(data)
+
+        self._flooding.append(threading.Thread(target=send, daemon=True))
+        self._flooding[-1].start()
+
+    def _late(self, place: str) -> None:
+        assert place in PLACES
+        self.send(self.late.get(place, b""))
 
     def _byte(self) -> bytes:
         ready = select.select([self._master, self._stop], [], [])[0]
@@ -126,15 +168,27 @@ class FakeBoard:
                     self._raw_paste()
                 else:
                     self.send(RAW_PROMPT)
+                    self._late("answered")
                 line = b""
             elif byte == b"\x04" and not line:
-                self.resets += 1
-                self.send(b"OK\r\nMPY: soft reboot\r\n" + RAW_PROMPT)
+                self.send(b"OK\r\n")
+                self._soft_reset()
             elif byte not in b"\r\x03":
                 line += byte
         self.send(b"\r\n" + BANNER + PROMPT)
 
+    def _soft_reset(self) -> None:
+        self.resets += 1
+        self.send(self.hook)
+        self._late("leaving")
+        self.send(b"MPY: soft reboot\r\n" + self.boot_py)
+        for _ in range(self.takes_keys):
+            self._byte()
+        self.send(RAW_PROMPT)
+        self._late("restarted")
+
     def _raw_paste(self) -> None:
+        self._late("asked")
         self.send(b"R\x01" + WINDOW.to_bytes(2, "little"))
         source, room = b"", WINDOW
         while (byte := self._byte()) != b"\x04":
@@ -145,6 +199,7 @@ class FakeBoard:
             # it is asked is caught.
             if room == 0 and not select.select([self._master], [], [], 0.02)[0]:
                 room = WINDOW
+                self._late("granting")
                 self.send(b"\x01")
             if source.endswith(b"!stop!"):  # as a compiler does at the first error
                 self.send(b"\x04")
@@ -152,11 +207,24 @@ class FakeBoard:
                     pass
                 self.send(b"\x04SyntaxError: stopped\r\n\x04>")
                 return
+        self._late("sent")
         self.send(b"\x04")
         errors = self._run(source.decode())
-        self.send(b"\x04" + errors.encode().replace(b"\n", b"\r\n") + b"\x04>")
+        self._late("running")
+        if errors is None:
+            self.send(b"\x04\x04")
+            self._soft_reset()
+            return
+        self.send(b"\x04" + errors.encode().replace(b"\n", b"\r\n"))
+        if errors:
+            self._late("failing")
+        self.send(b"\x04")
+        self._late("ended")
+        self.send(b">")
+        self._late("idle")
 
-    def _run(self, source: str) -> str:
+    def _run(self, source: str) -> str | None:
+        """Return the traceback, '' without one; None for SystemExit."""
         console = Console(self.send)
         names = {
             "__name__": "__main__",
@@ -166,12 +234,15 @@ class FakeBoard:
             "hang": self._hang,
             "restart": self._restart,
             "read": self._read,
+            "flood": self.flood,
             "wait": functools.partial(self.go.wait, 10),
         }
         try:
             exec(compile(source, "<stdin>", "exec"), names)
         except Gone:
             raise
+        except SystemExit:
+            return None
         except BaseException:
             return traceback.format_exc()
         return ""

@@ -72,7 +72,7 @@ def start(link: Link, timeout_ms: int | None = None) -> int:
     """Start the board's loader, from the raw REPL; return the size of its blocks."""
     argument = "" if timeout_ms is None else str(timeout_ms)
     link.write(f"import machine\nmachine.bootloader({argument})".encode() + END)
-    link.read_until(b"OK", silence=ANSWER_SECONDS)
+    link.read_until(b"OK", total=ANSWER_SECONDS)
     greeting = answer(link).split()
     if len(greeting) != 3 or greeting[:2] != ["BOOTLOADER", str(VERSION)]:
         raise NoAnswer(f"{link.url} has another loader: it said {' '.join(greeting)!r}")
@@ -81,10 +81,10 @@ def start(link: Link, timeout_ms: int | None = None) -> int:
 
 def answer(link: Link, seconds: float = ANSWER_SECONDS) -> str:
     """Return a line of the loader. For an exception raise Rejected: the raw REPL is back."""
-    line = link.read_until(b"\r\n", silence=seconds)
+    line = link.read_until(b"\r\n", total=seconds)
     if not line.startswith(END):
         return to_text(line).strip()
-    text = line[1:] + link.read_until(END + b">", silence=seconds)[:-2]
+    text = line[1:] + link.read_until(END + b">", total=seconds)[:-2]
     raise Rejected(to_text(text).strip().rsplit("\n", 1)[-1])
 
 
@@ -96,10 +96,12 @@ def expect(link: Link, wanted: str, seconds: float = ANSWER_SECONDS) -> None:
 
 def send_block(link: Link, number: int, block: bytes) -> None:
     """Send a block again while the board says that it came damaged; the board limits the tries."""
-    said = again = f"NAK {number}"
-    while said == again:
+    said = ""
+    for _ in range(BLOCK_TRIES + 1):
         link.write(block + struct.pack("<I", zlib.crc32(block)))
         said = answer(link)
+        if said != f"NAK {number}":
+            break
     if said != f"ACK {number}":
         raise NoAnswer(f"{link.url} said {said!r} instead of 'ACK {number}'")
 

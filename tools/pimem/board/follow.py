@@ -93,16 +93,18 @@ class Follower:
         self._asked = False  # input() waits for a line of stdin
 
     def started(self) -> bool:
-        """Wait for the token that precedes the output; False if the script could not be run."""
-        self._data += self._link.read_exactly(1)
-        if not self._data.startswith(END):
-            self._data += self._link.read_exactly(len(self._token) - 1)
-        at = self._data.find(self._token)
-        if at < 0:
-            self._link.unread_again(self._data)
-            return False
-        del self._data[: len(self._token)]
-        return True
+        """Wait for the token that precedes the output; False if the script could not be run. What
+        callbacks print before it is dropped."""
+        before = bytearray()
+        end = time.monotonic() + HELD_SECONDS
+        while not before.endswith((self._token, END)):
+            if time.monotonic() > end:
+                said = to_text(bytes(before[-200:]))
+                raise NoAnswer(f"the script does not begin; the board sent last {said!r}")
+            before += self._link.read_exactly(1)
+        if before.endswith(END):
+            self._link.unread_again(END)
+        return not before.endswith(END)
 
     def follow(self) -> None:
         """Return when the token has come; BoardCrash, BoardRestarted or NoAnswer if not."""

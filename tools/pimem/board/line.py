@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,11 @@ WRITE_BYTES = 256  # at once; what there is no room for is tried again
 # Without a prompt, after which none is to be expected; the board's fourth start runs no main.py.
 MOST_RESTARTS = 4
 RECENT_BYTES = 16384  # of what the board sent last, kept for reports
+# The most that one read waits for, and keeps: a board may print without end. A line of 115200 baud
+# brings so much in 25 minutes.
+MOST_SECONDS = 3600.0
+MOST_BYTES = 16 << 20
+LINE_BYTES = 65536  # of a line that may be a crash line; the rest of a longer one is dropped
 
 Sink = Callable[[bytes], None]
 Tap = Callable[[str, bytes], None]  # gets a direction, '<' from the board or '>' to it, and data
@@ -142,6 +146,8 @@ class Line:
                 data = self._port.read(self._port.in_waiting)
                 self._keep(data)
                 self._watch(data)
+            if self._drop_too_much():
+                raise self._talks("take what it is sent")
 
     def _find_fd(self) -> int | None:
         """Return what to wait for room on; from then on the port's writes return early.
@@ -206,16 +212,17 @@ class Line:
     ) -> bytes:
         """Return all up to and with `pattern`; what precedes it also goes to `sink` as it comes.
 
-        NoAnswer after `silence` seconds without a byte (the link's own by default), or
-        `total` seconds altogether.
+        NoAnswer after `silence` seconds without a byte (the link's own by default), or `total`
+        seconds altogether, MOST_SECONDS by default, or MOST_BYTES without the pattern.
         """
         limit = self.silence if silence is None else silence
-        end = time.monotonic() + (math.inf if total is None else total)
+        end = time.monotonic() + (MOST_SECONDS if total is None else total)
         last = time.monotonic()
         passed = 0  # bytes at the buffer's start that `sink` has had
         while True:
             at = self._buffer.find(pattern, max(0, passed - len(pattern)))
-            passed = self._pass_on(sink, passed, at if at >= 0 else self._streamable(pattern))
+            output = at if at >= 0 else self._streamable(pattern, passed)
+            passed = self._pass_on(sink, passed, output)
             if at >= 0:
                 return self._take(at + len(pattern))
             try:
@@ -223,13 +230,16 @@ class Line:
                     last = time.monotonic()
                 self._check_time(pattern, last, limit, end)
             except BoardError:
-                self._pass_on(sink, passed, self._before_report())
+                self._pass_on(sink, passed, self._before_report(passed))
+                self._drop_too_much()
                 raise
 
     def _check_time(self, pattern: bytes, last: float, silence: float, end: float) -> None:
         now = time.monotonic()
+        if len(self._buffer) > MOST_BYTES:
+            raise self._talks(f"say {pattern!r} in {MOST_BYTES >> 20} MiB")
         if now > end and now - last < 1:
-            raise NoAnswer(f"{self.url} talks, but does not say {pattern!r}{self._sent_last()}")
+            raise self._talks(f"say {pattern!r}")
         if now - last > silence or now > end:
             raise NoAnswer(self._no_answer(pattern, now - last))
 
@@ -238,15 +248,16 @@ class Line:
             sink(bytes(self._buffer[start:end]))
         return max(start, end)
 
-    def _streamable(self, pattern: bytes) -> int:
+    def _streamable(self, pattern: bytes, passed: int) -> int:
         """Return how much of the buffer is certainly output, and not the beginning of `pattern`
         or of a crash report."""
         held = max(begun(self._buffer, pattern), begun(self._buffer, REPORT_MARK))
-        return min(self._before_report(), len(self._buffer) - held)
+        return min(self._before_report(passed), len(self._buffer) - held)
 
-    def _before_report(self) -> int:
-        """Return how much of the buffer precedes a crash report, which goes to stderr."""
-        report = self._buffer.find(REPORT_MARK)
+    def _before_report(self, passed: int) -> int:
+        """Return how much of the buffer precedes a crash report, which goes to stderr; none begins
+        in what has been passed on."""
+        report = self._buffer.find(REPORT_MARK, passed)
         return len(self._buffer) if report < 0 else report
 
     def read_exactly(self, count: int) -> bytes:
@@ -264,6 +275,16 @@ class Line:
     def _no_answer(self, wanted: object, seconds: float) -> str:
         waited = f"{self.url} silent for {seconds:.0f} s while waiting for {wanted!r}"
         return waited + self._sent_last()
+
+    def _drop_too_much(self) -> bool:
+        """Drop what was received if it is more than MOST_BYTES, and return whether it was."""
+        too_much = len(self._buffer) > MOST_BYTES
+        if too_much:
+            self._buffer.clear()
+        return too_much
+
+    def _talks(self, wanted: str) -> NoAnswer:
+        return NoAnswer(f"{self.url} talks, but does not {wanted}{self._sent_last()}")
 
     def _sent_last(self) -> str:
         return f"; it sent last {to_text(bytes(self._recent[-200:]))!r}"
@@ -305,7 +326,7 @@ class Line:
         if not self._watching:
             return
         *lines, rest = (bytes(self._line) + data).split(b"\n")
-        self._line = bytearray(rest)
+        self._line = bytearray(rest[:LINE_BYTES])
         for line in lines:
             if line.startswith(CRASH_MARK):
                 self._crashed(line)

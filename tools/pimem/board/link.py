@@ -8,6 +8,7 @@ script.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from pimem.board.errors import BoardCrash, BoardError, BoardRestarted, NoAnswer, ScriptError
@@ -23,21 +24,35 @@ BANNER = b"MicroPython "  # the friendly REPL's first line; what precedes it is 
 DONE = END + b">"  # ends what the raw REPL sends of a script
 TRACEBACK = b"Traceback (most recent call last):\r\n"
 REBOOT = b"MPY: soft reboot\r\n"
+RESET_SECONDS = 120.0  # for a soft reset, with exit functions before it and boot.py after it
 
 
 def ending(data: bytes) -> tuple[bytes, bytes]:
     """Split all that the raw REPL sent of a script into its output and its traceback.
 
-    Both may have END in them. SystemExit has no traceback: a soft reset follows.
+    Both may have END in them. What comes after the script's end, printed by callbacks or exit
+    functions, is appended to the output; what comes after a soft reset is dropped.
     """
-    if not data.endswith(DONE):
-        return data[: max(data.rfind(END + END + REBOOT), 0)], b""
-    data = data.removesuffix(DONE)
+    data, reset = before_reset(data)
+    done = data.rfind(DONE)
+    if reset and (stop := data.rfind(END + END)) > done:  # SystemExit has no traceback and no '>'
+        return data[:stop] + data[stop + 2 :], b""
+    if done < 0:
+        done = data.rfind(END)  # something was printed before the '>'
+    late = data[done + 1 :].replace(b">", b"", 1)
+    data = data[:done]
     trace = data.rfind(END + TRACEBACK)
     if data.endswith(END) or trace < 0:
         output, _, errors = data.rpartition(END)
-        return output, errors
-    return data[:trace], data[trace + 1 :]
+        return output + late, errors
+    return data[:trace] + late, data[trace + 1 :]
+
+
+def before_reset(data: bytes) -> tuple[bytes, bool]:
+    """Return what came before the soft reset that ended a script or followed it, and whether there
+    was one: a script may print the line as well, but then its end comes later."""
+    at = data.rfind(REBOOT)
+    return (data, False) if at < 0 or DONE in data[at:] else (data[:at], True)
 
 
 class Link(Line):
@@ -77,15 +92,16 @@ class Link(Line):
     def soft_reset(self, sink: Sink | None = None) -> bytes:
         """Reset softly, in the raw REPL; return what was printed until the raw REPL was back."""
         self.write(END)
-        self.read_until(b"soft reboot\r\n", silence=self._brief)
-        return self.read_until(RAW_PROMPT, sink=sink)[: -len(RAW_PROMPT)]
+        self.read_until(b"soft reboot\r\n", silence=self._brief, total=RESET_SECONDS)
+        return self.read_until(RAW_PROMPT, total=RESET_SECONDS, sink=sink)[: -len(RAW_PROMPT)]
 
     def exec(
         self, code: str | bytes, *, sink: Sink | None = None, silence: float | None = None
     ) -> tuple[str, str]:
         """Run a script in the raw REPL; return its output and, if it failed, its traceback.
 
-        `sink` gets the output as it comes.
+        `sink` gets the output as it comes. What callbacks print after the script's end is the end
+        of the output; what they print before its begin is dropped.
         """
         self.paste(code.encode() if isinstance(code, str) else code)
         output = self.read_until(END, silence=silence, sink=sink)[:-1]
@@ -93,14 +109,20 @@ class Link(Line):
         data += self.read_until(b">", silence=silence)
         # The script may have printed all of this. An idle raw REPL answers Ctrl-A.
         self.write(RAW_MODE)
-        data += self.read_until(RAW_PROMPT, silence=silence)[: -len(RAW_PROMPT)]
-        if not data.endswith((DONE, RAW_PROMPT)):
-            while self.receive():  # the answer, which comes after the prompt of a soft reset
-                pass
-        whole, errors = ending(data)
+        data += self.read_until(RAW_PROMPT, silence=silence)
+        self._await_answer(data)
+        whole, errors = ending(data.removesuffix(RAW_PROMPT))
         if sink and len(whole) > len(output):
             sink(whole[len(output) :])
         return to_text(whole), to_text(errors)
+
+    def _await_answer(self, data: bytes) -> None:
+        """After a soft reset, whose prompt may come first, wait for the answer to Ctrl-A too:
+        unless boot.py has read it."""
+        before, reset = before_reset(data)
+        if reset and data.count(RAW_PROMPT, len(before)) == 1:
+            with contextlib.suppress(NoAnswer):
+                self.read_until(RAW_PROMPT, total=self._brief)
 
     def run(
         self, code: str | bytes, *, sink: Sink | None = None, silence: float | None = None
@@ -112,36 +134,48 @@ class Link(Line):
         return output
 
     def paste(self, source: bytes) -> None:
-        """Send a script, which then runs."""
+        """Send a script, which then runs. What callbacks print meanwhile is dropped."""
         self.forget()
         self._raw_paste(source)
         self._recent[:] = self._buffer  # reports of trouble show output only, no flow control
 
     def _raw_paste(self, source: bytes) -> None:
         self.write(b"\x05A\x01")
-        answer = self.read_exactly(2)
-        if answer != b"R\x01":
-            raise NoAnswer(f"{self.url} does not take raw-paste: it answered {answer!r}")
-        window = int.from_bytes(self.read_exactly(2), "little")
+        window = self._window()
         room, at = window, 0
         while at < len(source):
-            if room == 0 or self._buffer or self._port.in_waiting:
-                if not self._granted():
-                    self.write(END)
-                    return
-                room += window
-                continue
+            control = self._control(wait=room == 0)
+            if control == END:  # it takes no more
+                self.write(END)
+                return
+            room += window * len(control)
             piece = source[at : at + room]
             self.write(piece)
             at += len(piece)
             room -= len(piece)
         self.write(END)
-        while self._granted():  # windows granted meanwhile, then the acknowledgement
+        while self._control() == RAW_MODE:  # windows granted meanwhile, then the acknowledgement
             pass
 
-    def _granted(self) -> bool:
-        """Return whether the board grants another window (else it takes no more)."""
-        answer = self.read_exactly(1)
-        if answer not in (RAW_MODE, END):
-            raise NoAnswer(f"{self.url}: {answer!r} instead of flow control in raw-paste")
-        return answer == RAW_MODE
+    def _window(self) -> int:
+        """Return how many bytes the board takes at once in raw-paste, once it has begun."""
+        answer = bytearray()
+        end = time.monotonic() + self._brief
+        while not answer.endswith(b"R\x01"):
+            if answer.endswith((b"R\x00", RAW_PROMPT)) or time.monotonic() > end:
+                answered = bytes(answer[-200:])
+                raise NoAnswer(f"{self.url} does not take raw-paste: it answered {answered!r}")
+            answer += self.read_exactly(1)
+        return int.from_bytes(self.read_exactly(2), "little")
+
+    def _control(self, wait: bool = True) -> bytes:
+        """Return the next byte of flow control, RAW_MODE for a window or END; without `wait` b''
+        if none has come."""
+        end = time.monotonic() + self._brief
+        while wait or self._buffer or self._port.in_waiting:
+            byte = self.read_exactly(1)
+            if byte in (RAW_MODE, END):
+                return byte
+            if time.monotonic() > end:
+                raise self._talks(f"say {RAW_MODE!r} or {END!r}, as flow control in raw-paste")
+        return b""

@@ -22,7 +22,7 @@ from pimem.board import symbols
 from pimem.board.boards import Board
 from pimem.board.errors import NoAnswer
 from pimem.board.hwcheck import HardwareViolation
-from pimem.board.line import CrashLines
+from pimem.board.line import LINE_BYTES, CrashLines
 from pimem.board.serial_port import BAUD, open_port, why_lost
 from pimem.board.session import elf_of, launch, require_emulated
 from pimem.board.terminal import HINT, KEY_PIECE, LEAVE, raw_mode
@@ -62,7 +62,7 @@ class Watcher:
             self._show(line + b"\n")
             self._look(self._line)
             self._line = b""
-        self._line += rest
+        self._line = (self._line + rest)[:LINE_BYTES]
         self._show(rest)
 
     def _show(self, data: bytes) -> None:

@@ -24,6 +24,7 @@ from pimem.exits import FAILED, OK, CommandError, Refusal
 
 STDIN = "<stdin>"  # the name of a script that has no file
 TOKEN_BYTES = 8
+END_SECONDS = 120.0  # for what follows the second token
 #: Names that the script may define anew are looked up before it runs.
 RUNNER = """\
 def _pimem_run(sys=__import__("sys"), stop=SystemExit, every=BaseException, text=repr):
@@ -139,9 +140,11 @@ def execute(
             ending = link.read_until(mark)[: -len(mark)]
         else:
             ending = b""
-    link.read_until(END)
-    errors = to_text(link.read_until(END)[:-1])
-    link.read_until(b">")
+    late = link.read_until(END, total=END_SECONDS)[:-1]
+    errors = to_text(link.read_until(END, total=END_SECONDS)[:-1])
+    link.read_until(b">", total=END_SECONDS)
+    if late:
+        sink(late)
     if errors:
         raise ScriptError(errors, "")
     ended = outcome(to_text(ending))

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import serial
 from serial import rfc2217
 
-from pimem.board.line import CrashLines
+from pimem.board.line import LINE_BYTES, CrashLines
 from pimem.board.qemu import Qemu
 from pimem.exits import Failure, Refusal, complain
 
@@ -249,7 +249,7 @@ class Served:
         except OSError:  # nothing has come, or the machine has ended
             data = b""
         *lines, rest = (self._line + data).split(b"\n")
-        self._line = rest[-PIECE:]
+        self._line = rest[:LINE_BYTES]
         for line in lines:
             if self._crash_lines.ends_report(line):
                 complain(f"{self.door.url}: the board crashed")

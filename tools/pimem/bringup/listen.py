@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pimem.board.errors import BoardCrash, BoardError
-from pimem.board.line import Line
+from pimem.board.line import MOST_BYTES, Line
 from pimem.board.link import BANNER, PROMPT
 from pimem.board.text import to_text
 
@@ -38,7 +38,7 @@ class Heard:
 
     @property
     def at_prompt(self) -> bool:
-        return BANNER in self.data and self.data.endswith(PROMPT)
+        return self.data.endswith(PROMPT) and BANNER in self.data
 
     @property
     def place(self) -> int:
@@ -72,7 +72,8 @@ def listen(
     """Listen until the prompt, a crash report, or silence.
 
     `first` limits the wait for the first byte, `silence` the one between two bytes, `longest` all
-    that follows the first, in seconds. `hear` gets what comes as it comes.
+    that follows the first, in seconds; MOST_BYTES limits what follows it too. `hear` gets what
+    comes as it comes.
     """
     data = bytearray()
     end = time.monotonic() + first
@@ -91,8 +92,10 @@ def listen(
             hear(piece)
         last = min(last, time.monotonic() + longest)
         end = time.monotonic() + silence
-        if Heard(bytes(data)).at_prompt:
+        if data.endswith(PROMPT) and Heard(bytes(data)).at_prompt:
             break
         if time.monotonic() > last:
             return Heard(bytes(data), None, f"no prompt in {longest:g} s of output")
+        if len(data) > MOST_BYTES:
+            return Heard(bytes(data), None, f"no prompt in {MOST_BYTES >> 20} MiB of output")
     return Heard(bytes(data))

@@ -23,7 +23,7 @@ from pimem.board import boards, hwcheck, reset, session
 from pimem.board.boards import Board
 from pimem.board.errors import BoardCrash, BoardError, NoAnswer, ScriptError
 from pimem.board.hwcheck import Violation
-from pimem.board.link import END, RAW_PROMPT, Link
+from pimem.board.link import END, RAW_PROMPT, RESET_SECONDS, Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.board.text import to_text
 from pimem.exits import Refusal
@@ -150,8 +150,9 @@ class Machine:
     def eval(self, expression: str, setup: str = "", timeout: float | None = None) -> Any:
         """Return the value of an expression, sent as JSON (tuples arrive as lists). TypeError for
         a value that JSON does not have."""
-        code = f"{setup}\nimport json\nprint('\\x1e' + json.dumps({expression}))\n"
-        sent = self.exec(code, timeout).rpartition("\x1e")[2].strip()
+        code = f"{setup}\nimport json\nprint('\\x1e' + json.dumps({expression}) + '\\x1e')\n"
+        output = self.exec(code, timeout).rpartition("\x1e")[0]  # callbacks may print after it
+        sent = output.rpartition("\x1e")[2]
         try:
             return json.loads(sent)
         except json.JSONDecodeError:
@@ -163,7 +164,8 @@ class Machine:
     def soft_reset(self) -> str:
         """Press Ctrl-D; return what was printed, also by exit functions, until the raw REPL."""
         self.link.write(END)
-        return to_text(self.link.read_until(RAW_PROMPT, silence=BOOT_SECONDS))
+        silence, total = BOOT_SECONDS, RESET_SECONDS
+        return to_text(self.link.read_until(RAW_PROMPT, silence=silence, total=total))
 
     def emulated(self) -> Qemu:
         if self.qemu is None:
