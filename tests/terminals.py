@@ -14,6 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from limits import HANG_SECONDS
+
 
 def heed_ctrl_c() -> None:
     """For preexec_fn: what a shell put into the background ignores SIGINT, and so would all that
@@ -21,7 +23,7 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def read_until(fd: int, wanted: bytes, seconds: float = 20) -> bytes:
+def read_until(fd: int, wanted: bytes, seconds: float = HANG_SECONDS) -> bytes:
     seen, end = b"", time.monotonic() + seconds
     while wanted not in seen and time.monotonic() < end:
         if select.select([fd], [], [], 0.1)[0]:

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from limits import HANG_SECONDS
+
 READELF = "aarch64-linux-gnu-readelf"
 SYMBOL = re.compile(r"\s*\d+: [0-9a-f]+ +\w+ (\w+) +(GLOBAL|WEAK) +\w+ +(\w+) (\S+)")
 RELOCATION = re.compile(r"[0-9a-f]{8,} +[0-9a-f]+ (R_AARCH64_\w+) +[0-9a-f]+ (\S+)")
@@ -47,7 +49,7 @@ def read_symbols(objects: Mapping[str, Path]) -> Symbols:
     names = {str(path): name for name, path in objects.items()}
     command = [READELF, "-srW", "/dev/null", *names]  # more than one file: each is announced
     listing = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        command, capture_output=True, text=True, timeout=HANG_SECONDS, stdin=subprocess.DEVNULL
     ).stdout
     name, in_code = "", False
     for line in listing.splitlines():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import host_library
 import pytest
+from limits import HANG_SECONDS
 
 CPU_CODE = host_library.ROOT / "ports" / "rpi-aarch64" / "aarch64"
 PREFIXES = ("aarch64-linux-gnu-", "aarch64-none-elf-")
@@ -24,7 +25,12 @@ def tool(name: str) -> str:
 
 def run(*command: str) -> str:
     return subprocess.run(
-        command, check=True, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        stdin=subprocess.DEVNULL,
     ).stdout
 
 

@@ -27,6 +27,7 @@ import test_fault
 import test_line_keys
 import test_list
 import test_pool
+from limits import HANG_SECONDS
 
 HERE = Path(__file__).parent
 STRUCTURES: dict[type[ctypes.Structure], str] = {
@@ -171,7 +172,7 @@ def errors_of(program: str, folder: Path) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     return done.stderr if done.returncode else ""
 

@@ -10,6 +10,7 @@ import call_graph
 import disassembly
 import host_library
 import pytest
+from limits import HANG_SECONDS
 
 from pimem.dev.functions import FILE_LINES, FUNCTION_LINES, c_functions, name, sources
 
@@ -167,9 +168,9 @@ def test_mechanism_has_no_state_and_calls_nothing_outside(path, tmp_path):
     obj = tmp_path / "file.o"
     flags = ["-std=gnu11", "-O1", "-fno-pic", "-fno-stack-protector", f"-I{MEMORY}"]
     compile_it = [*host_library.compiler(), *flags, "-c", str(path), "-o", str(obj)]
-    subprocess.run(compile_it, check=True, stdin=subprocess.DEVNULL, timeout=60)
+    subprocess.run(compile_it, check=True, stdin=subprocess.DEVNULL, timeout=HANG_SECONDS)
     listing = subprocess.run(
-        ["nm", str(obj)], check=True, capture_output=True, text=True, timeout=60
+        ["nm", str(obj)], check=True, capture_output=True, text=True, timeout=HANG_SECONDS
     ).stdout
     symbols = [line.split()[-2:] for line in listing.splitlines()]
     assert [symbol for kind, symbol in symbols if kind in "BbDdCGgSs"] == []
@@ -404,7 +405,7 @@ def compiled(folder: Path, **files: str) -> dict[str, Path]:
         objects[source.name] = source.with_suffix(".o")
         command = [disassembly.tool("gcc"), "-O1", "-c", str(source), "-o"]
         command.append(str(objects[source.name]))
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=60)
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=HANG_SECONDS)
     return objects
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import host_library
 import pytest
+from limits import HANG_SECONDS
 
 SCRIPT = host_library.PORT / "make_help.py"
 STUBS = host_library.MEMORY / "stubs"
@@ -14,7 +15,7 @@ STUBS = host_library.MEMORY / "stubs"
 
 def run(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
 
 
 def entries(folder: Path = STUBS) -> dict[str, tuple[str, str]]:
@@ -66,7 +67,7 @@ def test_the_result_is_a_c_source(tmp_path: Path) -> None:
         includes,
         str(source),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
     assert done.stderr == ""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import host_library
 import pytest
+from limits import HANG_SECONDS
 
 from pimem.board import boards
 
@@ -16,7 +17,7 @@ IMAGES = sorted({board.image for board in boards.load_all()})
 
 def run(paths: list[Path]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *map(str, paths)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
 
 
 def generate(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import host_library
 import pytest
+from limits import HANG_SECONDS
 
 MECHANISM = sorted(host_library.MECHANISM.rglob("*.c"))
 PORT = host_library.ROOT / "ports" / "rpi-aarch64"
@@ -25,7 +26,7 @@ SUPPRESSED += ["--suppress=comparePointers"]
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG_SECONDS
     )
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from programs import make_image
+
 import pimem
 from pimem.board import hwcheck
-from pimem.board.symbols import binutil
 
 FOLDER = Path(__file__).parent / "kernels"
 BUILD = pimem.BUILD / "hwcheck" / "kernels"
@@ -40,8 +41,7 @@ def build(kernel: Kernel) -> Path:
     elf = folder / f"{kernel}.elf"
     options = [*OPTIONS, f"-D{kernel.machine.upper()}", *(["-DFLAWED"] if kernel.flawed else [])]
     options += [f"-Wl,-T,{FOLDER / 'kernel.ld'}", f"-Wl,--defsym=LOAD={load}"]
-    binutil("gcc", *options, *sources(kernel), "-o", str(elf))
-    binutil("objcopy", "-O", "binary", str(elf), str(elf.with_suffix(".img")))
+    make_image(elf, *options, *sources(kernel))
     return elf.with_suffix(".img")
 
 

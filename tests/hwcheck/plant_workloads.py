@@ -29,7 +29,6 @@ from pimem.board.link import Link
 from pimem.board.qemu import kernel_args, loader_args
 from pimem.testing import Machine, board_session
 
-SECONDS = 20.0
 LOADER = Path(__file__).with_name("handover.S")
 LOADER_AT = 0x2000000  # from the start of RAM; no part of the image is there
 STAGED_AT = 0x3000000
@@ -225,7 +224,7 @@ def crash(machine: Machine) -> str:
     """Crash, with the setting that resets then; return what the next start tells of it."""
     machine.exec("import memory\nmemory.crash_action('reset')")
     with contextlib.suppress(BoardCrash):
-        machine.exec("import machine\nmachine.disable_irq()\nmachine.mem8[8]", timeout=SECONDS)
+        machine.exec("import machine\nmachine.disable_irq()\nmachine.mem8[8]")
     machine.link.close()  # this one has nothing but the crash
     machine.link = Link(machine.emulated().pty, ended=machine.emulated().ended)
     board_session.wake(machine.link)
@@ -233,7 +232,7 @@ def crash(machine: Machine) -> str:
 
 
 def script(text: str) -> Callable[[Machine], str]:
-    return lambda machine: machine.exec(text, timeout=SECONDS)
+    return lambda machine: machine.exec(text)
 
 
 PROGRAMS = USER.format(

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from limits import wait_for
 
 import pimem
 from pimem.board import boards
@@ -20,7 +22,6 @@ from pimem.board.symbols import binutil
 FOLDER = Path(__file__).parent / "programs"
 BUILD = pimem.BUILD / "hwcheck" / "programs"
 RAM_BASE = {"RPI3": 0, "RPI4": 0, "QEMU_VIRT": 0x40000000}
-SECONDS = 30.0
 SEMIHOSTING = ("-semihosting-config", "enable=on,target=native")
 
 
@@ -51,6 +52,16 @@ def programs() -> list[Program]:
     return [each for path in sorted(FOLDER.glob("*.S")) for each in variants(path)]
 
 
+def make_image(elf: Path, *options: str) -> None:
+    """Make an ELF and its raw image, whole at any time: other processes make and use them too."""
+    image = elf.with_suffix(".img")
+    new = [path.with_name(f"{path.name}.{os.getpid()}") for path in (elf, image)]
+    binutil("gcc", *options, "-o", str(new[0]))
+    binutil("objcopy", "-O", "binary", *map(str, new))
+    for path, made in zip((elf, image), new, strict=True):
+        made.replace(path)
+
+
 def build(program: Program, board: str) -> tuple[Path, Path]:
     """Return the raw image and the ELF."""
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -59,8 +70,7 @@ def build(program: Program, board: str) -> tuple[Path, Path]:
     options = ["-nostdlib", "-static", "-no-pie", "-g", f"-DBAD={program.bad}", f"-D{board}"]
     options += [f"-Wl,-T,{FOLDER / 'program.ld'}", f"-Wl,--defsym=RAM_BASE={RAM_BASE[board]}"]
     options += ["-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments", "-march=armv8-a+crypto"]
-    binutil("gcc", *options, str(FOLDER / f"{program.name}.S"), "-o", str(elf))
-    binutil("objcopy", "-O", "binary", str(elf), str(image))
+    make_image(elf, *options, str(FOLDER / f"{program.name}.S"))
     return image, elf
 
 
@@ -73,11 +83,7 @@ def run(program: Program, board: str) -> list[Violation]:
     with machine:
         with contextlib.suppress(QmpError):  # the program may have ended before the answer
             machine.resume()
-        end = time.monotonic() + SECONDS
-        while machine.running():
-            if time.monotonic() > end:
-                raise TimeoutError(f"{program} on {board} did not end:\n{machine.registers()}")
-            time.sleep(0.02)
+        wait_for(lambda: not machine.running(), lambda: f"{program}: {machine.registers()}")
         ended = machine.ended() or ""
         if "status 0" not in ended:
             raise subprocess.SubprocessError(f"{program} on {board}: {ended}")

@@ -12,15 +12,16 @@ import random
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import IO
 
 import programs
 import pytest
+from limits import HANG_SECONDS
 from terminals import at_a_terminal, read_until
 
 from pimem import cli
+from pimem.board.qemu import Qemu
 from pimem.board.terminal import LEAVE
 from pimem.commands import hwcheck as hwcheck_command
 from pimem.exits import Refusal
@@ -31,7 +32,9 @@ PAGE = programs.FOLDER.parents[2] / "docs" / "hwcheck.md"
 
 def pimem(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pimem", *args]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, input=stdin, capture_output=True, text=True, timeout=HANG_SECONDS
+    )
 
 
 def image(bad: int) -> str:
@@ -60,16 +63,19 @@ def test_a_kernel_that_breaks_one() -> None:
 def test_ctrl_c_ends_the_run_with_its_reports(
     bad: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sleep, start = time.sleep, time.monotonic()
+    ended = Qemu.ended
 
-    def interrupted(seconds: float) -> None:
-        sleep(seconds)
-        if time.monotonic() > start + 4:
-            monkeypatch.setattr(time, "sleep", sleep)
+    def interrupted(machine: Qemu) -> str | None:
+        found = machine.violations()
+        machine._last_violations += found
+        if len(found) == bad:
+            monkeypatch.setattr(Qemu, "ended", ended)
             raise KeyboardInterrupt
+        return ended(machine)
 
-    monkeypatch.setattr(time, "sleep", interrupted)
-    assert cli.main(["hwcheck", "--machine", "raspi3b", image(bad)]) == code
+    monkeypatch.setattr(Qemu, "ended", interrupted)
+    options = ["--machine", "raspi3b", "--seconds", str(HANG_SECONDS)]
+    assert cli.main(["hwcheck", *options, image(bad)]) == code
     told = capsys.readouterr()
     assert told.out.count("rule 5c:") == bad
     assert "pimem: it ran until Ctrl-C; " in told.err
@@ -217,7 +223,7 @@ def test_what_is_typed_at_the_prompt_is_checked() -> None:
         read_until(master, b"(0, 'gone')")
         os.write(master, LEAVE)
         read_until(master, b"rule 5c: ")
-        assert child.wait(20) == 1
+        assert child.wait(HANG_SECONDS) == 1
 
 
 @pytest.mark.parametrize("terminal", [False, True])
@@ -226,7 +232,7 @@ def test_a_real_board_cannot_be_checked(terminal: bool) -> None:
     if terminal:
         with at_a_terminal("run", "--port", "/dev/null", "--hardware-check") as (master, child):
             read_until(master, told.encode())
-            assert child.wait(20) == 2
+            assert child.wait(HANG_SECONDS) == 2
         return
     done = pimem("run", "--port", "/dev/null", "--hardware-check", "-")
     assert (done.returncode, done.stderr) == (2, f"{told}\n")

@@ -15,6 +15,7 @@ import device_trees
 import kernels
 import pytest
 from kernels import Kernel
+from limits import HANG_SECONDS
 
 from pimem import ROOT
 from pimem.board import hwcheck
@@ -43,7 +44,7 @@ RUNS = [
 
 def check(machine: str, *args: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pimem", "hwcheck", "--machine", machine, *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
 
 
 @pytest.mark.parametrize("kernel", RUNS, ids=str)

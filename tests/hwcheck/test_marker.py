@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from limits import HANG_SECONDS
 from test_command import PAGE
 
 from pimem import ROOT
@@ -71,7 +72,7 @@ def test_the_marker(tmp_path: Path, value: str, failed: list[str]) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=HANG_SECONDS,
     )
     results = re.findall(r"^(FAILED|PASSED) \S+::(\w+)", done.stdout, re.MULTILINE)
     assert {name for result, name in results if result == "FAILED"} == set(failed), done.stdout

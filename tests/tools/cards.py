@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from limits import HANG_SECONDS
+
 from pimem.card.image import next_data
 
 PARTITION = 1 << 20  # where the image's partition begins
@@ -72,14 +74,22 @@ def build(folder: Path, *options: str, **env: str) -> Path:
     image = folder / "sdcard.img"
     command = [sys.executable, "-m", "pimem", "image", *inputs(folder), "-o", str(image)]
     subprocess.run(
-        [*command, *options], env=os.environ | env, check=True, capture_output=True, timeout=60
+        [*command, *options],
+        env=os.environ | env,
+        check=True,
+        capture_output=True,
+        timeout=HANG_SECONDS,
     )
     return image
 
 
 def tool(*command: str) -> str:
     done = subprocess.run(
-        command, env=dict(os.environ, PATH=TOOL_PATH), capture_output=True, text=True, timeout=60
+        command,
+        env=dict(os.environ, PATH=TOOL_PATH),
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_board import FakeBoard
+from limits import HANG_SECONDS
 from socs import soc_of
 
 from pimem.board import boards
@@ -56,6 +57,8 @@ def pimem() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def call(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pimem", *args]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=HANG_SECONDS
+        )
 
     return call

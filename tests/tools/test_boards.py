@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from limits import HANG_SECONDS
 
 import pimem
 from pimem import BUILD, ROOT
@@ -141,7 +142,7 @@ def test_a_soc_that_the_port_does_not_have_is_refused(tree: Path) -> None:
 
 def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = ["make", "-C", str(folder), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
 
 
 @pytest.fixture

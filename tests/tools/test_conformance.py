@@ -254,8 +254,15 @@ def test_a_run_that_does_not_end_is_ended(tests: Path, monkeypatch: pytest.Monke
 def test_a_board_that_falls_silent_is_noticed(
     tests: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conformance, "SILENCE_SECONDS", 1)
-    suite = suite_of(tests, "import time\nprint('pass  basics/one.py ')\ntime.sleep(60)")
+    note = Suite._note
+
+    def note_and_lose_patience(self: Suite, line: str) -> None:
+        note(self, line)
+        monkeypatch.setattr(conformance, "SILENCE_SECONDS", 1)
+
+    monkeypatch.setattr(Suite, "_note", note_and_lose_patience)
+    script = "import time\nprint('pass  basics/one.py ', flush=True)\ntime.sleep(60)"
+    suite = suite_of(tests, script)
     assert "after basics/one.py" in suite.problem
     assert judge(suite, {}, False) == FAILED
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from cards import check_filesystem, extract, kernel_bytes, make_boot_folder, needed, sha256
+from limits import HANG_SECONDS
 
 import pimem as package
 from pimem import ROOT
@@ -64,7 +65,7 @@ def build(folder: Path, *options: str, root: Path = ROOT, umask: int = 0o022, **
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=HANG_SECONDS,
         umask=umask,
     )
     assert done.returncode == 0, done.stderr

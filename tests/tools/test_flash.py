@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from cards import kernel_bytes, make_boot_folder, noise, tool
+from limits import HANG_SECONDS
 from terminals import heed_ctrl_c
 
 from pimem.card import bmap, devices, flash
@@ -60,7 +61,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kernel.write_bytes(kernel_bytes())
     boot = make_boot_folder(folder / "boot")
     options = ["--kernel", str(kernel), "--firmware", str(boot), "-o", str(image)]
-    subprocess.run([sys.executable, "-m", "pimem", "image", *options], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "pimem", "image", *options], check=True, timeout=HANG_SECONDS
+    )
     return image
 
 
@@ -193,7 +196,7 @@ def test_on_a_terminal_it_asks_and_shows_one_moving_line(
         said = b""
         while piece := read_some(master):
             said += piece
-        assert process.wait(timeout=30) == code
+        assert process.wait(timeout=HANG_SECONDS) == code
     assert f"Write it to {card}, 80 MiB? All that is on it will be lost. [y/N]" in said.decode()
     assert untouched(card) == (code != 0)
     if code == 0:
@@ -422,7 +425,7 @@ def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int
     with ours:
         process = subprocess.Popen(command, stderr=theirs, preexec_fn=heed_ctrl_c)
         theirs.close()
-        ours.settimeout(60)
+        ours.settimeout(HANG_SECONDS)
         while b"writing" not in ours.recv(1 << 16, socket.MSG_PEEK):
             assert process.poll() is None, "it ended before it wrote anything"
             time.sleep(0.01)
@@ -431,7 +434,7 @@ def stop_flash(image: Path, loop: Loops, how: signal.Signals) -> tuple[Path, int
         while more := ours.recv(1 << 16):
             said += more
     assert b"100 %" not in said
-    return card, process.wait(60), said.decode()
+    return card, process.wait(HANG_SECONDS), said.decode()
 
 
 def test_killed_half_way_the_card_is_not_bootable_and_a_rerun_repairs_it(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ SMALL_MB = 400  # more than any target takes
 MEBIBYTE = 1024 * 1024
 CORPUS_BYTES = 100_000  # of a target: seeds, not a collection
 
+Build = Callable[[Target, Path], Path]
 by_name = pytest.mark.parametrize("target", fuzz.targets(), ids=lambda target: target.name)
 
 
@@ -30,14 +32,30 @@ def clang() -> None:
         pytest.skip(f"no fuzzing: {exc}")
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Give the program of a target in a folder, where what it finds is kept; built once."""
+    programs = tmp_path_factory.mktemp("fuzz")
+
+    def build(target: Target, folder: Path) -> Path:
+        program = programs / f"fuzz_{target.name}"
+        if not program.is_file():
+            fuzz.build(target, programs)
+        own = folder / program.name
+        own.hardlink_to(program)
+        return own
+
+    return build
+
+
 def run(target: Target, program: Path, seed: int = 1) -> fuzz.Result:
     limit = [f"-runs={RUNS[target.name]}", f"-seed={seed}"]
     return fuzz.run(target, program, limit, SECONDS)
 
 
 @by_name
-def test_a_short_run_finds_nothing(target: Target, tmp_path: Path) -> None:
-    result = run(target, fuzz.build(target, tmp_path))
+def test_a_short_run_finds_nothing(target: Target, built: Build, tmp_path: Path) -> None:
+    result = run(target, built(target, tmp_path))
     assert result.clean, "\n".join(result.log[-40:])
     assert result.runs >= RUNS[target.name]
 
@@ -84,9 +102,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_run_does_not_depend_on_the_size_of_its_parent(tmp_path: Path) -> None:
+def test_a_run_does_not_depend_on_the_size_of_its_parent(built: Build, tmp_path: Path) -> None:
     target = fuzz.targets()[0]
-    program = fuzz.build(target, tmp_path)
+    program = built(target, tmp_path)
     mine = b"\1" * ((SMALL_MB + 100) * MEBIBYTE)
     result = fuzz.run(target, program, ["-max_total_time=3", "-seed=1"], SECONDS)
     assert mine and result.clean, "\n".join(result.log[-40:])
@@ -101,13 +119,24 @@ int one_input(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void *hoard;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    void **piece = malloc(PIECE);
-    memset(piece, 1, TOUCHED);
+    void **piece = malloc(atol(getenv("PIECE")));
+    memset(piece, 1, atol(getenv("TOUCHED")));
     *piece = hoard;
     hoard = piece;
     return one_input(data, size);
 }
 """
+
+
+@pytest.fixture(scope="module")
+def hoarding(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of a target that keeps a piece of memory for each input."""
+    folder = tmp_path_factory.mktemp("hoard")
+    source = folder / "hoard.c"
+    source.write_text(HOARD)
+    target = fuzz.targets()[0]
+    flags = (*target.flags, "-DLLVMFuzzerTestOneInput=one_input")
+    return fuzz.build(replace(target, sources=(*target.sources, source), flags=flags), folder)
 
 
 @pytest.mark.usefixtures("small")
@@ -120,14 +149,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ids=["in pieces", "at once"],
 )
 def test_a_target_that_hoards_memory_is_found(
-    piece: int, touched: int, why: str, tmp_path: Path
+    piece: int,
+    touched: int,
+    why: str,
+    hoarding: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = fuzz.targets()[0]
-    source = tmp_path / "hoard.c"
-    source.write_text(HOARD)
-    flags = ("-DLLVMFuzzerTestOneInput=one_input", f"-DPIECE={piece}L * {MEBIBYTE}")
-    flags += (f"-DTOUCHED={touched}L * {MEBIBYTE}",)
-    planted = replace(target, sources=(*target.sources, source), flags=flags)
-    result = run(planted, fuzz.build(planted, tmp_path))
+    monkeypatch.setenv("PIECE", str(piece * MEBIBYTE))
+    monkeypatch.setenv("TOUCHED", str(touched * MEBIBYTE))
+    program = tmp_path / hoarding.name
+    program.hardlink_to(hoarding)
+    result = run(target, program)
     assert not result.clean and any(why in line for line in result.log[-40:]), result.log[-40:]
     assert list(tmp_path.glob(f"{target.name}-*-*")), "the input is not kept"

@@ -27,6 +27,7 @@ from cards import (
     sha256,
     tool,
 )
+from limits import HANG_SECONDS
 
 from pimem.card import bmap, fat
 from pimem.exits import Failure
@@ -147,7 +148,9 @@ def test_other_contents_make_another_volume(image: Path, tmp_path: Path) -> None
     kernel = folder / "kernel8.img"
     kernel.write_bytes(kernel_bytes(version="v9.9.10"))
     options = ["--kernel", str(kernel), "--firmware", str(folder / "boot"), "-o", str(other)]
-    subprocess.run([sys.executable, "-m", "pimem", "image", *options], check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "pimem", "image", *options], check=True, timeout=HANG_SECONDS
+    )
     assert volume(other) != volume(image)
     assert other.read_bytes()[440:444] == volume(other)
 
@@ -300,7 +303,7 @@ def test_a_missing_folder_is_named_and_not_made(tmp_path: Path, words: str) -> N
     kernel = tmp_path / "kernel8.img"
     kernel.write_bytes(kernel_bytes())
     command += ["--kernel", str(kernel)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"pimem: cannot write {path}: there is no folder {path.parent}\n"
     assert not (tmp_path / "no").exists()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from cards import noise, sha256
+from limits import HANG_SECONDS
 
 from pimem.card import formats, source, unpack
 from pimem.card.source import TooLarge
@@ -275,7 +276,10 @@ def test_one_that_expands_beyond_the_disk_is_found_early_in_little_memory(
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
     told, grown = done.stdout.splitlines()
     assert told == f"{81 * MIB} False", "no more than a piece beyond the disk was read"

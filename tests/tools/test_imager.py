@@ -17,6 +17,7 @@ from urllib.request import url2pathname
 import jsonschema
 import pytest
 from cards import kernel_bytes, make_boot_folder, sha256
+from limits import HANG_SECONDS
 
 import pimem as package
 
@@ -64,7 +65,7 @@ def make(folder: Path, *options: str) -> Path:
         make_boot_folder(folder / "boot")
     image = folder / "a card.img"
     command = [sys.executable, "-m", "pimem", "image", *sources, "-o", str(image), *options]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=HANG_SECONDS)
     return image
 
 

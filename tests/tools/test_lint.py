@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from limits import HANG_SECONDS
 
 from pimem import ROOT
 from pimem.dev import c_format
@@ -29,7 +30,7 @@ def test_the_c_files_have_the_format_of_micropython() -> None:
         env={**os.environ, "PYTHONPATH": "tools"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"^0 of (\d+) C files", done.stdout)
@@ -71,7 +72,7 @@ def codespell(folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
 
 
@@ -90,4 +91,4 @@ def test_pre_commit_runs_the_versions_of_pyproject() -> None:
     assert len(used) == text.count("- id:") == 4
     assert set(used) <= set(pinned)
     program = Path(sys.executable).with_name("pre-commit")
-    subprocess.run([program, "validate-config"], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([program, "validate-config"], cwd=ROOT, check=True, timeout=HANG_SECONDS)

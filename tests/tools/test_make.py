@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from limits import HANG_SECONDS
 
 from pimem import DEPS, ROOT
 from pimem.board import boards
@@ -14,7 +15,7 @@ from pimem.board import boards
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:
     command = ["make", *args]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS)
 
 
 def test_help_names_every_board_and_target() -> None:

@@ -8,12 +8,12 @@ import re
 import select
 import subprocess
 import sys
-import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from limits import HANG_SECONDS, wait_for
 
 from pimem.board import monitor, symbols
 
@@ -186,41 +186,50 @@ class Running:
         )
         self.text = ""
 
-    def wait_for(self, wanted: str, poke: Callable[[], object] = lambda: None) -> None:
+    def shows(self, wanted: str, poke: Callable[[], object] = lambda: None) -> None:
         """Pokes the board until the monitor shows what is wanted."""
+        wait_for(lambda: self._shows_now(wanted, poke), lambda: self.text)
+
+    def _shows_now(self, wanted: str, poke: Callable[[], object]) -> bool:
         assert self.process.stdout
-        end = time.monotonic() + 30
-        while wanted not in self.text:
-            assert time.monotonic() < end, self.text
-            poke()
-            if select.select([self.process.stdout], [], [], 0.2)[0]:
-                self.text += os.read(self.process.stdout.fileno(), 4096).decode()
+        poke()
+        if select.select([self.process.stdout], [], [], 0.2)[0]:
+            self.text += os.read(self.process.stdout.fileno(), 4096).decode()
+        return wanted in self.text
+
+    def rest(self) -> str:
+        """What comes until it ends."""
+        return self.process.communicate(timeout=HANG_SECONDS)[0].decode()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.rest()
 
 
 def test_a_port_that_goes_away_is_opened_again(adapter: Adapter) -> None:
-    running = Running("--port", str(adapter.place), "--seconds", "25")
-    running.wait_for("hello", lambda: os.write(adapter.master, b"hello\r\n"))
-    adapter.pull()
-    running.wait_for("waiting for it, 60 s at most --")
-    adapter.plug()
-    running.wait_for("again", lambda: os.write(adapter.master, b"again\r\n"))
-    assert f"-- {adapter.place} is back --" in running.text
-    running.process.terminate()
-    running.process.communicate(timeout=30)
+    running = Running("--port", str(adapter.place))
+    try:
+        running.shows("hello", lambda: os.write(adapter.master, b"hello\r\n"))
+        adapter.pull()
+        running.shows("waiting for it, 60 s at most --")
+        adapter.plug()
+        running.shows("again", lambda: os.write(adapter.master, b"again\r\n"))
+        assert f"-- {adapter.place} is back --" in running.text
+    finally:
+        running.end()
 
 
 def test_a_port_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     adapter = Adapter(tmp_path / "ttyUSB0")
-    running = Running("--port", str(adapter.place), "--seconds", "25")
-    running.wait_for("there is no such device; `pimem ports` lists what there is; waiting for it")
-    adapter.plug()
+    running = Running("--port", str(adapter.place))
     try:
-        running.wait_for("hello", lambda: os.write(adapter.master, b"hello\r\n"))
+        running.shows("there is no such device; `pimem ports` lists what there is; waiting for it")
+        adapter.plug()
+        running.shows("hello", lambda: os.write(adapter.master, b"hello\r\n"))
         assert f"-- {adapter.place} is there --" in running.text
-    finally:
-        running.process.terminate()
-        running.process.communicate(timeout=30)
         adapter.pull()
+    finally:
+        running.end()
 
 
 def test_a_port_that_stays_away_is_no_answer(pimem: Pimem, tmp_path: Path) -> None:
@@ -229,18 +238,25 @@ def test_a_port_that_stays_away_is_no_answer(pimem: Pimem, tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1 and "cannot open" in done.stderr
 
 
-def test_it_ends_when_its_time_is_over_and_keeps_a_copy(
-    pimem: Pimem, adapter: Adapter, tmp_path: Path
-) -> None:
+def test_it_ends_when_its_time_is_over(pimem: Pimem, adapter: Adapter) -> None:
+    done = pimem("monitor", "--port", str(adapter.place), "--seconds", "0.5")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_it_keeps_a_copy(tmp_path: Path) -> None:
+    adapter = Adapter(tmp_path / "ttyUSB0")
+    adapter.plug()
     capture = tmp_path / "log.txt"
-    options = ("--seconds", "2", "--capture", str(capture))
-    running = Running("--port", str(adapter.place), *options)
-    running.wait_for("ready", lambda: os.write(adapter.master, b"ready\r\n"))
-    rest, errors = running.process.communicate(timeout=30)
-    assert running.process.returncode == 0, errors
-    shown = running.text + rest.decode()
+    running = Running("--port", str(adapter.place), "--capture", str(capture), "--wait", "0")
+    try:
+        running.shows("ready", lambda: os.write(adapter.master, b"ready\r\n"))
+    finally:
+        adapter.pull()
+    shown = running.text + running.rest()
+    assert running.process.returncode == 4
     assert capture.read_text() == shown
-    assert all(STAMP.match(line) for line in shown.splitlines())
+    *lines, last = shown.splitlines()
+    assert all(STAMP.match(line) for line in lines) and last.startswith("-- lost ")
     assert "\x1b" not in shown
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from fake_board import FakeBoard
+from limits import HANG_SECONDS
 
 import pimem
 from pimem import cli
@@ -30,7 +31,13 @@ def call(
     if root:
         env["PIMEM_ROOT"] = str(root)
     return subprocess.run(
-        [program, *words], cwd=cwd, env=env, input="", capture_output=True, text=True, timeout=120
+        [program, *words],
+        cwd=cwd,
+        env=env,
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
 
 
@@ -40,12 +47,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(folder)]
-    subprocess.run([*build, str(copy_of_sources(folder / "tree"))], check=True, timeout=120)
+    subprocess.run(
+        [*build, str(copy_of_sources(folder / "tree"))], check=True, timeout=HANG_SECONDS
+    )
     (wheel,) = folder.glob("pimem-*.whl")
     venv.create(folder / "env", symlinks=True)
     python = folder / "env" / "bin" / "python"
     install = [*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run(install, check=True, timeout=120)
+    subprocess.run(install, check=True, timeout=HANG_SECONDS)
     # The dependencies, but not the editable package itself, which a .pth file brings.
     path = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     (folder / "env" / path / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -120,7 +129,7 @@ def completions(line: str, tmp_path: Path) -> list[str]:
     env = dict(os.environ, _ARGCOMPLETE="1", _ARGCOMPLETE_IFS="\n", COMP_LINE=line)
     env |= {"COMP_POINT": str(len(line)), "_ARGCOMPLETE_STDOUT_FILENAME": str(out)}
     command = [sys.executable, "-m", "pimem"]
-    subprocess.run(command, env=env, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=env, check=True, capture_output=True, timeout=HANG_SECONDS)
     return [word.strip() for word in out.read_text().split("\n") if word.strip()]
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from limits import HANG_SECONDS
 from typed_pages import Module, Page, read_page
 
 from pimem import ROOT
@@ -94,7 +95,7 @@ def output(module: str, *options: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode in (0, 1) and not done.stderr, done.stdout + done.stderr
     return done.stdout

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from fake_board import FakeBoard
+from limits import HANG_SECONDS
 
+LIMIT_SECONDS = 2
 Pimem = Callable[..., "subprocess.CompletedProcess[str]"]
 #: `input` of the fake board is that of its module builtins.
 ASK = """\
@@ -51,15 +53,16 @@ def test_input_waits_for_a_line_of_a_pipe(fake: FakeBoard, script: Path) -> None
     command = [sys.executable, "-m", "pimem", "run", str(script), "--port", fake.url]
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [*command, "--timeout", "2"], stdin=pipe, stdout=pipe, text=True
+        [*command, "--timeout", str(LIMIT_SECONDS)], stdin=pipe, stdout=pipe, text=True
     ) as child:
         assert child.stdin and child.stdout
-        time.sleep(3)
+        assert child.stdout.read(len("a? ")) == "a? "
+        time.sleep(LIMIT_SECONDS + 1)
         child.stdin.write("late\nlater\n")
         child.stdin.flush()
-        assert child.stdout.readline() == "a? ['late', 'later']\n"
+        assert child.stdout.readline() == "['late', 'later']\n"
         child.stdin.close()
-        assert (child.wait(10), child.stdout.read()) == (0, "7end\n")
+        assert (child.wait(HANG_SECONDS), child.stdout.read()) == (0, "7end\n")
 
 
 def test_behind_a_script_on_stdin_there_is_no_line(pimem: Pimem, fake: FakeBoard) -> None:
@@ -72,7 +75,10 @@ def test_behind_a_script_on_stdin_there_is_no_line(pimem: Pimem, fake: FakeBoard
 def shell(command: str, *args: str) -> subprocess.CompletedProcess[str]:
     line = f'"$0" -m pimem "$@" {command}'
     return subprocess.run(
-        ["sh", "-c", line, sys.executable, *args], capture_output=True, text=True, timeout=60
+        ["sh", "-c", line, sys.executable, *args],
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
     )
 
 

@@ -30,7 +30,7 @@ def test_an_emulated_board_boots_and_ends_with_its_session(tiny: Callable[..., P
 
 
 def test_a_board_on_a_port_is_taken_as_it_is(fake: FakeBoard) -> None:
-    with open_session(RPI4, port=fake.url, silence=5) as session:
+    with open_session(RPI4, port=fake.url) as session:
         assert not session.booting and session.machine is None
         with session.link.in_raw_repl():
             assert session.link.run("print(1)") == "1\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import side_by_side
+from limits import HANG_SECONDS
 
 from pimem import ROOT
 
@@ -74,7 +75,7 @@ class Run:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG_SECONDS,
         )
         self.code = done.returncode
         self.said = done.stdout + done.stderr
@@ -140,7 +141,7 @@ def test_where_it_is_required_host_tests_fail_without_the_sanitiser(option: str)
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 1
     assert "PIMEM_REQUIRE_ASAN is set, but libasan.so was not preloaded" in done.stdout

@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from limits import HANG_SECONDS
+
 from pimem import ROOT
 
 
@@ -20,7 +22,7 @@ def mypy(*args: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=HANG_SECONDS,
     )
 
 
@@ -59,7 +61,7 @@ def test_the_stubs_are_typed_completely(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=HANG_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     files = [path for path in stubs.rglob("*") if path.suffix in (".py", ".pyi")]

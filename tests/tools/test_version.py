@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cards import kernel_bytes, make_boot_folder
+from limits import HANG_SECONDS
 
 import pimem as package
 from pimem import ROOT
@@ -62,7 +63,7 @@ def test_the_stubs_have_it(tmp_path: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "-w", "wheels"]
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     stubs = str(tmp_path / "tree" / "modules" / "memory" / "stubs")
-    subprocess.run([*pip, *options, stubs], cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([*pip, *options, stubs], cwd=tmp_path, check=True, timeout=HANG_SECONDS)
     (wheel,) = (tmp_path / "wheels").iterdir()
     assert wheel.name == "pimem_stubs-7.8.9-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
