@@ -17,6 +17,8 @@ from serial import rfc2217
 
 from pimem.board.qemu import Qemu
 
+HELD_SECONDS = 60
+
 
 class Uart(serial.Serial):
     """A machine's pty, with the modem lines that it lacks: RUN is low while RTS is asserted and
@@ -37,6 +39,20 @@ class Uart(serial.Serial):
         self._held = held
 
     _update_dtr_state = _update_rts_state
+
+    def hold_back(self, most: int) -> threading.Event:
+        """From now on let so many bytes pass, and the others when the event is set."""
+        goes_on, write, passed = threading.Event(), self.write, 0
+
+        def write_held(data: bytes) -> int | None:
+            nonlocal passed
+            passed += len(data)
+            assert passed <= most or goes_on.wait(HELD_SECONDS), "it is held for too long"
+            return write(data)
+
+        self.write = write_held  # type: ignore[method-assign]
+        return goes_on
+
     cts = dsr = ri = cd = property(lambda self: False)
 
 
@@ -65,7 +81,7 @@ class Bridge:
                 self._relay(connection)
 
     def _relay(self, connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(60)
         manager = rfc2217.PortManager(self.uart, Writer(connection)) if self._telnet else None
         while ready := self._stopped_before(connection, self.uart):
             if connection in ready:
@@ -79,7 +95,7 @@ class Bridge:
 
     def close(self) -> None:
         os.write(self._stopper, b"x")
-        self._thread.join(10)
+        self._thread.join(60)
         self._server.close()
         self.uart.close()
         os.close(self._stop)

@@ -7,12 +7,15 @@ import json
 import struct
 import subprocess
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
 import pytest
+import tables
 
 from pimem.board import boards, session
+from pimem.board.link import Link
 from pimem.board.qemu import Qemu, kernel_args
 from pimem.bringup.listen import Heard, listen
 from pimem.bringup.places import PLACES
@@ -22,7 +25,9 @@ from pimem.testing import board_session
 
 #: WFI and a branch back to it, which cost the host nothing; an undefined instruction.
 HANG, UNDEFINED = struct.pack("<II", 0xD503207F, 0x17FFFFFF), bytes(4)
-FIRST, SILENCE = 30.0, 2.0
+FIRST, SILENCE = 30.0, 20.0
+AFTER = 0.5  # of silence where core 0 is known to hang
+PAGE = 4096
 #: The cores that QEMU starts with the kernel wait in a loop of theirs until it calls them, which
 #: costs the host a core each: an image that hangs is alone.
 ALONE = {"RPI3": "bcm2837", "RPI4": "bcm2838"}
@@ -72,17 +77,32 @@ def dying(path: Path, place: int, code: bytes, folder: Path) -> Path:
     return changed(path, offsets(path)[place], code, folder)
 
 
-def hear(board: str, kernel: Path) -> tuple[Heard, Verdict]:
+def wait_for_hang(machine: Qemu, link: Link, offset: int) -> None:
+    """Wait until core 0 is in the loop that is at this offset of the image, mapped or not."""
+    said, seen, end = b"", 0, time.monotonic() + 60
+    while seen < 2:
+        assert time.monotonic() < end, f"it does not come to {offset:#x}: {said!r}"
+        said += link.receive()
+        pc = tables.registers(machine.registers())["PC"]
+        seen = seen + 1 if (pc - offset) % PAGE < len(HANG) else 0
+    link.unread_again(said)
+
+
+def hear(board: str, kernel: Path, hang: int | None = None) -> tuple[Heard, Verdict]:
+    """Start an image that crashes, or hangs at an offset."""
     alone = ["-global", f"{ALONE[board]}.enabled-cpus=1"] if board in ALONE else []
     machine = Qemu(boards.load(board), kernel_args(kernel) + alone)
     with session.attach(machine) as opened:
-        heard = listen(opened.link, first=FIRST, silence=SILENCE)
+        if hang is not None:
+            wait_for_hang(machine, opened.link, hang)
+        silence = SILENCE if hang is None else AFTER
+        heard = listen(opened.link, first=FIRST, silence=silence)
     return heard, judge(heard)
 
 
 def bringup(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pimem", "bringup", "--output", "result.json", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +141,8 @@ def test_the_place_where_a_bringup_image_dies_is_named(
     board: str, place: int, code: bytes, tmp_path: Path
 ) -> None:
     kernel = dying(image(board, "-bringup"), place, code, tmp_path)
-    heard, verdict = hear(board, kernel)
+    hang = offsets(image(board, "-bringup"))[place] if code == HANG else None
+    heard, verdict = hear(board, kernel, hang)
     assert verdict.reached == PLACES[place - 1].name
     assert verdict.advice == PLACES[place - 1].stopped
     crashes_at_el1 = code == UNDEFINED and (place > 1 or board == "QEMU_VIRT")

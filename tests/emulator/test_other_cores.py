@@ -5,7 +5,6 @@ that it takes for free."""
 from __future__ import annotations
 
 import struct
-import time
 from pathlib import Path
 
 import boot_ways
@@ -50,11 +49,7 @@ def options(way: str, name: str, folder: Path) -> list[str]:
 
 def said(machine: Machine) -> str:
     """What the other kernel prints, up to its full stop."""
-    text, end = b"", time.monotonic() + 30
-    while b"." not in text:
-        assert time.monotonic() < end, text
-        text += machine.link.receive()
-    return text.decode()
+    return machine.link.read_until(b".", total=60).decode()
 
 
 def reservations(machine: Machine) -> list[tuple[int, int]]:

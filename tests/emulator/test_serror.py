@@ -318,7 +318,7 @@ def test_where_nothing_can_be_raised_it_is_a_crash_report(victim: Machine, case:
     statement, name, why = NOT_RAISED[case]
     place = "injector.place" if name == "place" else str(symbol(victim, name))
     with pytest.raises(BoardCrash) as caught:
-        victim.exec(setup(f"arm({place})\n{statement}\nprint('never')\n"), timeout=20)
+        victim.exec(setup(f"arm({place})\n{statement}\nprint('never')\n"))
     text, report = caught.value.text, caught.value.report
     assert text.startswith(f"*** crash: {why}")
     assert "(current EL with SP_EL0)" in text.splitlines()[0]

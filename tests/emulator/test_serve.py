@@ -44,7 +44,7 @@ class Server:
     def end(self) -> tuple[int, str]:
         """Press Ctrl-C; return the exit code, and what was said."""
         self.process.send_signal(signal.SIGINT)
-        _, said = self.process.communicate(timeout=20)
+        _, said = self.process.communicate(timeout=60)
         return self.process.returncode, said
 
 
@@ -60,7 +60,7 @@ def serving(name: str, *options: str, places: int = 1) -> Iterator[Server]:
 
 
 def ask(place: str, script: str) -> str:
-    with Link(place, silence=20) as link, link.in_raw_repl():
+    with Link(place) as link, link.in_raw_repl():
         return link.run(script)
 
 
@@ -93,7 +93,7 @@ def test_several_boards_are_apart_and_end_together() -> None:
 def test_a_board_prints_without_anyone_there_and_goes_on() -> None:
     with serving("RPI4") as server:
         (place,) = server.places
-        with Link(place, silence=20) as link:
+        with Link(place) as link:
             link.enter_raw_repl()
             link.paste(SLOW.encode() + b"done = True\n")
         assert ask(place, "try:\n    print(done)\nexcept NameError:\n    print('no')") != ""
@@ -120,9 +120,9 @@ def test_a_board_that_is_reset_restarts(script: str, code: int, cause: str) -> N
     with serving("RPI4") as server:
         (place,) = server.places
         command = [sys.executable, "-m", "pimem", "run", "--port", place, "--timeout", "60"]
-        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=90)
+        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=120)
         assert done.returncode == code, done.stderr
-        with Link(place, silence=20) as link:
+        with Link(place) as link:
             link.enter_raw_repl()
             assert link.run(CAUSE) == cause
         _, said = server.end()
@@ -134,7 +134,7 @@ def test_the_lines_of_rfc_2217_reset_it() -> None:
         (place,) = server.places
         assert ask(place, "kept = 1") == ""
         command = [sys.executable, "-m", "pimem", "reset", "--port", place]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
         board = board_session.attach("RPI4", place)
         assert board.eval("'kept' in globals()") is False
@@ -144,7 +144,7 @@ def test_the_lines_of_rfc_2217_reset_it() -> None:
 def test_an_emulator_that_ends_is_told() -> None:
     with serving("RPI4") as server:
         os.kill(int(server.children()[0]), signal.SIGKILL)
-        assert server.process.wait(20) == 3
+        assert server.process.wait(60) == 3
         assert server.process.stderr
         said = server.process.stderr.read()
     assert f"{server.places[0]}: the machine stopped: QEMU ended with status -9" in said
@@ -161,13 +161,13 @@ def test_an_emulator_that_ends_is_told() -> None:
 )
 def test_wrong_options_are_one_line(options: list[str], message: str) -> None:
     command = [sys.executable, "-m", "pimem", "serve", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith(f"pimem: {message}")
 
 
 def test_a_card_is_in_one_boards_slot(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pimem", "serve", "--count", "2", "--card", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "pimem: --count 2: a card is in one board's slot only\n"

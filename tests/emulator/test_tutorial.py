@@ -78,10 +78,11 @@ def test_indented_blocks_are_typed_and_pasted_as_the_page_says() -> None:
         for line in ("for n in range(2):", "if n:", "print('typed', n)"):
             session.write(line.encode() + b"\r")
             session.read_until(b"\r\n... ")
-        for _ in range(3):  # Enter on empty lines, until >>> is back
-            time.sleep(0.2)
+        shown = b""
+        while not shown.endswith(PROMPT):  # Enter on empty lines, until >>> is back
             session.write(b"\r")
-        assert b"typed 1\r\n>>> " in session.read_until(PROMPT)
+            shown = session.read_until(b"\r\n... ", PROMPT)
+        assert b"typed 1\r\n>>> " in shown
         session.write(b"\x05")
         session.read_until(b"=== ")
         session.write(b"for n in range(2):\r    if n:\r        print('pasted', n)\r\x04")
