@@ -39,6 +39,18 @@ def test_whole_lines_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert board_session.GUEST_ERRORS == []
 
 
+def test_of_a_guest_that_errs_without_end_the_beginning_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_session, "MOST_ERROR_BYTES", 10)
+    log = GuestErrors("RPI3", tmp_path / "log", cast(Qemu, Process()))
+    log.path.write_text("one\ntwo\nthree\nfour\n")
+    assert log.new_lines() == ["one", "two"]
+    with log.path.open("a") as file:
+        file.write("five\n")
+    assert log.new_lines() == ["five"]
+
+
 def test_only_machines_of_target_tests_are_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
