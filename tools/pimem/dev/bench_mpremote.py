@@ -2,7 +2,7 @@
 """The cost of copying a file with mpremote, to a board and from it: part of `make bench`.
 
 mpremote's own transport copies 300 KB of text to the RAM disk at `/` and back. Instructions are
-those of the board beside its sleep; a round trip is a write of the host behind what it read.
+those of the board while it does not sleep; a round trip is a write of the host after a read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TEXT = b"The quick brown fox jumps over the lazy dog.\n" * (SIZE // 45 + 1)
 BEFORE = {"to": 412_365, "from": 619_228}
 #: Hundredths of a round trip: eight round trips for the four chunks of a KiB.
 TRIPS_LIMIT = 820
-#: Instructions per KiB. From the board it is a third of BEFORE, to the board not yet.
+#: Instructions per KiB. The aim is a third of BEFORE; the copy to the board does not reach it.
 LIMITS = {"to": 325_000, "from": BEFORE["from"] // 3}
 
 

@@ -34,7 +34,6 @@ FILLS = {"I2C": BLUE, "SPI": GREEN, "UART": ORANGE, "PWM": PURPLE, "console": YE
 
 BUS = re.compile(r"\{ (\d), GPIO_ALT\d, \{ ([\d, ]+) \} \}")
 PWM = re.compile(r"\.pin = (\d+), \.channel = (\d)")
-UART = re.compile(r"\{ (\d), GPIO_ALT\d, \{ (\d+), \d+ \} \}")
 CONNECTION = re.compile(r"^    pin (\d+) \(([^)]+)\) +(.+)$", re.MULTILINE)
 
 
@@ -104,17 +103,11 @@ def bus_functions(name: str, kind: str, roles: tuple[str, ...]) -> Places:
         yield from placed(kind, int(number), roles, list(map(int, pins.split(","))), seen)
 
 
-def uart_functions() -> Places:
-    seen: set[int] = set()
-    for number, tx in UART.findall(read("modmachine_uart.c")):
-        yield from placed("UART", int(number), ("TX", "RX"), [int(tx), int(tx) + 1], seen)
-
-
 def all_functions() -> Places:
     """Yield every function that a class offers on a pin which the console does not have."""
     yield from bus_functions("machine_i2c.c", "I2C", ("SDA", "SCL"))
     yield from bus_functions("machine_spi.c", "SPI", ("SCK", "MOSI", "MISO"))
-    yield from uart_functions()
+    yield from bus_functions("modmachine_uart.c", "UART", ("TX", "RX"))
     for gpio, channel in PWM.findall(read("modmachine_pwm.c")):
         yield int(gpio), Function("PWM", int(channel))
 
