@@ -12,7 +12,7 @@
 
 static alarm_t *first; // sorted by deadline; of equal ones, the one set first
 static uint64_t wake = NEVER;
-static uint64_t earliest; // the next interrupt, whoever sets an alarm meanwhile
+static uint64_t earliest; // the next interrupt is not before this, whatever is set until then
 
 // The interrupt stays pending while the deadline of the comparator has passed. One place for tests/hwcheck/plants.toml.
 static void __attribute__((noinline)) set_comparator(void) {

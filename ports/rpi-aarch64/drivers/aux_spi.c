@@ -30,8 +30,7 @@
 #define STAT_BUSY           (1u << 6)
 
 #define ENTRY_BYTES         (3)
-#define UNDER_WAY           (4 * ENTRY_BYTES) // the FIFOs have four entries
-#define STALLED_US          (100000)
+#define UNDER_WAY           (4 * ENTRY_BYTES) // at most: the FIFOs have four entries
 
 static uint32_t read(const aux_spi_t *spi, uint32_t offset) {
     return mmio_read(spi->base + offset);
@@ -65,18 +64,12 @@ void aux_spi_stop(const aux_spi_t *spi) {
     mmio_clear_bits(spi->base + ENABLES, ENABLE_SPI1);
 }
 
-typedef struct _bytes_t {
-    const uint8_t *out;
-    uint8_t *in;
-    size_t to_send, to_receive;
-} bytes_t;
-
 static size_t next_entry(size_t left) {
     return left < ENTRY_BYTES ? left : ENTRY_BYTES;
 }
 
 // The bytes are left-aligned in the 24 bits of data; the bits above hold their number of bits. TXHOLD: more follow.
-static void send_entry(const aux_spi_t *spi, bytes_t *bytes) {
+static void send_entry(const aux_spi_t *spi, spi_bytes_t *bytes) {
     size_t count = next_entry(bytes->to_send);
     uint32_t entry = (uint32_t)(8 * count) << 24;
     for (size_t i = 0; i < count; ++i) {
@@ -87,7 +80,7 @@ static void send_entry(const aux_spi_t *spi, bytes_t *bytes) {
 }
 
 // Received bits are right-aligned.
-static void receive_entry(const aux_spi_t *spi, bytes_t *bytes) {
+static void receive_entry(const aux_spi_t *spi, spi_bytes_t *bytes) {
     uint32_t entry = read(spi, IO);
     for (size_t i = next_entry(bytes->to_receive); i-- > 0; --bytes->to_receive) {
         if (bytes->in != NULL) {
@@ -96,7 +89,8 @@ static void receive_entry(const aux_spi_t *spi, bytes_t *bytes) {
     }
 }
 
-static bool move(const aux_spi_t *spi, bytes_t *bytes) {
+// Returns whether bytes were received.
+static bool move(const aux_spi_t *spi, spi_bytes_t *bytes) {
     size_t before = bytes->to_receive;
     while (bytes->to_send != 0 && bytes->to_receive - bytes->to_send + ENTRY_BYTES <= UNDER_WAY
            && !(read(spi, STAT) & STAT_TX_FULL)) {
@@ -109,17 +103,17 @@ static bool move(const aux_spi_t *spi, bytes_t *bytes) {
 }
 
 spi_result_t aux_spi_transfer(const aux_spi_t *spi, const uint8_t *out, uint8_t *in, size_t size) {
-    bytes_t bytes = { out, in, size, size };
+    spi_bytes_t bytes = { out, in, size, size };
     clear(spi);
-    uint64_t deadline = timer_deadline_us(STALLED_US);
+    uint64_t deadline = timer_deadline_us(SPI_STALLED_US);
     for (bool late = false; bytes.to_receive != 0; late = timer_expired(deadline)) {
         if (move(spi, &bytes)) {
-            deadline = timer_deadline_us(STALLED_US);
+            deadline = timer_deadline_us(SPI_STALLED_US);
         } else if (late) {
-            break; // read after the clock, so an interrupt cannot have used up the time
+            break; // the registers were read after the deadline: no interrupt has used up the time
         }
     }
-    bool idle = timer_wait_register(spi->base + STAT, STAT_BUSY, 0, STALLED_US);
+    bool idle = timer_wait_register(spi->base + STAT, STAT_BUSY, 0, SPI_STALLED_US);
     clear(spi);
     return idle && bytes.to_receive == 0 ? SPI_OK : SPI_TIMEOUT;
 }

@@ -5,10 +5,9 @@
 #ifndef PORTS_RPI_AARCH64_DRIVERS_AUX_SPI_H
 #define PORTS_RPI_AARCH64_DRIVERS_AUX_SPI_H
 
-#include "spi0.h"
+#include "spi.h"
 
 // The rate is half the core clock, divided by 1 to 4096.
-#define AUX_SPI_MIN_DIVIDER (2)
 #define AUX_SPI_MAX_DIVIDER (8192)
 
 typedef struct _aux_spi_t {

@@ -20,7 +20,7 @@ typedef struct _bcm2836_intc_t {
     uintptr_t local;
     uintptr_t legacy;       // peripherals + 0xb000: the registers start 0x200 above it
     uint32_t enabled[3];    // legacy: peripherals 0-31, 32-63, ARM side
-    uint32_t preferred;     // the peripheral that comes before all others; at first number 0
+    uint32_t preferred;     // the peripheral that comes before all others; number 0 until it is set
 } bcm2836_intc_t;
 
 // Disables everything and routes the legacy controller to core 0.

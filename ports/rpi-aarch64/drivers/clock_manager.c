@@ -17,7 +17,7 @@
 #define CTL_FIXED       (0x600 | 1u << 8 | CTL_SOURCE) // MASH, FLIP, SRC: not to be changed while it is busy
 #define DIV_INTEGER     (12) // the lowest bit of the divisor's whole part
 
-// A clock stops at the end of its cycle; the slowest here takes 0.2 ms.
+// A clock stops at the end of its cycle, which is 0.2 ms at most: that of the crystal divided by 4095.
 #define STOP_US         (1000)
 #define START_US        (10)
 

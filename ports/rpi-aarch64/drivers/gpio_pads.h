@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// In mA. Values between are multiples of the step.
+// In mA. A drive strength is a multiple of the step, up to the maximum.
 #define GPIO_PADS_STEP_MA (2)
 #define GPIO_PADS_MAX_MA  (16)
 

@@ -32,7 +32,7 @@ bool irq_set_handler(uint32_t irq, irq_handler_t fn, void *arg);
 bool irq_enable(uint32_t irq);
 bool irq_disable(uint32_t irq);
 
-// This interrupt is handled before all others that are pending, however often those come. There is one.
+// This interrupt is handled before all others that are pending, however often those come. Call it for one only.
 void irq_prefer(uint32_t irq);
 
 // Interrupts cores 1 to `cores` - 1, once: it ends their WFI. They have set up nothing but their interface to the GIC,

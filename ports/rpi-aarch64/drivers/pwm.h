@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PWM_CHANNELS (2)
-
 // Starts a channel, 0 or 1, and leaves the other one unchanged. invert: low for `high` counts.
 void pwm_start(uintptr_t base, unsigned channel, uint32_t period, uint32_t high, bool invert);
 
@@ -18,7 +16,7 @@ void pwm_change(uintptr_t base, unsigned channel, uint32_t period, uint32_t high
 
 void pwm_stop(uintptr_t base, unsigned channel);
 
-// a * b / c, rounded to the nearest; c is not 0, and the result fits.
+// a * b / c, rounded to the nearest. c is not 0, a * b + c / 2 fits in 64 bits and the result in 32.
 static inline uint32_t pwm_scale(uint64_t a, uint32_t b, uint64_t c) {
     return (uint32_t)((a * b + c / 2) / c);
 }

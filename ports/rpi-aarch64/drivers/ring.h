@@ -35,7 +35,7 @@ static inline uint32_t ring_room(const ring_t *ring) {
 
 // For a ring that has room.
 static inline void ring_append(ring_t *ring, uint8_t byte) {
-    uint32_t head = ring->head; // nobody else writes it
+    uint32_t head = ring->head; // only the producer writes it
     ring->data[head & ring->mask] = byte;
     __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 }
@@ -51,7 +51,7 @@ static inline bool ring_put(ring_t *ring, uint8_t byte) {
 
 // Returns the next byte, or -1 if the ring is empty.
 static inline int ring_get(ring_t *ring) {
-    uint32_t tail = ring->tail; // nobody else writes it
+    uint32_t tail = ring->tail; // only the consumer writes it
     if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == tail) {
         return -1;
     }
@@ -60,7 +60,8 @@ static inline int ring_get(ring_t *ring) {
     return byte;
 }
 
-// Takes the bytes up to and including the `nth` that is `byte`. Returns false, and takes nothing, if there are less.
+// Takes the bytes up to and including the `nth` that is `byte`. Returns false, and takes nothing, if there are
+// fewer.
 static inline bool ring_take(ring_t *ring, uint8_t byte, uint32_t nth) {
     uint32_t count = ring_count(ring);
     for (uint32_t n = 0; n < count; ++n) {

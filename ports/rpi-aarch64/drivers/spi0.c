@@ -21,7 +21,6 @@
 
 #define FIFO_SIZE       (64)
 #define DLEN_MAX        (0xffff)
-#define STALLED_US      (100000)  // a byte takes 2 ms at the lowest rate
 
 static uint32_t read(const spi0_t *spi, uint32_t offset) {
     return mmio_read(spi->base + offset);
@@ -47,16 +46,9 @@ void spi0_stop(const spi0_t *spi) {
     write(spi, CS, CS_CLEAR);
 }
 
-// The bytes of a transfer that remain to be sent and received.
-typedef struct _bytes_t {
-    const uint8_t *out;
-    uint8_t *in;
-    size_t to_send, to_receive;
-} bytes_t;
-
 // Moves as many bytes as the FIFOs take; never more are in transit than the receive FIFO holds. Returns whether a byte
 // was received.
-static bool move(const spi0_t *spi, bytes_t *bytes) {
+static bool move(const spi0_t *spi, spi_bytes_t *bytes) {
     size_t before = bytes->to_receive;
     while (bytes->to_send != 0 && bytes->to_receive - bytes->to_send < FIFO_SIZE && read(spi, CS) & CS_TXD) {
         write(spi, FIFO, *bytes->out++);
@@ -72,21 +64,21 @@ static bool move(const spi0_t *spi, bytes_t *bytes) {
     return bytes->to_receive != before;
 }
 
-static spi_result_t move_all(const spi0_t *spi, bytes_t *bytes) {
-    uint64_t deadline = timer_deadline_us(STALLED_US);
+static spi_result_t move_all(const spi0_t *spi, spi_bytes_t *bytes) {
+    uint64_t deadline = timer_deadline_us(SPI_STALLED_US);
     for (bool late = false; bytes->to_receive != 0; late = timer_expired(deadline)) {
         if (move(spi, bytes)) {
-            deadline = timer_deadline_us(STALLED_US);
+            deadline = timer_deadline_us(SPI_STALLED_US);
         } else if (late) {
-            return SPI_TIMEOUT; // read after the clock, so an interrupt cannot have used up the time
+            return SPI_TIMEOUT; // the registers were read after the deadline: no interrupt has used up the time
         }
     }
-    bool done = timer_wait_register(spi->base + CS, CS_DONE, CS_DONE, STALLED_US);
+    bool done = timer_wait_register(spi->base + CS, CS_DONE, CS_DONE, SPI_STALLED_US);
     return done ? SPI_OK : SPI_TIMEOUT;
 }
 
 spi_result_t spi0_transfer(const spi0_t *spi, const uint8_t *out, uint8_t *in, size_t size) {
-    bytes_t bytes = { out, in, size, size };
+    spi_bytes_t bytes = { out, in, size, size };
     write(spi, CS, CS_CLEAR | spi->mode);
     write(spi, DLEN, size < DLEN_MAX ? (uint32_t)size : DLEN_MAX); // otherwise a gap follows each byte
     write(spi, CS, CS_TA | spi->mode);

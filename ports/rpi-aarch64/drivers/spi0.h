@@ -5,26 +5,11 @@
 #ifndef PORTS_RPI_AARCH64_DRIVERS_SPI0_H
 #define PORTS_RPI_AARCH64_DRIVERS_SPI0_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "spi.h"
 
 // Dividers of the core clock are even.
 #define SPI0_MIN_DIVIDER (2)
 #define SPI0_MAX_DIVIDER (65536)
-
-typedef enum _spi_result_t {
-    SPI_OK,
-    SPI_TIMEOUT,    // the block transfers no bytes
-    SPI_ABSENT,     // its registers do not retain what is written
-} spi_result_t;
-
-// The rate and the clock mode of a bus.
-typedef struct _spi_mode_t {
-    uint32_t hz;        // replaced by the highest possible rate that is not above it
-    bool polarity;      // the level of the idle clock
-    bool phase;         // data is sampled at the second edge
-} spi_mode_t;
 
 typedef struct _spi0_t {
     uintptr_t base;

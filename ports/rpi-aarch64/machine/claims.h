@@ -20,7 +20,7 @@
 #include "machine_pin.h"
 
 typedef enum _claims_kind_t {
-    CLAIMS_FREE,
+    CLAIMS_FREE,        // the kind of no owner, which is 0
     CLAIMS_I2C,
     CLAIMS_SPI,
     CLAIMS_UART,

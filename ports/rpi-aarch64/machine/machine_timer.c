@@ -15,7 +15,7 @@ enum { MODE_ONE_SHOT = 1, MODE_PERIODIC = 2 };
 #define MAX_HZ      (20000)     // an interrupt costs the thread a microsecond or more
 #define MAX_SECONDS (315360000) // ten years
 #define MAX_TICK_HZ (1000000000)
-#define MAX_RUNNING (100)       // interrupts are masked for a time that goes with their number
+#define MAX_RUNNING (100)       // alarm_set() masks interrupts for a time proportional to their number
 
 typedef struct _machine_timer_obj_t {
     mp_obj_base_t base;

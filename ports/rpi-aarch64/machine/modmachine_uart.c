@@ -155,7 +155,7 @@ static void parse_settings(const machine_uart_obj_t *self, const mp_arg_val_t *a
 
 // --- open and closed ---
 
-// In an interrupt. Only one call is due at a time: the handler reads all received bytes.
+// In an interrupt. Only one call is due at a time: the function that it calls reads all received bytes.
 static bool byte_came(void *arg, uint8_t byte) {
     machine_uart_obj_t *self = (machine_uart_obj_t *)((char *)arg - offsetof(machine_uart_obj_t, line));
     (void)byte;

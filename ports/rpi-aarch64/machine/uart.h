@@ -31,8 +31,8 @@ void uart_interrupt(void);
 int uart_get(void);
 size_t uart_available(void);
 
-// Takes what was received up to and including the `nth` byte of this value; false when there are less, and nothing is
-// taken.
+// Takes the received bytes up to and including the `nth` that is `byte`. Returns false, and takes nothing, if there are
+// fewer.
 bool uart_take(uint8_t byte, unsigned nth);
 
 // Sends bytes as they are; returns how many. Bounded: bytes that a UART does not send are dropped and counted.
