@@ -138,6 +138,38 @@ def test_a_line_that_is_closed_is_off_and_gets_no_more(uarts):
     assert uarts.console.value == 1 and list(uarts.blocks[4].received) == [ord("x")]
 
 
+@pytest.mark.parametrize("number", PL011S)
+def test_no_interrupt_is_left_without_a_handler_while_a_line_opens_and_closes(uarts, number):
+    """Else it repeats endlessly: the thread, which would end it, executes no instruction."""
+    block = uarts.blocks[number]
+    handled = []
+
+    def receive() -> None:
+        if handled and handled[-1] is None:
+            return  # in the handler
+        block.received.extend(b"xx")
+        if block.interrupts and not uarts.machine.fake.masked:
+            handled.append(None)
+            uarts.interrupt(UART_ID)
+            handled.append(not block.interrupts)
+
+    def flags() -> int:
+        receive()
+        return block.flags()
+
+    def mask(value: int) -> None:
+        block["IMSC"] = value
+        receive()
+
+    uarts.machine.on_read[block.base + 0x18] = flags
+    uarts.machine.on_write[block.base + 0x38] = mask
+    line = uarts.open(number)
+    library().uart_line_count(line)
+    receive()
+    library().uart_line_close(line)
+    assert handled and False not in handled
+
+
 @pytest.mark.parametrize("number", [1, 5])
 def test_what_comes_while_interrupts_are_masked_is_found(uarts, number):
     line = uarts.open(number)

@@ -15,8 +15,8 @@
 #define BAUD            (0x68)
 
 #define ENABLE_UART     (1u << 0)
-// The manual has the bits of receiver and transmitter exchanged, and bits 3:2 as of no effect: without them nothing
-// interrupts (errata).
+// The manual has the bits of receiver and transmitter exchanged, and says that bits 3:2 have no effect. Without them
+// nothing interrupts (errata); bit 2 is what Linux sets.
 #define IER_RECEIVE     (1u << 0)
 #define IER_LINE_STATUS (1u << 2)
 #define IER_ON          (IER_RECEIVE | IER_LINE_STATUS)
@@ -77,6 +77,10 @@ void mini_uart_start_rx(mini_uart_t *uart, ring_t *ring, pl011_hook_t hook, void
     uart->hook_arg = arg;
     uart->rx_stopped = false;
     mmio_write(uart->base + IER, IER_ON);
+}
+
+void mini_uart_stop_rx(const mini_uart_t *uart) {
+    mmio_write(uart->base + IER, 0);
 }
 
 // A byte is read only if the ring has room for it: in QEMU a full ring then makes the sender wait.

@@ -16,7 +16,8 @@ typedef struct _mini_uart_t {
     bool rx_stopped;    // the ring was full: the receive interrupt is off
 } mini_uart_t;
 
-// The divisor for a baud rate at the core's clock in Hz, rounded to the nearest. False if the rate cannot be made.
+// The divisor for a baud rate at the core's clock in Hz, rounded to the nearest: less than 1 % off up to 1/400 of the
+// clock. Returns false if the rate cannot be made.
 bool mini_uart_divisor(uint32_t clock, uint32_t baud, uint32_t *divisor);
 
 // Stops the UART, so that it can be configured, and makes its registers accessible.
@@ -30,6 +31,7 @@ void mini_uart_off(const mini_uart_t *uart);
 
 // As the functions of pl011.h.
 void mini_uart_start_rx(mini_uart_t *uart, ring_t *ring, pl011_hook_t hook, void *arg);
+void mini_uart_stop_rx(const mini_uart_t *uart);
 void mini_uart_irq(void *arg);
 void mini_uart_resume_rx(mini_uart_t *uart);
 bool mini_uart_has_room(const mini_uart_t *uart);

@@ -45,8 +45,8 @@ void pl011_disable(pl011_t *uart, uintptr_t base) {
     mmio_write(base + IMSC, 0);
     mmio_write(base + DMACR, 0);
     mmio_clear_bits(base + LCRH, LCRH_8BIT_FIFO); // FEN off empties both FIFOs, which are one byte deep then
-    // Not until it is empty: QEMU also receives while the UART is disabled, so that what a client sends to a board that
-    // starts would be lost.
+    // One read empties them. Further ones would lose what a client sends to an emulated board that starts: QEMU also
+    // receives while the UART is disabled.
     (void)mmio_read(base + DR);
     mmio_write(base + ICR, INT_ALL);
 }
@@ -78,6 +78,10 @@ void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg) {
     uart->rx_stopped = false;
     // The timeout is for bytes that do not fill the FIFO to its level: single keys.
     mmio_write(uart->base + IMSC, INT_RX | INT_RX_TIMEOUT);
+}
+
+void pl011_stop_rx(const pl011_t *uart) {
+    mmio_write(uart->base + IMSC, 0);
 }
 
 // Returns whether the byte is good.

@@ -47,6 +47,9 @@ bool pl011_answers(uintptr_t base);
 // Starts reception into the ring by interrupt. The hook may be 0.
 void pl011_start_rx(pl011_t *uart, ring_t *ring, pl011_hook_t hook, void *arg);
 
+// Stops reception: nothing interrupts any more. Call it before the handler is removed.
+void pl011_stop_rx(const pl011_t *uart);
+
 // The interrupt handler; arg is the pl011_t.
 void pl011_irq(void *arg);
 

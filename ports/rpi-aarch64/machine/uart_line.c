@@ -79,6 +79,27 @@ static void poll_if_masked(uart_line_t *line) {
     }
 }
 
+// The handler is there before the UART interrupts, and until after: nothing else ends the interrupt.
+static void start_rx(uart_line_t *line, pl011_hook_t hook) {
+    uint64_t state = cpu_irq_save();
+    if (is_mini(line->id)) {
+        mini_uart_start_rx(&line->mini, &line->ring, hook, line);
+    } else {
+        pl011_start_rx(&line->pl011, &line->ring, hook, line);
+    }
+    set_irq(line, true);
+    cpu_irq_restore(state);
+}
+
+static void stop_rx(uart_line_t *line) {
+    if (is_mini(line->id)) {
+        mini_uart_stop_rx(&line->mini);
+    } else {
+        pl011_stop_rx(&line->pl011);
+    }
+    set_irq(line, false);
+}
+
 // --- open and closed ---
 
 static uint32_t control_of(const uart_format_t *format) {
@@ -92,20 +113,17 @@ void uart_line_open(uart_line_t *line, const uart_format_t *format, uint8_t *dat
     if (is_mini(line->id)) {
         mini_uart_disable(&line->mini, base_of(line->id));
         (void)mini_uart_enable(&line->mini, clock, format->baud, format->bits);
-        mini_uart_start_rx(&line->mini, &line->ring, hook, line);
-        set_irq(line, true);
     } else {
         pl011_disable(&line->pl011, base_of(line->id));
         (void)pl011_enable_line(&line->pl011, clock, format->baud, control_of(format));
-        pl011_start_rx(&line->pl011, &line->ring, hook, line);
-        set_irq(line, true);
     }
+    start_rx(line, hook);
     line->open = true;
 }
 
 void uart_line_close(uart_line_t *line) {
     line->open = false;
-    set_irq(line, false);
+    stop_rx(line);
     if (is_mini(line->id)) {
         mini_uart_disable(&line->mini, base_of(line->id));
         mini_uart_off(&line->mini);
