@@ -59,6 +59,7 @@ STRUCTURES: dict[type[ctypes.Structure], str] = {
     hardware.GpioIrq: "gpio_irq_t",
     hardware.Mailbox: "mailbox_t",
     hardware.Bsc: "bsc_t",
+    hardware.I2cLines: "i2c_lines_t",
     hardware.SpiMode: "spi_mode_t",
     hardware.Spi0: "spi0_t",
     hardware.AuxSpi: "aux_spi_t",
