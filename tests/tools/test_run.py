@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from limits import HANG_SECONDS
 from terminals import at_a_terminal, read_until
 
 from pimem.board import boards, follow
+from pimem.board.errors import BoardRestarted
 from pimem.board.link import Link
 from pimem.board.script import execute
 from pimem.commands import run
@@ -192,6 +195,40 @@ def test_a_silent_script_is_not_given_up(
         r"pimem: the script has printed nothing for \d+ s; Ctrl-C stops it\n",
         capsys.readouterr().err,
     )
+
+
+class Clock:
+    """A clock that is set forward."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.mark.parametrize("script", [b"print('end')", b"print('end')\nrestart()"])
+def test_the_time_to_send_a_script_is_no_silence(
+    fake: FakeBoard, monkeypatch: pytest.MonkeyPatch, script: bytes
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(follow, "time", clock)
+    sunk: list[bytes] = []
+    with Link(fake.url) as link, contextlib.suppress(BoardRestarted):
+        paste = link.paste
+
+        def slow(source: bytes) -> None:
+            paste(source)
+            came = bytearray()
+            while not came.endswith((b"\x04>", b">>> ")):
+                came += link.receive()
+            link.unread_again(came)
+            clock.ahead += 1000
+
+        monkeypatch.setattr(link, "paste", slow)
+        link.enter_raw_repl()
+        execute(link, script, sunk.append, company=follow.Company(silence=100))
+    assert b"".join(sunk).startswith(b"end\r\n")
 
 
 def test_a_port_that_vanishes_is_noticed_at_once(fake: FakeBoard) -> None:

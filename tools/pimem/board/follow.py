@@ -104,6 +104,8 @@ class Follower:
             before += self._link.read_exactly(1)
         if before.endswith(END):
             self._link.unread_again(END)
+        # The time it took to send the script is no silence: what it printed may be here unread.
+        self._last = self._held = time.monotonic()
         return not before.endswith(END)
 
     def follow(self) -> None:
