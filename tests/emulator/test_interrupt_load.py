@@ -121,6 +121,7 @@ def type_lines(line: PacedLine, size: int) -> int:
     return slowest * 1_000_000 // HZ
 
 
+@pytest.mark.timeout(1200)  # 35,000 times the board waits for the test, and a host may be busy
 @pytest.mark.parametrize("name", board_session.BOARDS)
 def test_nothing_is_lost_under_ten_thousand_interrupts_a_second(name: str, tmp_path: Path) -> None:
     with paced(name, tmp_path) as line:
