@@ -100,13 +100,27 @@ static int friendly_repl(void) {
     return pyexec_friendly_repl();
 }
 
+// A callback that runs while the prompt waits may raise KeyboardInterrupt, which is printed, or SystemExit, which
+// leads to a soft reset. The prompt itself handles no exception.
+static int guarded_repl(void) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : friendly_repl();
+        nlr_pop();
+        return result;
+    }
+    mp_obj_t exception = MP_OBJ_FROM_PTR(nlr.ret_val);
+    mp_obj_t type = MP_OBJ_FROM_PTR(mp_obj_get_type(exception));
+    if (mp_obj_is_subclass_fast(type, MP_OBJ_FROM_PTR(&mp_type_SystemExit))) {
+        return PYEXEC_FORCED_EXIT;
+    }
+    mp_obj_print_exception(&mp_plat_print, exception);
+    return 0;
+}
+
 static void repl(void) {
     start_count_clear(); // not where input is waited for: it may be there already
-    for (;;) {
-        int result = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : friendly_repl();
-        if (result != 0) {
-            return;
-        }
+    while (guarded_repl() == 0) {
     }
 }
 

@@ -141,7 +141,8 @@ class Link(Line):
 
     def _raw_paste(self, source: bytes) -> None:
         self.write(b"\x05A\x01")
-        window = self._window()
+        self.read_until(b"R\x01", total=self._brief)
+        window = int.from_bytes(self.read_exactly(2), "little")
         room, at = window, 0
         while at < len(source):
             control = self._control(wait=room == 0)
@@ -156,17 +157,6 @@ class Link(Line):
         self.write(END)
         while self._control() == RAW_MODE:  # windows granted meanwhile, then the acknowledgement
             pass
-
-    def _window(self) -> int:
-        """Return how many bytes the board takes at once in raw-paste, once it has begun."""
-        answer = bytearray()
-        end = time.monotonic() + self._brief
-        while not answer.endswith(b"R\x01"):
-            if answer.endswith((b"R\x00", RAW_PROMPT)) or time.monotonic() > end:
-                answered = bytes(answer[-200:])
-                raise NoAnswer(f"{self.url} does not take raw-paste: it answered {answered!r}")
-            answer += self.read_exactly(1)
-        return int.from_bytes(self.read_exactly(2), "little")
 
     def _control(self, wait: bool = True) -> bytes:
         """Return the next byte of flow control, RAW_MODE for a window or END; without `wait` b''
