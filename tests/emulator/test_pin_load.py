@@ -6,11 +6,13 @@ block's registers."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from counts import address
 
 from pimem.board import boards
+from pimem.board.gdb import Gdb
 from pimem.dev import bench, bench_pin
 from pimem.testing import Machine, board_session
 
@@ -94,6 +96,33 @@ def test_a_pin_without_end_is_off_until_its_calls_are_made(pins: Machine) -> Non
     assert pins.eval("machine.mem32[rising] >> 17 & 1") == 1, "on again"
     pins.exec("happen(17)\ntime.sleep_ms(1)")
     assert pins.eval("[counters[17].calls, dropped()]") == [MOST + 1, 1]
+
+
+CPSR, IRQ_MASKED = 33, 1 << 7  # the number of a register, and a bit of it
+#: The event is pending before the pin's triggers change.
+OFF = """
+def off():
+    state = machine.disable_irq()
+    happen(17)
+    Pin(17).irq(None)
+    machine.enable_irq(state)
+    time.sleep_ms(5)
+    print(counters[17].calls)
+"""
+
+
+def test_an_event_while_triggers_change_is_no_call(tmp_path: Path) -> None:
+    """Its call would be to None, or after a soft reset to an object that is gone."""
+    extra = ["-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
+    with board_session.booted(bench_pin.BOARD, extra=extra) as machine:
+        machine.exec(SETUP.replace("BLOCK", hex(address(machine.board, bench_pin.SYMBOL))) + OFF)
+        with Gdb(tmp_path / "gdb") as gdb:
+            machine.link.write(b"off()\x04")
+            gdb.run_to(address(machine.board, "gpio_irq_set"))
+            gdb.set_register(CPSR, gdb.register(CPSR) & ~IRQ_MASKED)  # it interrupts here
+            gdb.ask("D")
+            printed = machine.link.read_until(b"\x04>", silence=60)
+    assert printed == b"OK0\r\n\x04\x04>"
 
 
 def test_an_interrupt_and_its_call_take_few_instructions() -> None:

@@ -54,8 +54,10 @@ static void run(callback_t *callback) {
 }
 
 static void set_triggers(pin_irq_t *self, uint32_t triggers) {
+    uint32_t pin = pin_of(self)->id;
+    gpio_irq_set(&events, pin, 0); // first: until then an interrupt makes another call due
     callback_cancel(&self->callback);
-    gpio_irq_set(&events, pin_of(self)->id, self->irq.handler == mp_const_none ? 0 : triggers);
+    gpio_irq_set(&events, pin, self->irq.handler == mp_const_none ? 0 : triggers);
     self->triggers = triggers;
 }
 
