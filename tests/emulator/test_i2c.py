@@ -92,8 +92,11 @@ def test_a_long_transfer_is_whole(bus: Machine) -> None:
 
 def test_a_clock_is_set_and_read(bus: Machine) -> None:
     bus.exec("bus.writeto_mem(0x68, 0, bytes([0x58, 0x59, 0x23, 3, 0x31, 0x12, 0x25]))")
-    seconds, minutes, hours = bus.eval("list(bus.readfrom_mem(0x68, 0, 3))")
-    assert (seconds, minutes, hours) in [(0x58, 0x59, 0x23), (0x59, 0x59, 0x23)] or hours == 0
+    seconds, minutes, hours = (
+        int(f"{each:x}") for each in bus.eval("list(bus.readfrom_mem(0x68, 0, 3))")
+    )
+    since = (hours * 60 + minutes) * 60 + seconds - (24 * 3600 - 2)
+    assert since % 86_400 < 600
 
 
 CALLS = (
@@ -205,7 +208,6 @@ def test_software_leaves_a_bus_that_stays_low(pi: Machine) -> None:
     pi.exec("soft = SoftI2C(scl=5, sda=6, timeout=1000)")
     assert pi.eval("refused(soft.readfrom, 0x48, 1)") == ["OSError", "[Errno 116] ETIMEDOUT"]
     assert pi.eval("refused(soft.scan)") == ["OSError", "[Errno 116] ETIMEDOUT"]
-    assert "missing" in pi.exec("memory.info()") or pi.name != "RPI4"
 
 
 #: QEMU's lines have the levels of the pins' latches, which a program reaches by address.

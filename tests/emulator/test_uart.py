@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """machine.UART(1), the mini UART: QEMU's second serial line, whose other end is this test.
 
-What its numbers 2 to 5 do to the PL011 is in tests/host/test_drivers.py: QEMU has none of them.
+What its numbers 2 to 5 do to the PL011 is in tests/host/test_machine_uart.py and
+test_drivers_uart.py: QEMU has none of them.
 """
 
 from __future__ import annotations

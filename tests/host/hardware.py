@@ -303,7 +303,6 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "mailbox_init": (c_bool, [c_void_p, c_size_t, c_void_p, c_uint64]),
     "mailbox_property": (c_int, [c_void_p, c_uint32, c_void_p, c_size_t, c_size_t]),
     "mailbox_serial": (c_int, [c_void_p, c_void_p]),
-    "mailbox_mac": (c_int, [c_void_p, c_void_p]),
     "mailbox_clock_rate": (c_int, [c_void_p, c_uint32, c_void_p]),
     "mailbox_raise_clock": (c_int, [c_void_p, c_uint32]),
     "mailbox_temperature": (c_int, [c_void_p, c_void_p]),

@@ -180,14 +180,6 @@ def test_a_serial_number_is_low_word_first() -> None:
     assert serial.value == 0x10000000_89ABCDEF
 
 
-def test_six_bytes_are_enough_for_a_mac_address() -> None:
-    vc = VideoCore()
-    vc.answer = lambda values: bytes.fromhex("525400123457")
-    mac = (ctypes.c_uint8 * 6)()
-    assert lib().mailbox_mac(vc.pointer, mac) == OK
-    assert bytes(mac) == bytes.fromhex("525400123457")
-
-
 def test_an_expander_pin_is_sent_with_its_offset() -> None:
     vc = VideoCore()
     vc.answer = lambda values: struct.pack("<II", 0, values[1])

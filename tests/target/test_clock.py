@@ -14,14 +14,13 @@ SET = "rtc = machine.RTC(); rtc.datetime((2031, 2, 28, 0, 23, 59, 58, 250000))"
 
 @pytest.fixture
 def clock(board: Machine) -> Machine:
-    """The board, whose clock a test may set: it is restored afterwards."""
-    board.exec("import machine, os, time\nbefore = time.time_ns() - 1000 * time.ticks_us()")
+    """The board, whose clock a test may set: no test depends on the date."""
+    board.exec("import machine, os, time")
     return board
 
 
 def test_the_time_is_what_was_set_and_goes_on(clock: Machine) -> None:
-    clock.exec(SET)
-    got = clock.eval("list(rtc.datetime())")
+    got = clock.eval("list(rtc.datetime())", SET)
     assert got[:7] in ([2031, 2, 28, 4, 23, 59, 58], [2031, 2, 28, 4, 23, 59, 59])
     # 2031-02-28 23:59:58 is 1,930,089,598 seconds after 1970-01-01.
     assert clock.eval("0 <= time.time() - 1930089598 < 60") is True

@@ -131,7 +131,7 @@ static bsc_result_t move_until(const bsc_t *bsc, bsc_bytes_t *bytes, bool in, ui
 }
 
 // Ends a transfer between its bytes. A read then ends with NACK and STOP, which the block sends while it is enabled: if
-// it were not, it would send them at the begin of the next transfer.
+// it were not, it would send them at the start of the next transfer.
 static void abandon(const bsc_t *bsc) {
     write(bsc, DLEN, 0); // QEMU takes each write of C with I2CEN for a start
     write(bsc, C, C_I2CEN | C_CLEAR | (read(bsc, C) & C_READ));

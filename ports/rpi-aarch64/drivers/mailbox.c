@@ -39,7 +39,6 @@
 
 #define TAG_FIRMWARE_REVISION   (0x00000001)
 #define TAG_BOARD_REVISION      (0x00010002)
-#define TAG_MAC                 (0x00010003)
 #define TAG_SERIAL              (0x00010004)
 #define TAG_ARM_MEMORY          (0x00010005)
 #define TAG_CLOCK_RATE          (0x00030002)
@@ -227,15 +226,6 @@ mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial) {
 // The one sensor has id 0.
 mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees) {
     return get_by_id(mailbox, TAG_TEMPERATURE, 0, millidegrees);
-}
-
-mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]) {
-    uint32_t values[2];
-    mailbox_result_t result = call(mailbox, TAG_MAC, values, 0, 2, 6);
-    for (unsigned i = 0; result == MAILBOX_OK && i < 6; ++i) {
-        mac[i] = (uint8_t)(values[i / 4] >> (8 * (i % 4)));
-    }
-    return result;
 }
 
 // The firmware puts a status in the place of the pin's number: 0 when it has done what was asked. The length that it

@@ -72,11 +72,10 @@ mailbox_result_t mailbox_set_power(mailbox_t *mailbox, uint32_t domain, bool on)
 
 // The time of the firmware's build, in seconds since 1970.
 mailbox_result_t mailbox_firmware_revision(mailbox_t *mailbox, uint32_t *revision);
-// The ARM's share of RAM in bytes, the board's revision code, its serial number, the Ethernet address.
+// The ARM's share of RAM in bytes, the board's revision code, its serial number.
 mailbox_result_t mailbox_arm_memory(mailbox_t *mailbox, mailbox_memory_t *memory);
 mailbox_result_t mailbox_board_revision(mailbox_t *mailbox, uint32_t *revision);
 mailbox_result_t mailbox_serial(mailbox_t *mailbox, uint64_t *serial);
-mailbox_result_t mailbox_mac(mailbox_t *mailbox, uint8_t mac[6]);
 
 // Thousandths of a degree Celsius of the SoC.
 mailbox_result_t mailbox_temperature(mailbox_t *mailbox, uint32_t *millidegrees);

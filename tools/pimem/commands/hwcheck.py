@@ -208,7 +208,7 @@ def show(violations: Sequence[Violation], as_json: bool) -> None:
 
 
 def no_kernel(image: Path, machine: str, loop: Violation) -> str:
-    """Return what an exception that repeats for ever means."""
+    """Return what an exception that repeats endlessly means."""
     return (
         f"{image} is no AArch64 kernel for {machine}, or one that crashed without a handler: "
         f"core {loop.core} does nothing but repeat an exception at {loop.pc:#x}, "

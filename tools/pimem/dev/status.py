@@ -55,16 +55,11 @@ def cell(globs: Sequence[str], files: dict[str, dict[str, Any]]) -> str:
     """Tell what came of the tests of some files: '-' where there are none."""
     if not globs:
         return "-"
-    found = [
-        counts
-        for name, counts in files.items()
-        if any(fnmatch.fnmatch(name, glob) for glob in globs)
-    ]
-    passed = sum(counts["passed"] for counts in found)
-    bad = sum(counts["failed"] + counts["error"] for counts in found)
+    fitting = [[files[name] for name in fnmatch.filter(files, glob)] for glob in globs]
+    bad = sum(each["failed"] + each["error"] for found in fitting for each in found)
     if bad:
         return f"**{bad} failed**"
-    return PASSED if passed else "not run"
+    return PASSED if all(any(each["passed"] for each in found) for found in fitting) else "not run"
 
 
 def real_cell(row: Row, results: Sequence[dict[str, Any]]) -> str:
