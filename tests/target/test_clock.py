@@ -13,8 +13,8 @@ SET = "rtc = machine.RTC(); rtc.datetime((2031, 2, 28, 0, 23, 59, 58, 250000))"
 
 
 @pytest.fixture
-def clock(board: Machine) -> Machine:
-    """The board, whose clock a test may set: no test depends on the date."""
+def clock(board: Machine, clock_kept: None) -> Machine:
+    """The board, whose clock a test may set: it is put back afterwards."""
     board.exec("import machine, os, time")
     return board
 
