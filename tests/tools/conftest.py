@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,9 +57,13 @@ def pimem() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `python -m pimem` as a user does, with bounded time."""
 
     def call(*args: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pimem", *args]
         return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=HANG_SECONDS
+            [sys.executable, "-m", "pimem", *args],
+            env={**os.environ, "COLUMNS": "80"},  # help is as wide as the terminal of the tests
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
         )
 
     return call
