@@ -30,6 +30,5 @@ bus.write_readinto(data, data)
 select.on()
 maker, kind, size = data[1:]
 if maker in (0x00, 0xFF):
-    print("no flash answers")
-else:
-    print(f"maker 0x{maker:02x}, type 0x{kind:02x}, {1 << size >> 10} KiB")
+    raise OSError("no flash answers")
+print(f"maker 0x{maker:02x}, type 0x{kind:02x}, {1 << size >> 10} KiB")

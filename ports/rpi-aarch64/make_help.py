@@ -18,6 +18,7 @@ MODULES = {
     "memory.pagers": "memory-stubs/pagers.pyi",
     "memory.user": "memory-stubs/user.pyi",
     "machine": "machine-stubs/__init__.pyi",
+    "neopixel": "neopixel-stubs/__init__.pyi",
 }
 NATIVE_FILES = ("_memory-stubs/__init__.pyi", "_memory-stubs/_registers.pyi")
 # Classes that only type checkers know.

@@ -119,8 +119,8 @@ def test_a_soft_reset_frees_the_pins(pi: Machine) -> None:
 
 def test_a_block_without_a_model_is_told_and_leaves_the_pins(pi: Machine) -> None:
     """QEMU has the auxiliary block, but not the SPI in it."""
-    text = "[Errno 19] ENODEV: SPI(1) does not answer"
-    assert pi.eval("refused(SPI, 1)") == ["OSError", text]
+    kind, text = pi.eval("refused(SPI, 1)")
+    assert kind == "OSError" and text.startswith("[Errno 19] ENODEV: SPI(1) does not answer: ")
     assert pi.eval("str(Pin(20, Pin.OUT))") == "Pin(GPIO20, mode=OUT)"
     assert ("SPI(3) to SPI(6)" in pi.eval("memory.report()['missing']")) == (pi.name == "RPI4")
 

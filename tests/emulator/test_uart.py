@@ -226,7 +226,7 @@ BAD = [
     ("UART(1, tx=5)", "ValueError", "UART(1) is not on tx=5, but on tx=32, rx=33"),
     ("UART(1, tx=32, rx=15)", "ValueError", "UART(1) is not on tx=32, rx=15"),
     ("UART(1, tx=99)", "ValueError", "99"),
-    ("UART(1, txbuf=9)", "TypeError", "extra keyword"),
+    ("UART(1, txbuf=9)", "TypeError", "no argument txbuf here: baudrate, bits, parity"),
 ]
 
 

@@ -26,7 +26,7 @@ import host_library
 
 PORT = host_library.PORT
 MMIO = 0xFFFF_00C0_0000_0000  # where soc_mmio() puts physical address 0
-VALUE_ERROR, EBUSY = -1, 16
+VALUE_ERROR, TYPE_ERROR, EBUSY, ENODEV = -1, -2, 16, 19
 BCM2837, BCM2711 = 0xD03 << 4, 0xD08 << 4  # MIDR_EL1
 PINS = 58
 #: Those that they use.
@@ -83,6 +83,8 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
     "claims_release": (None, [c_uint16]),
     "claims_deinit": (None, []),
     "machine_shim_get_id": (c_int, [c_void_p, c_int64, c_void_p, c_void_p]),
+    "machine_shim_get_int": (c_int, [c_void_p, c_char_p, c_int64, c_int64]),
+    "machine_shim_get_items": (c_int, [c_void_p, c_char_p, c_size_t, c_char_p]),
     "machine_shim_find": (c_int, [c_void_p, c_uint, c_void_p, c_void_p, c_void_p]),
     "machine_shim_claim": (c_int, [c_void_p, c_void_p]),
     "bus_pins_connect": (None, [c_void_p, c_void_p]),

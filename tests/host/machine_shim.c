@@ -19,6 +19,8 @@
 #include "hooks.h"
 
 #define VALUE_ERROR (-1)
+#define TYPE_ERROR  (-2)
+#define NO_INTEGER  ((mp_obj_t)8) // small integers are odd
 
 static jmp_buf raised;
 static char said[512];
@@ -56,7 +58,31 @@ void bind_raise_value(mp_rom_error_text_t text, ...) {
     longjmp(raised, VALUE_ERROR);
 }
 
+void bind_raise_type(mp_rom_error_text_t text, ...) {
+    va_list args;
+    va_start(args, text);
+    vsnprintf(said, sizeof(said), text, args);
+    va_end(args);
+    longjmp(raised, TYPE_ERROR);
+}
+
 // --- MicroPython ---
+
+bool mp_obj_get_int_maybe(mp_const_obj_t number, mp_int_t *value) {
+    *value = (mp_int_t)number >> 1;
+    return number != NO_INTEGER;
+}
+
+const char *mp_obj_get_type_str(mp_const_obj_t object) {
+    (void)object;
+    return "str";
+}
+
+// A tuple of the shim: its size, then its items.
+void mp_obj_get_array(mp_obj_t tuple, size_t *count, mp_obj_t **items) {
+    *count = *(size_t *)tuple;
+    *items = (mp_obj_t *)tuple + 1;
+}
 
 mp_int_t mp_obj_get_int(mp_obj_t number) {
     return (mp_int_t)number >> 1;
@@ -142,6 +168,14 @@ int machine_shim_check_pin(uint32_t pin) {
 
 int machine_shim_get_id(const bus_kind_t *kind, mp_int_t number, const uint64_t *bases, unsigned *id) {
     TRY(*id = bus_get_id(kind, (mp_obj_t)((mp_uint_t)number << 1 | 1), bases));
+}
+
+int machine_shim_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest) {
+    TRY((void)bus_get_int(object, what, least, greatest));
+}
+
+int machine_shim_get_items(mp_obj_t tuple, const char *what, size_t count, const char *names) {
+    TRY((void)bus_get_items(tuple, what, count, names));
 }
 
 int machine_shim_find(const bus_kind_t *kind, unsigned id, mp_obj_t const *wanted, const bus_pins_t *now,

@@ -7,7 +7,18 @@ from ctypes import c_uint, c_uint64
 
 import machine_lib
 import pytest
-from machine_lib import BCM2837, EBUSY, VALUE_ERROR, BusKind, BusPins, Machine, library, said
+from machine_lib import (
+    BCM2837,
+    EBUSY,
+    ENODEV,
+    TYPE_ERROR,
+    VALUE_ERROR,
+    BusKind,
+    BusPins,
+    Machine,
+    library,
+    said,
+)
 
 I2C, SPI, UART, PWM = range(1, 5)
 INPUT, ALT0, ALT5 = 0, 4, 2
@@ -180,6 +191,29 @@ def test_a_bus_that_is_not_here_is_refused_with_those_that_are():
     for number in (-1, 2, 4, 6, 7, 2**40):
         expected = f"there is no I2C({number}) here, but I2C(0), I2C(1), I2C(3)"
         assert bus_id(number) == expected
+
+
+def test_a_bus_that_does_not_answer_is_another_error_and_listed():
+    silent = (c_uint64 * 7)(0x1000, 0, 0, 1)
+    arguments = (ctypes.byref(KIND), 3, silent, ctypes.byref(c_uint()))
+    assert library().machine_shim_get_id(*arguments) == ENODEV
+    assert said().startswith("I2C(3) does not answer: memory.report()['missing'] names ")
+    arguments = (ctypes.byref(KIND), 1, silent, ctypes.byref(c_uint()))
+    assert library().machine_shim_get_id(*arguments) == VALUE_ERROR
+    assert said() == "there is no I2C(1) here, but I2C(0), I2C(3)"
+
+
+def test_what_is_no_integer_and_a_tuple_of_another_length_are_named():
+    get_int, get_items = library().machine_shim_get_int, library().machine_shim_get_items
+    assert get_int(2 * 7 + 1, b"bits", 5, 8) == 0
+    assert get_int(2 * 9 + 1, b"bits", 5, 8) == VALUE_ERROR
+    assert said() == "bits 9 is not in 5 to 8"
+    assert get_int(8, b"bits", 5, 8) == TYPE_ERROR
+    assert said() == "bits is an integer in 5 to 8, not str"
+    pair = (c_uint64 * 3)(2, 1, 3)
+    assert get_items(pair, b"timing", 2, b"high, low") == 0
+    assert get_items(pair, b"timing", 3, b"a, b, c") == VALUE_ERROR
+    assert said() == "timing has 2 items, not 3: a, b, c"
 
 
 def test_the_first_pins_of_a_bus_are_its_default_and_any_can_be_named():

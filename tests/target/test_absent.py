@@ -16,7 +16,6 @@ from pimem.dev.status_rows import (
     FEATURES,
     MACHINES,
     NO_CLASS,
-    NO_NUMBER,
     NOT_IN_SOC,
     REFUSED,
     WEAK,
@@ -53,7 +52,6 @@ OPEN = {
 }
 ERRORS = {
     REFUSED: ["OSError", 19],
-    NO_NUMBER: ["ValueError", None],
     NOT_IN_SOC: ["ValueError", None],
     NO_CLASS: ["AttributeError", None],
 }

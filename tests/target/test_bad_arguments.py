@@ -31,7 +31,7 @@ FRAMES = [
     ("alloc(True)", "TypeError", "bool"),
     ("alloc(None)", "TypeError", "NoneType"),
     ("alloc(1, 2)", "TypeError", "extra"),
-    ("alloc(1, size=2)", "TypeError", "extra"),
+    ("alloc(1, size=2)", "TypeError", "no argument size here: count, align"),
     ("alloc(1, align=0)", "ValueError", "0"),
     ("alloc(1, align=3)", "ValueError", "3"),
     ("alloc(1, align=-8)", "ValueError", "-8"),

@@ -123,8 +123,8 @@ BAD = (
     ("machine.enable_irq(-1)", "ValueError", "state -1 is none that disable_irq() returned"),
     ("machine.enable_irq(0)", "ValueError", "state 0 is none"),
     ("os.urandom(1 << 40)", "MemoryError", "allocating 1099511627777 bytes"),
-    ("NeoPixel(Pin(17), -1)", "ValueError", "a strip of -1 LEDs"),
-    ("NeoPixel(Pin(17), 1, timing=2)", "ValueError", "timing 2 is neither 0 nor 1"),
+    ("NeoPixel(Pin(17), -1)", "ValueError", "the number of LEDs -1 is not in 0 to 16777216"),
+    ("NeoPixel(Pin(17), 1, timing=2)", "ValueError", "timing 2 is not in 0 to 1"),
     ("NeoPixel(Pin(17), 1).fill((0, 256, 0))", "ValueError", "colour (0, 256, 0)"),
     ("WDT(timeout=1 << 64)", "OverflowError", "18446744073709551616 is not in"),
 )

@@ -60,12 +60,17 @@ static void check(uint64_t *base, uint64_t offset, const char *name) {
     }
 }
 
-// The further buses of a kind are adjacent: all are there, or none.
-static void check_further(uint64_t buses[SOC_BUSES], uint64_t offset, const char *names) {
-    check(&buses[FIRST_FURTHER], offset, names);
-    for (unsigned n = FIRST_FURTHER + 1; buses[FIRST_FURTHER] == 0 && n < SOC_BUSES; ++n) {
-        buses[n] = 0;
+// Buses [first, end), which are adjacent: all are there, or none.
+static void check_buses(uint64_t buses[SOC_BUSES], unsigned first, unsigned end, uint64_t offset, const char *names) {
+    bool expected = buses[first] != 0;
+    check(&buses[first], offset, names);
+    for (unsigned n = first; expected && buses[first] <= SOC_SILENT && n < end; ++n) {
+        buses[n] = SOC_SILENT;
     }
+}
+
+static void check_bus(uint64_t buses[SOC_BUSES], unsigned n, uint64_t offset, const char *name) {
+    check_buses(buses, n, n + 1, offset, name);
 }
 
 // QEMU models the mini UART but not SPI1 beside it, and UART0 but not UART2 to UART5 in the same page: their registers
@@ -73,7 +78,7 @@ static void check_further(uint64_t buses[SOC_BUSES], uint64_t offset, const char
 // then raise OSError(ENODEV) with the name of the block.
 static void check_silent_blocks(void) {
     spi_mode_t mode = { .hz = 1 };
-    aux_spi_t spi = { .base = present.spi[1] != 0 ? soc_mmio(present.spi[1]) : 0 };
+    aux_spi_t spi = { .base = present.spi[1] > SOC_SILENT ? soc_mmio(present.spi[1]) : 0 };
     if (spi.base != 0) {
         if (aux_spi_start(&spi, 0, &mode) != SPI_OK) {
             report_missing("SPI(1)");
@@ -106,12 +111,12 @@ void devices_probe(void) {
     check(&present.clock_manager, CLOCK_CONTROL, "clock manager");
     check(&present.pwm, PWM_CONTROL, "PWM");
     check(&present.rng, RNG_CONTROL, "random number generator");
-    check(&present.i2c[0], BSC_STATUS, "I2C(0)");
-    check(&present.i2c[1], BSC_STATUS, "I2C(1)");
-    check_further(present.i2c, BSC_STATUS, "I2C(3) to I2C(6)");
-    check(&present.spi[0], SPI_CONTROL, "SPI(0)");
-    check(&present.spi[1], AUX_ENABLES, "SPI(1)");
-    check_further(present.spi, SPI_CONTROL, "SPI(3) to SPI(6)");
+    check_bus(present.i2c, 0, BSC_STATUS, "I2C(0)");
+    check_bus(present.i2c, 1, BSC_STATUS, "I2C(1)");
+    check_buses(present.i2c, FIRST_FURTHER, SOC_BUSES, BSC_STATUS, "I2C(3) to I2C(6)");
+    check_bus(present.spi, 0, SPI_CONTROL, "SPI(0)");
+    check_bus(present.spi, 1, AUX_ENABLES, "SPI(1)");
+    check_buses(present.spi, FIRST_FURTHER, SOC_BUSES, SPI_CONTROL, "SPI(3) to SPI(6)");
     check_silent_blocks();
     soc = &present;
 }

@@ -19,6 +19,7 @@ typedef enum _soc_intc_t {
 
 #define SOC_MAX_WINDOWS (4)
 #define SOC_BUSES (7) // I2C(0) to I2C(6), SPI(0) to SPI(6)
+#define SOC_SILENT (1) // in place of a bus that the SoC has, but that does not answer
 
 // Physical addresses; 0 means that this SoC has no such block.
 typedef struct _soc_t {
@@ -59,7 +60,7 @@ typedef struct _soc_t {
 } soc_t;
 
 // The SoC this machine is, by MIDR_EL1's part number; never NULL (set before the MMU is on). From
-// devices_probe() on, a device that does not answer has address 0.
+// devices_probe() on, a device that does not answer has address 0, a bus SOC_SILENT.
 extern const soc_t *soc;
 
 // Chooses `soc`. Touches no device: MIDR_EL1 decides between the Pis; the virt machine is a separate

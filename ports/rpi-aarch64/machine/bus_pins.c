@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The numbers and pins of buses; see bus_pins.h.
 
+#include "py/mperrno.h"
 #include "py/runtime.h"
 
 #include "drivers/i2c_lines.h"
@@ -32,10 +33,18 @@ static void __attribute__((noreturn)) refuse_id(const bus_kind_t *kind, mp_int_t
     raise_text(&text);
 }
 
+void bus_refuse_silent(const char *name, unsigned id) {
+    bind_raise_os(-MP_ENODEV,
+        MP_ERROR_TEXT("%s(%u) does not answer: memory.report()['missing'] names what boot did not find"), name, id);
+}
+
 unsigned bus_get_id(const bus_kind_t *kind, mp_obj_t number, const uint64_t bases[SOC_BUSES]) {
     mp_int_t id = mp_obj_get_int(number);
     if (id < 0 || id >= SOC_BUSES || bases[id] == 0) {
         refuse_id(kind, id, bases);
+    }
+    if (bases[id] == SOC_SILENT) {
+        bus_refuse_silent(kind->name, (unsigned)id);
     }
     return (unsigned)id;
 }
@@ -120,7 +129,21 @@ void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t 
 }
 
 mp_int_t bus_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest) {
-    mp_int_t value = mp_obj_get_int(object);
+    mp_int_t value;
+    if (!mp_obj_get_int_maybe(object, &value)) {
+        bind_raise_type(MP_ERROR_TEXT("%s is an integer in %ld to %ld, not %s"), what, (long)least, (long)greatest,
+            mp_obj_get_type_str(object));
+    }
     bus_check_range(what, value, least, greatest);
     return value;
+}
+
+mp_obj_t *bus_get_items(mp_obj_t tuple, const char *what, size_t count, const char *items) {
+    mp_obj_t *found;
+    size_t size;
+    mp_obj_get_array(tuple, &size, &found);
+    if (size != count) {
+        bind_raise_value(MP_ERROR_TEXT("%s has %lu items, not %lu: %s"), what, size, count, items);
+    }
+    return found;
 }

@@ -26,7 +26,11 @@ typedef struct _bus_kind_t {
     size_t pins_count;
 } bus_kind_t;
 
-// Returns the number of a bus that this machine has: bases[] are the addresses of the blocks, 0 for none.
+// Raises OSError(ENODEV) for a block that the SoC has, but that does not answer.
+void bus_refuse_silent(const char *name, unsigned id) __attribute__((noreturn));
+
+// Returns the number of a bus that this machine has: bases[] are the addresses of the blocks, 0 for none, SOC_SILENT
+// for one that does not answer.
 unsigned bus_get_id(const bus_kind_t *kind, mp_obj_t number, const uint64_t bases[SOC_BUSES]);
 
 // Returns the pins of bus `id`. wanted[]: Pin objects, numbers or names in the order of roles[], or None for any.
@@ -44,8 +48,11 @@ void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
 void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us);
 
 // Raises ValueError if an argument is not between the least and the greatest value. The second takes an object, and
-// returns its integer.
+// returns its integer; TypeError: it is none.
 void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest);
 mp_int_t bus_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest);
+
+// Returns the items of a tuple or list. ValueError: they are not `count`, which `items` names.
+mp_obj_t *bus_get_items(mp_obj_t tuple, const char *what, size_t count, const char *items);
 
 #endif // PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H

@@ -71,6 +71,7 @@ static bool find_entry(const char *name, entry_t *found) {
 
 typedef struct _search_t {
     mp_obj_t object;
+    mp_obj_t type;  // whose method the object is; MP_OBJ_NULL: of any
     entry_t found;
 } search_t;
 
@@ -105,6 +106,9 @@ static bool search_class(search_t *s, const char *module, const char *name, mp_o
     const mp_obj_type_t *type = MP_OBJ_TO_PTR(value);
     if (!mp_obj_is_type(value, &mp_type_type) || !MP_OBJ_TYPE_HAS_SLOT(type, locals_dict)) {
         return false;
+    }
+    if (s->type != MP_OBJ_NULL && s->type != value) {
+        return false; // classes share functions: I2C and SoftI2C
     }
     const mp_map_t *map = &MP_OBJ_TYPE_GET_SLOT(type, locals_dict)->map;
     for (size_t i = 0; i < map->alloc; ++i) {
@@ -154,8 +158,8 @@ static bool search_modules(search_t *s, const mp_map_t *modules) {
     return false;
 }
 
-static bool find_object(mp_obj_t object, entry_t *found) {
-    search_t s = {.object = object};
+static bool find_object(mp_obj_t object, mp_obj_t type, entry_t *found) {
+    search_t s = {.object = object, .type = type};
     bool any = search_modules(&s, &MP_STATE_VM(mp_loaded_modules_dict).map)
         || search_modules(&s, &mp_builtin_module_map) || search_modules(&s, &mp_builtin_extensible_module_map);
     *found = s.found;
@@ -220,14 +224,19 @@ static bool is_plain_function(const mp_obj_type_t *type) {
            || type == &mp_type_gen_wrap;
 }
 
-// The function behind a method of an object (bound) or of a native class (which checks its first argument).
-static mp_obj_t get_function(mp_obj_t object) {
+// The function behind a method of an object (bound) or of a native class (which checks its first argument), and the
+// class.
+static mp_obj_t get_function(mp_obj_t object, mp_obj_t *class) {
     const mp_obj_type_t *type = mp_obj_get_type(object);
     if (type == &mp_type_bound_meth) {
-        return ((bound_method_t *)MP_OBJ_TO_PTR(object))->function;
+        const bound_method_t *method = MP_OBJ_TO_PTR(object);
+        *class = MP_OBJ_FROM_PTR(mp_obj_get_type(method->self));
+        return method->function;
     }
     if (type->name == MP_QSTR_function && !is_plain_function(type)) {
-        return ((checked_function_t *)MP_OBJ_TO_PTR(object))->function;
+        const checked_function_t *function = MP_OBJ_TO_PTR(object);
+        *class = MP_OBJ_FROM_PTR(function->type);
+        return function->function;
     }
     return object;
 }
@@ -236,7 +245,10 @@ static mp_obj_t help_builtin(size_t n_args, const mp_obj_t *args) {
     entry_t entry;
     if (n_args == 1) {
         mp_obj_t type = MP_OBJ_FROM_PTR(mp_obj_get_type(args[0]));
-        if (find_object(get_function(args[0]), &entry) || find_object(type, &entry)) {
+        mp_obj_t class = MP_OBJ_NULL;
+        mp_obj_t function = get_function(args[0], &class);
+        if (find_object(function, class, &entry) || find_object(function, MP_OBJ_NULL, &entry)
+            || find_object(type, MP_OBJ_NULL, &entry)) {
             print_entry(&entry);
             print_members(&entry);
             print_others(&entry, args[0]);

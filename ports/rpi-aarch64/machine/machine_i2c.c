@@ -99,7 +99,7 @@ static void start(machine_i2c_obj_t *self, uint32_t core_hz, uint32_t hz, uint32
     self->held_size = 0;
     if (bsc_start(&self->bsc, core_hz, &self->hz) != BSC_OK) {
         close(self);
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("I2C(%u) does not answer"), self->id);
+        bus_refuse_silent(kind.name, self->id);
     }
     connect(self);
 }
@@ -163,10 +163,9 @@ static int errno_of(bsc_result_t result) {
     return errors[result];
 }
 
-// Returns the negative errno, or raises the OSError with its address. A transfer of no bytes only asks whether a device
-// is there, as scan() does, which expects a result.
-static int fail(const machine_i2c_obj_t *self, uint16_t device, size_t size, bsc_result_t result) {
-    if (result == BSC_NACK && size != 0) {
+// Returns the negative errno, or raises the OSError with its address, which scan() does not expect: it has no buffer.
+static int fail(const machine_i2c_obj_t *self, uint16_t device, bool scans, bsc_result_t result) {
+    if (result == BSC_NACK && !scans) {
         bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("no device at 0x%02x acknowledges on I2C(%u)"), device, self->id);
     }
     return -errno_of(result);
@@ -284,7 +283,8 @@ static int transfer(mp_obj_base_t *self_in, uint16_t device, size_t n, mp_machin
     if (whole != small) {
         m_del(uint8_t, whole, size);
     }
-    return result != BSC_OK ? fail(self, device, size, result) : in ? 0 : (int)size;
+    bool scans = n == 1 && bufs[0].buf == NULL;
+    return result != BSC_OK ? fail(self, device, scans, result) : in ? 0 : (int)size;
 }
 
 static const mp_machine_i2c_p_t protocol = {

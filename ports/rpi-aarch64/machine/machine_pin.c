@@ -53,35 +53,8 @@ void machine_pin_deinit(void) {
 
 // --- finding pins ---
 
-static const machine_pin_obj_t *find_board_name(const char *name) {
-    board_model_t model = board_model();
-    uint32_t here = model < 32 ? MACHINE_PIN_MODEL(model) : 0;
-    for (size_t i = 0; i < machine_pin_name_count; ++i) {
-        const machine_pin_name_t *entry = &machine_pin_names[i];
-        bool valid = entry->models == MACHINE_PIN_ALL_MODELS || (entry->models & here);
-        if (valid && strcmp(entry->name, name) == 0) {
-            return entry->pin < MACHINE_PIN_MAX ? &machine_pin_gpio[entry->pin]
-                : &machine_pin_others[entry->pin - MACHINE_PIN_MAX];
-        }
-    }
-    return NULL;
-}
-
-// Finds "GPIO17": the number is decimal, without leading zeros.
-static const machine_pin_obj_t *find_cpu_name(const char *name) {
-    if (strncmp(name, "GPIO", 4) != 0) {
-        return NULL;
-    }
-    const char *digits = name + 4;
-    uint32_t id = 0;
-    for (const char *s = digits; *s != '\0'; ++s) {
-        if (*s < '0' || *s > '9' || s - digits >= 2) {
-            return NULL;
-        }
-        id = 10 * id + (uint32_t)(*s - '0');
-    }
-    bool valid = digits[0] != '\0' && (digits[0] != '0' || digits[1] == '\0');
-    return valid && id < board_gpio.count ? &machine_pin_gpio[id] : NULL;
+static const machine_pin_obj_t *object_of(int found) {
+    return found < MACHINE_PIN_MAX ? &machine_pin_gpio[found] : &machine_pin_others[found - MACHINE_PIN_MAX];
 }
 
 static const machine_pin_obj_t *find_number(mp_obj_t number) {
@@ -114,16 +87,16 @@ static const machine_pin_obj_t *find_pin(mp_obj_t pin) {
     size_t len;
     const char *name = mp_obj_str_get_data(pin, &len);
     bool whole = strlen(name) == len; // no name has a zero byte, and none ends at one
-    const machine_pin_obj_t *self = whole ? find_board_name(name) : NULL;
-    if (self == NULL && whole) {
-        self = find_cpu_name(name);
+    int found = whole ? machine_pin_find_board_name(name) : -1;
+    if (found < 0 && whole) {
+        found = machine_pin_find_cpu_name(name);
     }
-    if (self == NULL) {
+    if (found < 0) {
         mp_raise_msg_varg(&mp_type_ValueError,
             MP_ERROR_TEXT("no pin named \"%s\" here: \"LED\", \"J8_3\" to \"J8_40\", \"GPIO0\" to \"GPIO%d\""), name,
             (int)board_gpio.count - 1);
     }
-    return self;
+    return object_of(found);
 }
 
 uint32_t machine_pin_get_id(mp_obj_t pin) {
@@ -400,26 +373,33 @@ static mp_obj_t machine_pin_drive(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_pin_drive_obj, 1, 2, machine_pin_drive);
 
-// Pin.board and Pin.cpu: name spaces that depend on the model and the SoC found at boot.
+// Pin.board and Pin.cpu: name spaces.
 
-static void board_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
-    (void)self_in;
-    const machine_pin_obj_t *pin = find_board_name(qstr_str(attr));
-    if (dest[0] == MP_OBJ_NULL && board_gpio.base != 0 && pin != NULL) {
-        dest[0] = MP_OBJ_FROM_PTR(pin);
+static const mp_obj_base_t board_obj;
+
+static mp_obj_t list_names(mp_obj_t self) {
+    return machine_pin_list_names(self == MP_OBJ_FROM_PTR(&board_obj));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(list_names_obj, list_names);
+
+static void names_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
+    if (dest[0] != MP_OBJ_NULL || board_gpio.base == 0) {
+        return;
+    }
+    if (attr == MP_QSTR___dir__) {
+        dest[0] = MP_OBJ_FROM_PTR(&list_names_obj);
+        dest[1] = self;
+        return;
+    }
+    bool board = self == MP_OBJ_FROM_PTR(&board_obj);
+    int found = (board ? machine_pin_find_board_name : machine_pin_find_cpu_name)(qstr_str(attr));
+    if (found >= 0) {
+        dest[0] = MP_OBJ_FROM_PTR(object_of(found));
     }
 }
 
-static void cpu_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
-    (void)self_in;
-    const machine_pin_obj_t *pin = find_cpu_name(qstr_str(attr));
-    if (dest[0] == MP_OBJ_NULL && pin != NULL) {
-        dest[0] = MP_OBJ_FROM_PTR(pin);
-    }
-}
-
-static MP_DEFINE_CONST_OBJ_TYPE(board_type, MP_QSTR_board, MP_TYPE_FLAG_NONE, attr, board_attr);
-static MP_DEFINE_CONST_OBJ_TYPE(cpu_type, MP_QSTR_cpu, MP_TYPE_FLAG_NONE, attr, cpu_attr);
+static MP_DEFINE_CONST_OBJ_TYPE(board_type, MP_QSTR_board, MP_TYPE_FLAG_NONE, attr, names_attr);
+static MP_DEFINE_CONST_OBJ_TYPE(cpu_type, MP_QSTR_cpu, MP_TYPE_FLAG_NONE, attr, names_attr);
 
 static const mp_obj_base_t board_obj = { &board_type };
 static const mp_obj_base_t cpu_obj = { &cpu_type };

@@ -36,6 +36,12 @@ extern const machine_pin_obj_t machine_pin_others[];
 extern const machine_pin_name_t machine_pin_names[];
 extern const size_t machine_pin_name_count;
 
+// The pin of a name of the board, as "J8_11", in the form of machine_pin_name_t, and that of "GPIO17"; -1: there is no
+// such name here. The third makes a list of all names, which it interns, so that Tab offers them too.
+int machine_pin_find_board_name(const char *name);
+int machine_pin_find_cpu_name(const char *name);
+mp_obj_t machine_pin_list_names(bool board);
+
 // The GPIO number of a Pin, a number or a name. Raises if there is no such pin here or if it is not
 // a pin of the GPIO block.
 uint32_t machine_pin_get_id(mp_obj_t pin);

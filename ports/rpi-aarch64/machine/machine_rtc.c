@@ -6,6 +6,8 @@
 #include "extmod/modmachine.h"
 #include "shared/timeutils/timeutils.h"
 
+#include "bus_pins.h"
+
 #define NS_PER_SECOND (1000000000)
 #define PARTS (8)
 
@@ -19,8 +21,8 @@ typedef struct _part_t {
 // Every release of MicroPython converts dates from 2000 on; nanoseconds in 64 bits last until 2554. The weekday follows
 // from the date; ports differ in the number of Monday.
 static const part_t parts[PARTS] = {
-    { "year", 2000, 2553 }, { "month", 1, 12 }, { "day", 1, 31 }, { "weekday", 0, 7 },
-    { "hour", 0, 23 }, { "minute", 0, 59 }, { "second", 0, 59 }, { "microsecond", 0, 999999 },
+    { "RTC year", 2000, 2553 }, { "RTC month", 1, 12 }, { "RTC day", 1, 31 }, { "RTC weekday", 0, 7 },
+    { "RTC hour", 0, 23 }, { "RTC minute", 0, 59 }, { "RTC second", 0, 59 }, { "RTC microsecond", 0, 999999 },
 };
 
 static const mp_obj_base_t machine_rtc_obj = { &machine_rtc_type };
@@ -46,25 +48,14 @@ static mp_obj_t get_datetime(void) {
     return mp_obj_new_tuple(PARTS, values);
 }
 
-static void refuse(const part_t *part, mp_int_t value, mp_int_t last) {
-    mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("RTC %s %ld is not in %ld to %ld"), part->name, (long)value,
-        (long)part->first, (long)last);
-}
-
 static void set_datetime(mp_obj_t tuple) {
-    mp_obj_t *items;
     mp_int_t value[PARTS];
-    mp_obj_get_array_fixed_n(tuple, PARTS, &items);
+    const mp_obj_t *items = bus_get_items(tuple, "RTC datetime", PARTS,
+        "year, month, day, weekday, hour, minute, second, microsecond");
     for (size_t i = 0; i < PARTS; ++i) {
-        value[i] = mp_obj_get_int(items[i]);
-        if (value[i] < parts[i].first || value[i] > parts[i].last) {
-            refuse(&parts[i], value[i], parts[i].last);
-        }
+        value[i] = bus_get_int(items[i], parts[i].name, parts[i].first, parts[i].last);
     }
-    mp_int_t days = (mp_int_t)timeutils_days_in_month(value[YEAR], value[MONTH]);
-    if (value[DAY] > days) {
-        refuse(&parts[DAY], value[DAY], days);
-    }
+    bus_check_range(parts[DAY].name, value[DAY], 1, (mp_int_t)timeutils_days_in_month(value[YEAR], value[MONTH]));
     uint64_t seconds = timeutils_seconds_since_epoch(value[YEAR], value[MONTH], value[DAY], value[HOUR],
         value[MINUTE], value[SECOND]);
     mp_hal_set_time_ns(seconds * NS_PER_SECOND + (uint64_t)value[MICROSECOND] * 1000);

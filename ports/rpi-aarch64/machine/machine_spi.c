@@ -117,7 +117,7 @@ static void start(machine_spi_obj_t *self, uint32_t core_hz) {
     self->open = true;
     if (result != SPI_OK) {
         close(&self->base);
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("SPI(%u) does not answer"), self->id);
+        bus_refuse_silent(kind.name, self->id);
     }
     bus_pins_connect(&kind, self->pins);
 }

@@ -7,6 +7,7 @@
 #include "boot/soc.h"
 #include "drivers/clock_manager.h"
 #include "drivers/pwm.h"
+#include "bus_pins.h"
 #include "claims.h"
 #include "hooks.h"
 #include "machine_pin.h"
@@ -87,9 +88,9 @@ static uint32_t high_of(const machine_pwm_obj_t *self) {
 
 // --- the block ---
 
-static void check_block(void) {
+static void check_block(const machine_pwm_obj_t *self) {
     if (soc->pwm == 0 || soc->clock_manager == 0) {
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("no PWM here: the block or its clock does not answer"));
+        bus_refuse_silent("PWM", self->pin);
     }
 }
 
@@ -191,8 +192,8 @@ static void mp_machine_pwm_init_helper(machine_pwm_obj_t *self, size_t n_args, c
         wanted.duty = 0;
         wanted.invert = wanted.in_ns = false;
     }
-    check_block();
     parse_settings(&wanted, args);
+    check_block(self);
     bool runs = self->open && self->invert == wanted.invert;
     claim(self);
     run_clock(self);
@@ -208,7 +209,6 @@ static void mp_machine_pwm_init_helper(machine_pwm_obj_t *self, size_t n_args, c
 static mp_obj_t mp_machine_pwm_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
     (void)type;
     mp_arg_check_num(n_args, n_kw, 1, 1, true);
-    check_block();
     uint32_t pin = machine_pin_get_id(args[0]);
     for (unsigned i = 0; i < MP_ARRAY_SIZE(objects); ++i) {
         if (objects[i].pin == pin) {

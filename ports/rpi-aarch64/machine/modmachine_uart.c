@@ -167,7 +167,7 @@ static bool byte_came(void *arg, uint8_t byte) {
 
 static void check_there(const machine_uart_obj_t *self) {
     if (!self->line.open && !uart_line_answers(self->line.id)) {
-        bind_raise_os(-MP_ENODEV, MP_ERROR_TEXT("UART(%u) does not answer"), self->line.id);
+        bus_refuse_silent(kind.name, self->line.id);
     }
 }
 
@@ -203,8 +203,8 @@ static mp_obj_t mp_machine_uart_make_new(const mp_obj_type_t *type, size_t n_arg
         bind_raise_os(-MP_EBUSY, MP_ERROR_TEXT("UART(0) is the console: sys.stdin and sys.stdout"));
     }
     if (id < UART_LINE_FIRST || id >= UART_LINE_END || !uart_line_is_known((unsigned)id)) {
-        bind_raise_value(MP_ERROR_TEXT("no UART(%ld) here: %s"), (long)id,
-            soc->uart2 != 0 ? "there are 1 to 5" : soc->aux != 0 ? "there is 1" : "there is none");
+        bind_raise_value(MP_ERROR_TEXT("no UART(%ld) here: there %s"), (long)id,
+            soc->uart2 != 0 ? "are 1 to 5" : "is 1");
     }
     machine_uart_obj_t *self = &objects[id - UART_LINE_FIRST];
     if (!self->line.open || n_args > 1 || n_kw > 0) {

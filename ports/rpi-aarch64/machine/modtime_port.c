@@ -97,6 +97,10 @@ static void seconds_to_date(int64_t seconds, timeutils_struct_time_t *tm) {
 // timeutils_seconds_since_epoch_to_struct_time() returns a wrong date before 1600 and after 65535, 1.25 before 1970.
 #define timeutils_seconds_since_epoch_to_struct_time seconds_to_date
 
+// ticks_diff() and ticks_add() take any object for a small integer.
+#undef MP_OBJ_SMALL_INT_VALUE
+#define MP_OBJ_SMALL_INT_VALUE(o) mp_obj_get_int(o)
+
 // timeutils_mktime() returns a wrong number for dates before its first year (before 2000 in 1.25), and counts months
 // in a loop that a large day keeps running for ever.
 #define timeutils_mktime date_to_seconds

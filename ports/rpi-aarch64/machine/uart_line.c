@@ -23,12 +23,12 @@ static uintptr_t base_of(unsigned id) {
 }
 
 bool uart_line_is_known(unsigned id) {
-    return is_mini(id) ? soc->aux != 0 : id >= PL011_FIRST && id < UART_LINE_END && soc->uart2 != 0;
+    return is_mini(id) || (id >= PL011_FIRST && id < UART_LINE_END && soc->uart2 != 0);
 }
 
 // QEMU's raspi4b does not model numbers 2 to 5: their registers read as 0.
 bool uart_line_answers(unsigned id) {
-    return is_mini(id) || pl011_answers(base_of(id));
+    return is_mini(id) ? soc->aux != 0 : pl011_answers(base_of(id));
 }
 
 uint32_t uart_line_clock(unsigned id) {

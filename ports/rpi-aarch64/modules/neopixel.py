@@ -7,24 +7,47 @@ import machine
 TIMINGS = ((800, 1700, 1600, 900), (400, 850, 800, 450))
 
 
+def _check(what, value, least, most, error=ValueError):
+    """Refuse a value that is no integer in least to most."""
+    if not isinstance(value, int):
+        raise TypeError(f"{what} {value!r} is not an integer")
+    if not least <= value <= most:
+        raise error(f"{what} {value} is not in {least} to {most}")
+
+
+def _to_bytes(colour, bpp, order):
+    """Return the bytes of a colour in the order of the LEDs."""
+    try:
+        values = bytes(tuple(colour)) if len(colour) == bpp else b""
+        error = ValueError
+    except (TypeError, ValueError, OverflowError) as exc:
+        values = b""
+        error = TypeError if isinstance(exc, TypeError) else ValueError
+    if not values:
+        raise error(f"colour {colour!r} is not {bpp} integers in 0 to 255")
+    parts = bytearray(bpp)
+    for part, value in enumerate(values):
+        parts[order[part]] = value
+    return bytes(parts)
+
+
 class NeoPixel:
     """`n` LEDs of `bpp` colours: assign (red, green, blue[, white]) by index, then write()."""
 
     ORDER = (1, 0, 2, 3)  # the LEDs take green before red
 
     def __init__(self, pin, n, bpp=3, timing=1):
-        if bpp not in (3, 4):
-            raise ValueError(f"bpp {bpp} is neither 3 nor 4")
-        if n < 0:
-            raise ValueError(f"a strip of {n} LEDs")
+        pin = machine.Pin(pin)
+        _check("the number of LEDs", n, 0, 1 << 24)
+        _check("bpp", bpp, 3, 4)
+        if not isinstance(timing, (tuple, list)):
+            _check("timing", timing, 0, 1)
+            timing = TIMINGS[timing]
+        machine.bitstream(pin, 0, timing, b"")  # checks both
         self.pin = pin
         self.n = n
         self.bpp = bpp
         self.buf = bytearray(n * bpp)
-        if isinstance(timing, int):
-            if timing not in (0, 1):
-                raise ValueError(f"timing {timing} is neither 0 nor 1")
-            timing = TIMINGS[timing]
         self.timing = timing
         pin.init(pin.OUT, value=0)
 
@@ -32,17 +55,12 @@ class NeoPixel:
         return self.n
 
     def _start(self, index):
-        if not 0 <= index < self.n:
-            raise IndexError(f"no LED {index} of {self.n}")
+        _check("LED", index, 0, self.n - 1, IndexError)
         return index * self.bpp
 
     def __setitem__(self, index, colour):
         start = self._start(index)
-        for part in range(self.bpp):
-            if not 0 <= colour[part] <= 255:
-                raise ValueError(f"colour {colour} has a part that is not in 0 to 255")
-        for part in range(self.bpp):
-            self.buf[start + self.ORDER[part]] = colour[part]
+        self.buf[start : start + self.bpp] = _to_bytes(colour, self.bpp, self.ORDER)
 
     def __getitem__(self, index):
         start = self._start(index)
@@ -50,8 +68,7 @@ class NeoPixel:
 
     def fill(self, colour):
         """Set all LEDs to one colour."""
-        for index in range(self.n):
-            self[index] = colour
+        self.buf[:] = _to_bytes(colour, self.bpp, self.ORDER) * self.n
 
     def write(self):
         """Send the colours to the LEDs."""

@@ -12,6 +12,7 @@
 #define MICROPY_VERSION (0)
 #define MP_NOINLINE __attribute__((noinline))
 #define MP_EBUSY (16)
+#define MP_ENODEV (19)
 #define MP_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(x, y) ((x) < (y) ? (x) : (y))
 #define MAX(x, y) ((x) > (y) ? (x) : (y))
@@ -20,6 +21,7 @@ typedef uint8_t byte;
 typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;
 typedef void *mp_obj_t;
+typedef const void *mp_const_obj_t;
 typedef const char *mp_rom_error_text_t;
 typedef struct _mp_obj_type_t {
     const char *name;
@@ -32,6 +34,9 @@ typedef struct _mp_obj_base_t {
 // Objects are None or numbers.
 #define mp_const_none ((mp_obj_t)0)
 mp_int_t mp_obj_get_int(mp_obj_t number);
+bool mp_obj_get_int_maybe(mp_const_obj_t number, mp_int_t *value);
+const char *mp_obj_get_type_str(mp_const_obj_t object);
+void mp_obj_get_array(mp_obj_t tuple, size_t *count, mp_obj_t **items);
 
 typedef struct _vstr_t {
     char *buf;

@@ -13,7 +13,6 @@ HOST = ("tests/host/", "tests/tools/")
 MACHINES = ("raspi3b", "raspi4b", "virt")
 NO_CLASS = "no class"
 REFUSED = "absent: `OSError(ENODEV)`"
-NO_NUMBER = "absent: `ValueError`"
 NOT_IN_SOC = "not in the SoC"
 WEAK = "absent: weak source"
 
@@ -331,7 +330,7 @@ FEATURES = (
         virt=REFUSED,
     ),
     Feature("`I2C(0)`, `I2C(1)`", I2C),
-    Feature("`I2C(3)` to `I2C(6)`", I2C, raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
+    Feature("`I2C(3)` to `I2C(6)`", I2C, raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
     Feature(
         "`SoftI2C`",
         (I2C_QEMU,),
@@ -343,7 +342,7 @@ FEATURES = (
         pis="modelled, without chip select",
     ),
     Feature("`SPI(1)`", SPI, pis=REFUSED),
-    Feature("`SPI(3)` to `SPI(6)`", SPI, raspi3b=NOT_IN_SOC, raspi4b=NO_NUMBER),
+    Feature("`SPI(3)` to `SPI(6)`", SPI, raspi3b=NOT_IN_SOC, raspi4b=REFUSED),
     Feature(
         "`SoftSPI`",
         (SPI_QEMU,),

@@ -8,7 +8,8 @@ from machine import Pin
 class NeoPixel:
     """`n` LEDs of `bpp` colours on one pin: assign a colour to each by index, then write().
 
-    A colour is (red, green, blue), or (red, green, blue, white) with bpp=4, each 0 to 255.
+    A colour is (red, green, blue), or (red, green, blue, white) with bpp=4, each an integer in 0
+    to 255; another one is a ValueError or a TypeError.
     `timing` is 1 for LEDs with 800 kHz, 0 for 400 kHz, or a tuple as machine.bitstream() takes it.
 
     ValueError: a `bpp` that is neither 3 nor 4. IndexError: no such LED.

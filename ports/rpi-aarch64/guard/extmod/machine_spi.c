@@ -7,6 +7,8 @@
 #include "py/runtime.h"
 #include "extmod/modmachine.h"
 
+#include "machine/bus_pins.h"
+
 #if MICROPY_PY_MACHINE_SPI && MICROPY_PY_MACHINE_SOFTSPI // boards have both, or none
 
 #define MAX_SIZE    (0xffffff)
@@ -34,33 +36,25 @@ static mp_obj_t machine_spi_deinit(mp_obj_t self);
 #undef mp_machine_soft_spi_transfer
 #undef machine_spi_deinit
 
-static void check(const char *what, mp_obj_t value, mp_int_t least, mp_int_t most) {
-    mp_int_t number = mp_obj_get_int(value);
-    if (number < least || number > most) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s %ld is not in %ld to %ld"), what, (long)number,
-            (long)least, (long)most);
-    }
-}
-
 static mp_obj_t mp_machine_spi_read(size_t n_args, const mp_obj_t *args) {
-    check("size", args[1], 0, MAX_SIZE);
+    (void)bus_get_int(args[1], "size", 0, MAX_SIZE);
     if (n_args == 3) {
-        check("byte", args[2], 0, 0xff);
+        (void)bus_get_int(args[2], "byte", 0, 0xff);
     }
     return fetched_mp_machine_spi_read(n_args, args);
 }
 
 static mp_obj_t mp_machine_spi_readinto(size_t n_args, const mp_obj_t *args) {
     if (n_args == 3) {
-        check("byte", args[2], 0, 0xff);
+        (void)bus_get_int(args[2], "byte", 0, 0xff);
     }
     return fetched_mp_machine_spi_readinto(n_args, args);
 }
 
-static void check_keyword(const mp_map_t *kw_args, qstr name, const char *text, mp_int_t most) {
+static void check_keyword(const mp_map_t *kw_args, qstr name, const char *text, mp_int_t least, mp_int_t most) {
     mp_map_elem_t *found = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
     if (found != NULL) {
-        check(text, found->value, 0, most);
+        (void)bus_get_int(found->value, text, least, most);
     }
 }
 
@@ -82,14 +76,15 @@ static void check_pins(const mp_map_t *kw_args, const mp_soft_spi_obj_t *now) {
 static void check_settings(size_t n_args, const mp_obj_t *args, const mp_map_t *kw_args) {
     mp_map_elem_t *rate = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(MP_QSTR_baudrate), MP_MAP_LOOKUP);
     if (n_args != 0 || rate != NULL) {
-        check("baudrate", n_args != 0 ? args[0] : rate->value, 1, MAX_HZ);
+        (void)bus_get_int(n_args != 0 ? args[0] : rate->value, "baudrate", 1, MAX_HZ);
     }
     for (size_t i = 1; i < n_args; ++i) {
-        check(i == 1 ? "polarity" : "phase", args[i], 0, 1);
+        (void)bus_get_int(args[i], i == 1 ? "polarity" : "phase", 0, 1);
     }
-    check_keyword(kw_args, MP_QSTR_polarity, "polarity", 1);
-    check_keyword(kw_args, MP_QSTR_phase, "phase", 1);
-    check_keyword(kw_args, MP_QSTR_firstbit, "firstbit", 1);
+    check_keyword(kw_args, MP_QSTR_polarity, "polarity", 0, 1);
+    check_keyword(kw_args, MP_QSTR_phase, "phase", 0, 1);
+    check_keyword(kw_args, MP_QSTR_bits, "bits", 8, 8);
+    check_keyword(kw_args, MP_QSTR_firstbit, "firstbit", 0, 1);
 }
 
 #define CLOSED (UINT32_MAX) // in place of a delay

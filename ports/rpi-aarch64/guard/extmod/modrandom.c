@@ -30,7 +30,11 @@ static mp_obj_t mod_random_randrange(size_t n_args, const mp_obj_t *args) {
     uint64_t size = step > 0 ? (uint64_t)stop - start : (uint64_t)start - stop;
     uint64_t stride = step > 0 ? (uint64_t)step : -(uint64_t)step;
     bool is_empty = step > 0 ? start >= stop : start <= stop;
-    if (step == 0 || is_empty || size <= UINT32_MAX) {
+    if (step == 0 || is_empty) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no number from %ld to below %ld in steps of %ld"),
+            (long)start, (long)stop, (long)step);
+    }
+    if (size <= UINT32_MAX) {
         return fetched_randrange(n_args, args);
     }
     uint64_t index = guard_below((size - 1) / stride + 1);
@@ -41,7 +45,10 @@ static mp_obj_t mod_random_randint(mp_obj_t a_in, mp_obj_t b_in) {
     mp_int_t a = mp_obj_get_int(a_in);
     mp_int_t b = mp_obj_get_int(b_in);
     uint64_t size = (uint64_t)b - a;
-    if (a > b || size < UINT32_MAX) {
+    if (a > b) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("no number from %ld to %ld"), (long)a, (long)b);
+    }
+    if (size < UINT32_MAX) {
         return fetched_randint(a_in, b_in);
     }
     return mp_obj_new_int(a + guard_below(size + 1));

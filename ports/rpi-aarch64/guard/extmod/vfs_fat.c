@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The object of a FAT gets a separate window (window.h). A directory listing keeps a reference to its filesystem, as an
-// open file does (vfs_fat_file.c). A path with a separator at its end can be made and removed, as on littlefs.
+// open file does (vfs_fat_file.c). A path with a separator at its end can be made, removed and renamed, as on littlefs.
 
 #include <string.h>
 
@@ -24,12 +24,25 @@ static const char *guard_entry_path(const char *path) {
     return path[size] == '\0' ? path : mp_obj_str_get_str(mp_obj_new_str(path, size));
 }
 
+// A file has no separator behind its name.
+static FRESULT guard_rename(FATFS *fs, const char *old_path, const char *new_path) {
+    const char *old_entry = guard_entry_path(old_path);
+    const char *new_entry = guard_entry_path(new_path);
+    FILINFO info;
+    if ((old_entry != old_path || new_entry != new_path)
+        && f_stat(fs, old_entry, &info) == FR_OK && (info.fattrib & AM_DIR) == 0) {
+        return FR_NO_PATH;
+    }
+    return f_rename(fs, old_entry, new_entry);
+}
+
 #undef mp_obj_malloc
 #define mp_obj_malloc(struct_type, type) guard_new_mount(type)
 
 #define FF_DIR mp_obj_t guard_filesystem; FF_DIR
 #define f_opendir(fs, dir, path) (iter->guard_filesystem = MP_OBJ_FROM_PTR(self), (f_opendir)((fs), (dir), (path)))
 #define f_mkdir(fs, path) (f_mkdir)((fs), guard_entry_path(path))
+#define f_rename(fs, old_path, new_path) guard_rename((fs), (old_path), (new_path))
 #define f_unlink(fs, path) (f_unlink)((fs), guard_entry_path(path))
 
 #include "extmod/vfs_fat.c"

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Indices; see index.h. Tracebacks of a bounded length; see traceback.h.
+// Indices; see index.h. Tracebacks of a bounded length; see traceback.h. What is no buffer is named.
 
 #include "guard/index.h"
 #include "guard/traceback.h"
 
 #define mp_obj_print_exception(...) fetched_print_exception(__VA_ARGS__)
 void fetched_print_exception(const mp_print_t *print, mp_obj_t exc);
+#define mp_get_buffer(...) fetched_get_buffer(__VA_ARGS__)
+bool fetched_get_buffer(mp_obj_t obj, mp_buffer_info_t *bufinfo, mp_uint_t flags);
 #define mp_get_index(...) fetched_mp_get_index(__VA_ARGS__)
 size_t fetched_mp_get_index(const mp_obj_type_t *type, size_t len, mp_obj_t index, bool is_slice);
 #include "py/obj.c"
+#undef mp_get_buffer
 #undef mp_get_index
 #undef mp_obj_print_exception
+
+bool mp_get_buffer(mp_obj_t obj, mp_buffer_info_t *bufinfo, mp_uint_t flags) {
+    bool has = fetched_get_buffer(obj, bufinfo, flags & ~(mp_uint_t)MP_BUFFER_RAISE_IF_UNSUPPORTED);
+    if (!has && (flags & MP_BUFFER_RAISE_IF_UNSUPPORTED)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("object with %sbuffer protocol required, not %s"),
+            flags & MP_BUFFER_WRITE ? "writable " : "", mp_obj_get_type_str(obj));
+    }
+    return has;
+}
 
 static MP_NOINLINE size_t guard_get_index(const mp_obj_type_t *type, size_t len, mp_obj_t index, bool is_slice) {
     mp_obj_t value = guard_index_value(index);
