@@ -162,7 +162,8 @@ PAIRS = (BusPins * 4)(
     BusPins(1, ALT0, (2, 3)), BusPins(3, ALT5, (4, 5)), BusPins(3, ALT5, (2, 3)), BusPins(6, ALT5)
 )
 KIND = BusKind(b"I2C", I2C, (b"sda", b"scl"), 2, PAIRS, 4)
-BASES = (c_uint64 * 7)(0x1000, 0x2000, 0, 0x3000)
+#: Of 7 numbers; what is behind them is not 0.
+BASES = (c_uint64 * 8)(0x1000, 0x2000, 0, 0x3000, 0, 0, 0, 0x4000)
 
 
 def bus_id(number: int) -> int | str:
