@@ -311,7 +311,7 @@ class Line:
 
     def _check_restarts(self) -> None:
         if self.restarts() - self._restarts_at_prompt > MOST_RESTARTS:
-            self._keep(self._port.read(self._port.in_waiting))
+            self._keep(self._port.read(READ_BYTES))  # waits a moment for the last text
             raise NoAnswer(f"the board restarted more than {MOST_RESTARTS} times without a prompt")
 
     def _keep(self, data: bytes) -> None:
