@@ -22,6 +22,8 @@
 #include "boot/safe_mode.h"
 #include "machine/uart.h"
 
+#define STACK_CLEARED (4096) // bytes
+
 static void start(void) {
     mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_FIXED);
     // The collector's first arena: frozen boot code runs on it, later areas come from the frame allocator.
@@ -118,8 +120,17 @@ static int guarded_repl(void) {
     return 0;
 }
 
+// Frames of the prompt have words that nothing writes, and the collector takes what the boot left there for pointers.
+static void __attribute__((noinline)) clear_stack_below(void) {
+    volatile uint64_t words[STACK_CLEARED / sizeof(uint64_t)];
+    for (unsigned i = 0; i < MP_ARRAY_SIZE(words); ++i) {
+        words[i] = 0;
+    }
+}
+
 static void repl(void) {
     start_count_clear(); // not where input is waited for: it may be there already
+    clear_stack_below();
     while (guarded_repl() == 0) {
     }
 }

@@ -53,6 +53,8 @@ def collections(what, divisor=lambda: 1):
     gc.collect()
     cost = spent(gc.collect)
     found["gc.collect, " + what] = cost // divisor()
+    if isinstance(keep, list):
+        keep.clear()  # a word that stays on the stack may keep it, but then no more than that
     keep = None
     gc.collect()
 
