@@ -22,7 +22,7 @@
 #include "boot/safe_mode.h"
 #include "machine/uart.h"
 
-#define STACK_CLEARED (4096) // bytes
+#define STACK_CLEARED (960) // bytes
 
 static void start(void) {
     mp_cstack_init_with_top((void *)LAYOUT_THREAD_STACK_TOP, LAYOUT_THREAD_STACK_FIXED);

@@ -36,6 +36,7 @@ VALUES = {
     "with lazy:": "the pager raises ValueError itself",
     "f.pa": "the object is closed",
     "machine.freq(1)": "the firmware's limits are not known",
+    "I2C(2)": "the numbers are those of the SoC",
 }
 
 Reports = dict[str, dict[int, list[str]]]  # module: line: what a checker says of it
