@@ -109,7 +109,8 @@ SIGNATURES: dict[str, tuple[object, list[object]]] = {
 @functools.cache
 def library() -> ctypes.CDLL:
     drivers = (hardware.DRIVERS / f"{name}.c" for name in DRIVERS)
-    names = ("boot/soc.c", "machine/bus_pins.c", "machine/claims.c", "machine/uart_line.c")
+    names = ("boot/soc.c", "machine/arguments.c", "machine/bus_pins.c")
+    names += ("machine/claims.c", "machine/uart_line.c")
     sources = [*map(str, drivers), *(str(PORT / name) for name in names)]
     fakes = ["fake_hardware.c", "machine_shim.c"]
     lib = host_library.build("machine", [*sources, *fakes], ("MMIO_FAKE", "CPU_FAKE"))

@@ -12,6 +12,7 @@
 #include "boot/soc.h"
 #include "drivers/board.h"
 #include "drivers/psci.h"
+#include "machine/arguments.h"
 #include "machine/bus_pins.h"
 #include "machine/claims.h"
 #include "machine/uart.h"
@@ -171,11 +172,11 @@ int machine_shim_get_id(const bus_kind_t *kind, mp_int_t number, const uint64_t 
 }
 
 int machine_shim_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest) {
-    TRY((void)bus_get_int(object, what, least, greatest));
+    TRY((void)arguments_get_int(object, what, least, greatest));
 }
 
 int machine_shim_get_items(mp_obj_t tuple, const char *what, size_t count, const char *names) {
-    TRY((void)bus_get_items(tuple, what, count, names));
+    TRY((void)arguments_get_items(tuple, what, count, names));
 }
 
 int machine_shim_find(const bus_kind_t *kind, unsigned id, mp_obj_t const *wanted, const bus_pins_t *now,
@@ -188,7 +189,7 @@ int machine_shim_claim(const bus_kind_t *kind, const bus_pins_t *pins) {
 }
 
 int machine_shim_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest) {
-    TRY(bus_check_range(what, value, least, greatest));
+    TRY(arguments_check_range(what, value, least, greatest));
 }
 
 void machine_shim_set_soc(const soc_t *chosen) {

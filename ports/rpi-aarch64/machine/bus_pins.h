@@ -47,12 +47,4 @@ void bus_pins_connect(const bus_kind_t *kind, const bus_pins_t *pins);
 // clock's period; longer ones are cut, so that it takes a sixth of a second at most.
 void bus_pins_send_stop(uint32_t sda, uint32_t scl, uint32_t half_us);
 
-// Raises ValueError if an argument is not between the least and the greatest value. The second takes an object, and
-// returns its integer; TypeError: it is none.
-void bus_check_range(const char *what, mp_int_t value, mp_int_t least, mp_int_t greatest);
-mp_int_t bus_get_int(mp_obj_t object, const char *what, mp_int_t least, mp_int_t greatest);
-
-// Returns the items of a tuple or list. ValueError: they are not `count`, which `items` names.
-mp_obj_t *bus_get_items(mp_obj_t tuple, const char *what, size_t count, const char *items);
-
 #endif // PORTS_RPI_AARCH64_MACHINE_BUS_PINS_H

@@ -11,6 +11,7 @@
 #include "boot/soc.h"
 #include "drivers/bsc.h"
 #include "hooks.h"
+#include "arguments.h"
 #include "bus_pins.h"
 #include "claims.h"
 #include "machine_i2c.h"
@@ -110,8 +111,8 @@ static void configure(machine_i2c_obj_t *self, const bus_pins_t *now, const mp_a
     const bus_pins_t *pins = bus_pins_find(&kind, self->id, wanted, now);
     uint32_t core_hz = board_core_clock();
     uint32_t least_hz = core_hz / BSC_MAX_DIVIDER + 1;
-    bus_check_range("freq", args[ARG_freq].u_int, least_hz, MAX_HZ);
-    bus_check_range("timeout", args[ARG_timeout].u_int, 1, MAX_TIMEOUT_US);
+    arguments_check_range("freq", args[ARG_freq].u_int, least_hz, MAX_HZ);
+    arguments_check_range("timeout", args[ARG_timeout].u_int, 1, MAX_TIMEOUT_US);
     bus_pins_claim(&kind, pins);
     self->pins = pins;
     start(self, core_hz, (uint32_t)args[ARG_freq].u_int, (uint32_t)args[ARG_timeout].u_int);

@@ -6,7 +6,7 @@
 
 #include "aarch64/cpu.h"
 #include "hooks.h"
-#include "bus_pins.h"
+#include "arguments.h"
 #include "machine_pulse.h"
 
 #define MAX_BIT_NS  (50000)     // interrupts are masked for the 16 parts of a byte
@@ -32,7 +32,7 @@ static uint64_t wait_level(mp_hal_pin_obj_t pin, bool level, uint64_t deadline) 
 static mp_obj_t machine_pulse_time(size_t n_args, const mp_obj_t *args) {
     mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
     bool level = mp_obj_is_true(args[1]);
-    mp_int_t timeout = n_args > 2 ? bus_get_int(args[2], "timeout_us", 0, INT32_MAX) : 1000000;
+    mp_int_t timeout = n_args > 2 ? arguments_get_int(args[2], "timeout_us", 0, INT32_MAX) : 1000000;
     uint64_t begin = wait_level(pin, level, timer_deadline_us((uint64_t)timeout));
     if (begin == 0) {
         return MP_OBJ_NEW_SMALL_INT(-2);
@@ -69,7 +69,7 @@ static void __attribute__((noinline)) send_byte(mp_hal_pin_obj_t pin, const bit_
 }
 
 static uint32_t get_ticks(mp_obj_t item) {
-    mp_int_t ns = bus_get_int(item, "bitstream timing", 0, MAX_BIT_NS);
+    mp_int_t ns = arguments_get_int(item, "bitstream timing", 0, MAX_BIT_NS);
     return (uint32_t)(((uint64_t)ns * timer_frequency() + NS_PER_S / 2) / NS_PER_S);
 }
 
@@ -78,8 +78,8 @@ static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
     claims_check_pin(pin);
-    (void)bus_get_int(args[1], "bitstream encoding", HIGH_LOW, HIGH_LOW);
-    const mp_obj_t *timing = bus_get_items(args[2], "bitstream timing", 4, "ns of high and low of a 0, then of a 1");
+    (void)arguments_get_int(args[1], "bitstream encoding", HIGH_LOW, HIGH_LOW);
+    const mp_obj_t *timing = arguments_get_items(args[2], "bitstream timing", 4, "ns of high and low of a 0, then of a 1");
     bit_ticks_t ticks[2] = {
         { get_ticks(timing[0]), get_ticks(timing[1]) }, { get_ticks(timing[2]), get_ticks(timing[3]) },
     };

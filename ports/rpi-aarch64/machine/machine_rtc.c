@@ -6,7 +6,7 @@
 #include "extmod/modmachine.h"
 #include "shared/timeutils/timeutils.h"
 
-#include "bus_pins.h"
+#include "arguments.h"
 
 #define NS_PER_SECOND (1000000000)
 #define PARTS (8)
@@ -50,12 +50,12 @@ static mp_obj_t get_datetime(void) {
 
 static void set_datetime(mp_obj_t tuple) {
     mp_int_t value[PARTS];
-    const mp_obj_t *items = bus_get_items(tuple, "RTC datetime", PARTS,
+    const mp_obj_t *items = arguments_get_items(tuple, "RTC datetime", PARTS,
         "year, month, day, weekday, hour, minute, second, microsecond");
     for (size_t i = 0; i < PARTS; ++i) {
-        value[i] = bus_get_int(items[i], parts[i].name, parts[i].first, parts[i].last);
+        value[i] = arguments_get_int(items[i], parts[i].name, parts[i].first, parts[i].last);
     }
-    bus_check_range(parts[DAY].name, value[DAY], 1, (mp_int_t)timeutils_days_in_month(value[YEAR], value[MONTH]));
+    arguments_check_range(parts[DAY].name, value[DAY], 1, (mp_int_t)timeutils_days_in_month(value[YEAR], value[MONTH]));
     uint64_t seconds = timeutils_seconds_since_epoch(value[YEAR], value[MONTH], value[DAY], value[HOUR],
         value[MINUTE], value[SECOND]);
     mp_hal_set_time_ns(seconds * NS_PER_SECOND + (uint64_t)value[MICROSECOND] * 1000);

@@ -12,6 +12,7 @@
 #include "drivers/aux_spi.h"
 #include "drivers/spi0.h"
 #include "hooks.h"
+#include "arguments.h"
 #include "bus_pins.h"
 #include "claims.h"
 #include "machine_spi.h"
@@ -91,16 +92,16 @@ static const mp_arg_t init_args[] = {
 // Raises ValueError for settings that the block does not support; stores the others in *mode.
 static void read_mode(const mp_arg_val_t *args, unsigned id, uint32_t core_hz, spi_mode_t *mode) {
     uint32_t least = core_hz / (id == AUX ? AUX_SPI_MAX_DIVIDER : SPI0_MAX_DIVIDER) + 1;
-    bus_check_range("bits", args[ARG_bits].u_int, 8, 8);
-    bus_check_range("firstbit", args[ARG_firstbit].u_int, MICROPY_PY_MACHINE_SPI_MSB, MICROPY_PY_MACHINE_SPI_MSB);
+    arguments_check_range("bits", args[ARG_bits].u_int, 8, 8);
+    arguments_check_range("firstbit", args[ARG_firstbit].u_int, MICROPY_PY_MACHINE_SPI_MSB, MICROPY_PY_MACHINE_SPI_MSB);
     if (args[ARG_baudrate].u_obj != MP_OBJ_NULL) {
-        mode->hz = (uint32_t)bus_get_int(args[ARG_baudrate].u_obj, "baudrate", least, core_hz / SPI0_MIN_DIVIDER);
+        mode->hz = (uint32_t)arguments_get_int(args[ARG_baudrate].u_obj, "baudrate", least, core_hz / SPI0_MIN_DIVIDER);
     }
     if (args[ARG_polarity].u_obj != MP_OBJ_NULL) {
-        mode->polarity = bus_get_int(args[ARG_polarity].u_obj, "polarity", 0, 1) != 0;
+        mode->polarity = arguments_get_int(args[ARG_polarity].u_obj, "polarity", 0, 1) != 0;
     }
     if (args[ARG_phase].u_obj != MP_OBJ_NULL) {
-        mode->phase = bus_get_int(args[ARG_phase].u_obj, "phase", 0, id == AUX ? 0 : 1) != 0;
+        mode->phase = arguments_get_int(args[ARG_phase].u_obj, "phase", 0, id == AUX ? 0 : 1) != 0;
     }
 }
 

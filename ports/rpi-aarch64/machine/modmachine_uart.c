@@ -6,6 +6,7 @@
 #include "py/mphal.h"
 
 #include "boot/soc.h"
+#include "arguments.h"
 #include "bus_pins.h"
 #include "callback.h"
 #include "claims.h"
@@ -106,7 +107,7 @@ static const mp_arg_t uart_args[] = {
 };
 
 static uint32_t choose(const mp_arg_val_t *arg, const char *what, uint32_t before, mp_int_t least, mp_int_t most) {
-    return arg->u_obj == MP_OBJ_NULL ? before : (uint32_t)bus_get_int(arg->u_obj, what, least, most);
+    return arg->u_obj == MP_OBJ_NULL ? before : (uint32_t)arguments_get_int(arg->u_obj, what, least, most);
 }
 
 static int8_t choose_parity(mp_obj_t arg, int8_t before, bool mini) {

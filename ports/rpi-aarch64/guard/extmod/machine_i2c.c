@@ -7,6 +7,7 @@
 #include "py/runtime.h"
 #include "extmod/modmachine.h"
 
+#include "machine/arguments.h"
 #include "machine/bus_pins.h"
 #include "hooks.h"
 #include "machine/machine_i2c.h"
@@ -68,7 +69,7 @@ static void mp_machine_soft_i2c_init(mp_obj_base_t *self, size_t n_args, const m
 #undef mp_machine_soft_i2c_init
 
 static void check_device(mp_obj_t device) {
-    (void)bus_get_int(device, "address", 0, MAX_DEVICE);
+    (void)arguments_get_int(device, "address", 0, MAX_DEVICE);
 }
 
 #define FIRST_ADDRESS (0x08) // lower ones, and those from END_ADDRESS on, are reserved (I2C specification)
@@ -91,7 +92,7 @@ static mp_obj_t machine_i2c_scan(mp_obj_t self) {
 
 static mp_obj_t machine_i2c_readfrom(size_t n_args, const mp_obj_t *args) {
     check_device(args[1]);
-    (void)bus_get_int(args[2], "size", 0, MAX_SIZE);
+    (void)arguments_get_int(args[2], "size", 0, MAX_SIZE);
     return fetched_machine_i2c_readfrom(n_args, args);
 }
 
@@ -122,13 +123,13 @@ static mp_obj_t check_mem(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_
     if (bits < 0 || bits > 32 || bits % 8 != 0) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("addrsize %ld is not 0, 8, 16, 24 or 32"), (long)bits);
     }
-    bus_check_range("address", args[ARG_addr].u_int, 0, MAX_DEVICE);
-    bus_check_range("memaddr", args[ARG_memaddr].u_int, 0, (1l << bits) - 1);
+    arguments_check_range("address", args[ARG_addr].u_int, 0, MAX_DEVICE);
+    arguments_check_range("memaddr", args[ARG_memaddr].u_int, 0, (1l << bits) - 1);
     return args[ARG_data].u_obj;
 }
 
 static mp_obj_t machine_i2c_readfrom_mem(size_t n_args, const mp_obj_t *args, mp_map_t *kw_args) {
-    (void)bus_get_int(check_mem(n_args, args, kw_args), "size", 0, MAX_SIZE);
+    (void)arguments_get_int(check_mem(n_args, args, kw_args), "size", 0, MAX_SIZE);
     return fetched_machine_i2c_readfrom_mem(n_args, args, kw_args);
 }
 
@@ -160,7 +161,7 @@ MP_DEFINE_CONST_DICT(machine_i2c_locals, locals_table);
 static void check_keyword(mp_map_t *kw_args, qstr name, const char *text, mp_int_t most) {
     mp_map_elem_t *found = mp_map_lookup(kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
     if (found != NULL) {
-        (void)bus_get_int(found->value, text, 1, most);
+        (void)arguments_get_int(found->value, text, 1, most);
     }
 }
 

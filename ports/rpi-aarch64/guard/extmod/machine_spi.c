@@ -7,7 +7,7 @@
 #include "py/runtime.h"
 #include "extmod/modmachine.h"
 
-#include "machine/bus_pins.h"
+#include "machine/arguments.h"
 
 #if MICROPY_PY_MACHINE_SPI && MICROPY_PY_MACHINE_SOFTSPI // boards have both, or none
 
@@ -37,16 +37,16 @@ static mp_obj_t machine_spi_deinit(mp_obj_t self);
 #undef machine_spi_deinit
 
 static mp_obj_t mp_machine_spi_read(size_t n_args, const mp_obj_t *args) {
-    (void)bus_get_int(args[1], "size", 0, MAX_SIZE);
+    (void)arguments_get_int(args[1], "size", 0, MAX_SIZE);
     if (n_args == 3) {
-        (void)bus_get_int(args[2], "byte", 0, 0xff);
+        (void)arguments_get_int(args[2], "byte", 0, 0xff);
     }
     return fetched_mp_machine_spi_read(n_args, args);
 }
 
 static mp_obj_t mp_machine_spi_readinto(size_t n_args, const mp_obj_t *args) {
     if (n_args == 3) {
-        (void)bus_get_int(args[2], "byte", 0, 0xff);
+        (void)arguments_get_int(args[2], "byte", 0, 0xff);
     }
     return fetched_mp_machine_spi_readinto(n_args, args);
 }
@@ -54,7 +54,7 @@ static mp_obj_t mp_machine_spi_readinto(size_t n_args, const mp_obj_t *args) {
 static void check_keyword(const mp_map_t *kw_args, qstr name, const char *text, mp_int_t least, mp_int_t most) {
     mp_map_elem_t *found = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
     if (found != NULL) {
-        (void)bus_get_int(found->value, text, least, most);
+        (void)arguments_get_int(found->value, text, least, most);
     }
 }
 
@@ -76,10 +76,10 @@ static void check_pins(const mp_map_t *kw_args, const mp_soft_spi_obj_t *now) {
 static void check_settings(size_t n_args, const mp_obj_t *args, const mp_map_t *kw_args) {
     mp_map_elem_t *rate = mp_map_lookup((mp_map_t *)kw_args, MP_OBJ_NEW_QSTR(MP_QSTR_baudrate), MP_MAP_LOOKUP);
     if (n_args != 0 || rate != NULL) {
-        (void)bus_get_int(n_args != 0 ? args[0] : rate->value, "baudrate", 1, MAX_HZ);
+        (void)arguments_get_int(n_args != 0 ? args[0] : rate->value, "baudrate", 1, MAX_HZ);
     }
     for (size_t i = 1; i < n_args; ++i) {
-        (void)bus_get_int(args[i], i == 1 ? "polarity" : "phase", 0, 1);
+        (void)arguments_get_int(args[i], i == 1 ? "polarity" : "phase", 0, 1);
     }
     check_keyword(kw_args, MP_QSTR_polarity, "polarity", 0, 1);
     check_keyword(kw_args, MP_QSTR_phase, "phase", 0, 1);
