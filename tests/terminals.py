@@ -49,7 +49,8 @@ def at_a_terminal(*args: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 class Typist:
     """A command at a terminal, and one who reads and types there."""
 
-    SECONDS = 30
+    SECONDS = 30.0
+    TRIES = 3
 
     def __init__(self, command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
         self.master, slave = pty.openpty()
@@ -65,9 +66,9 @@ class Typist:
             with contextlib.suppress(OSError):  # nobody has the terminal open any more
                 self.said += os.read(self.master, 4096)
 
-    def see(self, wanted: bytes, seconds: float = SECONDS) -> bool:
-        """Wait for something behind what was seen before."""
-        end = time.monotonic() + seconds
+    def see(self, wanted: bytes, seconds: float | None = None) -> bool:
+        """Wait for something behind what was seen before, SECONDS by default."""
+        end = time.monotonic() + (self.SECONDS if seconds is None else seconds)
         while (found := self.said.find(wanted, self.read)) < 0:
             if time.monotonic() > end:
                 return False
@@ -91,6 +92,17 @@ class Typist:
                 return True
         return False
 
+    def have(self, text: str, wanted: bytes, prompt: bytes) -> bool:
+        """Type something and wait for the answer. A line is typed again at the next prompt: rshell
+        drops a key that comes while it sets the terminal up for it, which the terminal echoes."""
+        for _ in range(self.TRIES):
+            self.type(text)
+            if self.see(wanted):
+                return True
+            if not (text.endswith("\r") and self.come_to(prompt)):
+                break
+        return False
+
     def leave(self, key: str) -> None:
         """Press the key that ends the command until it ends."""
         end = time.monotonic() + self.SECONDS
@@ -108,9 +120,7 @@ class Typist:
         try:
             went = self.come_to(prompt.encode())
             for text, wanted in script:
-                if went:
-                    self.type(text)
-                    went = self.see(wanted.encode())
+                went = went and self.have(text, wanted.encode(), prompt.encode())
             self.leave(leave)
             return went and self.child.poll() == 0
         finally:

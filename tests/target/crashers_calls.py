@@ -403,7 +403,7 @@ NUMBERS_AND_TEXT = [
     Crasher(
         3697,
         "gen_instance_iternext",
-        "a generator that runs itself through another, for ever",
+        "a generator that runs itself through another, endlessly",
         """
         def steps():
             for x in steps():

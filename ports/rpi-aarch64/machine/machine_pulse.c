@@ -79,7 +79,8 @@ static mp_obj_t machine_pulse_bitstream(size_t n_args, const mp_obj_t *args) {
     mp_hal_pin_obj_t pin = mp_hal_get_pin_obj(args[0]);
     claims_check_pin(pin);
     (void)arguments_get_int(args[1], "bitstream encoding", HIGH_LOW, HIGH_LOW);
-    const mp_obj_t *timing = arguments_get_items(args[2], "bitstream timing", 4, "ns of high and low of a 0, then of a 1");
+    const mp_obj_t *timing = arguments_get_items(args[2], "bitstream timing", 4,
+        "ns of high and low of a 0, then of a 1");
     bit_ticks_t ticks[2] = {
         { get_ticks(timing[0]), get_ticks(timing[1]) }, { get_ticks(timing[2]), get_ticks(timing[3]) },
     };
