@@ -296,3 +296,26 @@ def same_state(board: Machine) -> Iterator[None]:
             break
     assert after == before
     assert (problems, active) == ([], "identity")
+
+
+#: A block device in Python. `late` is called once, in the next write.
+DISK = """
+class Disk:
+    def __init__(self):
+        self.data = bytearray(256 * 512)
+        self.late = None
+
+    def readblocks(self, n, buf, offset=0):
+        buf[:] = self.data[512 * n + offset:512 * n + offset + len(buf)]
+
+    def writeblocks(self, n, buf, offset=0):
+        self.data[512 * n + offset:512 * n + offset + len(buf)] = buf
+        if self.late is not None:
+            self.late()
+            self.late = None
+
+    def ioctl(self, op, argument):
+        return {4: 256, 5: 512, 6: 0}.get(op, 0)
+
+disk = Disk()
+"""

@@ -5,6 +5,7 @@ what would be right; nothing changes."""
 from __future__ import annotations
 
 import pytest
+from on_board import DISK
 
 from pimem.board.link import ScriptError
 from pimem.testing.board_session import PIS, Machine
@@ -244,27 +245,6 @@ def test_help_of_neopixel_has_no_addresses(board: Machine) -> None:
 
 
 # --- files ---
-
-DISK = """
-class Disk:
-    def __init__(self):
-        self.data = bytearray(256 * 512)
-        self.late = None
-
-    def readblocks(self, n, buf, offset=0):
-        buf[:] = self.data[512 * n + offset:512 * n + offset + len(buf)]
-
-    def writeblocks(self, n, buf, offset=0):
-        self.data[512 * n + offset:512 * n + offset + len(buf)] = buf
-        if self.late is not None:
-            self.late()
-            self.late = None
-
-    def ioctl(self, op, argument):
-        return {4: 256, 5: 512, 6: 0}.get(op, 0)
-
-disk = Disk()
-"""
 
 
 @pytest.mark.parametrize("kind", ["VfsFat", "VfsLfs2"])

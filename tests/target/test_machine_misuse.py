@@ -5,6 +5,7 @@ of the object, and nothing changes."""
 from __future__ import annotations
 
 import pytest
+from on_board import DISK
 
 from pimem.testing.board_session import PIS, Machine
 from pimem.testing.refusals import check_refused
@@ -48,35 +49,15 @@ def test_what_is_no_stream_is_not_used_as_one(pi: Machine, made: str, use: str) 
     assert got == ["OSError", "stream operation not supported"]
 
 
-#: A block device in Python, and a filesystem on it.
-DISK = """
-class Disk:
-    def __init__(self):
-        self.data = bytearray(256 * 512)
-        self.late = None
-
-    def readblocks(self, n, buf, offset=0):
-        for i in range(len(buf)):
-            buf[i] = self.data[512 * n + offset + i]
-
-    def writeblocks(self, n, buf, offset=0):
-        for i in range(len(buf)):
-            self.data[512 * n + offset + i] = buf[i]
-        if self.late is not None:
-            self.late()
-            self.late = None
-
-    def ioctl(self, op, argument):
-        return 256 if op == 4 else 512 if op == 5 else 0
-
-disk = Disk()
+#: A filesystem on a block device in Python.
+FAT_ON_DISK = f"""{DISK}
 os.VfsFat.mkfs(disk)
 fs = os.VfsFat(disk)
 """
 
 
 def test_a_filesystem_is_no_stream(board: Machine, reset_at_the_end: None) -> None:
-    board.exec(SETUP + DISK)
+    board.exec(SETUP + FAT_ON_DISK)
     for use in USES:
         got = board.eval(f"refused(lambda: {use.format('fs')})")
         assert got == ["OSError", "stream operation not supported"]
@@ -193,7 +174,7 @@ disk.late = start
 
 @pytest.mark.parametrize("call", ["I2C(1)", "SPI(0)"])
 def test_nothing_starts_when_a_soft_reset_has_begun(pi: Machine, call: str) -> None:
-    pi.exec(DISK + LATE.format(call))
+    pi.exec(FAT_ON_DISK + LATE.format(call))
     assert "refused" in pi.soft_reset()
     pi.exec(SETUP)
     assert pi.eval("[str(Pin(2, Pin.OUT)), str(Pin(11, Pin.OUT))]") == [
